@@ -1,0 +1,25 @@
+//! What every part of Penstock shares: the pipeline specification (parse and check), the plan of an attempt, its
+//! report and manifest, the spelling of keys, and URIs.
+//!
+//! This crate does no I/O and knows no clock: it turns bytes into checked values and values into text.
+
+pub mod artifact;
+pub mod cel;
+pub mod check;
+pub mod executor;
+pub mod ir;
+pub mod keys;
+pub mod limits;
+pub mod manifest;
+pub mod package;
+pub mod parse;
+pub mod placeholder;
+pub mod plan;
+pub mod platform;
+pub mod report;
+pub mod run;
+pub mod types;
+pub mod uri;
+pub mod value;
+
+pub use jiff::Timestamp;

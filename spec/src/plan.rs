@@ -1,0 +1,98 @@
+//! The plan: everything that one attempt of a task needs to know. The engine writes it, a backend carries it, the
+//! launcher follows it. It holds no secret and no path of any machine.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::artifact::Artifact;
+use crate::ir::{EnvVar, Named, OutputArtifact, ParameterType};
+use crate::run::RunInfo;
+
+/// Version of the plan's format that this build writes.
+pub const PLAN_VERSION: u32 = 1;
+
+/// What one attempt of a task is to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Format, [`PLAN_VERSION`].
+    pub version: u32,
+    /// The run.
+    pub run: RunInfo,
+    /// The task and the attempt.
+    pub task: PlanTask,
+    /// Image, placeholders resolved.
+    pub image: String,
+    /// First part of argv, placeholders **not** resolved.
+    pub command: Vec<String>,
+    /// Second part of argv, placeholders **not** resolved.
+    pub args: Vec<String>,
+    /// Environment in order, verbatim.
+    pub env: Vec<EnvVar>,
+    /// Inputs that were provided, without component defaults.
+    pub inputs: PlanInputs,
+    /// Defaults of declared parameters that were not provided. Part of `{{$}}` and of placeholders, but not
+    /// "present" for `IfPresent`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub defaults: Map<String, Value>,
+    /// Declared output parameters.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub output_parameters: Named<ParameterType>,
+    /// Declared output artifacts.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub output_artifacts: Named<OutputArtifact>,
+    /// `<run root>/<task key>/<uuid of this attempt>`: outputs, logs and manifest of the attempt go below it.
+    pub task_root: String,
+    /// Greatest duration of the attempt in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+    /// Whether the task has a retry policy, so that `KFP_RETRY_INDEX` is set.
+    #[serde(default)]
+    pub retries: bool,
+}
+
+/// Which task a plan is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanTask {
+    /// Deterministic identity: UUID v5 of run id and path. Value of `{{$.pipeline_task_uuid}}`.
+    pub id: Uuid,
+    /// Key of the task in its DAG. Value of `{{$.pipeline_task_name}}`.
+    pub key: String,
+    /// Name for people.
+    pub display_name: String,
+    /// Path from the root, such as `for-loop-1[3]/train`.
+    pub path: String,
+    /// Attempt, from 0.
+    pub attempt: u32,
+}
+
+/// Inputs of an attempt that were provided.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanInputs {
+    /// Parameters.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub parameters: Map<String, Value>,
+    /// Artifacts: only those the component declares. The list is normally of length one.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub artifacts: Named<Vec<Artifact>>,
+}
+
+impl Plan {
+    /// URI of the object that lists what the attempt stored.
+    pub fn manifest_uri(&self) -> String {
+        format!("{}/{}", self.task_root, crate::keys::MANIFEST_OBJECT)
+    }
+
+    /// URI of the attempt's log.
+    pub fn log_uri(&self) -> String {
+        format!("{}/{}-{}", self.task_root, crate::keys::EXECUTOR_LOGS, self.task.attempt)
+    }
+
+    /// URI assigned to an output artifact.
+    pub fn artifact_uri(&self, output: &str) -> String {
+        format!("{}/{output}", self.task_root)
+    }
+}

@@ -1,0 +1,86 @@
+//! What a run is called and the states that runs and tasks can be in.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Identity and settings of a run, fixed when it is created.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunInfo {
+    /// Identity.
+    pub id: Uuid,
+    /// Resource name: the pipeline's name and a random suffix; the value of `{{$.pipeline_job_resource_name}}`.
+    pub name: String,
+    /// Name for people; the value of `{{$.pipeline_job_name}}`.
+    pub display_name: String,
+    /// Name of the pipeline; scope of the cache.
+    pub pipeline_name: String,
+    /// Namespace; empty on a machine of its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Pipeline root, such as `s3://bucket/prefix` or `file:///home/me/artifacts`, without a slash at the end.
+    pub pipeline_root: String,
+    /// When the run was created.
+    pub created_at: Timestamp,
+    /// The slot of the schedule that created the run; otherwise equal to `created_at`.
+    pub scheduled_at: Timestamp,
+    /// Whether results of earlier runs may be used at all.
+    pub caching: bool,
+}
+
+impl RunInfo {
+    /// `<pipeline root>/<pipeline name>/<run id>`: everything that the run stores is below it. A query on the
+    /// pipeline root (`s3://b/p?region=x`) is not part of it.
+    pub fn run_root(&self) -> String {
+        let root = self.pipeline_root.split('?').next().unwrap_or_default();
+        format!("{}/{}/{}", root.trim_end_matches('/'), self.pipeline_name, self.id)
+    }
+}
+
+/// States of a run, in KFP's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs, reason = "the names are KFP's own")]
+pub enum RunStatus {
+    Pending,
+    Running,
+    Succeeded,
+    Skipped,
+    Failed,
+    Canceling,
+    Canceled,
+    Paused,
+}
+
+/// States of a task, in KFP's words (`PipelineStateEnum`) where it has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TaskStatus {
+    /// Waits for its dependencies, its place in a limit, or its next attempt.
+    Pending,
+    /// An attempt runs, or tasks within are at work.
+    Running,
+    /// Ended well; a cache hit counts.
+    Succeeded,
+    /// Did not run: its condition was false, or something it needs did not run.
+    Skipped,
+    /// Ended badly, or can never start because something it needs failed.
+    Failed,
+    /// Stopped because the run was cancelled.
+    Canceled,
+}
+
+impl RunStatus {
+    /// Whether nothing more can happen without a retry.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped | Self::Failed | Self::Canceled)
+    }
+}
+
+impl TaskStatus {
+    /// Whether nothing more can happen without a retry of the run.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped | Self::Failed | Self::Canceled)
+    }
+}
