@@ -88,6 +88,9 @@ pub enum FailureCause {
     Refused,
     /// Storage or the machine failed; another attempt may succeed. Counted apart from the user's retries.
     Infrastructure,
+    /// Penstock itself went away while the attempt ran, and the attempt was stopped when it came back. Another attempt
+    /// follows at once and counts against no budget.
+    Interrupted,
     /// The attempt was stopped on request.
     Canceled,
     /// Something that this task needs failed.
