@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::artifact::Artifact;
-use crate::ir::{EnvVar, Named, OutputArtifact, ParameterType};
+use crate::ir::{ArtifactType, EnvVar, Named, OutputArtifact, ParameterType};
 use crate::run::RunInfo;
 
 /// Version of the plan's format that this build writes.
@@ -36,6 +36,10 @@ pub struct Plan {
     /// "present" for `IfPresent`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub defaults: Map<String, Value>,
+    /// Types that the component declares for its input artifacts: an artifact of no particular type is handed on as
+    /// the consumer's.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub input_artifact_types: Named<ArtifactType>,
     /// Declared output parameters.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub output_parameters: Named<ParameterType>,
