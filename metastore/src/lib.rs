@@ -1,1 +1,95 @@
-//! Not laid out yet.
+//! The only SQL: runs, their facts, the lists that follow from them, and the cache.
+//!
+//! The log of facts is the truth of a run; tasks, artifacts and a run's state are stored in the same transaction for
+//! lists. One writer task per process commits what all runs add in groups ([`Metastore::append`] returns when its part
+//! is durable); readers never wait for it. Several processes may use one store: who drives a run is settled by its
+//! epoch and its number of facts, which every append compares.
+//!
+//! The store is a SQLite file on a local disk. This crate knows nothing of objects, processes or Kubernetes, and leaves
+//! the meaning of facts to the engine.
+
+mod artifacts;
+mod cache;
+mod codec;
+mod commands;
+mod error;
+mod open;
+mod rows;
+mod runs;
+mod statements;
+mod tasks;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use penstock_spec::Timestamp;
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+pub use crate::error::MetastoreError;
+pub use crate::rows::{
+    Append, ArtifactRow, CacheEntry, CacheFilter, CacheScope, Change, Command, Listed, MAX_OUTPUTS_BYTES,
+    NewCacheEntry, NewRun, PendingCommand, RunRow, RunSpec, RunUpdate, StoredFact, TaskKind, TaskRow, Unreadable,
+};
+pub use crate::runs::{MAX_PAGE, RunPage, RunQuery};
+pub use crate::writer::WriterStats;
+
+use crate::statements::{EncodedAppend, Operation};
+use crate::writer::WriterHandle;
+
+/// A store. Clones share the writer and the connections.
+#[derive(Debug, Clone)]
+pub struct Metastore {
+    writer: WriterHandle,
+    readers: SqlitePool,
+}
+
+impl Metastore {
+    /// Opens the store in this file; creates it, or brings its layout up to date, if need be. Starts the writer on the
+    /// current tokio runtime.
+    ///
+    /// A store of a newer layout, or a file that is something else, is refused and not touched.
+    pub async fn open(path: &Path) -> Result<Self, MetastoreError> {
+        open::prepare(path).await?;
+        let connection = open::connect_writer(path)
+            .await
+            .map_err(|source| MetastoreError::Open { path: path.to_owned(), source: Arc::new(source) })?;
+        let writer = WriterHandle::spawn(path.to_owned(), connection);
+        Ok(Self { writer, readers: open::reader_pool(path) })
+    }
+
+    /// Stores what is queued and closes the file. Later requests, of clones too, are refused.
+    pub async fn close(&self) {
+        // The writer goes last: the last connection folds the write-ahead log into the store.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Stores one step of a run: facts and what follows from them, whole or not at all. Returns the number of facts
+    /// once it is durable.
+    ///
+    /// It is stored even if the returned future is dropped while it waits for that.
+    pub async fn append(&self, append: Append) -> Result<u64, MetastoreError> {
+        let now = codec::encode_time(Timestamp::now());
+        let encoded = EncodedAppend::new(append, now)?;
+        self.writer.submit(Operation::Append(Box::new(encoded))).await
+    }
+
+    /// Takes over a run: from now on, appends with an older epoch are refused.
+    pub async fn take_epoch(&self, run: Uuid) -> Result<u64, MetastoreError> {
+        self.writer.submit(Operation::TakeEpoch { run }).await
+    }
+
+    /// What this process stores from now on, as it becomes durable. A subscriber that lags loses the oldest changes and
+    /// is told so; what other processes store does not appear here.
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.writer.subscribe()
+    }
+
+    /// What the writer has done so far.
+    pub fn stats(&self) -> WriterStats {
+        self.writer.stats()
+    }
+}

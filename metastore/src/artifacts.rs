@@ -1,0 +1,78 @@
+//! Artifacts that runs have put out, and finding one that an importer may use again.
+
+use penstock_engine::NodeId;
+use penstock_spec::artifact::Artifact;
+use penstock_spec::value::canonicalize;
+use serde_json::{Map, Value};
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::Metastore;
+use crate::codec::{Reason, column, encode_count, json, listed, number};
+use crate::error::MetastoreError;
+use crate::rows::{ArtifactRow, CacheScope, Listed};
+
+/// Records of one type and URI that are compared before a new one is made.
+const COMPARED: u64 = 1000;
+
+impl Metastore {
+    /// Artifacts of a run in the order of their nodes.
+    pub async fn artifacts(&self, run: Uuid) -> Result<Vec<Listed<ArtifactRow>>, MetastoreError> {
+        let rows = sqlx::query(
+            "SELECT node, output, position, artifact_id, record_json FROM artifacts WHERE run_id = $1 \
+             ORDER BY node, output, position",
+        )
+        .bind(run)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|error| MetastoreError::database(format!("read artifacts of run {run}"), error))?;
+        Ok(rows.iter().map(|row| listed(artifact_row(row), || identity(row))).collect())
+    }
+
+    /// The newest artifact of the same pipeline and namespace with the type, URI and metadata of `wanted`, if any.
+    pub async fn find_imported(
+        &self,
+        scope: &CacheScope,
+        wanted: &Artifact,
+    ) -> Result<Option<Artifact>, MetastoreError> {
+        let rows = sqlx::query(
+            "SELECT record_json FROM artifacts JOIN runs ON runs.id = artifacts.run_id \
+             WHERE artifacts.uri = $1 AND type_title = $2 AND pipeline_name = $3 AND namespace = $4 \
+             ORDER BY runs.created_at DESC, runs.id DESC, node DESC LIMIT $5",
+        )
+        .bind(&wanted.uri)
+        .bind(&wanted.artifact_type.schema_title)
+        .bind(&scope.pipeline_name)
+        .bind(&scope.namespace)
+        .bind(encode_count(COMPARED))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|error| MetastoreError::database(format!("look for artifacts at {}", wanted.uri), error))?;
+        let metadata = canonical(&wanted.metadata);
+        // A record that cannot be read is no match; a new one is made then.
+        let records = rows.iter().filter_map(|row| json::<Artifact>(row, "record_json").ok());
+        Ok(records
+            .filter(|found| found.artifact_type == wanted.artifact_type)
+            .find(|found| canonical(&found.metadata) == metadata))
+    }
+}
+
+fn canonical(metadata: &Map<String, Value>) -> Value {
+    let mut value = Value::Object(metadata.clone());
+    canonicalize(&mut value);
+    value
+}
+
+fn artifact_row(row: &SqliteRow) -> Result<ArtifactRow, Reason> {
+    Ok(ArtifactRow {
+        node: NodeId(number(row, "node")?),
+        output: column(row, "output")?,
+        position: number(row, "position")?,
+        artifact: json(row, "record_json")?,
+    })
+}
+
+fn identity(row: &SqliteRow) -> String {
+    let node = column::<i64>(row, "node").map_or_else(|_| "?".to_owned(), |node| node.to_string());
+    format!("artifact {} of node {node}", crate::codec::identity(row, "artifact_id"))
+}

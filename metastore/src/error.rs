@@ -1,0 +1,229 @@
+//! What can go wrong with the store, in terms of what the caller can do about it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+/// A failure of the store, or a refusal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetastoreError {
+    /// The file could not be opened or created.
+    #[error("cannot open the store {}", path.display())]
+    Open {
+        /// The store's file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The file could not be created.
+    #[error("cannot create the store {}", path.display())]
+    Create {
+        /// The store's file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} is not a Penstock store: {reason}; name another file or move this one away", path.display())]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        reason: &'static str,
+    },
+    /// A newer Penstock has changed the store's layout. Nothing was touched.
+    #[error(
+        "the store {} has layout {found}, and this build knows layouts up to {supported}; use the newer Penstock that wrote it, or another store", path.display()
+    )]
+    NewerVersion {
+        /// The store's file.
+        path: PathBuf,
+        /// Newest migration in the store.
+        found: i64,
+        /// Newest migration of this build.
+        supported: i64,
+    },
+    /// The layout could not be brought up to date.
+    #[error("cannot bring the store {} up to date", path.display())]
+    Migrate {
+        /// The store's file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<sqlx::migrate::MigrateError>,
+    },
+    /// Another driver took over the run.
+    #[error("run {run} is driven by somebody else now: this driver has epoch {epoch}, the newest is {current}")]
+    Fenced {
+        /// The run.
+        run: Uuid,
+        /// Epoch of the caller.
+        epoch: u64,
+        /// Epoch in the store.
+        current: u64,
+    },
+    /// The caller does not know the run's newest facts.
+    #[error("run {run} has {found} facts where {expected} were expected; fold it again")]
+    FactCount {
+        /// The run.
+        run: Uuid,
+        /// Number that the caller knew.
+        expected: u64,
+        /// Number in the store.
+        found: u64,
+    },
+    /// There is no such run.
+    #[error("there is no run {run}")]
+    NoSuchRun {
+        /// The run.
+        run: Uuid,
+    },
+    /// A run of this identity exists, and it is a different one.
+    #[error("there is already a different run {run}")]
+    RunExists {
+        /// The run.
+        run: Uuid,
+    },
+    /// An idempotency key was used again for something else.
+    #[error("run {run} already has a different command under the key {key}; use a new key for a new command")]
+    CommandExists {
+        /// The run.
+        run: Uuid,
+        /// The key.
+        key: String,
+    },
+    /// No run fits what the user typed.
+    #[error("no run has an id or name that begins with {selector:?}")]
+    UnknownRun {
+        /// What the user typed.
+        selector: String,
+    },
+    /// The store has no run at all.
+    #[error("there are no runs yet")]
+    NoRuns,
+    /// Several runs fit what the user typed.
+    #[error("{selector:?} fits several runs: {}; type more of the id or name", candidates.join(", "))]
+    AmbiguousRun {
+        /// What the user typed.
+        selector: String,
+        /// Names and ids of the first few.
+        candidates: Vec<String>,
+    },
+    /// A page token that this store did not make.
+    #[error("the page token {token:?} is not valid; list from the start")]
+    PageToken {
+        /// The token.
+        token: String,
+    },
+    /// A row that this build cannot read.
+    #[error("cannot read {row}: {reason}")]
+    Unreadable {
+        /// Which row.
+        row: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A value that has no JSON form.
+    #[error("cannot store {what} of run {run}")]
+    Encode {
+        /// What was to be stored.
+        what: &'static str,
+        /// The run.
+        run: Uuid,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The request contradicts what is stored, such as two nodes with one path. Nothing of it was stored.
+    #[error("the store refused to {what}")]
+    Refused {
+        /// What was attempted.
+        what: String,
+        /// Why.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// No space is left. Nothing of the request was stored, and the store is intact.
+    #[error("cannot {what}: the disk of the store is full; free some space")]
+    DiskFull {
+        /// What was attempted.
+        what: String,
+        /// Why.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// Another process held the store's lock for too long.
+    #[error("cannot {what}: another process has kept the store locked for {} s", waited.as_secs())]
+    Busy {
+        /// What was attempted.
+        what: String,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// Anything else that the database reported.
+    #[error("cannot {what}")]
+    Database {
+        /// What was attempted.
+        what: String,
+        /// Why.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The store was closed.
+    #[error("cannot {what}: the store is closed")]
+    Closed {
+        /// What was attempted.
+        what: String,
+    },
+}
+
+impl MetastoreError {
+    /// Whether the caller has to fold the run again, or to leave it to somebody else.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Fenced { .. } | Self::FactCount { .. })
+    }
+
+    /// Sorts an error of the database while attempting `what`.
+    pub(crate) fn database(what: impl Into<String>, source: impl Into<Arc<sqlx::Error>>) -> Self {
+        let (what, source) = (what.into(), source.into());
+        match &*source {
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed { what },
+            error if is_full(error) => Self::DiskFull { what, source },
+            error if is_constraint(error) => Self::Refused { what, source },
+            _ => Self::Database { what, source },
+        }
+    }
+}
+
+// Result codes of SQLite; the low byte is the primary code.
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const FULL: i32 = 13;
+const CONSTRAINT: i32 = 19;
+const NOT_A_DATABASE: i32 = 26;
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(BUSY | LOCKED))
+}
+
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(FULL)
+}
+
+pub(crate) fn is_constraint(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(CONSTRAINT)
+}
+
+pub(crate) fn is_not_a_database(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(NOT_A_DATABASE)
+}

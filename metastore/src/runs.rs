@@ -1,0 +1,324 @@
+//! Runs: creating, reading, listing, finding one by what a user types, and their facts.
+
+use std::fmt::Write as _;
+
+use penstock_spec::run::RunStatus;
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use uuid::Uuid;
+
+use crate::Metastore;
+use crate::codec::{
+    Reason, column, count, encode_count, encode_json, encode_time, encode_word, identity, json, listed, optional_time,
+    time, word,
+};
+use crate::error::MetastoreError;
+use crate::rows::{Listed, NewRun, RunRow, RunSpec, StoredFact};
+use crate::statements::{EncodedRun, Operation};
+
+/// Most rows that one call returns, whatever the caller asks for.
+pub const MAX_PAGE: u32 = 10_000;
+/// Runs that are named when a user's word fits several.
+const CANDIDATES: usize = 10;
+
+/// Which runs to list. Parts that are absent match everything.
+#[derive(Debug, Clone, Default)]
+pub struct RunQuery {
+    /// Namespace.
+    pub namespace: Option<String>,
+    /// Name of the pipeline.
+    pub pipeline_name: Option<String>,
+    /// Only runs that have not ended.
+    pub unfinished: bool,
+    /// Where the page before ended ([`RunPage::next`]).
+    pub page_token: Option<String>,
+    /// Most runs on the page; 0 means 20.
+    pub page_size: u32,
+}
+
+/// Some runs, the newest first.
+#[derive(Debug, Clone)]
+pub struct RunPage {
+    /// The runs.
+    pub runs: Vec<Listed<RunRow>>,
+    /// Where the next page starts; absent on the last.
+    pub next: Option<String>,
+}
+
+const DEFAULT_PAGE: u32 = 20;
+
+const COLUMNS: &str = "SELECT id, created_at, info_json, options_json, status, error, started_at, finished_at, epoch, fact_count FROM runs";
+
+impl Metastore {
+    /// Creates a run without facts. Creating the same run again changes nothing.
+    pub async fn create_run(&self, run: NewRun) -> Result<(), MetastoreError> {
+        let NewRun { info, pipeline_text, parameters, options } = run;
+        let encoded = EncodedRun {
+            id: info.id,
+            created_at: encode_time(info.created_at),
+            info_json: encode_json(info.id, "the settings", &info)?,
+            options_json: encode_json(info.id, "the options", &options)?,
+            parameters_json: encode_json(info.id, "the parameters", &parameters)?,
+            status: encode_word(RunStatus::Pending),
+            name: info.name,
+            display_name: info.display_name,
+            pipeline_name: info.pipeline_name,
+            namespace: info.namespace,
+            pipeline_text,
+        };
+        self.writer.submit(Operation::CreateRun(Box::new(encoded))).await?;
+        Ok(())
+    }
+
+    /// A run.
+    pub async fn run(&self, run: Uuid) -> Result<RunRow, MetastoreError> {
+        let row = self.fetch_run(run).await?;
+        run_row(&row).map_err(|reason| MetastoreError::Unreadable { row: format!("run {run}"), reason })
+    }
+
+    async fn fetch_run(&self, run: Uuid) -> Result<SqliteRow, MetastoreError> {
+        QueryBuilder::<Sqlite>::new(COLUMNS)
+            .push(" WHERE id = ")
+            .push_bind(run)
+            .build()
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database(format!("read run {run}"), error))?
+            .ok_or(MetastoreError::NoSuchRun { run })
+    }
+
+    /// What a run was made from.
+    pub async fn run_spec(&self, run: Uuid) -> Result<RunSpec, MetastoreError> {
+        let row = sqlx::query("SELECT pipeline_text, parameters_json FROM run_specs WHERE run_id = $1")
+            .bind(run)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database(format!("read the pipeline of run {run}"), error))?
+            .ok_or(MetastoreError::NoSuchRun { run })?;
+        let spec = || {
+            Ok(RunSpec { pipeline_text: column(&row, "pipeline_text")?, parameters: json(&row, "parameters_json")? })
+        };
+        spec()
+            .map_err(|reason: Reason| MetastoreError::Unreadable { row: format!("the pipeline of run {run}"), reason })
+    }
+
+    /// Runs, the newest first. The cost does not grow with the number of runs before the page.
+    pub async fn list_runs(&self, query: &RunQuery) -> Result<RunPage, MetastoreError> {
+        let size = if query.page_size == 0 { DEFAULT_PAGE } else { query.page_size.min(MAX_PAGE) };
+        let mut sql = QueryBuilder::<Sqlite>::new(COLUMNS);
+        sql.push(" WHERE 1 = 1");
+        if let Some(namespace) = &query.namespace {
+            sql.push(" AND namespace = ").push_bind(namespace);
+        }
+        if let Some(pipeline_name) = &query.pipeline_name {
+            sql.push(" AND pipeline_name = ").push_bind(pipeline_name);
+        }
+        if query.unfinished {
+            sql.push(" AND finished_at IS NULL");
+        }
+        if let Some(token) = &query.page_token {
+            let (created_at, id) =
+                parse_token(token).ok_or_else(|| MetastoreError::PageToken { token: token.clone() })?;
+            sql.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id).push(")");
+        }
+        sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(i64::from(size) + 1);
+        let mut rows =
+            sql.build().fetch_all(&self.readers).await.map_err(|error| MetastoreError::database("list runs", error))?;
+        let more = rows.len() > size as usize;
+        rows.truncate(size as usize);
+        let next = rows.last().filter(|_| more).and_then(token_of);
+        let runs = rows.iter().map(|row| listed(run_row(row), || identity(row, "id"))).collect();
+        Ok(RunPage { runs, next })
+    }
+
+    /// Facts after number `after` (0 for all), at most `limit`. A fact that this build does not know is an error: a run
+    /// cannot be folded around it.
+    pub async fn facts(&self, run: Uuid, after: u64, limit: u32) -> Result<Vec<StoredFact>, MetastoreError> {
+        let rows =
+            sqlx::query("SELECT seq, at, fact_json FROM facts WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+                .bind(run)
+                .bind(encode_count(after))
+                .bind(i64::from(limit.min(MAX_PAGE)))
+                .fetch_all(&self.readers)
+                .await
+                .map_err(|error| MetastoreError::database(format!("read facts of run {run}"), error))?;
+        let mut facts = Vec::with_capacity(rows.len());
+        for (row, wanted) in rows.iter().zip(after.saturating_add(1)..) {
+            let fact = stored_fact(row)
+                .map_err(|reason| MetastoreError::Unreadable { row: format!("fact {wanted} of run {run}"), reason })?;
+            if fact.seq != wanted {
+                let reason = format!("it is missing; the next is fact {}", fact.seq);
+                return Err(MetastoreError::Unreadable { row: format!("fact {wanted} of run {run}"), reason });
+            }
+            facts.push(fact);
+        }
+        Ok(facts)
+    }
+
+    /// All facts of a run.
+    pub async fn all_facts(&self, run: Uuid) -> Result<Vec<StoredFact>, MetastoreError> {
+        let mut facts = self.facts(run, 0, MAX_PAGE).await?;
+        let mut page = facts.len();
+        while page == MAX_PAGE as usize {
+            let after = facts.last().map_or(0, |fact| fact.seq);
+            let next = self.facts(run, after, MAX_PAGE).await?;
+            page = next.len();
+            facts.extend(next);
+        }
+        Ok(facts)
+    }
+
+    /// The run that a user means: `latest`, an id, a name, or the beginning of either if it fits only one run.
+    pub async fn resolve_run(&self, selector: &str) -> Result<Uuid, MetastoreError> {
+        if selector == "latest" {
+            return self.latest_run().await;
+        }
+        if let Ok(id) = selector.parse::<Uuid>() {
+            return self.fetch_run(id).await.map(|_| id);
+        }
+        let failed = |error| MetastoreError::database(format!("look for run {selector:?}"), error);
+        // A full name wins over longer names that begin with it; names repeat only if somebody chose them.
+        for (first, last) in [(selector.to_owned(), selector.to_owned()), name_range(selector)] {
+            let (id_first, id_last) = id_range(selector).unzip();
+            let rows = sqlx::query(
+                "SELECT id, name FROM runs WHERE name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 \
+                 ORDER BY created_at DESC, id DESC LIMIT $5",
+            )
+            .bind(&first)
+            .bind(&last)
+            .bind(id_first)
+            .bind(id_last)
+            .bind(encode_count(CANDIDATES as u64 + 1))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)?;
+            match rows.as_slice() {
+                [] => {}
+                [row] => {
+                    return column(row, "id")
+                        .map_err(|reason| MetastoreError::Unreadable { row: format!("run {selector:?}"), reason });
+                }
+                rows => {
+                    return Err(MetastoreError::AmbiguousRun {
+                        selector: selector.to_owned(),
+                        candidates: candidates(rows),
+                    });
+                }
+            }
+        }
+        Err(MetastoreError::UnknownRun { selector: selector.to_owned() })
+    }
+
+    async fn latest_run(&self) -> Result<Uuid, MetastoreError> {
+        sqlx::query_scalar("SELECT id FROM runs ORDER BY created_at DESC, id DESC LIMIT 1")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database("look for the latest run", error))?
+            .ok_or(MetastoreError::NoRuns)
+    }
+}
+
+fn run_row(row: &SqliteRow) -> Result<RunRow, Reason> {
+    Ok(RunRow {
+        info: json(row, "info_json")?,
+        options: json(row, "options_json")?,
+        status: word(row, "status")?,
+        error: column(row, "error")?,
+        started_at: optional_time(row, "started_at")?,
+        finished_at: optional_time(row, "finished_at")?,
+        epoch: count(row, "epoch")?,
+        fact_count: count(row, "fact_count")?,
+    })
+}
+
+fn stored_fact(row: &SqliteRow) -> Result<StoredFact, Reason> {
+    Ok(StoredFact { seq: count(row, "seq")?, at: time(row, "at")?, fact: json(row, "fact_json")? })
+}
+
+fn token_of(row: &SqliteRow) -> Option<String> {
+    let created_at: i64 = column(row, "created_at").ok()?;
+    let id: Vec<u8> = column(row, "id").ok()?;
+    let mut token = format!("{created_at}.");
+    for byte in id {
+        // Writing to a string cannot fail.
+        let _ = write!(token, "{byte:02x}");
+    }
+    Some(token)
+}
+
+fn parse_token(token: &str) -> Option<(i64, Vec<u8>)> {
+    let (created_at, id) = token.split_once('.')?;
+    let bytes = id.as_bytes();
+    if bytes.len() > 64 || !bytes.len().is_multiple_of(2) {
+        return None;
+    }
+    let byte = |pair: &[u8]| {
+        let [high, low] = pair else { return None };
+        Some((hex_digit(*high)? << 4) | hex_digit(*low)?)
+    };
+    Some((created_at.parse().ok()?, bytes.chunks(2).map(byte).collect::<Option<_>>()?))
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// First and last name that begin with a text.
+fn name_range(prefix: &str) -> (String, String) {
+    (prefix.to_owned(), format!("{prefix}{}", char::MAX))
+}
+
+/// First and last id that begin with these hexadecimal digits.
+fn id_range(prefix: &str) -> Option<(Uuid, Uuid)> {
+    let digits: String = prefix.chars().filter(|character| *character != '-').collect();
+    if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let first = format!("{digits:0<32}").parse().ok()?;
+    let last = format!("{digits:f<32}").parse().ok()?;
+    Some((first, last))
+}
+
+fn candidates(rows: &[SqliteRow]) -> Vec<String> {
+    let mut names: Vec<String> = rows
+        .iter()
+        .take(CANDIDATES)
+        .map(|row| {
+            let name: String = column(row, "name").unwrap_or_else(|_| "?".to_owned());
+            format!("{name} ({})", identity(row, "id"))
+        })
+        .collect();
+    if rows.len() > CANDIDATES {
+        names.push("and more".to_owned());
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_tokens_read_back() {
+        let id = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+        let token = format!("-5.{}", id.simple());
+        assert_eq!(parse_token(&token), Some((-5, id.as_bytes().to_vec())));
+    }
+
+    #[test]
+    fn damaged_page_tokens_are_refused() {
+        for token in ["", ".", "1", "1.0", "1.0g", "x.00", "1.+1", "99999999999999999999.00", "1.éé"] {
+            assert_eq!(parse_token(token), None, "{token}");
+        }
+        assert_eq!(parse_token(&format!("1.{}", "00".repeat(33))), None);
+    }
+
+    #[test]
+    fn id_range_of_an_odd_number_of_digits_covers_the_half_byte() {
+        let (first, last) = id_range("abc").unwrap();
+        assert!(first.simple().to_string().starts_with("abc0"));
+        assert!(last.simple().to_string().starts_with("abcf"));
+        assert_eq!(id_range("xyz"), None);
+        assert_eq!(id_range("--"), None);
+    }
+}

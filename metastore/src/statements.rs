@@ -1,0 +1,213 @@
+//! What the writer can be asked to do, and the SQL for it. All of it runs inside the writer's transaction.
+
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use crate::codec::{count, encode_count};
+use crate::error::MetastoreError;
+use crate::rows::{CacheFilter, Change};
+
+mod append;
+mod insert;
+
+pub(crate) use append::{EncodedAppend, encode_node};
+pub(crate) use insert::Staged;
+
+/// What a request returns: the number of facts, the epoch, or how many rows it touched.
+pub(crate) type Answer = u64;
+
+/// A request to the writer, with everything that can be prepared outside it.
+#[derive(Debug)]
+pub(crate) enum Operation {
+    CreateRun(Box<EncodedRun>),
+    Append(Box<EncodedAppend>),
+    TakeEpoch { run: Uuid },
+    PutCommand { run: Uuid, key: String, command_json: String, at: i64 },
+    EvictCache { filter: CacheFilter },
+}
+
+/// A run to create, as columns.
+#[derive(Debug)]
+pub(crate) struct EncodedRun {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) display_name: String,
+    pub(crate) pipeline_name: String,
+    pub(crate) namespace: String,
+    pub(crate) created_at: i64,
+    pub(crate) info_json: String,
+    pub(crate) options_json: String,
+    pub(crate) status: String,
+    pub(crate) pipeline_text: String,
+    pub(crate) parameters_json: String,
+}
+
+impl Operation {
+    /// What is attempted, for error texts.
+    pub(crate) fn description(&self) -> String {
+        match self {
+            Self::CreateRun(run) => format!("create run {}", run.id),
+            Self::Append(append) => format!("append facts to run {}", append.run),
+            Self::TakeEpoch { run } => format!("take over run {run}"),
+            Self::PutCommand { run, .. } => format!("store a command for run {run}"),
+            Self::EvictCache { .. } => "evict cache entries".to_owned(),
+        }
+    }
+
+    /// Rows that it writes, about.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Append(append) => append.rows(),
+            _ => 1,
+        }
+    }
+
+    /// Facts that it stores.
+    pub(crate) fn facts(&self) -> usize {
+        match self {
+            Self::Append(append) => append.facts.len(),
+            _ => 0,
+        }
+    }
+
+    /// What subscribers are told when it is durable.
+    pub(crate) fn change(&self, answer: Answer) -> Option<Change> {
+        match self {
+            Self::CreateRun(run) => Some(Change::RunCreated { run: run.id }),
+            Self::Append(append) if append.facts.is_empty() => None,
+            Self::Append(append) => Some(Change::FactsAppended { run: append.run, seq: answer }),
+            Self::PutCommand { run, .. } if answer > 0 => Some(Change::CommandStored { run: *run }),
+            Self::PutCommand { .. } | Self::TakeEpoch { .. } | Self::EvictCache { .. } => None,
+        }
+    }
+}
+
+/// Carries out one request. The outer error ends the transaction; the inner one is this request's alone, and the
+/// request has changed nothing then.
+pub(crate) async fn apply<'a>(
+    connection: &mut SqliteConnection,
+    staged: &mut Staged<'a>,
+    operation: &'a Operation,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    match operation {
+        Operation::Append(append) => append::apply(connection, staged, append).await,
+        Operation::CreateRun(run) => create_run(connection, run).await,
+        Operation::TakeEpoch { run } => take_epoch(connection, *run).await,
+        Operation::PutCommand { run, key, command_json, at } => {
+            put_command(connection, *run, key, command_json, *at).await
+        }
+        Operation::EvictCache { filter } => {
+            // Entries of earlier requests in this transaction count too.
+            std::mem::take(staged).store(connection).await?;
+            crate::cache::evict(connection, filter).await.map(Ok)
+        }
+    }
+}
+
+async fn create_run(
+    connection: &mut SqliteConnection,
+    run: &EncodedRun,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    let created = sqlx::query(
+        "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, status) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(run.id)
+    .bind(&run.name)
+    .bind(&run.display_name)
+    .bind(&run.pipeline_name)
+    .bind(&run.namespace)
+    .bind(run.created_at)
+    .bind(&run.info_json)
+    .bind(&run.options_json)
+    .bind(&run.status)
+    .execute(&mut *connection)
+    .await?;
+    if created.rows_affected() == 0 {
+        // The same request again, after an answer that was lost, is no error.
+        let same = sqlx::query(
+            "SELECT 1 FROM runs JOIN run_specs ON run_id = id \
+             WHERE id = $1 AND info_json = $2 AND pipeline_text = $3 AND parameters_json = $4",
+        )
+        .bind(run.id)
+        .bind(&run.info_json)
+        .bind(&run.pipeline_text)
+        .bind(&run.parameters_json)
+        .fetch_optional(connection)
+        .await?;
+        return Ok(if same.is_some() { Ok(0) } else { Err(MetastoreError::RunExists { run: run.id }) });
+    }
+    sqlx::query("INSERT INTO run_specs (run_id, pipeline_text, parameters_json) VALUES ($1, $2, $3)")
+        .bind(run.id)
+        .bind(&run.pipeline_text)
+        .bind(&run.parameters_json)
+        .execute(connection)
+        .await?;
+    Ok(Ok(1))
+}
+
+async fn take_epoch(
+    connection: &mut SqliteConnection,
+    run: Uuid,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    let epoch: Option<i64> = sqlx::query_scalar("UPDATE runs SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch")
+        .bind(run)
+        .fetch_optional(connection)
+        .await?;
+    Ok(epoch.and_then(|epoch| u64::try_from(epoch).ok()).ok_or(MetastoreError::NoSuchRun { run }))
+}
+
+async fn put_command(
+    connection: &mut SqliteConnection,
+    run: Uuid,
+    key: &str,
+    command_json: &str,
+    at: i64,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    // INSERT .. SELECT, so that a run which does not exist is told from other objections.
+    let stored = sqlx::query(
+        "INSERT INTO commands (run_id, idempotency_key, command_json, created_at) \
+         SELECT id, $2, $3, $4 FROM runs WHERE id = $1 ON CONFLICT (run_id, idempotency_key) DO NOTHING",
+    )
+    .bind(run)
+    .bind(key)
+    .bind(command_json)
+    .bind(at)
+    .execute(&mut *connection)
+    .await?;
+    if stored.rows_affected() > 0 {
+        return Ok(Ok(1));
+    }
+    let existing: Option<Option<String>> = sqlx::query_scalar(
+        "SELECT command_json FROM runs LEFT JOIN commands ON run_id = id AND idempotency_key = $2 WHERE id = $1",
+    )
+    .bind(run)
+    .bind(key)
+    .fetch_optional(connection)
+    .await?;
+    Ok(match existing {
+        None => Err(MetastoreError::NoSuchRun { run }),
+        Some(existing) if existing.as_deref() == Some(command_json) => Ok(0),
+        Some(_) => Err(MetastoreError::CommandExists { run, key: key.to_owned() }),
+    })
+}
+
+/// Why a guarded update of `run` met no row.
+pub(crate) async fn explain_conflict(
+    connection: &mut SqliteConnection,
+    run: Uuid,
+    epoch: u64,
+    expected: u64,
+) -> Result<MetastoreError, sqlx::Error> {
+    let row =
+        sqlx::query("SELECT epoch, fact_count FROM runs WHERE id = $1").bind(run).fetch_optional(connection).await?;
+    let Some(row) = row else { return Ok(MetastoreError::NoSuchRun { run }) };
+    let unreadable = |reason| MetastoreError::Unreadable { row: format!("run {run}"), reason };
+    Ok(match (count(&row, "epoch"), count(&row, "fact_count")) {
+        (Ok(current), _) if encode_count(current) != encode_count(epoch) => {
+            MetastoreError::Fenced { run, epoch, current }
+        }
+        (Ok(_), Ok(found)) => MetastoreError::FactCount { run, expected, found },
+        (Err(reason), _) | (_, Err(reason)) => unreadable(reason),
+    })
+}
