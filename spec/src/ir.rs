@@ -4,6 +4,9 @@
 //! `snake_case` spelling of every field are read; `camelCase` is written. Reading documents is [`crate::parse`],
 //! judging them is [`crate::check`].
 
+pub(crate) mod proto_json;
+mod wire;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -17,25 +20,27 @@ pub type Named<T> = BTreeMap<String, T>;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PipelineSpec {
     /// Name and description of the pipeline.
-    #[serde(default, alias = "pipeline_info")]
+    #[serde(default, alias = "pipeline_info", deserialize_with = "proto_json::nullable")]
     pub pipeline_info: PipelineInfo,
     /// Must be `2.1.0`.
-    #[serde(default, alias = "schema_version")]
+    #[serde(default, alias = "schema_version", deserialize_with = "proto_json::nullable")]
     pub schema_version: String,
     /// The SDK that compiled the pipeline, such as `kfp-2.17.0`. Informational.
     #[serde(default, alias = "sdk_version", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub sdk_version: String,
     /// The author's default root for artifacts.
     #[serde(default, alias = "default_pipeline_root", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub default_pipeline_root: String,
     /// The components that tasks refer to, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub components: Named<ComponentSpec>,
     /// How components without a DAG are executed.
-    #[serde(default, alias = "deployment_spec")]
+    #[serde(default, alias = "deployment_spec", deserialize_with = "proto_json::nullable")]
     pub deployment_spec: DeploymentSpec,
     /// The pipeline itself.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub root: ComponentSpec,
 }
 
@@ -44,13 +49,14 @@ pub struct PipelineSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PipelineInfo {
     /// Identity of the pipeline.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub name: String,
     /// Name for people.
     #[serde(default, alias = "display_name", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub display_name: String,
     /// Text for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
     pub description: String,
 }
 
@@ -59,10 +65,10 @@ pub struct PipelineInfo {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ComponentSpec {
     /// Declared inputs.
-    #[serde(default, alias = "input_definitions")]
+    #[serde(default, alias = "input_definitions", deserialize_with = "proto_json::nullable")]
     pub input_definitions: InputDefinitions,
     /// Declared outputs.
-    #[serde(default, alias = "output_definitions")]
+    #[serde(default, alias = "output_definitions", deserialize_with = "proto_json::nullable")]
     pub output_definitions: OutputDefinitions,
     /// Set for a component made of tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,9 +78,11 @@ pub struct ComponentSpec {
     pub executor_label: Option<String>,
     /// Already merged into the platform document by the SDK; kept, not read.
     #[serde(default, alias = "single_platform_specs", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "proto_json::values")]
     pub single_platform_specs: Vec<Value>,
     /// Pod settings that the component receives as data.
     #[serde(default, alias = "task_config_passthroughs", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub task_config_passthroughs: Vec<TaskConfigPassthrough>,
 }
 
@@ -83,15 +91,15 @@ pub struct ComponentSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskConfigPassthrough {
     /// Which setting.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub field: TaskConfigField,
     /// Whether the setting applies to the task's own pod as well.
-    #[serde(default, alias = "apply_to_task")]
+    #[serde(default, alias = "apply_to_task", deserialize_with = "proto_json::nullable")]
     pub apply_to_task: bool,
 }
 
 /// The pod settings that can be passed through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs, reason = "the names are the specification's own")]
 pub enum TaskConfigField {
@@ -110,10 +118,10 @@ pub enum TaskConfigField {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InputDefinitions {
     /// Parameters by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub parameters: Named<InputParameter>,
     /// Artifacts by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub artifacts: Named<InputArtifact>,
 }
 
@@ -122,15 +130,15 @@ pub struct InputDefinitions {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OutputDefinitions {
     /// Parameters by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub parameters: Named<OutputParameter>,
     /// Artifacts by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub artifacts: Named<OutputArtifact>,
 }
 
 /// Types of parameters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs, reason = "the names are the specification's own")]
 pub enum ParameterType {
@@ -152,19 +160,20 @@ pub enum ParameterType {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InputParameter {
     /// Type of the value.
-    #[serde(default, alias = "parameter_type")]
+    #[serde(default, alias = "parameter_type", alias = "type", deserialize_with = "proto_json::nullable")]
     pub parameter_type: ParameterType,
     /// Value when none is given. `Some(Value::Null)` is an explicit null.
     #[serde(default, alias = "default_value", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "proto_json::present_value")]
     pub default_value: Option<Value>,
     /// Whether the value may be absent.
-    #[serde(default, alias = "is_optional")]
+    #[serde(default, alias = "is_optional", deserialize_with = "proto_json::nullable")]
     pub is_optional: bool,
     /// Text for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
     pub description: String,
     /// When not empty: the only values allowed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "proto_json::values")]
     pub literals: Vec<Value>,
 }
 
@@ -173,16 +182,16 @@ pub struct InputParameter {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InputArtifact {
     /// Type of the artifact.
-    #[serde(default, alias = "artifact_type")]
+    #[serde(default, alias = "artifact_type", deserialize_with = "proto_json::nullable")]
     pub artifact_type: ArtifactType,
     /// Whether the input is a list of artifacts.
-    #[serde(default, alias = "is_artifact_list")]
+    #[serde(default, alias = "is_artifact_list", deserialize_with = "proto_json::nullable")]
     pub is_artifact_list: bool,
     /// Whether the artifact may be absent.
-    #[serde(default, alias = "is_optional")]
+    #[serde(default, alias = "is_optional", deserialize_with = "proto_json::nullable")]
     pub is_optional: bool,
     /// Text for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
     pub description: String,
 }
 
@@ -191,28 +200,28 @@ pub struct InputArtifact {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OutputParameter {
     /// Type of the value.
-    #[serde(default, alias = "parameter_type")]
+    #[serde(default, alias = "parameter_type", alias = "type", deserialize_with = "proto_json::nullable")]
     pub parameter_type: ParameterType,
     /// Text for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
     pub description: String,
 }
 
 /// A declared output artifact. Deprecated `properties` and `customProperties` are read into `metadata`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", try_from = "wire::OutputArtifact")]
 pub struct OutputArtifact {
     /// Type of the artifact.
-    #[serde(default, alias = "artifact_type")]
+    #[serde(default, alias = "artifact_type", deserialize_with = "proto_json::nullable")]
     pub artifact_type: ArtifactType,
     /// Metadata that the artifact starts with.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "proto_json::structure")]
     pub metadata: Map<String, Value>,
     /// Whether the output is a list of artifacts.
-    #[serde(default, alias = "is_artifact_list")]
+    #[serde(default, alias = "is_artifact_list", deserialize_with = "proto_json::nullable")]
     pub is_artifact_list: bool,
     /// Text for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
     pub description: String,
 }
 
@@ -222,15 +231,19 @@ pub struct OutputArtifact {
 pub struct ArtifactType {
     /// Title, such as `system.Dataset`. Unknown titles are legal and opaque.
     #[serde(default, alias = "schema_title", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub schema_title: String,
     /// Deprecated.
     #[serde(default, alias = "schema_uri", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub schema_uri: String,
     /// A schema in full.
     #[serde(default, alias = "instance_schema", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub instance_schema: String,
     /// Version of the schema, such as `0.0.1`.
     #[serde(default, alias = "schema_version", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub schema_version: String,
 }
 
@@ -239,10 +252,10 @@ pub struct ArtifactType {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DagSpec {
     /// Tasks by key; the key is the task's identity.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub tasks: Named<TaskSpec>,
     /// Outputs of the DAG.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub outputs: DagOutputs,
 }
 
@@ -251,10 +264,10 @@ pub struct DagSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DagOutputs {
     /// Artifacts by output name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub artifacts: Named<DagOutputArtifact>,
     /// Parameters by output name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub parameters: Named<DagOutputParameter>,
 }
 
@@ -263,7 +276,7 @@ pub struct DagOutputs {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DagOutputArtifact {
     /// Candidates in order.
-    #[serde(default, alias = "artifact_selectors")]
+    #[serde(default, alias = "artifact_selectors", deserialize_with = "proto_json::nullable")]
     pub artifact_selectors: Vec<ArtifactSelector>,
 }
 
@@ -272,10 +285,10 @@ pub struct DagOutputArtifact {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArtifactSelector {
     /// Key of the sub-task.
-    #[serde(default, alias = "producer_subtask")]
+    #[serde(default, alias = "producer_subtask", deserialize_with = "proto_json::nullable")]
     pub producer_subtask: String,
     /// Its output.
-    #[serde(default, alias = "output_artifact_key")]
+    #[serde(default, alias = "output_artifact_key", deserialize_with = "proto_json::nullable")]
     pub output_artifact_key: String,
 }
 
@@ -296,7 +309,7 @@ pub enum DagOutputParameter {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OneofParameter {
     /// Candidates in order.
-    #[serde(default, alias = "parameter_selectors")]
+    #[serde(default, alias = "parameter_selectors", deserialize_with = "proto_json::nullable")]
     pub parameter_selectors: Vec<ParameterSelector>,
 }
 
@@ -305,10 +318,10 @@ pub struct OneofParameter {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ParameterSelector {
     /// Key of the sub-task.
-    #[serde(default, alias = "producer_subtask")]
+    #[serde(default, alias = "producer_subtask", deserialize_with = "proto_json::nullable")]
     pub producer_subtask: String,
     /// Its output.
-    #[serde(default, alias = "output_parameter_key")]
+    #[serde(default, alias = "output_parameter_key", deserialize_with = "proto_json::nullable")]
     pub output_parameter_key: String,
 }
 
@@ -317,22 +330,23 @@ pub struct ParameterSelector {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskSpec {
     /// Display name; may repeat. The identity is the key in [`DagSpec::tasks`].
-    #[serde(default, alias = "task_info")]
+    #[serde(default, alias = "task_info", deserialize_with = "proto_json::nullable")]
     pub task_info: TaskInfo,
     /// The component that the task runs.
-    #[serde(default, alias = "component_ref")]
+    #[serde(default, alias = "component_ref", deserialize_with = "proto_json::nullable")]
     pub component_ref: ComponentRef,
     /// Inputs of the task.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub inputs: TaskInputs,
     /// Keys of siblings that must end first.
     #[serde(default, alias = "dependent_tasks", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub dependent_tasks: Vec<String>,
     /// When to start.
-    #[serde(default, alias = "trigger_policy")]
+    #[serde(default, alias = "trigger_policy", deserialize_with = "proto_json::nullable")]
     pub trigger_policy: TriggerPolicy,
     /// Whether an earlier result may be reused. Absent means no.
-    #[serde(default, alias = "caching_options")]
+    #[serde(default, alias = "caching_options", deserialize_with = "proto_json::nullable")]
     pub caching_options: CachingOptions,
     /// What happens after a failed attempt.
     #[serde(default, alias = "retry_policy", skip_serializing_if = "Option::is_none")]
@@ -344,7 +358,7 @@ pub struct TaskSpec {
     #[serde(default, alias = "artifact_iterator", skip_serializing_if = "Option::is_none")]
     pub artifact_iterator: Option<ArtifactIterator>,
     /// Limits of a loop.
-    #[serde(default, alias = "iterator_policy")]
+    #[serde(default, alias = "iterator_policy", deserialize_with = "proto_json::nullable")]
     pub iterator_policy: IteratorPolicy,
 }
 
@@ -353,7 +367,7 @@ pub struct TaskSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskInfo {
     /// Display name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub name: String,
 }
 
@@ -362,7 +376,7 @@ pub struct TaskInfo {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ComponentRef {
     /// Key of [`PipelineSpec::components`].
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub name: String,
 }
 
@@ -371,15 +385,16 @@ pub struct ComponentRef {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskInputs {
     /// Parameters. A task may be given parameters that its component does not declare.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub parameters: Named<ParameterInput>,
     /// Artifacts.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "proto_json::nullable")]
     pub artifacts: Named<ArtifactInput>,
 }
 
 /// Where a parameter of a task comes from, and what is taken of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "wire::ParameterInput", into = "wire::ParameterInput")]
 pub struct ParameterInput {
     /// Where the value comes from.
     pub source: ParameterSource,
@@ -427,10 +442,10 @@ pub enum ArtifactInput {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskOutputArtifact {
     /// Key of the sibling.
-    #[serde(default, alias = "producer_task")]
+    #[serde(default, alias = "producer_task", deserialize_with = "proto_json::nullable")]
     pub producer_task: String,
     /// Name of its output.
-    #[serde(default, alias = "output_artifact_key")]
+    #[serde(default, alias = "output_artifact_key", deserialize_with = "proto_json::nullable")]
     pub output_artifact_key: String,
 }
 
@@ -439,19 +454,19 @@ pub struct TaskOutputArtifact {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TriggerPolicy {
     /// CEL over the task's inputs; empty means true.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
     pub condition: String,
     /// How the dependencies must have ended.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub strategy: TriggerStrategy,
 }
 
 /// How the dependencies of a task must have ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum TriggerStrategy {
     /// All succeeded.
     #[default]
-    #[serde(rename = "ALL_UPSTREAM_TASKS_SUCCEEDED", alias = "TRIGGER_STRATEGY_UNSPECIFIED")]
+    #[serde(rename = "ALL_UPSTREAM_TASKS_SUCCEEDED")]
     AllSucceeded,
     /// All ended, in whatever way.
     #[serde(rename = "ALL_UPSTREAM_TASKS_COMPLETED")]
@@ -463,10 +478,11 @@ pub enum TriggerStrategy {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CachingOptions {
     /// Absent means no.
-    #[serde(default, alias = "enable_cache")]
+    #[serde(default, alias = "enable_cache", deserialize_with = "proto_json::nullable")]
     pub enable_cache: bool,
     /// When not empty, replaces everything else in the cache key.
     #[serde(default, alias = "cache_key", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub cache_key: String,
 }
 
@@ -475,13 +491,13 @@ pub struct CachingOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetryPolicy {
     /// Attempts after the first.
-    #[serde(default, alias = "max_retry_count")]
+    #[serde(default, alias = "max_retry_count", deserialize_with = "proto_json::integer")]
     pub max_retry_count: u32,
     /// First delay.
     #[serde(default, alias = "backoff_duration", skip_serializing_if = "Option::is_none")]
     pub backoff_duration: Option<ProtoDuration>,
     /// Growth of the delay.
-    #[serde(default, alias = "backoff_factor")]
+    #[serde(default, alias = "backoff_factor", deserialize_with = "proto_json::double")]
     pub backoff_factor: f64,
     /// Greatest delay.
     #[serde(default, alias = "backoff_max_duration", skip_serializing_if = "Option::is_none")]
@@ -497,10 +513,10 @@ pub struct ProtoDuration(pub std::time::Duration);
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ParameterIterator {
     /// The list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub items: ParameterItems,
     /// The input of the component that receives the item.
-    #[serde(default, alias = "item_input")]
+    #[serde(default, alias = "item_input", deserialize_with = "proto_json::nullable")]
     pub item_input: String,
 }
 
@@ -521,10 +537,10 @@ pub struct ParameterItems {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArtifactIterator {
     /// The list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub items: ArtifactItems,
     /// The input of the component that receives the item.
-    #[serde(default, alias = "item_input")]
+    #[serde(default, alias = "item_input", deserialize_with = "proto_json::nullable")]
     pub item_input: String,
 }
 
@@ -533,7 +549,7 @@ pub struct ArtifactIterator {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArtifactItems {
     /// An input of the loop task itself.
-    #[serde(default, alias = "input_artifact")]
+    #[serde(default, alias = "input_artifact", deserialize_with = "proto_json::nullable")]
     pub input_artifact: String,
 }
 
@@ -542,7 +558,7 @@ pub struct ArtifactItems {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IteratorPolicy {
     /// Iterations of one loop instance that may run at a time; 0 means no limit.
-    #[serde(default, alias = "parallelism_limit")]
+    #[serde(default, alias = "parallelism_limit", deserialize_with = "proto_json::integer")]
     pub parallelism_limit: u32,
 }
 
@@ -551,7 +567,7 @@ pub struct IteratorPolicy {
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentSpec {
     /// Executors by label.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub executors: Named<ExecutorSpec>,
 }
 
@@ -575,16 +591,16 @@ pub enum ExecutorSpec {
 #[serde(rename_all = "camelCase")]
 pub struct ContainerSpec {
     /// Image; may hold placeholders.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub image: String,
     /// First part of argv; may hold placeholders.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "proto_json::nullable")]
     pub command: Vec<String>,
     /// Second part of argv; may hold placeholders.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "proto_json::nullable")]
     pub args: Vec<String>,
     /// Environment, verbatim and in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "proto_json::nullable")]
     pub env: Vec<EnvVar>,
     /// Requests and limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -595,10 +611,10 @@ pub struct ContainerSpec {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvVar {
     /// Name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub name: String,
     /// Value, never substituted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub value: String,
 }
 
@@ -608,20 +624,28 @@ pub struct EnvVar {
 #[allow(missing_docs, reason = "the names are the specification's own")]
 pub struct ResourceSpec {
     #[serde(default, alias = "cpu_limit", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "proto_json::optional_double")]
     pub cpu_limit: Option<f64>,
     #[serde(default, alias = "memory_limit", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "proto_json::optional_double")]
     pub memory_limit: Option<f64>,
     #[serde(default, alias = "cpu_request", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "proto_json::optional_double")]
     pub cpu_request: Option<f64>,
     #[serde(default, alias = "memory_request", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "proto_json::optional_double")]
     pub memory_request: Option<f64>,
     #[serde(default, alias = "resource_cpu_limit", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub resource_cpu_limit: String,
     #[serde(default, alias = "resource_memory_limit", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub resource_memory_limit: String,
     #[serde(default, alias = "resource_cpu_request", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub resource_cpu_request: String,
     #[serde(default, alias = "resource_memory_request", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub resource_memory_request: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accelerator: Option<Accelerator>,
@@ -633,34 +657,37 @@ pub struct ResourceSpec {
 #[allow(missing_docs, reason = "the names are the specification's own")]
 pub struct Accelerator {
     #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub kind: String,
     /// An int64: text or number in the document.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "proto_json::optional_integer")]
     pub count: Option<i64>,
     #[serde(default, alias = "resource_type", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub resource_type: String,
     #[serde(default, alias = "resource_count", skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "proto_json::nullable")]
     pub resource_count: String,
 }
 
 /// Records an artifact that exists already. Deprecated `properties` are read into `metadata`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "wire::ImporterSpec")]
 pub struct ImporterSpec {
     /// Where the artifact is.
-    #[serde(default, alias = "artifact_uri")]
+    #[serde(default, alias = "artifact_uri", deserialize_with = "proto_json::nullable")]
     pub artifact_uri: ArtifactUri,
     /// Type of the artifact.
-    #[serde(default, alias = "type_schema")]
+    #[serde(default, alias = "type_schema", deserialize_with = "proto_json::nullable")]
     pub type_schema: ArtifactType,
     /// Whether to make a new record even when an equal one exists.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub reimport: bool,
     /// Metadata; keys and values may hold placeholders.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "proto_json::structure")]
     pub metadata: Map<String, Value>,
     /// Whether to copy the artifact into the run's workspace.
-    #[serde(default, alias = "download_to_workspace")]
+    #[serde(default, alias = "download_to_workspace", deserialize_with = "proto_json::nullable")]
     pub download_to_workspace: bool,
 }
 
