@@ -1,6 +1,7 @@
 """Recompiles the pipeline sources of this folder and compares them with the committed YAML.
 
-    python recompile.py             compare all; exit 1 on any difference
+    python recompile.py             compare all, and look for tasks and outputs that expectations misname;
+                                    exit 1 on any difference
     python recompile.py NAME...     compare these
     python recompile.py --write     overwrite the committed files with what the installed SDK writes
 
@@ -12,10 +13,14 @@ import argparse
 import difflib
 import importlib.util
 import itertools
+import json
 import pathlib
+import re
 import sys
 import tempfile
 import warnings
+
+import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = {'recompile', 'local_compare'}
@@ -70,6 +75,31 @@ def orphans():
             yield path.name
 
 
+def task_names(document, component, path=()):
+    """Paths of all tasks below a component, without the numbers of iterations."""
+    for key, task in component.get('dag', {}).get('tasks', {}).items():
+        yield '/'.join(path + (key,))
+        yield from task_names(document, document['components'][task['componentRef']['name']], path + (key,))
+
+
+def misnamed():
+    """Expectations that name tasks or outputs which the compiled pipeline does not have."""
+    for path in sorted(HERE.glob('*.expected.json')):
+        expected = json.loads(path.read_text())
+        package = HERE / f'{path.name.split(".")[0]}.yaml'
+        document = next(yaml.safe_load_all(package.read_text()))
+        tasks = set(task_names(document, document['root']))
+        for name in expected['tasks']:
+            if re.sub(r'\[\d+\]', '', name) not in tasks:
+                yield f'{path.name} expects a task {name!r} that {package.name} does not have'
+        if expected['state'] == 'SUCCEEDED':
+            definitions = document['root'].get('outputDefinitions', {})
+            for kind, key in [('parameters', 'outputs'), ('artifacts', 'output_artifacts')]:
+                wanted, defined = set(expected.get(key, {})), set(definitions.get(kind, {}))
+                if wanted - defined or (kind == 'parameters' and wanted != defined):
+                    yield f'{path.name} expects the output {kind} {sorted(wanted)}, but {package.name} has {sorted(defined)}'
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='*', metavar='NAME')
@@ -91,6 +121,9 @@ def main():
     for name in orphans():
         different += 1
         print(f'{name} has no source, and its first line does not start with {BY_HAND!r}')
+    for problem in misnamed():
+        different += 1
+        print(problem)
     print(f'{len(names)} recompiled, {different} different')
     return 1 if different else 0
 
