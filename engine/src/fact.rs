@@ -145,6 +145,11 @@ pub enum Fact {
         /// Who or what, for people.
         reason: String,
     },
+    /// The run took longer than its pipeline allows, and is brought to an end. It will have failed.
+    DeadlineExceeded {
+        /// What it was allowed.
+        seconds: u64,
+    },
     /// Somebody asked for a failed or cancelled run to go on: nodes that succeeded or were skipped by their condition
     /// stay, everything else starts anew.
     RetryRequested {},
@@ -181,12 +186,12 @@ pub enum SkipReason {
     },
     /// A task it depends on did not run.
     Upstream {
-        /// Key of that task.
+        /// Key of the task in the same DAG where it began.
         task: String,
     },
-    /// A task it depends on failed. The run is failed by that task, not by this one.
+    /// A task it depends on, directly or through others, failed. The run is failed by that task, not by this one.
     UpstreamFailed {
-        /// Key of that task.
+        /// Key of the task in the same DAG that failed.
         task: String,
     },
 }

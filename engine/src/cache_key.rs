@@ -1,0 +1,118 @@
+//! Keys of results: the SHA-256 of everything that decides a result and is known before it runs.
+//!
+//! Beside what KFP puts in: the environment, since a changed variable changes the result. Not in: resources, defaults
+//! of inputs that were left out, names of tasks, and URIs of input artifacts; the identity of an artifact's record
+//! counts, which a cached producer hands on, so that chains of hits work.
+
+use penstock_spec::artifact::Artifact;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::fact::NodeId;
+use crate::pipeline::{Body, Component, Scope, Task};
+use crate::state::RunState;
+
+impl RunState {
+    /// The key under which a task's result may be found, if its author and the run allow that.
+    pub(crate) fn cache_key_of(&self, id: NodeId, task: &Task, scope: &Scope) -> Option<String> {
+        if !task.caching.enable_cache || !self.info()?.caching {
+            return None;
+        }
+        let component = self.component(id)?;
+        let mut hash = Sha256::new();
+        if task.caching.cache_key.is_empty() {
+            hash.update(sorted_json(&self.cache_document_of(id, component, scope)?));
+        } else {
+            hash.update(component.name.as_bytes());
+            hash.update([0]);
+            hash.update(task.caching.cache_key.as_bytes());
+        }
+        Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The document whose digest is the cache key of a task that runs a container.
+    pub(crate) fn cache_document_of(&self, id: NodeId, component: &Component, scope: &Scope) -> Option<Value> {
+        let Body::Container(container) = &component.body else { return None };
+        let inputs = crate::plan::plan_inputs(scope);
+        let spec = &container.spec;
+        let artifact_names: Map<String, Value> = inputs
+            .artifacts
+            .iter()
+            .map(|(name, list)| {
+                (name.clone(), json!({ "artifactNames": list.iter().map(id_text).collect::<Vec<_>>() }))
+            })
+            .collect();
+        let output_artifacts: Map<String, Value> = component
+            .outputs
+            .artifacts
+            .iter()
+            .map(|(name, output)| {
+                let description = json!({
+                    "name": name,
+                    "type": output.artifact_type,
+                    "metadata": output.metadata,
+                });
+                (name.clone(), description)
+            })
+            .collect();
+        let output_parameters: Map<String, Value> = component
+            .outputs
+            .parameters
+            .iter()
+            .map(|(name, output)| (name.clone(), Value::from(output.parameter_type.name())))
+            .collect();
+        let no_defaults = Map::new();
+        let arguments: Vec<&String> = spec.command.iter().chain(&spec.args).collect();
+        Some(json!({
+            "inputArtifactNames": artifact_names,
+            "inputParameterValues": inputs.parameters,
+            "outputArtifactsSpec": output_artifacts,
+            "outputParametersSpec": output_parameters,
+            "containerSpec": {
+                "image": self.substitute_in_container(id, &spec.image, &inputs.parameters, &no_defaults),
+                "cmdArgs": arguments,
+                "env": spec.env,
+            },
+        }))
+    }
+}
+
+fn id_text(artifact: &Artifact) -> String {
+    artifact.id.to_string()
+}
+
+/// Compact JSON with sorted keys, whatever order the map type keeps.
+fn sorted_json(value: &Value) -> Vec<u8> {
+    fn write(value: &Value, into: &mut Vec<u8>) {
+        match value {
+            Value::Object(members) => {
+                let mut members: Vec<(&String, &Value)> = members.iter().collect();
+                members.sort_by_key(|(key, _)| *key);
+                into.push(b'{');
+                for (position, (key, member)) in members.into_iter().enumerate() {
+                    if position > 0 {
+                        into.push(b',');
+                    }
+                    into.extend(penstock_spec::value::to_json(key).bytes());
+                    into.push(b':');
+                    write(member, into);
+                }
+                into.push(b'}');
+            }
+            Value::Array(items) => {
+                into.push(b'[');
+                for (position, item) in items.iter().enumerate() {
+                    if position > 0 {
+                        into.push(b',');
+                    }
+                    write(item, into);
+                }
+                into.push(b']');
+            }
+            other => into.extend(penstock_spec::value::to_json(other).bytes()),
+        }
+    }
+    let mut bytes = Vec::new();
+    write(value, &mut bytes);
+    bytes
+}

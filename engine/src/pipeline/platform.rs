@@ -1,0 +1,60 @@
+//! What the engine needs of the platform settings: time limits, and the tasks that settings take values from.
+
+use penstock_spec::platform::PlatformSpec;
+use serde_json::Value;
+
+/// Seconds that a run may take.
+pub(super) fn run_deadline_seconds(platform: &PlatformSpec) -> Option<u64> {
+    let config = member(kubernetes(platform)?, "pipelineConfig", "pipeline_config")?;
+    positive(member(config, "activeDeadlineSeconds", "active_deadline_seconds")?)
+}
+
+/// Seconds that an attempt of an executor may take.
+pub(super) fn attempt_timeout_seconds(platform: &PlatformSpec, executor: &str) -> Option<u64> {
+    positive(member(executor_config(platform, executor)?, "activeDeadlineSeconds", "active_deadline_seconds")?)
+}
+
+/// Tasks whose outputs the settings of an executor use.
+pub(super) fn producers<'a>(platform: &'a PlatformSpec, executor: &str) -> Vec<&'a str> {
+    let mut producers = Vec::new();
+    let mut pending: Vec<&Value> = executor_config(platform, executor).into_iter().collect();
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::Array(items) => pending.extend(items),
+            Value::Object(members) => {
+                let output = member(value, "taskOutputParameter", "task_output_parameter");
+                let producer = output.and_then(|output| member(output, "producerTask", "producer_task"));
+                producers.extend(producer.and_then(Value::as_str));
+                pending.extend(members.values());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    producers
+}
+
+fn kubernetes(platform: &PlatformSpec) -> Option<&Value> {
+    platform.raw.get("platforms")?.get("kubernetes")
+}
+
+fn executor_config<'a>(platform: &'a PlatformSpec, executor: &str) -> Option<&'a Value> {
+    let deployment = member(kubernetes(platform)?, "deploymentSpec", "deployment_spec")?;
+    deployment.get("executors")?.get(executor)
+}
+
+fn member<'a>(value: &'a Value, camel: &str, snake: &str) -> Option<&'a Value> {
+    value.get(camel).or_else(|| value.get(snake))
+}
+
+/// A whole number above zero, as a number or as the text that proto-JSON makes of 64 bits.
+fn positive(value: &Value) -> Option<u64> {
+    let number = match value {
+        Value::String(text) => text.trim().parse().ok()?,
+        Value::Number(number) => number.as_u64().or_else(|| {
+            let double = number.as_f64().filter(|double| double.fract() == 0.0 && *double < 9e15)?;
+            (double > 0.0).then_some(double as u64)
+        })?,
+        _ => return None,
+    };
+    (number > 0).then_some(number)
+}

@@ -1,0 +1,167 @@
+//! Plans of attempts: what of a task's inputs and declaration an executor needs to know.
+
+use std::sync::Arc;
+
+use penstock_spec::ir::{EnvVar, ParameterType, RetryPolicy, TaskConfigField};
+use penstock_spec::plan::{PLAN_VERSION, Plan, PlanInputs, PlanTask};
+use serde_json::{Map, Value, json};
+
+use crate::fact::NodeId;
+use crate::identity::{attempt_id, task_id};
+use crate::pipeline::{Body, Component, Container, Scope};
+use crate::resolve::constants::substitute_text;
+use crate::state::RunState;
+
+impl RunState {
+    /// The plan of a task's latest attempt, or of its first.
+    pub fn plan(&self, id: NodeId) -> Option<Plan> {
+        let attempt = self.get(id)?.latest_attempt().unwrap_or(0);
+        self.plan_of(id, attempt, &self.scope(id))
+    }
+
+    pub(crate) fn plan_of(&self, id: NodeId, attempt: u32, scope: &Scope) -> Option<Plan> {
+        let run = self.info()?;
+        let task = self.task(id)?;
+        let component = self.component(id)?;
+        let Body::Container(container) = &component.body else { return None };
+        let path = self.path(id);
+        let task_id = task_id(run.id, &path);
+        let mut inputs = plan_inputs(scope);
+        let defaults = defaults(component, &inputs);
+        inject_task_config(component, container, &mut inputs);
+        Some(Plan {
+            version: PLAN_VERSION,
+            image: self.substitute_in_container(id, &container.spec.image, &inputs.parameters, &defaults),
+            command: container.spec.command.clone(),
+            args: container.spec.args.clone(),
+            env: own_env(component, container),
+            defaults,
+            input_artifact_types: component
+                .inputs
+                .artifacts
+                .iter()
+                .filter(|(name, _)| inputs.artifacts.contains_key(*name))
+                .map(|(name, input)| (name.clone(), input.artifact_type.clone()))
+                .collect(),
+            inputs,
+            output_parameters: component
+                .outputs
+                .parameters
+                .iter()
+                .map(|(name, output)| (name.clone(), output.parameter_type))
+                .collect(),
+            output_artifacts: component.outputs.artifacts.clone(),
+            task_root: format!("{}/{}/{}", run.run_root(), task.key, attempt_id(task_id, attempt)),
+            timeout_seconds: container.timeout_seconds,
+            retries: self.retry_policy(id).is_some_and(|policy| policy.max_retry_count > 0),
+            task: PlanTask {
+                id: task_id,
+                key: task.key.clone(),
+                display_name: task.display_name.clone(),
+                path,
+                attempt,
+            },
+            run: run.clone(),
+        })
+    }
+
+    /// The policy of a task, or of the nearest group around it that has one.
+    pub(crate) fn retry_policy(&self, id: NodeId) -> Option<&RetryPolicy> {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            if let Some(policy) = self.task(id).and_then(|task| task.retry.as_ref()) {
+                return Some(policy);
+            }
+            at = self.parent(id);
+        }
+        None
+    }
+
+    /// A text of a container's specification with its placeholders replaced.
+    pub(crate) fn substitute_in_container(
+        &self,
+        id: NodeId,
+        text: &str,
+        inputs: &Map<String, Value>,
+        defaults: &Map<String, Value>,
+    ) -> String {
+        substitute_text(text, &|placeholder| match placeholder {
+            penstock_spec::placeholder::Placeholder::InputParameter(name) => {
+                inputs.get(name).or_else(|| defaults.get(name)).cloned().map(Arc::new)
+            }
+            other => self.run_placeholder(id, other).map(|text| Arc::new(Value::String(text))),
+        })
+    }
+}
+
+/// Inputs as a plan carries them.
+pub(crate) fn plan_inputs(scope: &Scope) -> PlanInputs {
+    let parameters = scope.all_parameters();
+    let artifacts = scope.all_artifacts();
+    PlanInputs {
+        parameters: parameters.into_iter().map(|(name, value)| (name.to_owned(), (**value).clone())).collect(),
+        artifacts: artifacts.into_iter().map(|(name, list)| (name.to_owned(), list.to_vec())).collect(),
+    }
+}
+
+fn defaults(component: &Component, inputs: &PlanInputs) -> Map<String, Value> {
+    let declared = component.inputs.parameters.iter();
+    let left_out = declared.filter(|(name, _)| !inputs.parameters.contains_key(*name));
+    left_out
+        .filter_map(|(name, input)| {
+            let mut value = input.default_value.clone().filter(|value| !value.is_null())?;
+            penstock_spec::value::canonicalize(&mut value);
+            Some((name.clone(), value))
+        })
+        .collect()
+}
+
+/// Environment of the task itself: all of it, unless the component takes it as data and says that it does not apply.
+fn own_env(component: &Component, container: &Container) -> Vec<EnvVar> {
+    let passed = component.passthroughs.iter().find(|it| it.field == TaskConfigField::Env);
+    if passed.is_some_and(|it| !it.apply_to_task) { Vec::new() } else { container.spec.env.clone() }
+}
+
+/// Gives `TASK_CONFIG` inputs what of the pod's settings is known here: environment and resources. A backend that has
+/// pods adds the rest.
+fn inject_task_config(component: &Component, container: &Container, inputs: &mut PlanInputs) {
+    let wanted = component.inputs.parameters.iter();
+    for (name, _) in wanted.filter(|(_, input)| input.parameter_type == ParameterType::TaskConfig) {
+        let passed = |field| component.passthroughs.iter().any(|it| it.field == field);
+        let env = passed(TaskConfigField::Env).then(|| json!(container.spec.env));
+        let resources = container.spec.resources.as_ref().filter(|_| passed(TaskConfigField::Resources));
+        let config = json!({
+            "affinity": null,
+            "tolerations": null,
+            "nodeSelector": null,
+            "env": env,
+            "volumes": null,
+            "volumeMounts": null,
+            "resources": resources.map_or_else(|| json!({}), resource_requirements),
+        });
+        inputs.parameters.insert(name.clone(), config);
+    }
+}
+
+/// Requests and limits as Kubernetes writes them.
+fn resource_requirements(resources: &penstock_spec::ir::ResourceSpec) -> Value {
+    let quantity = |text: &str, number: Option<f64>, unit: &str| {
+        if !text.is_empty() {
+            return Some(Value::String(text.to_owned()));
+        }
+        number.filter(|number| *number > 0.0).map(|number| Value::String(format!("{number}{unit}")))
+    };
+    let side = |cpu: Option<Value>, memory: Option<Value>| {
+        let named = [("cpu", cpu), ("memory", memory)];
+        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>()
+    };
+    let limits = side(
+        quantity(&resources.resource_cpu_limit, resources.cpu_limit, ""),
+        quantity(&resources.resource_memory_limit, resources.memory_limit, "G"),
+    );
+    let requests = side(
+        quantity(&resources.resource_cpu_request, resources.cpu_request, ""),
+        quantity(&resources.resource_memory_request, resources.memory_request, "G"),
+    );
+    json!({ "limits": limits, "requests": requests })
+}

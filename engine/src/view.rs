@@ -1,0 +1,165 @@
+//! What a host, a projection or a person may want to know of a node.
+
+use penstock_spec::Timestamp;
+use penstock_spec::plan::PlanInputs;
+use penstock_spec::report::{Failure, TaskOutputs};
+use penstock_spec::run::TaskStatus;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::fact::{CacheSource, NodeId, SkipReason};
+use crate::node::{End, GroupState, Node, NodeKind, Phase};
+use crate::state::RunState;
+
+/// A node of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeView<'a> {
+    state: &'a RunState,
+    node: &'a Node,
+    /// Its number.
+    pub id: NodeId,
+    /// The node that it is part of; the root has none.
+    pub parent: Option<NodeId>,
+    /// Key of the task in its DAG; an iteration's is its loop's. The root's is empty.
+    pub key: &'a str,
+    /// Name for people.
+    pub display_name: &'a str,
+    /// What it is.
+    pub kind: NodeKind,
+    /// How it is.
+    pub status: TaskStatus,
+    /// Latest attempt, for tasks that run a container and did.
+    pub attempt: Option<u32>,
+    /// Index of the item, for iterations.
+    pub iteration: Option<u32>,
+    /// Number of items, for loops that started.
+    pub items: Option<u32>,
+    /// When it became ready, or its first part started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When the next attempt may start.
+    pub retry_at: Option<Timestamp>,
+    /// Whether the command of an image ran as a process of this machine.
+    pub ran_on_host: bool,
+}
+
+impl RunState {
+    /// All nodes in the order of their numbers.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> {
+        self.ids().filter_map(|id| self.node(id))
+    }
+
+    /// Number of nodes.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// One node.
+    pub fn node(&self, id: NodeId) -> Option<NodeView<'_>> {
+        let node = self.get(id)?;
+        let task = self.task(id);
+        let items = match node.group.as_deref().map(|group| &group.state) {
+            Some(GroupState::Loop { count, .. }) => Some(*count),
+            _ => None,
+        };
+        Some(NodeView {
+            state: self,
+            node,
+            id,
+            parent: self.parent(id),
+            key: task.map_or("", |task| &task.key),
+            display_name: task.map_or_else(|| self.info().map_or("", |info| &info.display_name), |it| &it.display_name),
+            kind: node.kind,
+            status: node.status,
+            attempt: node.latest_attempt(),
+            iteration: node.iteration.then_some(node.slot),
+            items,
+            started_at: node.started_at,
+            ended_at: node.ended_at,
+            retry_at: match node.phase {
+                Phase::Backoff(at) => Some(at),
+                _ => None,
+            },
+            ran_on_host: node.ran_on_host,
+        })
+    }
+}
+
+impl<'a> NodeView<'a> {
+    /// Outputs; empty until it succeeded.
+    pub fn outputs(&self) -> &'a TaskOutputs {
+        self.state.outputs_of(self.id)
+    }
+
+    /// Why it failed, or why its last attempt did.
+    pub fn failure(&self) -> Option<&'a Failure> {
+        self.node.failure()
+    }
+
+    /// Why it did not run.
+    pub fn skip_reason(&self) -> Option<&'a SkipReason> {
+        self.node.skip_reason()
+    }
+
+    /// Where its result came from, for a cache hit.
+    pub fn cached_from(&self) -> Option<&'a CacheSource> {
+        match self.node.end.as_deref() {
+            Some(End::Cached(source)) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// Whether the cache's answer is awaited.
+    pub fn is_asking_cache(&self) -> bool {
+        self.node.phase == Phase::CacheAsked
+    }
+
+    /// URI of the log of the latest attempt that ended.
+    pub fn log_uri(&self) -> Option<&'a str> {
+        self.node.log_uri.as_deref()
+    }
+
+    /// Key of the result in the cache.
+    pub fn cache_key(&self) -> Option<&'a str> {
+        self.node.cache_key.as_deref()
+    }
+
+    /// The document whose digest the cache key is, resolved now.
+    pub fn cache_document(&self) -> Option<Value> {
+        self.node.started_at?;
+        let component = self.state.component(self.id)?;
+        self.state.cache_document_of(self.id, component, &self.state.scope(self.id))
+    }
+
+    /// Name of its component.
+    pub fn component(&self) -> &'a str {
+        self.state.component(self.id).map_or("", |component| &component.name)
+    }
+
+    /// Inputs, resolved now. Empty for a node that did not start.
+    pub fn inputs(&self) -> PlanInputs {
+        match self.node.started_at {
+            Some(_) => crate::plan::plan_inputs(&self.state.scope(self.id)),
+            None => PlanInputs::default(),
+        }
+    }
+
+    /// Path from the root.
+    pub fn path(&self) -> String {
+        self.state.path(self.id)
+    }
+
+    /// Identity: UUID v5 of the run and the path.
+    pub fn task_id(&self) -> Option<Uuid> {
+        self.state.task_id(self.id)
+    }
+
+    /// The siblings that it depends on.
+    pub fn dependencies(&self) -> impl Iterator<Item = NodeId> + use<'a> {
+        let (state, parent) = (self.state, self.parent);
+        let task = (!self.node.iteration).then(|| state.task(self.id)).flatten();
+        let dependencies = task.map_or(&[][..], |task| &task.dependencies);
+        dependencies.iter().filter_map(move |on| state.child(parent?, *on))
+    }
+}
