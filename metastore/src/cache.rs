@@ -32,7 +32,7 @@ impl Metastore {
             match cache_entry(row) {
                 Ok(entry) => return Ok(Some(entry)),
                 Err(reason) => {
-                    tracing::warn!(cache.key = key, reason, "a cache entry cannot be read and is passed over")
+                    tracing::warn!(cache.key = key, reason, "a cache entry cannot be read and is passed over");
                 }
             }
         }

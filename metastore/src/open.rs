@@ -106,7 +106,8 @@ async fn prepare_once(path: &Path) -> Result<(), Attempt> {
     // Migrations of two processes must not run side by side, and a migration is whole or not at all.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     sqlx::query("PRAGMA application_id = 1347310420").execute(&mut *transaction).await.map_err(failed)?;
-    MIGRATIONS.run(&mut *transaction).await.map_err(|error| Attempt::migrate(path, error))?;
+    // `run` does the same through a trait that makes this future unable to move between threads.
+    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|error| Attempt::migrate(path, error))?;
     transaction.commit().await.map_err(failed)?;
     connection.close().await.map_err(failed)
 }

@@ -1,0 +1,12 @@
+//! The store against real SQLite files.
+
+mod append;
+mod artifacts_and_cache;
+mod commands;
+mod concurrency;
+mod crash;
+mod disk;
+mod fixture;
+mod opening;
+mod quarantine;
+mod runs;
