@@ -1,0 +1,270 @@
+//! What is uploaded: files opened beneath a trusted directory, never through a link that leaves it (T-04, I-16).
+//!
+//! Everything here blocks.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags},
+    io::Errno,
+};
+
+use super::TransferError;
+
+/// Directories below each other.
+const MAX_DEPTH: usize = 256;
+/// Tries of a lookup that the kernel gave up because of a rename elsewhere.
+const LOOKUP_TRIES: u32 = 16;
+
+/// A file or a directory that was opened.
+pub(super) enum Source {
+    /// A regular file and its size.
+    File(Opened),
+    /// A directory.
+    Directory(Tree),
+}
+
+/// An open regular file.
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) size: u64,
+    pub(super) path: PathBuf,
+}
+
+/// An open directory; clones share the descriptor.
+#[derive(Clone)]
+pub(super) struct Tree {
+    directory: Arc<OwnedFd>,
+    path: Arc<Path>,
+}
+
+/// Opens `path`, which must lie below `root`.
+pub(super) fn open(root: &Path, path: &Path) -> Result<Source, TransferError> {
+    let not_below = || TransferError::NotBelow { path: path.to_owned(), root: root.to_owned() };
+    let relative = path.strip_prefix(root).map_err(|_| not_below())?;
+    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if relative.as_os_str().is_empty() || !plain {
+        return Err(not_below());
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let trusted = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    let directory = match rustix::fs::openat(CWD, trusted, flags, Mode::empty()) {
+        Ok(directory) => directory,
+        Err(Errno::NOENT) => return Err(TransferError::NoSource { path: path.to_owned() }),
+        Err(errno) => return Err(TransferError::file("open", root)(errno.into())),
+    };
+    let parent = Tree { directory: Arc::new(directory), path: Arc::from(root) };
+    match parent.open_any(relative)? {
+        (descriptor, FileType::Directory, _) => {
+            Ok(Source::Directory(Tree { directory: Arc::new(descriptor), path: Arc::from(path) }))
+        }
+        (descriptor, FileType::RegularFile, size) => {
+            Ok(Source::File(Opened { file: File::from(descriptor), size, path: path.to_owned() }))
+        }
+        (_, kind, _) => Err(TransferError::NotRegular { path: path.to_owned(), kind: kind_name(kind) }),
+    }
+}
+
+impl Tree {
+    /// For messages.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The relative paths of all files, links included, sorted.
+    pub(super) fn walk(&self, max_files: u64) -> Result<Vec<String>, TransferError> {
+        let mut files = Vec::new();
+        let mut pending = vec![(String::new(), 0_usize)];
+        while let Some((below, depth)) = pending.pop() {
+            let path = self.path.join(&below);
+            let failed = |errno: Errno| TransferError::file("read the directory", &path)(errno.into());
+            let directory = match below.as_str() {
+                "" => None,
+                _ => Some(open_beneath(&self.directory, Path::new(&below), OFlags::DIRECTORY, false).map_err(failed)?),
+            };
+            let directory = directory.as_ref().unwrap_or(&self.directory);
+            let mut entries = Dir::read_from(directory).map_err(failed)?;
+            while let Some(entry) = entries.read() {
+                let entry = entry.map_err(failed)?;
+                let name = match entry.file_name().to_bytes() {
+                    b"." | b".." => continue,
+                    name => std::str::from_utf8(name).map_err(|_| {
+                        use std::os::unix::ffi::OsStrExt;
+                        TransferError::NotUtf8 { path: path.join(std::ffi::OsStr::from_bytes(name)) }
+                    })?,
+                };
+                let kind = match entry.file_type() {
+                    FileType::Unknown => {
+                        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+                        FileType::from_raw_mode(stat.st_mode)
+                    }
+                    kind => kind,
+                };
+                let name = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+                match kind {
+                    FileType::Directory if depth >= MAX_DEPTH => {
+                        return Err(TransferError::TooDeep { path: self.path.join(name), limit: MAX_DEPTH });
+                    }
+                    FileType::Directory => pending.push((name, depth + 1)),
+                    FileType::RegularFile | FileType::Symlink => files.push(name),
+                    kind => {
+                        return Err(TransferError::NotRegular { path: self.path.join(name), kind: kind_name(kind) });
+                    }
+                }
+                if files.len() as u64 > max_files {
+                    return Err(TransferError::TooManyFiles { what: format!("{:?}", self.path), limit: max_files });
+                }
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    /// Opens a file that [`Tree::walk`] found.
+    pub(super) fn open_file(&self, relative: &str) -> Result<Opened, TransferError> {
+        let path = self.path.join(relative);
+        match self.open_any(Path::new(relative))? {
+            (descriptor, FileType::RegularFile, size) => Ok(Opened { file: File::from(descriptor), size, path }),
+            // The walk saw no directory of this name, so a link leads to it.
+            (_, FileType::Directory, _) => Err(TransferError::BadLink { path, reason: "leads to a directory" }),
+            (_, kind, _) => Err(TransferError::NotRegular { path, kind: kind_name(kind) }),
+        }
+    }
+
+    /// Opens whatever is there without blocking, and says what it is.
+    fn open_any(&self, relative: &Path) -> Result<(OwnedFd, FileType, u64), TransferError> {
+        let path = self.path.join(relative);
+        // Opening a device can have effects, so what is one is found out before.
+        let kind = rustix::fs::statat(&self.directory, relative, AtFlags::SYMLINK_NOFOLLOW)
+            .map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let is_link = match kind {
+            Ok(FileType::Symlink) => true,
+            Ok(FileType::Directory | FileType::RegularFile) => false,
+            Ok(kind) => return Err(TransferError::NotRegular { path, kind: kind_name(kind) }),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(TransferError::NoSource { path }),
+            Err(errno) => return Err(TransferError::file("look at", path)(errno.into())),
+        };
+        let opened = match open_beneath(&self.directory, relative, OFlags::empty(), true) {
+            Err(Errno::XDEV) if is_link => self.open_absolute_link(relative),
+            opened => opened,
+        };
+        let descriptor = opened.map_err(|errno| match errno {
+            Errno::XDEV => TransferError::BadLink { path: path.clone(), reason: "leads out of the directory" },
+            Errno::NOENT if is_link => TransferError::BadLink { path: path.clone(), reason: "leads nowhere" },
+            Errno::LOOP => TransferError::BadLink { path: path.clone(), reason: "cannot be followed" },
+            Errno::NOENT => TransferError::NoSource { path: path.clone() },
+            errno => TransferError::file("open", &path)(errno.into()),
+        })?;
+        let stat = rustix::fs::fstat(&descriptor).map_err(|errno| TransferError::file("look at", &path)(errno.into()))?;
+        Ok((descriptor, FileType::from_raw_mode(stat.st_mode), u64::try_from(stat.st_size).unwrap_or_default()))
+    }
+
+    /// Follows a link that spells its target from the root of the file system but stays inside this directory.
+    fn open_absolute_link(&self, relative: &Path) -> Result<OwnedFd, Errno> {
+        use std::os::unix::ffi::OsStrExt;
+
+        let target = rustix::fs::readlinkat(&self.directory, relative, Vec::new())?;
+        let target = Path::new(std::ffi::OsStr::from_bytes(target.as_bytes()));
+        let inside = target.strip_prefix(&self.path).map_err(|_| Errno::XDEV)?;
+        open_beneath(&self.directory, inside, OFlags::empty(), true)
+    }
+}
+
+/// Opens for reading, never leaving the directory, never waiting for a writer of a FIFO, never becoming the owner of a
+/// terminal.
+fn open_beneath(directory: &OwnedFd, relative: &Path, flags: OFlags, follow: bool) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    if !follow {
+        resolve |= ResolveFlags::NO_SYMLINKS;
+    }
+    let mut tries = 0;
+    loop {
+        match rustix::fs::openat2(directory, relative, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) if tries < LOOKUP_TRIES => tries += 1,
+            // Kernels before 5.6, and sandboxes that forbid what they do not know.
+            Err(Errno::NOSYS | Errno::PERM) => return open_by_parts(directory, relative, flags),
+            result => return result,
+        }
+    }
+}
+
+/// Without `openat2`: part by part, following no link at all.
+fn open_by_parts(directory: &OwnedFd, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut parts = relative.components().peekable();
+    let mut at: Option<OwnedFd> = None;
+    while let Some(part) = parts.next() {
+        let Component::Normal(name) = part else { return Err(Errno::XDEV) };
+        let flags = match parts.peek() {
+            Some(_) => OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            None => flags,
+        };
+        let from = at.as_ref().map_or(directory.as_fd(), AsFd::as_fd);
+        let next = rustix::fs::openat(from, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
+        at = Some(next);
+    }
+    at.ok_or(Errno::NOENT)
+}
+
+fn kind_name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        FileType::Symlink => "a symbolic link",
+        _ => "of an unknown kind",
+    }
+}
+
+impl Opened {
+    /// Reads `length` bytes at `offset`; the end of the file before that is a change.
+    pub(super) fn read_at(&self, offset: u64, length: u64) -> Result<bytes::Bytes, TransferError> {
+        use std::os::unix::fs::FileExt;
+
+        let mut buffer = bytes::BytesMut::zeroed(usize::try_from(length).unwrap_or_default());
+        match self.file.read_exact_at(&mut buffer, offset) {
+            Ok(()) => Ok(buffer.freeze()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed()),
+            Err(error) => Err(TransferError::file("read", &self.path)(error)),
+        }
+    }
+
+    /// Checks that the file ends where it ended when it was opened.
+    pub(super) fn check_end(&self) -> Result<(), TransferError> {
+        let metadata = self.file.metadata().map_err(TransferError::file("look at", &self.path))?;
+        if metadata.len() == self.size { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> TransferError {
+        TransferError::Changed { path: self.path.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn t04_without_openat2_files_open_and_links_do_not() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        fs::create_dir(root.path().join("d")).expect("made");
+        fs::write(root.path().join("d/f"), b"x").expect("written");
+        symlink("d", root.path().join("link")).expect("linked");
+        symlink("f", root.path().join("d/link")).expect("linked");
+        let directory: OwnedFd = File::open(root.path()).expect("opens").into();
+        let open = |path: &str| open_by_parts(&directory, Path::new(path), OFlags::RDONLY | OFlags::NONBLOCK);
+        assert!(open("d/f").is_ok());
+        for path in ["link/f", "d/link", "d/../d/f", "/etc/passwd", ""] {
+            assert!(open(path).is_err(), "{path}");
+        }
+    }
+}
