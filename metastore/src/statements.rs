@@ -126,8 +126,8 @@ async fn create_run(
     if created.rows_affected() == 0 {
         // The same request again, after an answer that was lost, is no error.
         let same = sqlx::query(
-            "SELECT 1 FROM runs JOIN run_specs ON run_id = id \
-             WHERE id = $1 AND info_json = $2 AND pipeline_text = $3 AND parameters_json = $4",
+            "SELECT 1 FROM runs JOIN run_specs ON run_id = runs.id \
+             WHERE runs.id = $1 AND info_json = $2 AND pipeline_text = $3 AND parameters_json = $4",
         )
         .bind(run.id)
         .bind(&run.info_json)
@@ -179,7 +179,8 @@ async fn put_command(
         return Ok(Ok(1));
     }
     let existing: Option<Option<String>> = sqlx::query_scalar(
-        "SELECT command_json FROM runs LEFT JOIN commands ON run_id = id AND idempotency_key = $2 WHERE id = $1",
+        "SELECT command_json FROM runs \
+         LEFT JOIN commands ON run_id = runs.id AND idempotency_key = $2 WHERE runs.id = $1",
     )
     .bind(run)
     .bind(key)

@@ -1,5 +1,7 @@
 //! The store against real SQLite files.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
 mod append;
 mod artifacts_and_cache;
 mod commands;
