@@ -1,1 +1,25 @@
-//! Not laid out yet.
+//! Hosts the engine: feeds it events, makes its facts durable, then carries out its effects through a backend.
+//!
+//! The driver decides nothing about a pipeline. It owns the order of things: facts before effects, one driver a run,
+//! and the comparison of what ought to be in flight with what is, after a restart.
+
+mod backend;
+mod cache;
+mod create;
+mod drive;
+mod driver;
+mod error;
+mod import;
+mod load;
+mod ownership;
+mod process;
+mod projection;
+mod timers;
+
+pub use backend::{AttemptKey, Backend, Observation};
+pub use create::{CreateRun, CreateRunError, RunOptions};
+pub use drive::{RunControl, RunEnd};
+pub use driver::{Driver, DriverSettings};
+pub use error::{DriveError, DriverError};
+pub use load::load_state;
+pub use process::{attempt_log, attempt_work_dir};

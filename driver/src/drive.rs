@@ -1,0 +1,275 @@
+//! Drives one run from where its facts left it to its end.
+//!
+//! One loop: take the events that are waiting, let the engine step through them, commit the facts, and only then
+//! carry out the effects. A crash at any point leaves facts that say what ought to be in flight, and nothing in
+//! flight that they do not say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_engine::{Effect, Event, RunState, Step, outstanding};
+use penstock_metastore::{Append, Command, Listed, Metastore, MetastoreError};
+use penstock_spec::Timestamp;
+use penstock_spec::report::{Failure, TaskOutputs};
+use penstock_spec::run::RunStatus;
+use tokio::sync::{mpsc, watch};
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::backend::{AttemptKey, Backend};
+use crate::cache::CacheLookups;
+use crate::error::DriveError;
+use crate::import::Imports;
+use crate::load::{LoadedRun, load_state};
+use crate::projection;
+use crate::timers::Timers;
+
+/// Events that may wait while facts are being committed.
+const EVENT_QUEUE: usize = 1024;
+/// Longest time until a command of another process is seen.
+const COMMAND_POLL: Duration = Duration::from_secs(1);
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEnd {
+    /// Succeeded, failed or canceled.
+    pub status: RunStatus,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Outputs of the pipeline.
+    pub outputs: TaskOutputs,
+}
+
+/// Asks a run that is being driven to end.
+#[derive(Debug, Clone)]
+pub struct RunControl {
+    request: Arc<watch::Sender<Request>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Request {
+    None,
+    Cancel(String),
+    Abort,
+}
+
+impl RunControl {
+    /// A control that asks for nothing yet.
+    #[allow(clippy::new_without_default, reason = "a control that nobody holds asks for nothing, so `new` is meant")]
+    pub fn new() -> RunControl {
+        RunControl { request: Arc::new(watch::Sender::new(Request::None)) }
+    }
+
+    /// Cancels the run: attempts are asked to stop, then made to, and the run ends as canceled.
+    pub fn cancel(&self, reason: &str) {
+        self.request.send_if_modified(|request| match request {
+            Request::None => {
+                *request = Request::Cancel(reason.to_owned());
+                true
+            }
+            Request::Cancel(_) | Request::Abort => false,
+        });
+    }
+
+    /// Kills everything at once. The run does not end; it can be resumed.
+    pub fn abort(&self) {
+        self.request.send_replace(Request::Abort);
+    }
+}
+
+/// One run at work.
+pub(crate) struct RunHost {
+    run: Uuid,
+    epoch: u64,
+    metastore: Metastore,
+    state: RunState,
+    /// Number of facts that are durable.
+    stored: u64,
+    /// The first event, for a run that has no facts yet.
+    start: Option<Event>,
+    backend: Arc<dyn Backend>,
+    cache: CacheLookups,
+    imports: Imports,
+    timers: Timers,
+    events: mpsc::Receiver<Event>,
+    sender: mpsc::Sender<Event>,
+}
+
+/// What a run needs from its driver.
+pub(crate) struct HostParts {
+    pub(crate) metastore: Metastore,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) cache: CacheLookups,
+    pub(crate) imports: Imports,
+    pub(crate) sender: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Receiver<Event>,
+    /// Attempts of the run that may be at work at a time.
+    pub(crate) capacity: u32,
+}
+
+pub(crate) fn event_queue() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+    mpsc::channel(EVENT_QUEUE)
+}
+
+impl RunHost {
+    /// Loads the run and fences off any earlier driver.
+    pub(crate) async fn load(run: Uuid, parts: HostParts) -> Result<RunHost, DriveError> {
+        let store_failed = |source| DriveError::Metastore { run, source };
+        let epoch = parts.metastore.take_epoch(run).await.map_err(store_failed)?;
+        let LoadedRun { mut state, stored, .. } = load_state(&parts.metastore, run).await?;
+        state.set_capacity(parts.capacity);
+        let start = match stored {
+            0 => {
+                let info = parts.metastore.run(run).await.map_err(store_failed)?.info;
+                let parameters = parts.metastore.run_spec(run).await.map_err(store_failed)?.parameters;
+                Some(Event::Start { run: info, parameters })
+            }
+            _ => None,
+        };
+        Ok(RunHost {
+            run,
+            epoch,
+            metastore: parts.metastore,
+            state,
+            stored,
+            start,
+            backend: parts.backend,
+            cache: parts.cache,
+            imports: parts.imports,
+            timers: Timers::default(),
+            events: parts.events,
+            sender: parts.sender,
+        })
+    }
+
+    /// Drives the run to its end.
+    pub(crate) async fn drive(mut self, control: RunControl) -> Result<RunEnd, DriveError> {
+        self.take_up().await?;
+        let mut requests = control.request.subscribe();
+        requests.mark_changed();
+        let mut poll = tokio::time::interval(COMMAND_POLL);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut waiting = Vec::new();
+        while !self.state.status().is_final() {
+            let due = self.until_next_timer();
+            tokio::select! {
+                _ = self.events.recv_many(&mut waiting, EVENT_QUEUE) => {}
+                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
+                    let timers = self.timers.take_due(Timestamp::now());
+                    waiting.extend(timers.into_iter().map(|timer| Event::TimerDue { timer }));
+                }
+                _ = poll.tick() => self.take_commands().await?,
+                Ok(()) = requests.changed() => {
+                    let request = requests.borrow_and_update().clone();
+                    match request {
+                        Request::None => {}
+                        Request::Cancel(reason) => waiting.push(Event::Terminate { reason }),
+                        Request::Abort => {
+                            self.backend.abort().await;
+                            return Err(DriveError::Aborted(self.run));
+                        }
+                    }
+                }
+            }
+            self.advance(waiting.drain(..)).await?;
+        }
+        Ok(RunEnd {
+            status: self.state.status(),
+            failure: self.state.failure().cloned(),
+            outputs: self.state.outputs().cloned().unwrap_or_default(),
+        })
+    }
+
+    /// Brings what is in flight in line with what ought to be: everything on the first start, what is left after a
+    /// restart.
+    async fn take_up(&mut self) -> Result<(), DriveError> {
+        if let Some(start) = self.start.take() {
+            return self.advance([start]).await;
+        }
+        for effect in outstanding(&self.state) {
+            self.carry_out(effect, Attempts::Recover).await;
+        }
+        self.take_commands().await?;
+        let now = Timestamp::now();
+        let step = self.state.resume(now);
+        self.commit(step, now, &[]).await
+    }
+
+    /// Lets the engine step through events, and makes what it decided true.
+    async fn advance(&mut self, events: impl IntoIterator<Item = Event>) -> Result<(), DriveError> {
+        let now = Timestamp::now();
+        let mut decided = Step::default();
+        for event in events {
+            let step = self.state.step(event, now);
+            decided.facts.extend(step.facts);
+            decided.effects.extend(step.effects);
+        }
+        self.commit(decided, now, &[]).await
+    }
+
+    /// Commands of other processes become events, and are taken in the transaction that holds their facts.
+    async fn take_commands(&mut self) -> Result<(), DriveError> {
+        let commands = self.metastore.pending_commands(self.run).await.map_err(|source| self.failed(source))?;
+        for stored in commands {
+            let now = Timestamp::now();
+            let step = match stored.command {
+                Listed::Readable(Command::Terminate { reason }) => self.state.step(Event::Terminate { reason }, now),
+                Listed::Readable(Command::Retry) => self.state.step(Event::Retry, now),
+                Listed::Unreadable(row) => {
+                    warn!(run.id = %self.run, command = row.row, reason = row.reason, "ignored a command of a newer build");
+                    Step::default()
+                }
+            };
+            self.commit(step, now, &[stored.id]).await?;
+        }
+        Ok(())
+    }
+
+    /// Facts first, then effects.
+    async fn commit(&mut self, step: Step, now: Timestamp, commands: &[i64]) -> Result<(), DriveError> {
+        if !step.facts.is_empty() || !commands.is_empty() {
+            let mut append = Append::new(self.run, self.epoch, self.stored);
+            append.commands_taken = commands.to_vec();
+            projection::fill(&mut append, &self.state, step.facts, now);
+            self.stored = self.metastore.append(append).await.map_err(|source| self.failed(source))?;
+        }
+        for effect in step.effects {
+            self.carry_out(effect, Attempts::Start).await;
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, effect: Effect, attempts: Attempts) {
+        match effect {
+            Effect::LookUpCache { node, key } => self.cache.look_up(node, key, self.sender.clone()),
+            Effect::Import { node, request } => self.imports.import(node, *request, self.sender.clone()),
+            Effect::SetTimer { timer, at } => self.timers.set(at, timer),
+            Effect::StopAttempt { node, attempt } => self.backend.stop(AttemptKey { node, attempt }).await,
+            Effect::StartAttempt { node, plan } => {
+                let key = AttemptKey { node, attempt: plan.task.attempt };
+                match attempts {
+                    Attempts::Start => self.backend.start(key, *plan).await,
+                    Attempts::Recover => self.backend.recover(key, *plan).await,
+                }
+            }
+        }
+    }
+
+    fn until_next_timer(&self) -> Option<Duration> {
+        let left = self.timers.next()?.duration_since(Timestamp::now());
+        Some(Duration::try_from(left).unwrap_or_default())
+    }
+
+    fn failed(&self, source: MetastoreError) -> DriveError {
+        DriveError::Metastore { run: self.run, source }
+    }
+}
+
+/// What to do with an attempt that ought to be running.
+#[derive(Clone, Copy)]
+enum Attempts {
+    /// It is new.
+    Start,
+    /// An earlier driver may have started it.
+    Recover,
+}

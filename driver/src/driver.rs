@@ -1,0 +1,151 @@
+//! The driver of this machine: its data directory, stores and interpreters, and the runs it drives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_launcher::{PythonHost, PythonSettings};
+use penstock_metastore::{CacheScope, Command, Metastore};
+use penstock_objectstore::{StoreSettings, Stores, Transfer, TransferSettings};
+use uuid::Uuid;
+
+use crate::cache::CacheLookups;
+use crate::create::RunOptions;
+use crate::drive::{HostParts, RunControl, RunEnd, RunHost, event_queue};
+use crate::error::{DriveError, DriverError};
+use crate::import::Imports;
+use crate::ownership::Ownership;
+use crate::process::{ProcessBackend, ProcessSettings};
+
+/// Settings of a driver.
+#[derive(Debug, Clone)]
+pub struct DriverSettings {
+    /// Where everything is kept: `penstock.db`, `artifacts/`, `work/`, `envs/`, `runs/`.
+    pub data_dir: PathBuf,
+    /// Pipeline root of runs that name none; `artifacts/` in the data directory when absent.
+    pub default_root: Option<String>,
+    /// How object stores are reached.
+    pub stores: StoreSettings,
+    /// Attempts of one run at a time.
+    pub concurrency: u32,
+    /// Interpreter that Python components are based on; `python3` when absent.
+    pub python: Option<PathBuf>,
+    /// Time between SIGTERM and SIGKILL for a process that is stopped.
+    pub grace: Duration,
+}
+
+/// The driver of this machine. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    data_dir: PathBuf,
+    default_root: String,
+    concurrency: u32,
+    grace: Duration,
+    metastore: Metastore,
+    stores: Arc<Stores>,
+    transfer: Arc<Transfer>,
+    python: Arc<PythonHost>,
+}
+
+impl Driver {
+    /// Opens the data directory.
+    pub async fn open(settings: DriverSettings) -> Result<Driver, DriverError> {
+        let DriverSettings { data_dir, default_root, stores, concurrency, python, grace } = settings;
+        let unusable = |source| DriverError::DataDir { path: data_dir.clone(), source };
+        std::fs::create_dir_all(&data_dir).map_err(unusable)?;
+        let data_dir = data_dir.canonicalize().map_err(unusable)?;
+        let database = data_dir.join("penstock.db");
+        let metastore = Metastore::open(&database)
+            .await
+            .map_err(|source| DriverError::Metastore { path: database.clone(), source })?;
+        let stores = Arc::new(Stores::new(stores).map_err(DriverError::Stores)?);
+        let transfer = Arc::new(Transfer::new(Arc::clone(&stores), TransferSettings::default()));
+        let python = Arc::new(PythonHost::new(PythonSettings::new(python, data_dir.join("envs"))));
+        let default_root = default_root.unwrap_or_else(|| format!("file://{}", data_dir.join("artifacts").display()));
+        Ok(Driver {
+            parts: Arc::new(Parts { data_dir, default_root, concurrency, grace, metastore, stores, transfer, python }),
+        })
+    }
+
+    /// The metastore.
+    pub fn metastore(&self) -> &Metastore {
+        &self.parts.metastore
+    }
+
+    /// Moves artifacts.
+    pub fn transfer(&self) -> &Arc<Transfer> {
+        &self.parts.transfer
+    }
+
+    /// The data directory, absolute.
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.parts.data_dir
+    }
+
+    pub(crate) fn stores(&self) -> &Stores {
+        &self.parts.stores
+    }
+
+    pub(crate) fn default_root(&self) -> &str {
+        &self.parts.default_root
+    }
+
+    /// Whether some process of this machine drives the run now.
+    pub fn is_driven(&self, run: Uuid) -> bool {
+        Ownership::is_taken(&self.parts.data_dir, run)
+    }
+
+    /// Drives a run to its end: starts it, goes on after a kill, or carries out a command that waits.
+    pub async fn drive(&self, run: Uuid, control: RunControl) -> Result<RunEnd, DriveError> {
+        let parts = &self.parts;
+        let _ownership = Ownership::take(&parts.data_dir, run)?;
+        let row = parts.metastore.run(run).await.map_err(|source| DriveError::Metastore { run, source })?;
+        // Options of a newer build are unknown here; what they do not say has its default.
+        let options: RunOptions = serde_json::from_value(row.options).unwrap_or_default();
+        let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
+        let (sender, events) = event_queue();
+        let settings = ProcessSettings {
+            data_dir: parts.data_dir.clone(),
+            transfer: Arc::clone(&parts.transfer),
+            python: Arc::clone(&parts.python),
+            component_dir: options.component_dir,
+            host_commands: options.host_commands,
+            grace: parts.grace,
+        };
+        let host = RunHost::load(
+            run,
+            HostParts {
+                metastore: parts.metastore.clone(),
+                backend: Arc::new(ProcessBackend::new(run, settings, sender.clone())),
+                cache: CacheLookups::new(parts.metastore.clone(), Arc::clone(&parts.transfer), scope.clone()),
+                imports: Imports::new(parts.metastore.clone(), scope),
+                sender,
+                events,
+                capacity: parts.concurrency,
+            },
+        )
+        .await?;
+        Box::pin(host.drive(control)).await
+    }
+
+    /// Stores the command that lets a failed or cancelled run go on; [`Driver::drive`] carries it out.
+    pub async fn retry(&self, run: Uuid) -> Result<(), DriveError> {
+        let key = format!("retry-{}", Uuid::new_v4());
+        self.metastore()
+            .put_command(run, &key, &Command::Retry)
+            .await
+            .map(|_| ())
+            .map_err(|source| DriveError::Metastore { run, source })
+    }
+
+    /// Ends interpreters and closes the metastore.
+    pub async fn close(self) {
+        self.parts.python.close().await;
+        self.parts.metastore.close().await;
+    }
+}

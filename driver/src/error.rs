@@ -1,0 +1,94 @@
+//! What can go wrong while driving runs.
+
+use std::path::PathBuf;
+
+use penstock_metastore::MetastoreError;
+use thiserror::Error;
+use uuid::Uuid;
+
+/// The driver cannot start.
+#[derive(Debug, Error)]
+pub enum DriverError {
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {path} (--data-dir)")]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The metastore cannot be used.
+    #[error("cannot open the metastore {path}")]
+    Metastore {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: MetastoreError,
+    },
+    /// The object stores cannot be set up.
+    #[error("cannot set up the object store")]
+    Stores(#[source] penstock_objectstore::StoreError),
+}
+
+/// A run cannot be driven on.
+#[derive(Debug, Error)]
+pub enum DriveError {
+    /// Another process has the run.
+    #[error("run {run} is being driven by process {process}; watch it with `penstock watch {run}`")]
+    Owned {
+        /// The run.
+        run: Uuid,
+        /// Number of the process.
+        process: String,
+    },
+    /// The run's lock file cannot be used.
+    #[error("cannot lock the run with {path}")]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The metastore refused or failed. What was not committed did not happen: the run can be resumed.
+    #[error(
+        "cannot read or write the run in the metastore; nothing that was committed is lost, and `penstock run --resume {run}` goes on"
+    )]
+    Metastore {
+        /// The run.
+        run: Uuid,
+        /// Why.
+        #[source]
+        source: MetastoreError,
+    },
+    /// The stored pipeline is not valid for this build.
+    #[error("the stored pipeline of run {run} is not valid here")]
+    Pipeline {
+        /// The run.
+        run: Uuid,
+        /// Why.
+        source: penstock_spec::check::LoadError,
+    },
+    /// The stored facts do not fit the stored pipeline.
+    #[error("the stored facts of run {run} do not fit its pipeline")]
+    Facts {
+        /// The run.
+        run: Uuid,
+        /// Why.
+        source: penstock_engine::FoldError,
+    },
+    /// Everything was killed on request; the run can be resumed.
+    #[error("stopped at once; `penstock run --resume {0}` goes on where it stopped")]
+    Aborted(Uuid),
+}
+
+/// An error and its causes on one line, for logs and for reasons.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,157 @@
+//! The process backend: attempts are processes of this machine, carried out by the launcher library.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use penstock_engine::Event;
+use penstock_launcher::{
+    CancelHandle, CancelToken, HostContext, PythonHost, adopt, cancel_pair, kill_recorded, run_attempt,
+};
+use penstock_objectstore::Transfer;
+use penstock_spec::plan::Plan;
+use penstock_spec::report::{Failure, FailureCause};
+use tokio::task::JoinSet;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::backend::{AttemptKey, Backend, Observation};
+
+/// Directory of an attempt: its inputs, outputs, scratch space, log and process record.
+pub fn attempt_work_dir(data_dir: &Path, run: Uuid, task: Uuid, attempt: u32) -> PathBuf {
+    data_dir.join("work").join(run.to_string()).join(task.to_string()).join(attempt.to_string())
+}
+
+/// Log of an attempt while it runs; afterwards it is in the object store.
+pub fn attempt_log(data_dir: &Path, run: Uuid, task: Uuid, attempt: u32) -> PathBuf {
+    attempt_work_dir(data_dir, run, task, attempt).join("log")
+}
+
+/// What the attempts of one run share.
+#[derive(Debug, Clone)]
+pub(crate) struct ProcessSettings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) transfer: Arc<Transfer>,
+    pub(crate) python: Arc<PythonHost>,
+    pub(crate) component_dir: Option<PathBuf>,
+    pub(crate) host_commands: bool,
+    pub(crate) grace: Duration,
+}
+
+/// Runs the attempts of one run.
+#[derive(Debug)]
+pub(crate) struct ProcessBackend {
+    run: Uuid,
+    settings: ProcessSettings,
+    observations: Observation,
+    running: Arc<Mutex<HashMap<AttemptKey, Running>>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+struct Running {
+    cancel: CancelHandle,
+    work_dir: PathBuf,
+}
+
+impl ProcessBackend {
+    pub(crate) fn new(run: Uuid, settings: ProcessSettings, observations: Observation) -> ProcessBackend {
+        ProcessBackend { run, settings, observations, running: Arc::default(), tasks: Mutex::default() }
+    }
+
+    fn host(&self, plan: &Plan) -> HostContext {
+        let (task, attempt) = (plan.task.id, plan.task.attempt);
+        HostContext {
+            work_dir: attempt_work_dir(&self.settings.data_dir, self.run, task, attempt),
+            log_file: attempt_log(&self.settings.data_dir, self.run, task, attempt),
+            transfer: Arc::clone(&self.settings.transfer),
+            python: Arc::clone(&self.settings.python),
+            component_dir: self.settings.component_dir.clone(),
+            host_commands: self.settings.host_commands,
+            grace: self.settings.grace,
+        }
+    }
+
+    fn spawn(&self, attempt: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(attempt);
+    }
+
+    fn register(&self, key: AttemptKey, host: &HostContext) -> CancelToken {
+        let (cancel, token) = cancel_pair();
+        let running = Running { cancel, work_dir: host.work_dir.clone() };
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key, running);
+        token
+    }
+}
+
+#[async_trait]
+impl Backend for ProcessBackend {
+    async fn start(&self, key: AttemptKey, plan: Plan) {
+        let host = self.host(&plan);
+        let token = self.register(key, &host);
+        let (observations, running) = (self.observations.clone(), Arc::clone(&self.running));
+        self.spawn(async move {
+            let report = run_attempt(&plan, &host, token).await;
+            running.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            // Nobody listens any more only when the run has ended.
+            let _ = observations.send(Event::TaskReported { node: key.node, report }).await;
+        });
+    }
+
+    async fn recover(&self, key: AttemptKey, plan: Plan) {
+        let host = self.host(&plan);
+        let observations = self.observations.clone();
+        self.spawn(async move {
+            let event = match adopt(&plan, &host).await {
+                Some(report) => Event::TaskReported { node: key.node, report },
+                None => Event::TaskLost { node: key.node, attempt: key.attempt, failure: interrupt(&host).await },
+            };
+            let _ = observations.send(event).await;
+        });
+    }
+
+    async fn stop(&self, key: AttemptKey) {
+        if let Some(running) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            running.cancel.cancel();
+        }
+    }
+
+    async fn abort(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
+        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for attempt in running.into_values() {
+            kill(attempt.work_dir).await;
+        }
+    }
+}
+
+/// Makes sure that nothing of an attempt runs any more.
+async fn interrupt(host: &HostContext) -> Failure {
+    let message = match kill(host.work_dir.clone()).await {
+        0 => "penstock was stopped while the attempt was under way".to_owned(),
+        count => format!("penstock was stopped while the attempt was under way; {count} of its processes were killed"),
+    };
+    Failure { cause: FailureCause::Interrupted, message }
+}
+
+/// Kills what the record in an attempt's directory names; returns how many processes that were.
+async fn kill(work_dir: PathBuf) -> usize {
+    let killed = tokio::task::spawn_blocking({
+        let work_dir = work_dir.clone();
+        move || kill_recorded(&work_dir)
+    });
+    match killed.await {
+        Ok(Ok(count)) => count,
+        Ok(Err(error)) => {
+            warn!(directory = %work_dir.display(), error = %error, "cannot read which processes an attempt had");
+            0
+        }
+        Err(_) => 0,
+    }
+}

@@ -1,0 +1,129 @@
+//! What lists show of a run: the rows that follow from new facts, stored in the transaction that holds the facts.
+
+use std::collections::BTreeSet;
+
+use penstock_engine::{Fact, NodeId, NodeKind, NodeView, RunState, SkipReason};
+use penstock_metastore::{Append, ArtifactRow, CacheScope, NewCacheEntry, RunUpdate, TaskKind, TaskRow};
+use penstock_spec::Timestamp;
+use penstock_spec::report::TaskOutputs;
+use penstock_spec::run::TaskStatus;
+
+/// Adds facts to an append, with everything that follows from them. The state is the one after the facts.
+pub(crate) fn fill(append: &mut Append, state: &RunState, facts: Vec<Fact>, now: Timestamp) {
+    let mut changed = BTreeSet::new();
+    for fact in &facts {
+        changed.extend(nodes_of(fact));
+        if let Fact::TaskSucceeded { node, attempt, outputs, cached_from, .. } = fact {
+            append.artifacts.extend(artifact_rows(*node, outputs));
+            if attempt.is_some() && cached_from.is_none() {
+                append.cache_entries.extend(cache_entry(state, *node, outputs, now));
+            }
+        }
+        if changes_run(fact) {
+            append.run_update = Some(run_update(state));
+        }
+    }
+    append.tasks = changed.into_iter().filter_map(|node| state.node(node)).map(task_row).collect();
+    append.facts = facts.into_iter().map(|fact| (fact, now)).collect();
+}
+
+/// The nodes whose rows a fact changes.
+fn nodes_of(fact: &Fact) -> Vec<NodeId> {
+    match fact {
+        Fact::IterationStarted { node, iteration, .. } => vec![*node, *iteration],
+        Fact::DagStarted { node, .. }
+        | Fact::LoopStarted { node, .. }
+        | Fact::TaskReady { node, .. }
+        | Fact::AttemptStarted { node, .. }
+        | Fact::AttemptFailed { node, .. }
+        | Fact::TaskSucceeded { node, .. }
+        | Fact::TaskSkipped { node, .. }
+        | Fact::TaskFailed { node, .. }
+        | Fact::TaskCanceled { node, .. }
+        | Fact::DagEnded { node, .. } => vec![*node],
+        Fact::RunStarted { .. }
+        | Fact::CancelRequested { .. }
+        | Fact::DeadlineExceeded { .. }
+        | Fact::RetryRequested {}
+        | Fact::RunEnded { .. } => Vec::new(),
+    }
+}
+
+fn changes_run(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::RunStarted { .. }
+            | Fact::CancelRequested { .. }
+            | Fact::DeadlineExceeded { .. }
+            | Fact::RetryRequested {}
+            | Fact::RunEnded { .. }
+    )
+}
+
+fn run_update(state: &RunState) -> RunUpdate {
+    RunUpdate {
+        status: state.status(),
+        error: state.failure().map(|failure| failure.message.clone()),
+        started_at: state.started_at(),
+        finished_at: state.ended_at(),
+    }
+}
+
+fn task_row(node: NodeView<'_>) -> TaskRow {
+    TaskRow {
+        node: node.id,
+        parent: node.parent,
+        path: node.path(),
+        key: node.key.to_owned(),
+        display_name: node.display_name.to_owned(),
+        kind: match node.kind {
+            NodeKind::Root => TaskKind::Root,
+            NodeKind::Dag => TaskKind::Dag,
+            NodeKind::Loop => TaskKind::Loop,
+            NodeKind::Iteration => TaskKind::Iteration,
+            NodeKind::Container => TaskKind::Container,
+            NodeKind::Importer => TaskKind::Importer,
+        },
+        status: node.status,
+        attempt: node.attempt,
+        cached: node.cached_from().is_some(),
+        iteration: node.iteration,
+        started_at: node.started_at,
+        finished_at: node.ended_at,
+        error: node.failure().map(|failure| failure.message.clone()),
+        reason: node.skip_reason().map(skip_text),
+        log_uri: node.log_uri().map(str::to_owned),
+        outputs: (node.status == TaskStatus::Succeeded).then(|| node.outputs().clone()),
+    }
+}
+
+fn skip_text(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::Condition { condition } => format!("condition is false: {condition}"),
+        SkipReason::Upstream { task } => format!("{task} did not run"),
+        SkipReason::UpstreamFailed { task } => format!("{task} failed"),
+    }
+}
+
+fn artifact_rows(node: NodeId, outputs: &TaskOutputs) -> impl Iterator<Item = ArtifactRow> {
+    outputs.artifacts.iter().flat_map(move |(output, artifacts)| {
+        (0..).zip(artifacts).map(move |(position, artifact)| ArtifactRow {
+            node,
+            output: output.clone(),
+            position,
+            artifact: artifact.clone(),
+        })
+    })
+}
+
+fn cache_entry(state: &RunState, node: NodeId, outputs: &TaskOutputs, now: Timestamp) -> Option<NewCacheEntry> {
+    let (info, view) = (state.info()?, state.node(node)?);
+    Some(NewCacheEntry {
+        scope: CacheScope { pipeline_name: info.pipeline_name.clone(), namespace: info.namespace.clone() },
+        key: view.cache_key()?.to_owned(),
+        task_path: view.path(),
+        outputs: outputs.clone(),
+        key_document: view.cache_document().unwrap_or_default(),
+        created_at: now,
+    })
+}
