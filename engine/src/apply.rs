@@ -41,7 +41,8 @@ impl RunState {
         Ok(state)
     }
 
-    pub(crate) fn apply(&mut self, fact: &Fact, at: Timestamp) -> Result<(), FoldError> {
+    /// Adds one stored fact. For those who follow a run that somebody else advances.
+    pub fn apply(&mut self, fact: &Fact, at: Timestamp) -> Result<(), FoldError> {
         self.apply_fact(fact, at).map_err(|reason| FoldError { number: self.applied, reason })?;
         self.applied += 1;
         Ok(())
@@ -294,6 +295,7 @@ impl RunState {
         node.attempts = attempt.saturating_add(1);
         node.phase = Phase::Attempt;
         node.status = TaskStatus::Running;
+        self.running = self.running.saturating_add(1);
         Ok(())
     }
 
@@ -315,10 +317,12 @@ impl RunState {
             _ => &mut node.spent.user,
         };
         *counter = counter.saturating_add(1);
+        let ran = node.phase == Phase::Attempt;
         node.status = TaskStatus::Pending;
         node.phase = Phase::Backoff(retry_at);
         node.log_uri = log_uri.map(Box::from);
         node.end = Some(Box::new(End::Failed(failure.clone())));
+        self.running = self.running.saturating_sub(u32::from(ran));
         Ok(())
     }
 }

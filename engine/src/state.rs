@@ -1,5 +1,6 @@
 //! The state of a run: the fold of its facts. What a fact means is in `apply`, what follows from an event in `step`.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
 use penstock_spec::Timestamp;
@@ -42,6 +43,12 @@ pub struct RunState {
     pub(crate) nodes: Vec<Node>,
     /// Facts applied so far.
     pub(crate) applied: u64,
+    /// Attempts that may be at work at a time. Set by the host, not a fact.
+    pub(crate) capacity: u32,
+    /// Attempts at work.
+    pub(crate) running: u32,
+    /// Tasks that wait for room, first come first served. Found again by `resume`, so not a fact either.
+    pub(crate) queued: VecDeque<NodeId>,
 }
 
 /// What is known of a run beside its nodes.
@@ -69,7 +76,21 @@ pub(crate) enum Stopping {
 impl RunState {
     /// A run of which nothing is known yet.
     pub fn new(pipeline: Arc<Pipeline>) -> RunState {
-        RunState { pipeline, run: None, nodes: Vec::new(), applied: 0 }
+        RunState {
+            pipeline,
+            run: None,
+            nodes: Vec::new(),
+            applied: 0,
+            capacity: u32::MAX,
+            running: 0,
+            queued: VecDeque::new(),
+        }
+    }
+
+    /// Limits the attempts that are at work at a time. Tasks beyond it stay pending, and start in the order in which
+    /// they became ready. There is no limit unless one is set.
+    pub fn set_capacity(&mut self, attempts: u32) {
+        self.capacity = attempts.max(1);
     }
 
     /// The pipeline.
@@ -176,7 +197,7 @@ impl RunState {
     }
 
     /// All nodes right below a node.
-    pub(crate) fn children(&self, id: NodeId) -> Vec<NodeId> {
+    pub fn children(&self, id: NodeId) -> Vec<NodeId> {
         let Some(group) = self.group(id) else { return Vec::new() };
         match &group.state {
             GroupState::Loop { iterations, .. } => iterations.clone(),

@@ -79,7 +79,7 @@ impl<'a> Stepper<'a> {
     }
 
     fn finish(mut self) -> Step {
-        while let Some(work) = self.queue.pop_front() {
+        while let Some(work) = self.queue.pop_front().or_else(|| self.next_in_line()) {
             match work {
                 Work::Consider(id) => self.consider(id),
                 Work::Begin(id) => self.begin(id),
@@ -91,6 +91,12 @@ impl<'a> Stepper<'a> {
             }
         }
         self.step
+    }
+
+    /// The task that has waited longest for room, if there is room.
+    fn next_in_line(&mut self) -> Option<Work> {
+        let room = self.state.running < self.state.capacity;
+        self.state.queued.pop_front_if(|_| room).map(Work::Attempt)
     }
 
     /// Applies a fact and keeps it. Facts that do not fit the state are a fault of this crate; they are left out, and

@@ -14,6 +14,7 @@ impl RunState {
     pub(super) fn node_ended(&mut self, id: NodeId, status: TaskStatus, at: Timestamp) -> Applied {
         let pipeline = Arc::clone(&self.pipeline);
         let node = self.live(id)?;
+        let ran = node.phase == Phase::Attempt;
         node.status = status;
         node.phase = Phase::Ended;
         node.ended_at = Some(at);
@@ -25,6 +26,7 @@ impl RunState {
                 *items = OnceLock::new();
             }
         }
+        self.running = self.running.saturating_sub(u32::from(ran));
         if id == NodeId::ROOT {
             return Ok(());
         }

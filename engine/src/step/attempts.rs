@@ -27,6 +27,10 @@ impl Stepper<'_> {
     }
 
     pub(super) fn start_attempt_with(&mut self, id: NodeId, inputs: &Arc<Scope>) {
+        if self.state.running >= self.state.capacity {
+            self.state.queued.push_back(id);
+            return;
+        }
         let Some(attempt) = self.state.get(id).map(|node| node.attempts) else { return };
         let Some(plan) = self.state.plan_of(id, attempt, inputs) else {
             return self.fail(id, input_failure("the component of the task runs no container"));
