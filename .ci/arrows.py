@@ -1,0 +1,36 @@
+"""Fails when a crate depends on something that the map in ARCHITECTURE.md keeps it free of."""
+
+import json
+import subprocess
+import sys
+
+KUBE, SQL, AWS, TOKIO = {"kube", "k8s-openapi"}, {"sqlx"}, {"aws-sdk-s3", "aws-config"}, {"tokio"}
+
+# crate -> (neighbours it may use, foreign crates it must not use)
+MAP = {
+    "spec": (set(), KUBE | SQL | AWS | TOKIO),
+    "engine": ({"spec"}, KUBE | SQL | AWS | TOKIO),
+    "objectstore": ({"spec"}, KUBE | SQL),
+    "metastore": ({"spec", "engine"}, KUBE | AWS),
+    "launcher": ({"spec", "objectstore"}, SQL | {"kube-runtime"}),
+    "driver": ({"spec", "engine", "objectstore", "metastore", "launcher"}, {"axum"}),
+    "cli": ({"spec", "engine", "objectstore", "metastore", "launcher", "driver"}, set()),
+}
+
+metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version", "1"]))
+problems = []
+for package in metadata["packages"]:
+    name = package["name"].removeprefix("penstock-")
+    if name not in MAP:
+        continue
+    neighbours, foreign = MAP[name]
+    for dependency in package["dependencies"]:
+        if dependency["kind"] is not None:
+            continue
+        other = dependency["name"]
+        if other.startswith("penstock-") and other.removeprefix("penstock-") not in neighbours:
+            problems.append(f"{name} must not use {other}")
+        if other in foreign:
+            problems.append(f"{name} must stay free of {other}")
+if problems:
+    sys.exit("error: " + "\nerror: ".join(problems))

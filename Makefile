@@ -1,0 +1,49 @@
+# The five commands of this repository, and a few for longer measurements. Each installs what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools and downloads that outlive a checkout.
+export PENSTOCK_CACHE ?= $(HOME)/.cache/penstock-build
+TOOLS := .ci/tools
+PIPELINE ?= tests/pipelines/hello.yaml
+
+.PHONY: help run test check lint fmt snapshots soak bench conformance clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
+	@$(TOOLS) build
+	@cargo build --quiet -p penstock-cli
+	@python="$$($(TOOLS) python)"; \
+	  PENSTOCK_PYTHON="$$python" PENSTOCK_DATA_DIR="$${PENSTOCK_DATA_DIR:-$(CURDIR)/.penstock}" \
+	  $$($(TOOLS) target)/debug/penstock run $(PIPELINE)
+
+test: ## All tests: unit, property, component (real S3 server), end to end (real Python)
+	@$(TOOLS) build
+	@cargo build --quiet -p penstock-cli
+	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
+	  cargo test --workspace --no-fail-fast
+
+check: ## The quick part of the tests, to run all day
+	@$(TOOLS) build
+	cargo test -p penstock-spec -p penstock-engine
+
+lint: ## Formatting, clippy, dependencies, documentation
+	@$(TOOLS) build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	@$(TOOLS) arrows
+	@deny="$$($(TOOLS) deny)"; "$$deny" --log-level error --offline check bans licenses sources
+
+fmt: ## Format the code
+	cargo fmt --all
+
+snapshots: ## Accept changed golden files; read them in the diff
+	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test -p penstock-spec -p penstock-engine -p penstock-cli
+
+clean: ## Remove what the checkout built
+	cargo clean
+	rm -rf .penstock
