@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use penstock_spec::artifact::Content;
 use sha2::{Digest, Sha256};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle};
@@ -78,9 +78,7 @@ impl Transfer {
         // missing object.
         let files = self.list_directory(store, key, uri).await?;
         match (head, files.first()) {
-            (Some(_), Some(other)) => {
-                Err(TransferError::Ambiguous { uri: uri.clone(), other: other.relative.clone() })
-            }
+            (Some(_), Some(other)) => Err(TransferError::Ambiguous { uri: uri.clone(), other: other.relative.clone() }),
             (Some(meta), None) => Ok(Found::File(meta)),
             (None, Some(_)) => Ok(Found::Directory(files)),
             (None, None) if expected.is_some_and(|expected| expected.directory && expected.files == 0) => {
@@ -128,19 +126,20 @@ impl Transfer {
             })
         })
         .await?;
-        let fetches = files.iter().map(|file| {
+        // Boxed: the compiler cannot see that a stream of borrowing futures is `Send`.
+        let fetches = files.iter().map(|file| -> BoxFuture<'_, Result<FileEntry, TransferError>> {
             let target = base.join(&file.path);
             let part = Object {
                 store: Arc::clone(&object.store),
                 key: file.meta.key.clone(),
                 uri: format!("{}/{}", object.uri, file.relative),
             };
-            async move {
+            Box::pin(async move {
                 let digest = self.fetch(&part, &file.meta, target).await?;
-                Ok::<_, TransferError>(FileEntry { path: file.relative.clone(), size: file.meta.size, digest })
-            }
+                Ok(FileEntry { path: file.relative.clone(), size: file.meta.size, digest })
+            })
         });
-        let fetched = stream::iter(fetches).buffer_unordered(self.settings.parallel_files);
+        let fetched = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(self.settings.parallel_files);
         let mut entries: Vec<FileEntry> = fetched.try_collect().await?;
         let content = directory_content(&mut entries);
         check_digest(&object.uri, expected, &content)?;
@@ -280,21 +279,15 @@ impl Found {
             return Ok(());
         }
         let found = Content { directory, files, size, digest: String::new() };
-        Err(TransferError::Mismatch {
-            uri: uri.to_owned(),
-            expected: describe(expected),
-            found: describe(&found),
-        })
+        Err(TransferError::Mismatch { uri: uri.to_owned(), expected: describe(expected), found: describe(&found) })
     }
 }
 
 fn check_digest(uri: &str, expected: Option<&Content>, found: &Content) -> Result<(), TransferError> {
     match expected {
-        Some(expected) if expected != found => Err(TransferError::Mismatch {
-            uri: uri.to_owned(),
-            expected: describe(expected),
-            found: describe(found),
-        }),
+        Some(expected) if expected != found => {
+            Err(TransferError::Mismatch { uri: uri.to_owned(), expected: describe(expected), found: describe(found) })
+        }
         _ => Ok(()),
     }
 }
