@@ -8,8 +8,8 @@
 
 mod budget;
 mod convert;
+mod stack;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
 use cel::{Context, Env, Program};
@@ -116,6 +116,7 @@ struct Expression {
     text: Arc<str>,
     program: Arc<Program>,
     shape: budget::Shape,
+    shallow: bool,
 }
 
 impl Expression {
@@ -127,31 +128,32 @@ impl Expression {
         if text.len() > limit {
             return Err(CelError::TooLong { bytes: text.len(), limit });
         }
-        // Parsing, evaluation and dropping recurse along the expression, so its depth is bounded by the text alone.
-        budget::check_depth(text)?;
-        let program = catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text)))
+        let shallow = budget::check_depth(text)?;
+        let compile = || ENVIRONMENT.compile(text).map_err(|errors| first_line(&errors.to_string()));
+        let program = stack::run(shallow, compile)
             .map_err(|_| CelError::Internal { expression: excerpt(text) })?
-            .map_err(|errors| CelError::Syntax {
-                expression: excerpt(text),
-                reason: first_line(&errors.to_string()),
-            })?;
+            .map_err(|reason| CelError::Syntax { expression: excerpt(text), reason })?;
         let shape = budget::Shape::of(program.expression());
-        Ok(Self { text: Arc::from(text), program: Arc::new(program), shape })
+        Ok(Self { text: Arc::from(text), program: Arc::new(program), shape, shallow })
     }
 
-    fn evaluate(&self, size: budget::Size, bind: impl FnOnce(&mut Context<'_, '_>)) -> Result<cel::Value, CelError> {
+    fn evaluate(
+        &self,
+        size: budget::Size,
+        bind: impl FnOnce(&mut Context<'_, '_>) + Send,
+    ) -> Result<cel::Value, CelError> {
         let steps = self.shape.steps(size);
         if steps > budget::MAX_STEPS {
             let expression = excerpt(&self.text);
             return Err(CelError::TooExpensive { expression, steps, limit: budget::MAX_STEPS });
         }
         let failed = |reason: String| CelError::Evaluation { expression: excerpt(&self.text), reason };
-        let evaluation = catch_unwind(AssertUnwindSafe(|| {
+        let evaluation = stack::run(self.shallow, || {
             let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
             context.add_function("parseJson", parse_json).map_err(|error| error.to_string())?;
             bind(&mut context);
             self.program.execute(&context).map_err(|error| convert::error_text(&error))
-        }));
+        });
         evaluation.map_err(|_| CelError::Internal { expression: excerpt(&self.text) })?.map_err(failed)
     }
 }
@@ -174,3 +176,6 @@ fn excerpt(text: &str) -> String {
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use wire::TypedValue;
+
 /// A map whose order never matters: the SDK sorts keys, and so do we.
 pub type Named<T> = BTreeMap<String, T>;
 

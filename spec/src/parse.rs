@@ -5,6 +5,7 @@
 //! `parse/scalar.rs`.
 
 mod classify;
+mod job;
 mod json;
 mod merge;
 mod scalar;
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use crate::ir::PipelineSpec;
 use crate::limits::Limits;
-use crate::platform::PlatformSpec;
+use crate::platform::{PlatformDocument, PlatformSpec};
 
 /// What a file holds.
 #[derive(Debug, Clone)]
@@ -75,13 +76,35 @@ pub fn parse(text: &str, limits: &Limits) -> Result<Documents, ParseError> {
     found.into_documents()
 }
 
-/// Reads a typed document; the error names the field.
-fn read_typed<T: DeserializeOwned>(document: &'static str, value: &Value) -> Result<T, ParseError> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = match error.path().to_string() {
+/// Reads a typed document; the error names the field. Fields that the type does not know and does not refuse are
+/// passed to `ignored`.
+fn read_typed<T: DeserializeOwned>(
+    document: &'static str,
+    value: &Value,
+    mut ignored: impl FnMut(String),
+) -> Result<T, ParseError> {
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
+    let read = serde_ignored::deserialize(tracked, |path| ignored(path.to_string()));
+    read.map_err(|error| {
+        let path = match track.path().to_string() {
             path if path == "." => "its top level".to_owned(),
             path => path,
         };
-        ParseError::Field { document, path, message: error.into_inner().to_string() }
+        ParseError::Field { document, path, message: error.to_string() }
     })
+}
+
+/// Reads the settings for Kubernetes; unknown fields become warnings.
+fn read_platform(raw: Value, warnings: &mut Vec<String>) -> Result<Option<PlatformSpec>, ParseError> {
+    let document: PlatformDocument = read_typed("platform spec", &raw, |path| {
+        warnings.push(format!("platform spec: unknown field {path} is ignored"))
+    })?;
+    match document.platforms.kubernetes {
+        Some(kubernetes) => Ok(Some(PlatformSpec { kubernetes, raw })),
+        None => {
+            warnings.push("the platform spec is ignored: it has no platform kubernetes".to_owned());
+            Ok(None)
+        }
+    }
 }

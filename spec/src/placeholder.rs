@@ -336,3 +336,138 @@ fn arguments(value: &Value, depth: usize) -> Option<Vec<Argument>> {
         other => argument(other, depth + 1).map(|one| vec![one]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placeholders(text: &str) -> Vec<Placeholder> {
+        let known = |segment| match segment {
+            Segment::Placeholder(placeholder) => Some(placeholder),
+            Segment::Text(_) => None,
+        };
+        parse_template(text).into_iter().filter_map(known).collect()
+    }
+
+    #[rstest::rstest]
+    #[case("{{$}}", Placeholder::ExecutorInput)]
+    #[case("{{$.json_escape[1]}}", Placeholder::JsonEscape(1))]
+    #[case("{{$.inputs.parameters['a b']}}", Placeholder::InputParameter("a b".to_owned()))]
+    #[case("{{$.inputs.parameters[\"x\"]}}", Placeholder::InputParameter("x".to_owned()))]
+    #[case("{{$.inputs.artifacts['x'].uri}}", Placeholder::InputArtifact { name: "x".to_owned(), field: ArtifactField::Uri })]
+    #[case("{{$.inputs.artifacts['x'].path}}", Placeholder::InputArtifact { name: "x".to_owned(), field: ArtifactField::Path })]
+    #[case("{{$.inputs.artifacts['x']}}", Placeholder::InputArtifact { name: "x".to_owned(), field: ArtifactField::Whole })]
+    #[case("{{$.inputs.artifacts['x'].properties['k']}}", Placeholder::InputArtifact { name: "x".to_owned(), field: ArtifactField::Metadata(Some("k".to_owned())) })]
+    #[case("{{$.outputs.artifacts['x'].metadata}}", Placeholder::OutputArtifact { name: "x".to_owned(), field: ArtifactField::Metadata(None) })]
+    #[case("{{$.outputs.artifacts['x'].metadata['k']}}", Placeholder::OutputArtifact { name: "x".to_owned(), field: ArtifactField::Metadata(Some("k".to_owned())) })]
+    #[case("{{$.outputs.parameters['x'].output_file}}", Placeholder::OutputParameterFile("x".to_owned()))]
+    #[case("{{$.outputs.output_file}}", Placeholder::OutputFile)]
+    #[case("{{$.outputMetadataUri}}", Placeholder::OutputFile)]
+    #[case("{{$.pipeline_root}}", Placeholder::PipelineRoot)]
+    #[case("{{$.pipeline_job_name}}", Placeholder::JobName)]
+    #[case("{{$.pipeline_job_resource_name}}", Placeholder::JobResourceName)]
+    #[case("{{$.pipeline_job_uuid}}", Placeholder::JobUuid)]
+    #[case("{{$.pipeline_task_name}}", Placeholder::TaskName)]
+    #[case("{{$.pipeline_task_uuid}}", Placeholder::TaskUuid)]
+    #[case("{{$.pipeline_job_create_time_utc}}", Placeholder::CreateTime)]
+    #[case("{{$.pipeline_job_schedule_time_utc}}", Placeholder::ScheduleTime)]
+    #[case("{{$.workspace_path}}", Placeholder::WorkspacePath)]
+    fn every_placeholder_is_read(#[case] text: &str, #[case] expected: Placeholder) {
+        assert_eq!(placeholders(text), [expected.clone()]);
+        let embedded = format!("ä{{{{{text}}}}}");
+        assert_eq!(placeholders(&embedded), [expected]);
+    }
+
+    #[rstest::rstest]
+    #[case("{{workflow.name}}")]
+    #[case("{{$.unknown}}")]
+    #[case("{{$.pipeline_job_name")]
+    #[case("{{$.pipeline_job_name}")]
+    #[case("{{$ }}")]
+    #[case("{{$.inputs.parameters['x'].y}}")]
+    #[case("{{$.inputs.parameters[x]}}")]
+    #[case("{{$.inputs.parameters['x]}}")]
+    #[case("{{$.outputs.parameters['x']}}")]
+    #[case("{{$.json_escape[99]}}")]
+    #[case("{{$")]
+    fn i10_unknown_and_unclosed_placeholders_stay_text(#[case] text: &str) {
+        assert_eq!(parse_template(text), [Segment::Text(text)]);
+        assert_eq!(substitute::<()>(text, |_| Ok(Some("x".to_owned()))), Ok(text.to_owned()));
+    }
+
+    #[test]
+    fn t17_values_are_never_read_again() {
+        let value = "{{$.pipeline_job_uuid}}";
+        let result = substitute::<()>("{{$.inputs.parameters['a']}}-{{$.pipeline_job_uuid}}", |placeholder| {
+            Ok(Some(if *placeholder == Placeholder::JobUuid { "id" } else { value }.to_owned()))
+        });
+        assert_eq!(result, Ok(format!("{value}-id")));
+        // Not even when value and template together would make a placeholder.
+        let result = substitute::<()>("{{$.pipeline_job_name}}.pipeline_job_uuid}}", |_| Ok(Some("{{$".to_owned())));
+        assert_eq!(result, Ok("{{$.pipeline_job_uuid}}".to_owned()));
+    }
+
+    #[test]
+    fn i10_a_placeholder_within_an_unclosed_one_is_read() {
+        let result = substitute::<()>("{{$.inputs.parameters['{{$.pipeline_job_uuid}}", |_| Ok(Some("id".to_owned())));
+        assert_eq!(result, Ok("{{$.inputs.parameters['id".to_owned()));
+    }
+
+    #[test]
+    fn i10_a_hundred_thousand_unclosed_placeholders_take_linear_time() {
+        let text = "{{$.inputs.parameters['".repeat(100_000);
+        assert_eq!(parse_template(&text).len(), 1);
+        let text = "{{$.pipeline_job_uuid}}".repeat(100_000);
+        assert_eq!(parse_template(&text).len(), 100_000);
+    }
+
+    #[test]
+    fn unresolved_placeholders_stay_as_written() {
+        assert_eq!(substitute::<()>("a{{$}}b", |_| Ok(None)), Ok("a{{$}}b".to_owned()));
+        assert_eq!(substitute("a{{$}}b", |_| Err("no")), Err("no"));
+    }
+
+    #[test]
+    fn struct_placeholders_are_taken_apart() {
+        let text = r#"{"Concat": ["--a=", {"IfPresent": {"InputName": "x", "Then": ["{{$}}"], "Else": "none"}}]}"#;
+        let then = vec![Argument::Plain("{{$}}".to_owned())];
+        let otherwise = vec![Argument::Plain("none".to_owned())];
+        let expected = Argument::Concat(vec![
+            Argument::Plain("--a=".to_owned()),
+            Argument::IfPresent { name: "x".to_owned(), then, otherwise },
+        ]);
+        assert_eq!(parse_argument(text), expected);
+    }
+
+    #[rstest::rstest]
+    #[case("{}")]
+    #[case(r#"{"Concat": "x"}"#)]
+    #[case(r#"{"Concat": [1]}"#)]
+    #[case(r#"{"Concat": [], "more": 1}"#)]
+    #[case(r#"{"IfPresent": {"Then": []}}"#)]
+    #[case(r#"{"IfPresent": {"InputName": "x", "Then": [], "Other": 1}}"#)]
+    #[case(r#"{"Concat": ["#)]
+    #[case(r#"{"key": {"Concat": []}}"#)]
+    fn other_json_is_plain_text(#[case] text: &str) {
+        assert_eq!(parse_argument(text), Argument::Plain(text.to_owned()));
+    }
+
+    #[test]
+    fn i03_deep_struct_placeholders_are_plain_text() {
+        let text = format!("{}{}", r#"{"Concat": ["#.repeat(60), "]}".repeat(60));
+        assert_eq!(parse_argument(&text), Argument::Plain(text.clone()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_segments_of_a_template_cover_it(text in "(\\{\\{\\$|\\}\\}|\\.inputs\\.parameters\\['|'\\]|\\.pipeline_root|[a-zä\\[ ]|\\.json_escape\\[1\\]){0,40}") {
+            let unchanged = substitute::<()>(&text, |_| Ok(None));
+            proptest::prop_assert_eq!(unchanged, Ok(text.clone()));
+            let literal: usize = parse_template(&text).iter().map(|segment| match segment {
+                Segment::Text(text) => text.len(),
+                Segment::Placeholder(_) => 0,
+            }).sum();
+            proptest::prop_assert!(literal <= text.len());
+        }
+    }
+}

@@ -148,3 +148,84 @@ fn excerpt(text: &str) -> String {
     }
     short
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(json!("a"), "a")]
+    #[case(json!(1), "1")]
+    #[case(json!(0.1), "0.1")]
+    #[case(json!(1e20), "100000000000000000000")]
+    #[case(json!(true), "true")]
+    #[case(json!([1, {"a": 2.5}]), r#"[1,{"a":2.5}]"#)]
+    #[case(json!(null), "")]
+    fn strings_take_every_value_as_text(#[case] value: Value, #[case] text: &str) {
+        assert_eq!(check_input("x", ParameterType::String, value), Ok(json!(text)));
+    }
+
+    #[test]
+    fn no_other_type_converts() {
+        let error = check_input("x", ParameterType::NumberInteger, json!("1")).unwrap_err();
+        assert_eq!(error.to_string(), r#"input parameter "x" type mismatch: expect NUMBER_INTEGER, got string"#);
+        assert!(check_input("x", ParameterType::NumberInteger, json!(1.5)).is_ok());
+        assert!(check_input("x", ParameterType::Boolean, json!("true")).is_err());
+        assert!(check_input("x", ParameterType::List, json!({})).is_err());
+        assert!(check_input("x", ParameterType::Struct, json!(null)).is_err());
+        assert!(check_input("x", ParameterType::Unspecified, json!(null)).is_ok());
+    }
+
+    #[test]
+    fn literals_allow_only_themselves() {
+        let literals = [json!("a"), json!(1)];
+        assert_eq!(check_literals("x", &literals, &json!(1.0)), Ok(()));
+        assert_eq!(check_literals("x", &[], &json!("z")), Ok(()));
+        let error = check_literals("x", &literals, &json!("b")).unwrap_err().to_string();
+        assert_eq!(error, r#"input parameter "x" value "b" does not match any of the allowed literal values: "a", 1"#);
+    }
+
+    #[rstest::rstest]
+    #[case(ParameterType::String, " a\n", json!(" a\n"))]
+    #[case(ParameterType::NumberInteger, " 12\n", json!(12))]
+    #[case(ParameterType::NumberInteger, "-0", json!(0))]
+    #[case(ParameterType::NumberDouble, "1.50\n", json!(1.5))]
+    #[case(ParameterType::NumberDouble, "1e3", json!(1000))]
+    #[case(ParameterType::Boolean, "T", json!(true))]
+    #[case(ParameterType::Boolean, "0\n", json!(false))]
+    #[case(ParameterType::List, " [1.0]\n", json!([1]))]
+    #[case(ParameterType::Struct, r#"{"a": null}"#, json!({"a": null}))]
+    fn output_files_are_read_by_type(#[case] declared: ParameterType, #[case] text: &str, #[case] expected: Value) {
+        assert_eq!(parse_output_file("x", declared, text.as_bytes()), Ok(expected));
+    }
+
+    #[rstest::rstest]
+    #[case(ParameterType::NumberInteger, "1.5")]
+    #[case(ParameterType::NumberInteger, "9223372036854775808")]
+    #[case(ParameterType::NumberInteger, "")]
+    #[case(ParameterType::NumberDouble, "NaN")]
+    #[case(ParameterType::NumberDouble, "inf")]
+    #[case(ParameterType::NumberDouble, "1e999")]
+    #[case(ParameterType::Boolean, "yes")]
+    #[case(ParameterType::List, "{}")]
+    #[case(ParameterType::Struct, "{")]
+    #[case(ParameterType::Struct, "[NaN]")]
+    fn i18_output_files_that_do_not_fit_are_refused(#[case] declared: ParameterType, #[case] text: &str) {
+        let error = parse_output_file("x", declared, text.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with(r#"output parameter "x" of type "#), "{error}");
+    }
+
+    #[test]
+    fn i18_binary_output_files_are_refused() {
+        let error = parse_output_file("x", ParameterType::String, b"ab\xff").unwrap_err().to_string();
+        assert_eq!(error, r#"output parameter "x" of type STRING is not UTF-8 text at byte 2"#);
+    }
+
+    #[test]
+    fn i03_deep_output_files_are_refused() {
+        let text = "[".repeat(100_000);
+        assert!(parse_output_file("x", ParameterType::List, text.as_bytes()).is_err());
+    }
+}

@@ -174,3 +174,125 @@ pub fn relative_path_of_key(key: &str) -> Option<std::path::PathBuf> {
     }
     Some(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(uri: &str) -> ObjectUri {
+        ObjectUri::parse(uri).unwrap()
+    }
+
+    #[rstest::rstest]
+    #[case("s3://bucket/a/b", "s3", "bucket", "a/b")]
+    #[case("s3://bucket", "s3", "bucket", "")]
+    #[case("minio://mlpipeline/v2/artifacts/", "minio", "mlpipeline", "v2/artifacts")]
+    #[case("file:///srv/x y", "file", "", "srv/x y")]
+    #[case("s3://bucket/%2e%2e/a;b#c", "s3", "bucket", "%2e%2e/a;b#c")]
+    fn uris_are_taken_apart_and_never_decoded(
+        #[case] uri: &str,
+        #[case] scheme: &str,
+        #[case] bucket: &str,
+        #[case] key: &str,
+    ) {
+        let parsed = parse(uri);
+        assert_eq!((parsed.scheme.as_str(), parsed.bucket.as_str(), parsed.key.as_str()), (scheme, bucket, key));
+        assert_eq!(parsed.to_string(), uri.trim_end_matches('/'));
+    }
+
+    #[rstest::rstest]
+    #[case("bucket/key")]
+    #[case("://bucket/key")]
+    #[case("s3://")]
+    #[case("s3:///key")]
+    #[case("s3://user:secret@bucket/key")]
+    #[case("s3://bucket:9000/key")]
+    #[case("s3://b/key")]
+    #[case("s3://-bucket/key")]
+    #[case("s3://buc..ket/key")]
+    #[case("s3://bucket/a/../b")]
+    #[case("s3://bucket/./b")]
+    #[case("s3://bucket/a//b")]
+    #[case("s3://bucket/a\nb")]
+    #[case("s3://bucket/a\0b")]
+    #[case("file://host/path")]
+    #[case("https://bucket/key")]
+    fn i12_i13_odd_uris_are_refused(#[case] uri: &str) {
+        assert!(ObjectUri::parse(uri).is_err());
+    }
+
+    #[test]
+    fn i13_an_unsupported_scheme_is_named() {
+        let error = ObjectUri::parse("ftp://host/path").unwrap_err().to_string();
+        assert!(error.contains("\"ftp\""), "{error}");
+        assert!(ObjectUri::parse(&format!("s3://bucket/{}", "k".repeat(1025))).is_err());
+    }
+
+    #[test]
+    fn t03_prefixes_are_compared_by_segments() {
+        assert!(parse("s3://bucket/run-1/x").starts_with(&parse("s3://bucket/run-1")));
+        assert!(parse("s3://bucket/run-1").starts_with(&parse("s3://bucket")));
+        assert!(!parse("s3://bucket/run-10/x").starts_with(&parse("s3://bucket/run-1")));
+        assert!(!parse("s3://bucket2/run-1").starts_with(&parse("s3://bucket")));
+        assert!(!parse("gs://bucket/run-1").starts_with(&parse("s3://bucket/run-1")));
+        assert!(!parse("s3://bucket").starts_with(&parse("s3://bucket/run-1")));
+    }
+
+    #[test]
+    fn joining_never_leaves_the_place() {
+        let root = parse("s3://bucket/root");
+        assert_eq!(root.join("a/b").unwrap().to_string(), "s3://bucket/root/a/b");
+        assert_eq!(parse("s3://bucket").join("a").unwrap().to_string(), "s3://bucket/a");
+        for bad in ["", "..", "../x", "a/../b", "/x", "a//b"] {
+            assert!(root.join(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[rstest::rstest]
+    #[case("a", Some("a"))]
+    #[case("a/b.c/", Some("a/b.c"))]
+    #[case("%2e%2e/a", Some("%2e%2e/a"))]
+    #[case("", None)]
+    #[case("/", None)]
+    #[case("/a", None)]
+    #[case("a//b", None)]
+    #[case("./a", None)]
+    #[case("a/..", None)]
+    #[case("a\0b", None)]
+    fn t02_keys_become_relative_paths_or_nothing(#[case] key: &str, #[case] expected: Option<&str>) {
+        assert_eq!(relative_path_of_key(key), expected.map(std::path::PathBuf::from));
+    }
+
+    #[test]
+    fn t02_parts_longer_than_file_names_are_refused() {
+        assert_eq!(relative_path_of_key(&"k".repeat(256)), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn t02_no_key_leaves_the_target(key in "[./a\\\\\0]{0,12}") {
+            if let Some(path) = relative_path_of_key(&key) {
+                let normal = |part| matches!(part, std::path::Component::Normal(_));
+                proptest::prop_assert!(path.components().all(normal));
+            }
+        }
+
+        #[test]
+        fn i13_reading_uris_never_panics(uri in "(s3|file|gs)?:?/{0,3}[^ ]{0,20}") {
+            if let Ok(parsed) = ObjectUri::parse(&uri) {
+                proptest::prop_assert_eq!(ObjectUri::parse(&parsed.to_string()), Ok(parsed));
+            }
+        }
+    }
+
+    #[rstest::rstest]
+    #[case("gs://b/k", Some("/gcs/b/k"))]
+    #[case("s3://b/k", Some("/s3/b/k"))]
+    #[case("minio://b/k", Some("/minio/b/k"))]
+    #[case("oci://r/i:t", Some("/oci/r_i:t/models"))]
+    #[case("https://x/y", None)]
+    #[case("plain", None)]
+    fn containers_see_local_paths(#[case] uri: &str, #[case] expected: Option<&str>) {
+        assert_eq!(local_path_in_container(uri).as_deref(), expected);
+    }
+}

@@ -8,31 +8,51 @@ use crate::executor::ExecutorInputs;
 
 /// Steps that one evaluation may take, by estimate: a second or so at the very worst.
 pub(super) const MAX_STEPS: u64 = 10_000_000;
-/// Brackets and operators that may be open or chained within each other.
+/// Operators and brackets in one expression: chained operators make a tree as deep as the chain is long.
 const MAX_CHAIN: usize = 300;
+/// Brackets and `?:` within each other. The parser needs many frames for each.
+const MAX_NESTING: usize = 24;
+/// Up to here an expression needs no stack of its own: all that the SDK writes for one branch.
+const SHALLOW_CHAIN: usize = 32;
+const SHALLOW_NESTING: usize = 3;
 /// Bytes that count as one step where text is joined or searched.
 const BYTES_PER_STEP: u64 = 64;
 
 /// Refuses expressions whose tree could be deep. Every level of the tree comes from a bracket, an operator, a `.` or a
-/// `?`, so counting those outside of strings bounds the depth; conditions of many branches stay far below.
-pub(super) fn check_depth(text: &str) -> Result<(), CelError> {
+/// `?`, so counting those outside of strings bounds the depth; conditions of many branches stay far below. Says
+/// whether the tree is shallow.
+pub(super) fn check_depth(text: &str) -> Result<bool, CelError> {
     let mut chain = 0;
-    let mut characters = text.chars().peekable();
+    let mut open = 0_usize;
+    let mut choices = 0;
+    let mut nesting = 0;
+    // Raw and tripled strings end elsewhere than others. Where there are any, all text counts as code.
+    let unusual = ["r'", "R'", "r\"", "R\"", "'''", "\"\"\""];
+    let skips = !unusual.iter().any(|quote| text.contains(quote));
+    let mut characters = text.chars();
     while let Some(character) = characters.next() {
         match character {
-            '\'' | '"' => skip_string(&mut characters, character),
-            '(' | '[' | '{' | '+' | '-' | '*' | '/' | '%' | '!' | '<' | '>' | '=' | '&' | '|' | '?' | '.' => {
-                chain += 1;
-            }
-            _ => {}
+            '\'' | '"' if skips => skip_string(&mut characters, character),
+            '(' | '[' | '{' => open += 1,
+            ')' | ']' | '}' => open = open.saturating_sub(1),
+            '?' => choices += 1,
+            '+' | '-' | '*' | '/' | '%' | '!' | '<' | '>' | '=' | '&' | '|' | '.' => {}
+            _ => continue,
         }
+        chain += 1;
+        nesting = nesting.max(open + choices);
     }
-    if chain > MAX_CHAIN { Err(CelError::TooDeep { limit: MAX_CHAIN }) } else { Ok(()) }
+    if nesting > MAX_NESTING {
+        return Err(CelError::TooDeep { limit: MAX_NESTING });
+    }
+    if chain > MAX_CHAIN {
+        return Err(CelError::TooDeep { limit: MAX_CHAIN });
+    }
+    Ok(chain <= SHALLOW_CHAIN && nesting <= SHALLOW_NESTING)
 }
 
-/// Skips a string with escapes. A raw or tripled string is read differently by CEL, but both readings meet again at
-/// the quotes, and a difference only changes what is counted, never what is evaluated.
-fn skip_string(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, quote: char) {
+/// Skips a string with escapes, up to and including its closing quote.
+fn skip_string(characters: &mut std::str::Chars<'_>, quote: char) {
     while let Some(character) = characters.next() {
         match character {
             '\\' => drop(characters.next()),

@@ -53,7 +53,7 @@ pub(super) struct RuntimeValue {
 /// The deprecated typed `Value`.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct TypedValue {
+pub(crate) struct TypedValue {
     #[serde(default, alias = "int_value", deserialize_with = "proto_json::optional_integer")]
     #[serde(skip_serializing_if = "Option::is_none")]
     int_value: Option<i64>,
@@ -65,7 +65,7 @@ pub(super) struct TypedValue {
 }
 
 impl TypedValue {
-    pub(super) fn into_value(self) -> Result<Value, String> {
+    pub(crate) fn into_value(self) -> Result<Value, String> {
         let mut value = match (self.int_value, self.double_value, self.string_value) {
             (Some(value), None, None) => Value::from(value),
             (None, Some(value), None) => Value::from(value),

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Documents, ParseError, read_typed};
-use crate::platform::PlatformSpec;
+use super::{Documents, ParseError, job, read_platform, read_typed};
 use crate::value::kind;
 
 /// What has been found in the documents so far.
@@ -11,6 +10,7 @@ use crate::value::kind;
 pub(super) struct Found {
     pipeline: Option<Value>,
     platform: Option<Value>,
+    job: Option<Value>,
     warnings: Vec<String>,
 }
 
@@ -70,6 +70,7 @@ impl Found {
         };
         let pipeline = take("pipelineSpec", "pipeline_spec");
         let platform = take("platformSpec", "platform_spec");
+        self.job = take("runtimeConfig", "runtime_config").or(self.job.take());
         if pipeline.is_none() && platform.is_none() {
             self.ignore(number, &format!("the {what} holds no pipeline"));
         }
@@ -98,9 +99,17 @@ impl Found {
     }
 
     pub(super) fn into_documents(self) -> Result<Documents, ParseError> {
-        let pipeline_json = self.pipeline.ok_or(ParseError::NoPipeline)?;
-        let pipeline = read_typed("pipeline spec", &pipeline_json)?;
-        let platform = self.platform.map(|raw| PlatformSpec { raw });
-        Ok(Documents { pipeline, platform, pipeline_json, warnings: self.warnings })
+        let Self { pipeline, platform, job, mut warnings } = self;
+        let pipeline_json = pipeline.ok_or(ParseError::NoPipeline)?;
+        // Only below `deploymentSpec` are unknown fields allowed, and there KFP ignores them without a word.
+        let mut pipeline = read_typed("pipeline spec", &pipeline_json, |_| {})?;
+        if let Some(job) = job {
+            job::apply(&job, &mut pipeline, &mut warnings)?;
+        }
+        let platform = match platform {
+            Some(raw) => read_platform(raw, &mut warnings)?,
+            None => None,
+        };
+        Ok(Documents { pipeline, platform, pipeline_json, warnings })
     }
 }
