@@ -10,13 +10,16 @@ A YAML file without a source must say in its first line that it is written by ha
 """
 
 import argparse
+import base64
 import difflib
 import importlib.util
+import io
 import itertools
 import json
 import pathlib
 import re
 import sys
+import tarfile
 import tempfile
 import warnings
 
@@ -24,6 +27,8 @@ import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = {'recompile', 'local_compare'}
+# YAML breaks long lines with a backslash and indentation.
+ARCHIVE = re.compile(r"__KFP_EMBEDDED_ARCHIVE_B64 = '((?:[A-Za-z0-9+/=]|\\\n\s*\\?)+)'")
 BY_HAND = '# Written by hand'
 
 
@@ -50,7 +55,18 @@ def compile_to(name, path):
 
 def body(path):
     lines = path.read_text().splitlines(keepends=True)
-    return list(itertools.dropwhile(lambda line: line.startswith('#'), lines))
+    lines = itertools.dropwhile(lambda line: line.startswith('#'), lines)
+    return ARCHIVE.sub(archive_content, ''.join(lines)).splitlines(keepends=True)
+
+
+def archive_content(match):
+    """What an embedded archive holds, without the owners and times that each compilation writes anew."""
+    data = base64.b64decode(re.sub(r'[^A-Za-z0-9+/=]', '', match[1]))
+    with tarfile.open(fileobj=io.BytesIO(data), mode='r:gz') as archive:
+        return repr({
+            member.name: archive.extractfile(member).read() if member.isfile() else None
+            for member in sorted(archive.getmembers(), key=lambda member: member.name)
+        })
 
 
 def difference(name, directory):
