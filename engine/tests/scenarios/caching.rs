@@ -1,0 +1,137 @@
+//! Cache keys, and what a hit does.
+
+use penstock_engine::Effect;
+use penstock_spec::run::TaskStatus;
+use serde_json::{Value, json};
+
+use crate::host::{Host, document};
+
+const CACHED: &str = "
+components:
+  comp-make:
+    executorLabel: exec-make
+    inputDefinitions: {parameters: {n: {parameterType: NUMBER_INTEGER}, d: {parameterType: STRING, defaultValue: x, isOptional: true}}}
+    outputDefinitions: {parameters: {Output: {parameterType: STRING}}, artifacts: {data: {artifactType: {schemaTitle: system.Dataset}}}}
+  comp-use: {executorLabel: exec-use, inputDefinitions: {artifacts: {data: {artifactType: {schemaTitle: system.Dataset}}}}}
+root:
+  inputDefinitions: {parameters: {n: {parameterType: NUMBER_INTEGER, defaultValue: 1.0}}}
+  dag:
+    tasks:
+      make:
+        componentRef: {name: comp-make}
+        taskInfo: {name: make}
+        cachingOptions: {enableCache: true}
+        inputs: {parameters: {n: {componentInputParameter: n}}}
+      same:
+        componentRef: {name: comp-make}
+        taskInfo: {name: another name}
+        cachingOptions: {enableCache: true}
+        inputs: {parameters: {n: {componentInputParameter: n}}}
+        dependentTasks: [make]
+      use:
+        componentRef: {name: comp-use}
+        taskInfo: {name: use}
+        cachingOptions: {enableCache: true}
+        inputs: {artifacts: {data: {taskOutputArtifact: {producerTask: make, outputArtifactKey: data}}}}
+      use-same:
+        componentRef: {name: comp-use}
+        taskInfo: {name: use-same}
+        cachingOptions: {enableCache: true}
+        dependentTasks: [use]
+        inputs: {artifacts: {data: {taskOutputArtifact: {producerTask: same, outputArtifactKey: data}}}}
+      never: {componentRef: {name: comp-use}, taskInfo: {name: never}, cachingOptions: {}, inputs: {artifacts: {data: {taskOutputArtifact: {producerTask: make, outputArtifactKey: data}}}}}
+deploymentSpec:
+  executors:
+    exec-make: {container: {image: python, command: [a], args: ['{{$}}'], env: [{name: K, value: v}]}}
+    exec-use: {container: {image: python, command: [b]}}
+";
+
+fn key(text: &str, given: Value) -> String {
+    let host = Host::new(text).ran_with(given).succeeds();
+    host.node("make").cache_key().unwrap().to_owned()
+}
+
+#[test]
+fn hit_runs_nothing_and_hands_on_the_same_records() {
+    let host = Host::new(CACHED).caching().ran().succeeds();
+    assert_eq!(host.attempts("make"), 1);
+    assert_eq!(host.attempts("same"), 0, "the same work under another name");
+    assert_eq!(host.status("same"), TaskStatus::Succeeded);
+    assert_eq!(host.node("same").cached_from().unwrap().task_path, "make");
+    assert_eq!(host.node("same").outputs(), host.node("make").outputs());
+    assert_eq!(host.attempts("use-same"), 0, "hits chain: the record is the same");
+    assert_eq!(host.attempts("never"), 1);
+    assert_eq!(host.node("never").cache_key(), None);
+}
+
+#[test]
+fn cache_is_not_asked_when_the_run_says_so() {
+    let mut host = Host::new(CACHED).caching();
+    let mut run = crate::host::run_info();
+    run.caching = false;
+    host.deliver(penstock_engine::Event::Start { run, parameters: serde_json::Map::new() });
+    assert!(!host.in_flight.iter().any(|effect| matches!(effect, Effect::LookUpCache { .. })));
+    host.finish();
+    assert_eq!(host.succeeds().attempts("same"), 1);
+}
+
+#[test]
+fn key_follows_from_what_decides_the_result() {
+    let base = key(CACHED, json!({}));
+    assert_eq!(base.len(), 64);
+    assert_eq!(key(CACHED, json!({"n": 1.0})), base, "1.0 is 1");
+    assert_ne!(key(CACHED, json!({"n": 2.0})), base, "an input");
+    for (what, from, to) in [
+        ("image", "image: python, command: [a]", "image: other, command: [a]"),
+        ("command", "command: [a]", "command: [c]"),
+        ("environment", "value: v", "value: w"),
+        ("output", "Output: {parameterType: STRING}", "Output: {parameterType: LIST}"),
+        ("artifact type", "schemaTitle: system.Dataset}}}}\n", "schemaTitle: system.Model}}}}\n"),
+    ] {
+        let changed = CACHED.replacen(from, to, 1);
+        assert_ne!(document(&changed), document(CACHED), "{what}");
+        assert_ne!(key(&changed, json!({})), base, "{what}");
+    }
+    for (what, from, to) in [
+        ("default of an input left out", "defaultValue: x", "defaultValue: y"),
+        ("display name", "taskInfo: {name: make}", "taskInfo: {name: other}"),
+    ] {
+        let changed = CACHED.replacen(from, to, 1);
+        assert_ne!(document(&changed), document(CACHED), "{what}");
+        assert_eq!(key(&changed, json!({})), base, "{what}");
+    }
+}
+
+#[test]
+fn authors_key_replaces_everything_else() {
+    let with = |text: &str| CACHED.replace("cachingOptions: {enableCache: true}", text);
+    let own = with("cachingOptions: {enableCache: true, cacheKey: mine}");
+    assert_eq!(key(&own, json!({})), key(&own, json!({"n": 9.0})));
+    assert_ne!(key(&own, json!({})), key(&with("cachingOptions: {enableCache: true, cacheKey: other}"), json!({})));
+    let host = Host::new(&own).ran().succeeds();
+    assert_ne!(host.node("make").cache_key(), host.node("use").cache_key(), "the component counts");
+}
+
+#[test]
+fn document_behind_the_key_can_be_seen() {
+    let host = Host::new(CACHED).ran().succeeds();
+    let document = host.node("make").cache_document().unwrap();
+    assert_eq!(document["inputParameterValues"], json!({"n": 1}));
+    assert_eq!(document["containerSpec"]["cmdArgs"], json!(["a", "{{$}}"]));
+    assert_eq!(document["outputParametersSpec"], json!({"Output": "STRING"}));
+    assert_eq!(document["containerSpec"]["env"], json!([{"name": "K", "value": "v"}]));
+    let id = host.node("make").outputs().artifacts["data"][0].id.to_string();
+    let document = host.node("use").cache_document().unwrap();
+    assert_eq!(document["inputArtifactNames"], json!({"data": {"artifactNames": [id]}}));
+}
+
+#[test]
+fn miss_starts_the_first_attempt() {
+    let mut host = Host::new(CACHED).started(json!({}));
+    assert!(host.running().is_empty());
+    assert_eq!(host.status("make"), TaskStatus::Pending);
+    assert!(host.answer_next());
+    assert_eq!(host.running(), ["make"]);
+    host.finish();
+    host.succeeds();
+}
