@@ -143,9 +143,8 @@ impl Driver {
             .map_err(|source| DriveError::Metastore { run, source })
     }
 
-    /// Ends interpreters and closes the metastore.
+    /// Closes the metastore. Interpreters end with the last clone.
     pub async fn close(self) {
-        self.parts.python.close().await;
         self.parts.metastore.close().await;
     }
 }
