@@ -15,6 +15,8 @@ pub mod retry;
 pub mod s3;
 pub mod store;
 pub mod stores;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transfer;
 
 pub use error::{ErrorKind, StoreError};

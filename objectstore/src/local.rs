@@ -154,7 +154,9 @@ impl LocalStore {
             let entries = match fs::read_dir(path) {
                 Ok(entries) => entries,
                 // Nothing was ever stored there, or it was removed meanwhile.
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
                 Err(error) => return Err(failed(error)),
             };
             for entry in entries {

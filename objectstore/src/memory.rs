@@ -112,9 +112,7 @@ impl ObjectStore for MemoryStore {
             }
         };
         let mut rest = wanted;
-        let chunks = std::iter::from_fn(move || {
-            (!rest.is_empty()).then(|| Ok(rest.split_to(rest.len().min(CHUNK))))
-        });
+        let chunks = std::iter::from_fn(move || (!rest.is_empty()).then(|| Ok(rest.split_to(rest.len().min(CHUNK)))));
         Ok(Body { object_size: Some(meta.size), etag: meta.etag, stream: stream::iter(chunks).boxed() })
     }
 

@@ -101,7 +101,7 @@ impl ObjectStore for S3Store {
                 etag: head.e_tag().map(str::to_owned),
             })),
             Err(error) => {
-                let error = self.attempt("look at", key).failure(error);
+                let error = self.attempt("look at", key).failure(&error);
                 // The answer to HEAD has no body, so a missing bucket looks like a missing object here; whatever is
                 // done with the object next says which it was.
                 if error.kind() == ErrorKind::NotFound { Ok(None) } else { Err(error) }
@@ -122,7 +122,7 @@ impl ObjectStore for S3Store {
         let attempt = self.attempt("read", key);
         let output = match request.send().await {
             Ok(output) => output,
-            Err(error) => return Err(attempt.failure(error)),
+            Err(error) => return Err(attempt.failure(&error)),
         };
         let object_size = match output.content_range() {
             Some(range) => range.rsplit_once('/').and_then(|(_, size)| size.parse().ok()),
@@ -147,7 +147,7 @@ impl ObjectStore for S3Store {
         self.check_key("write", key)?;
         let client = self.connection.client().await;
         let request = client.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(body));
-        request.send().await.map(drop).map_err(|error| self.attempt("write", key).failure(error))
+        request.send().await.map(drop).map_err(|error| self.attempt("write", key).failure(&error))
     }
 
     async fn list(&self, prefix: &str, page: Option<&str>) -> Result<ListPage, StoreError> {
@@ -160,7 +160,7 @@ impl ObjectStore for S3Store {
             // XML cannot carry control characters.
             .encoding_type(EncodingType::Url);
         let attempt = self.attempt("list", prefix);
-        let output = request.send().await.map_err(|error| attempt.failure(error))?;
+        let output = request.send().await.map_err(|error| attempt.failure(&error))?;
         listing::read_page(output, prefix, page)
             .map_err(|reason| StoreError::new(ErrorKind::Invalid, attempt.operation, attempt.object, reason))
     }
@@ -171,7 +171,7 @@ impl ObjectStore for S3Store {
         match client.delete_object().bucket(&self.bucket).key(key).send().await {
             Ok(_) => Ok(()),
             Err(error) => {
-                let error = self.attempt("delete", key).failure(error);
+                let error = self.attempt("delete", key).failure(&error);
                 // Some servers say so, S3 does not.
                 if error.code() == Some("NoSuchKey") { Ok(()) } else { Err(error) }
             }
@@ -184,7 +184,7 @@ impl ObjectStore for S3Store {
         let nonce = Uuid::new_v4().to_string();
         let request = client.create_multipart_upload().bucket(&self.bucket).key(key).metadata(NONCE, &nonce);
         let attempt = self.attempt("start a multipart upload of", key);
-        let output = request.send().await.map_err(|error| attempt.failure(error))?;
+        let output = request.send().await.map_err(|error| attempt.failure(&error))?;
         match output.upload_id {
             Some(id) if !id.is_empty() => Ok(MultipartUpload { id, nonce }),
             _ => {
@@ -211,7 +211,7 @@ impl ObjectStore for S3Store {
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
             .body(ByteStream::from(body));
         let attempt = self.attempt("write a part of", key);
-        let output = request.send().await.map_err(|error| attempt.failure(error))?;
+        let output = request.send().await.map_err(|error| attempt.failure(&error))?;
         match output.e_tag {
             Some(etag) => Ok(Part { number, etag }),
             None => {
@@ -238,7 +238,7 @@ impl ObjectStore for S3Store {
             Ok(_) => Ok(()),
             // Answer lost, then "no such upload" to the SDK's own second try: look before believing it (F-25).
             Err(_) if self.was_completed(key, upload).await => Ok(()),
-            Err(error) => Err(self.attempt("complete the upload of", key).failure(error)),
+            Err(error) => Err(self.attempt("complete the upload of", key).failure(&error)),
         }
     }
 
@@ -248,7 +248,7 @@ impl ObjectStore for S3Store {
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => {
-                let error = self.attempt("abort the upload of", key).failure(error);
+                let error = self.attempt("abort the upload of", key).failure(&error);
                 if error.code() == Some("NoSuchUpload") { Ok(()) } else { Err(error) }
             }
         }

@@ -143,6 +143,14 @@ impl S3Connection {
         self.client.get_or_init(|| Box::pin(self.build_client())).await
     }
 
+    /// Creates a bucket, for tests.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn create_bucket(&self, name: &str) -> Result<(), StoreError> {
+        let attempt = super::Attempt { operation: "create the bucket", object: name.to_owned() };
+        let sent = self.client().await.create_bucket().bucket(name).send().await;
+        sent.map(drop).map_err(|error| attempt.failure(&error))
+    }
+
     async fn build_client(&self) -> Client {
         let settings = &self.settings;
         let timeouts = TimeoutConfig::builder()
@@ -214,9 +222,10 @@ fn http_client(settings: &S3Settings) -> Result<SharedHttpClient, StoreError> {
     if let Some(path) = &settings.ca_file {
         trust = trust.with_pem_certificate(read_certificates(path)?);
     }
-    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| {
-        StoreError::new(ErrorKind::Invalid, "use", "the trusted certificates", error.to_string())
-    })?;
+    let context = TlsContext::builder()
+        .with_trust_store(trust)
+        .build()
+        .map_err(|error| StoreError::new(ErrorKind::Invalid, "use", "the trusted certificates", error.to_string()))?;
     Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https())
 }
 

@@ -21,12 +21,12 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// The error for a request that failed.
-    pub(super) fn failure<E>(&self, error: SdkError<E, HttpResponse>) -> StoreError
+    pub(super) fn failure<E>(&self, error: &SdkError<E, HttpResponse>) -> StoreError
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let code = error.code().map(str::to_owned);
-        let (kind, reason) = match &error {
+        let (kind, reason) = match error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
                 let kind = classify(status, error.code());
@@ -38,14 +38,14 @@ impl Attempt {
                 (ErrorKind::Unavailable, format!("the answer (status {status}) is not what S3 sends"))
             }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                (ErrorKind::Unavailable, format!("no connection in time: {}", chain(&error)))
+                (ErrorKind::Unavailable, format!("no connection in time: {}", chain(error)))
             }
             SdkError::DispatchFailure(failure) if failure.is_io() => {
-                (ErrorKind::Unavailable, format!("the server was not reached: {}", chain(&error)))
+                (ErrorKind::Unavailable, format!("the server was not reached: {}", chain(error)))
             }
-            SdkError::DispatchFailure(failure) if failure.is_user() => (ErrorKind::Invalid, chain(&error)),
+            SdkError::DispatchFailure(failure) if failure.is_user() => (ErrorKind::Invalid, chain(error)),
             // Mostly that no credentials were found, or their source did not answer.
-            _ => (kind_of_chain(&error), chain(&error)),
+            _ => (kind_of_chain(error), chain(error)),
         };
         StoreError::new(kind, self.operation, self.object.clone(), reason).with_code(code)
     }
@@ -62,8 +62,16 @@ fn classify(status: u16, code: Option<&str>) -> ErrorKind {
         Some("NoSuchKey" | "NoSuchBucket" | "NoSuchUpload" | "NotFound") => return ErrorKind::NotFound,
         // The SDK corrects the clock by the server's date (F-31) and signs with fresh credentials (F-26) on a retry.
         Some(
-            "SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "RequestTimeTooSkewed"
-            | "ExpiredToken" | "ThrottlingException" | "Throttling" | "BadDigest" | "IncompleteBody",
+            "SlowDown"
+            | "RequestTimeout"
+            | "InternalError"
+            | "ServiceUnavailable"
+            | "RequestTimeTooSkewed"
+            | "ExpiredToken"
+            | "ThrottlingException"
+            | "Throttling"
+            | "BadDigest"
+            | "IncompleteBody",
         ) => return ErrorKind::Unavailable,
         Some("AccessDenied" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken") => {
             return ErrorKind::Denied;

@@ -161,7 +161,8 @@ impl Tree {
             Errno::NOENT => TransferError::NoSource { path: path.clone() },
             errno => TransferError::file("open", &path)(errno.into()),
         })?;
-        let stat = rustix::fs::fstat(&descriptor).map_err(|errno| TransferError::file("look at", &path)(errno.into()))?;
+        let stat =
+            rustix::fs::fstat(&descriptor).map_err(|errno| TransferError::file("look at", &path)(errno.into()))?;
         Ok((descriptor, FileType::from_raw_mode(stat.st_mode), u64::try_from(stat.st_size).unwrap_or_default()))
     }
 

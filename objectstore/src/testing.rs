@@ -1,0 +1,3 @@
+//! What tests of this and other crates need besides the doubles: a real S3 server.
+
+pub mod seaweed;

@@ -1,0 +1,292 @@
+//! The same suite over every store: a directory, memory, a real S3 server, and each of them behind the generic path
+//! that a remote store takes.
+
+use std::{fs, io::Write, os::unix::fs::symlink, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use penstock_objectstore::{
+    Downloaded, ErrorKind, ObjectStore, StoreSettings, Stores, Transfer, TransferError, TransferSettings,
+    failing::{FailingStore, Fault},
+    local::LocalStore,
+    memory::MemoryStore,
+    retry::RetrySettings,
+    testing::seaweed::S3Server,
+};
+use tempfile::TempDir;
+
+const MIB: usize = 1024 * 1024;
+
+/// Waits are short; tries are as in production.
+fn quick() -> TransferSettings {
+    let retry = RetrySettings { base: Duration::from_millis(1), cap: Duration::from_millis(5), ..Default::default() };
+    TransferSettings { retry, ..TransferSettings::default() }
+}
+
+/// An engine for which `s3://bucket/…` leads into `store`.
+fn engine(store: Arc<dyn ObjectStore>, settings: TransferSettings) -> Transfer {
+    let stores = Stores::new(StoreSettings::default()).expect("good settings");
+    stores.insert("s3", "bucket", store);
+    Transfer::new(Arc::new(stores), settings)
+}
+
+/// A store that hides that it is local.
+fn remote(store: Arc<dyn ObjectStore>) -> Arc<FailingStore> {
+    Arc::new(FailingStore::new(store, Fault::Unreached, u64::MAX, 0))
+}
+
+fn noise(size: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(size);
+    bytes
+}
+
+fn write(path: impl AsRef<Path>, bytes: &[u8]) {
+    let path = path.as_ref();
+    fs::create_dir_all(path.parent().expect("has a parent")).expect("made");
+    fs::write(path, bytes).expect("written");
+}
+
+/// Everything that any store must do.
+async fn conforms(store: Arc<dyn ObjectStore>) {
+    keys_hold_what_was_put(&store).await;
+    listings_are_complete_and_by_prefix(&store).await;
+    multipart_appears_whole_or_not_at_all(&store).await;
+    files_of_all_sizes_come_back(&store).await;
+    directory_comes_back_as_it_was(&store).await;
+    absence_is_told(&store).await;
+}
+
+async fn read(store: &Arc<dyn ObjectStore>, key: &str, range: Option<std::ops::Range<u64>>) -> Vec<u8> {
+    let mut stream = store.get(key, range).await.expect("readable").stream;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk.expect("whole"));
+    }
+    bytes
+}
+
+/// Keys that tempt somebody to decode, trim or fold them (I-12, I-14).
+const ODD_KEYS: &[&str] = &[
+    "plain",
+    "with space",
+    " leading and trailing ",
+    "hash#mark",
+    "question?mark=1&x=2",
+    "%2e%2e",
+    "%252e",
+    "100%",
+    "plus+plus",
+    "semi;colon,comma",
+    "back\\slash",
+    "quote\"apostrophe'",
+    "<tag>&amp;",
+    "trailing dot.",
+    "...",
+    "~tilde",
+    "ünï/cödé-\u{1f980}",
+    "e\u{301} and \u{e9}",
+    "bidi\u{202e}cba",
+    "colon:at@dollar$star*",
+    "deep/er/and/deeper",
+];
+
+async fn keys_hold_what_was_put(store: &Arc<dyn ObjectStore>) {
+    for odd in ODD_KEYS {
+        let key = format!("odd/{odd}");
+        store.put(&key, Bytes::from(key.clone())).await.unwrap_or_else(|error| panic!("{key:?}: {error}"));
+        assert_eq!(read(store, &key, None).await, key.as_bytes(), "{key:?}");
+        let meta = store.head(&key).await.expect("answers").expect("is there");
+        assert_eq!((meta.key.as_str(), meta.size), (key.as_str(), key.len() as u64));
+    }
+    let mut expected: Vec<String> = ODD_KEYS.iter().map(|odd| format!("odd/{odd}")).collect();
+    expected.sort_unstable();
+    let listed = store.list("odd/", None).await.expect("lists");
+    assert_eq!(listed.objects.iter().map(|object| object.key.clone()).collect::<Vec<_>>(), expected);
+    store.put("odd/plain", Bytes::from_static(b"second")).await.expect("replaced");
+    assert_eq!(read(store, "odd/plain", None).await, b"second");
+    assert_eq!(read(store, "odd/plain", Some(1..4)).await, b"eco");
+    store.delete("odd/plain").await.expect("deleted");
+    store.delete("odd/plain").await.expect("nothing to delete is fine");
+    assert_eq!(store.head("odd/plain").await.expect("answers"), None);
+    let gone = store.get("odd/plain", None).await.expect_err("gone");
+    assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone}");
+}
+
+async fn listings_are_complete_and_by_prefix(store: &Arc<dyn ObjectStore>) {
+    let puts = (0..1205).map(|index| {
+        let store = Arc::clone(store);
+        async move { store.put(&format!("many/{index:05}"), Bytes::from_static(b"x")).await.expect("put") }
+    });
+    futures::stream::iter(puts).buffer_unordered(32).collect::<Vec<_>>().await;
+    store.put("many-more/x", Bytes::from_static(b"x")).await.expect("put");
+    let (mut keys, mut page) = (Vec::new(), None);
+    loop {
+        let listed = store.list("many/", page.as_deref()).await.expect("lists");
+        keys.extend(listed.objects.into_iter().map(|object| object.key));
+        match listed.next {
+            Some(next) => page = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(keys, (0..1205).map(|index| format!("many/{index:05}")).collect::<Vec<_>>());
+    assert!(store.list("nothing/", None).await.expect("lists").objects.is_empty());
+}
+
+async fn multipart_appears_whole_or_not_at_all(store: &Arc<dyn ObjectStore>) {
+    let upload = store.create_multipart("parts/done").await.expect("starts");
+    let (first, second) = (noise(5 * MIB, 1), noise(1000, 2));
+    // Parts may come in any order.
+    let two = store.put_part("parts/done", &upload, 2, 5 * MIB as u64, second.clone().into()).await.expect("part");
+    let one = store.put_part("parts/done", &upload, 1, 0, first.clone().into()).await.expect("part");
+    assert_eq!(store.head("parts/done").await.expect("answers"), None);
+    store.complete_multipart("parts/done", &upload, &[one, two]).await.expect("completes");
+    assert_eq!(read(store, "parts/done", None).await, [first, second].concat());
+
+    let upload = store.create_multipart("parts/aborted").await.expect("starts");
+    store.put_part("parts/aborted", &upload, 1, 0, Bytes::from_static(b"x")).await.expect("part");
+    store.abort_multipart("parts/aborted", &upload).await.expect("aborts");
+    store.abort_multipart("parts/aborted", &upload).await.expect("nothing to abort is fine");
+    assert_eq!(store.head("parts/aborted").await.expect("answers"), None);
+    let listed = store.list("parts/", None).await.expect("lists");
+    assert_eq!(listed.objects.len(), 1, "{listed:?}");
+}
+
+async fn files_of_all_sizes_come_back(store: &Arc<dyn ObjectStore>) {
+    let home = TempDir::new().expect("temporary directory");
+    let settings = TransferSettings { part_size: 5 * MIB as u64, ..quick() };
+    let transfer = engine(Arc::clone(store), settings);
+    for (index, size) in [0, 1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 17 * MIB + 3].into_iter().enumerate() {
+        let (source, target) = (home.path().join("source"), home.path().join("below/target"));
+        let bytes = noise(size, index as u64);
+        write(&source, &bytes);
+        let uri = format!("s3://bucket/sizes/{index}");
+        let content = transfer.upload(&source, &uri).await.expect("uploads");
+        assert_eq!((content.directory, content.files, content.size), (false, 1, size as u64));
+        assert!(transfer.exists(&uri, &content).await.expect("answers"));
+        let downloaded = transfer.download(&uri, Some(&content), &target).await.expect("downloads");
+        assert_eq!(downloaded, Downloaded::File(content));
+        assert!(fs::read(&target).expect("readable") == bytes, "{size} bytes");
+        assert_eq!(fs::read_dir(home.path().join("below")).expect("lists").count(), 1, "nothing temporary is left");
+    }
+}
+
+async fn directory_comes_back_as_it_was(store: &Arc<dyn ObjectStore>) {
+    let home = TempDir::new().expect("temporary directory");
+    let settings = TransferSettings { part_size: 5 * MIB as u64, ..quick() };
+    let transfer = engine(Arc::clone(store), settings);
+    let tree = home.path().join("tree");
+    for index in 0..300 {
+        write(tree.join(format!("d{}/f{index}", index % 7)), &noise(index * 3, index as u64));
+    }
+    write(tree.join("large"), &noise(11 * MIB, 9));
+    write(tree.join("a b/#?%2e%2e/ü"), b"odd");
+    fs::create_dir_all(tree.join("empty/below")).expect("made");
+    symlink("d1/f1", tree.join("link")).expect("linked");
+    let content = transfer.upload(&tree, "s3://bucket/trees/one").await.expect("uploads");
+    assert_eq!((content.directory, content.files), (true, 303));
+    // T-03: a neighbour whose name begins alike is not part of it.
+    transfer.put_bytes("s3://bucket/trees/one-more/x", "x").await.expect("put");
+    assert!(transfer.exists("s3://bucket/trees/one", &content).await.expect("answers"));
+
+    let target = home.path().join("target");
+    let downloaded = transfer.download("s3://bucket/trees/one", Some(&content), &target).await.expect("downloads");
+    assert_eq!(downloaded, Downloaded::Directory(content.clone()));
+    assert_eq!(fs::read(target.join("a b/#?%2e%2e/ü")).expect("readable"), b"odd");
+    assert_eq!(fs::read(target.join("link")).expect("readable"), fs::read(tree.join("d1/f1")).expect("readable"));
+    assert!(!target.join("empty").exists(), "empty directories are lost");
+    // The digest of what came back is that of what went in, whatever it passed through.
+    fs::create_dir_all(target.join("empty again")).expect("made");
+    assert_eq!(transfer.upload(&target, "s3://bucket/trees/two").await.expect("uploads"), content);
+    let taken = transfer.download("s3://bucket/trees/one", None, &target).await.expect_err("is there already");
+    assert!(matches!(taken, TransferError::TargetExists { .. }), "{taken}");
+}
+
+async fn absence_is_told(store: &Arc<dyn ObjectStore>) {
+    let home = TempDir::new().expect("temporary directory");
+    let transfer = engine(Arc::clone(store), quick());
+    let target = home.path().join("not/made");
+    let nothing = transfer.download("s3://bucket/absent/key", None, &target).await.expect("is no error");
+    assert_eq!(nothing, Downloaded::Nothing);
+    assert!(!home.path().join("not").exists());
+    assert_eq!(transfer.get_bytes("s3://bucket/absent/key", 10).await.expect("is no error"), None);
+    write(home.path().join("file"), b"12345");
+    let content = transfer.upload(&home.path().join("file"), "s3://bucket/absent/file").await.expect("uploads");
+    let missing = transfer.download("s3://bucket/absent/key", Some(&content), &target).await.expect_err("expected");
+    assert!(matches!(missing, TransferError::Missing { .. }), "{missing}");
+    assert!(!transfer.exists("s3://bucket/absent/key", &content).await.expect("answers"));
+    assert_eq!(transfer.get_bytes("s3://bucket/absent/file", 5).await.expect("reads").as_deref(), Some(&b"12345"[..]));
+    let large = transfer.get_bytes("s3://bucket/absent/file", 4).await.expect_err("above the cap");
+    assert!(matches!(large, TransferError::TooLarge { .. }), "{large}");
+    // An output directory without files is nothing in the store, and a directory again for who expects it.
+    fs::create_dir(home.path().join("hollow")).expect("made");
+    let hollow = transfer.upload(&home.path().join("hollow"), "s3://bucket/absent/hollow").await.expect("uploads");
+    assert_eq!((hollow.directory, hollow.files), (true, 0));
+    let target = home.path().join("hollow again");
+    transfer.download("s3://bucket/absent/hollow", Some(&hollow), &target).await.expect("downloads");
+    assert!(target.is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_store_conforms() {
+    let store = Arc::new(MemoryStore::new("bucket"));
+    conforms(Arc::clone(&store) as Arc<dyn ObjectStore>).await;
+    assert_eq!(store.open_uploads(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_store_conforms() {
+    let home = TempDir::new().expect("temporary directory");
+    conforms(Arc::new(LocalStore::new(home.path()))).await;
+    assert_no_temporary_files(home.path());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_store_conforms_through_the_generic_path() {
+    let home = TempDir::new().expect("temporary directory");
+    conforms(remote(Arc::new(LocalStore::new(home.path())))).await;
+    assert_no_temporary_files(home.path());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f28_real_s3_server_conforms() {
+    let Some(server) = S3Server::start_or_skip() else { return };
+    conforms(server.create_bucket("conformance").await).await;
+}
+
+fn assert_no_temporary_files(directory: &Path) {
+    for entry in fs::read_dir(directory).expect("lists") {
+        let entry = entry.expect("readable");
+        assert!(!entry.file_name().to_string_lossy().starts_with(".penstock-tmp-"), "{entry:?} is left");
+        if entry.file_type().expect("known").is_dir() {
+            assert_no_temporary_files(&entry.path());
+        }
+    }
+}
+
+/// Peak resident memory of this process, in bytes.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("is there");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_and_s3_agree_on_digests() {
+    let home = TempDir::new().expect("temporary directory");
+    write(home.path().join("tree/x/y"), &noise(3 * MIB, 4));
+    fs::File::create(home.path().join("tree/z")).expect("made").write_all(b"z").expect("written");
+    let local = engine(Arc::new(LocalStore::new(home.path().join("store"))), quick());
+    let other = engine(Arc::new(MemoryStore::new("bucket")), TransferSettings { part_size: 1024, ..quick() });
+    let tree = home.path().join("tree");
+    let first = local.upload(&tree, "s3://bucket/t").await.expect("uploads");
+    assert_eq!(first, other.upload(&tree, "s3://bucket/t").await.expect("uploads"));
+    assert!(peak_memory() > 0);
+}
