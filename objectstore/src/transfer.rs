@@ -210,6 +210,17 @@ impl Transfer {
         Ok((files, size) == (content.files, content.size))
     }
 
+    /// Asks whether the store of a URI answers and lets us look below it: to be done with a root before user code starts
+    /// (F-27). A local store always does.
+    pub async fn probe(&self, uri: &str) -> Result<(), TransferError> {
+        let (store, key) = self.stores.open(uri)?;
+        if store.as_local().is_none() {
+            let prefix = format!("{key}/");
+            retry(&self.settings.retry, || store.list(&prefix, None)).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes an object; that it is not there is fine.
     pub async fn delete(&self, uri: &str) -> Result<(), TransferError> {
         let (store, key) = self.stores.open(uri)?;

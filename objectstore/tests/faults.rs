@@ -1,0 +1,426 @@
+//! What goes wrong: calls that fail, bodies that are altered, servers that stop, trees that user code laid as traps.
+
+use std::{
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink, net::UnixListener},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use penstock_objectstore::{
+    ErrorKind, LocalAccess, ObjectStore, S3Settings, StoreSettings, Stores, Transfer, TransferError, TransferSettings,
+    failing::{FailingStore, Fault},
+    memory::MemoryStore,
+    retry::RetrySettings,
+    testing::seaweed::S3Server,
+};
+use tempfile::TempDir;
+
+const MIB: u64 = 1024 * 1024;
+
+fn quick() -> TransferSettings {
+    let retry = RetrySettings { base: Duration::from_millis(1), cap: Duration::from_millis(5), ..Default::default() };
+    TransferSettings { retry, part_size: 1000, parallel_parts: 3, ..TransferSettings::default() }
+}
+
+fn without_retries() -> TransferSettings {
+    TransferSettings { retry: RetrySettings { tries: 1, ..RetrySettings::default() }, ..quick() }
+}
+
+fn engine(store: Arc<dyn ObjectStore>, settings: TransferSettings) -> Transfer {
+    let stores = Stores::new(StoreSettings::default()).expect("good settings");
+    stores.insert("s3", "bucket", store);
+    Transfer::new(Arc::new(stores), settings)
+}
+
+fn s3_engine(s3: S3Settings, settings: TransferSettings) -> Transfer {
+    let stores = Stores::new(StoreSettings { s3, ..StoreSettings::default() }).expect("good settings");
+    Transfer::new(Arc::new(stores), settings)
+}
+
+fn local_engine() -> Transfer {
+    let settings = StoreSettings { local: LocalAccess::Anywhere, ..StoreSettings::default() };
+    Transfer::new(Arc::new(Stores::new(settings).expect("good settings")), quick())
+}
+
+/// A tree with small files and one of several parts.
+fn sample(home: &Path) -> std::path::PathBuf {
+    let tree = home.join("tree");
+    fs::create_dir_all(tree.join("below")).expect("made");
+    fs::write(tree.join("small"), b"small").expect("written");
+    fs::write(tree.join("below/large"), (0..4500_u32).map(|n| (n % 251) as u8).collect::<Vec<_>>()).expect("written");
+    tree
+}
+
+fn left_behind(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).expect("lists").map(|entry| entry.expect("readable").file_name());
+    names.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.starts_with(".penstock")).collect()
+}
+
+/// Upload, then download, over a store whose call number n fails.
+async fn round_trip(fault: Fault, call: u64, settings: TransferSettings) -> (Result<(), TransferError>, u64, usize) {
+    let home = TempDir::new().expect("temporary directory");
+    let tree = sample(home.path());
+    let memory = Arc::new(MemoryStore::new("bucket"));
+    let failing = Arc::new(FailingStore::new(Arc::clone(&memory) as Arc<dyn ObjectStore>, fault, call, 1));
+    let transfer = engine(Arc::clone(&failing) as Arc<dyn ObjectStore>, settings);
+    let target = home.path().join("target");
+    let result = async {
+        let content = transfer.upload(&tree, "s3://bucket/tree").await?;
+        transfer.download("s3://bucket/tree", Some(&content), &target).await?;
+        Ok(())
+    }
+    .await;
+    transfer.settle(Duration::from_secs(10)).await;
+    if result.is_ok() {
+        assert_eq!(fs::read(target.join("below/large")).expect("readable").len(), 4500);
+    } else {
+        assert!(!target.exists(), "what failed is not to be seen");
+    }
+    assert_eq!(left_behind(home.path()), Vec::<String>::new());
+    (result, failing.faults(), memory.open_uploads())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f22_any_single_failing_call_is_survived() {
+    for fault in [Fault::Unreached, Fault::AnswerLost, Fault::Truncated] {
+        let mut call = 1;
+        loop {
+            let (result, faults, uploads) = round_trip(fault, call, quick()).await;
+            result.unwrap_or_else(|error| panic!("{fault:?} at call {call}: {error}"));
+            // F-25: a create whose answer was lost leaves an upload that nobody knows the name of.
+            assert!(uploads == 0 || fault == Fault::AnswerLost, "{fault:?} at call {call}: an upload is left");
+            if faults == 0 {
+                break;
+            }
+            call += 1;
+        }
+        assert!(call > 10, "the job has more calls than {call}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f25_without_retries_any_failing_call_fails_cleanly() {
+    for fault in [Fault::Unreached, Fault::Denied] {
+        for call in 1.. {
+            let (result, faults, uploads) = round_trip(fault, call, without_retries()).await;
+            assert_eq!(result.is_ok(), faults == 0, "{fault:?} at call {call}");
+            if faults == 0 {
+                break;
+            }
+            let aborting = matches!(&result, Err(error) if error.to_string().contains("abort"));
+            assert!(uploads == 0 || aborting, "{fault:?} at call {call}: an upload is left");
+        }
+    }
+}
+
+#[tokio::test]
+async fn f24_altered_body_never_gets_its_name() {
+    let home = TempDir::new().expect("temporary directory");
+    let tree = sample(home.path());
+    for source in [tree.clone(), tree.join("small"), tree.join("below/large")] {
+        let memory: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new("bucket"));
+        let content = engine(Arc::clone(&memory), quick()).upload(&source, "s3://bucket/x").await.expect("uploads");
+        for fault in [Fault::Altered, Fault::Truncated] {
+            let failing = Arc::new(FailingStore::new(Arc::clone(&memory), fault, 1, u64::MAX));
+            let store = Arc::clone(&failing) as Arc<dyn ObjectStore>;
+            // Heads and lists must work for the body to be asked for.
+            let transfer = engine(Arc::new(OnlyReads(store, Arc::clone(&memory))), quick());
+            let target = home.path().join("target");
+            let error = transfer.download("s3://bucket/x", Some(&content), &target).await.expect_err("altered");
+            assert!(failing.faults() > 0 && error.is_infrastructure(), "{fault:?}: {error}");
+            assert!(!target.exists());
+            assert_eq!(left_behind(home.path()), Vec::<String>::new());
+        }
+        // Once altered, and whole at the second try.
+        let failing = Arc::new(FailingStore::new(Arc::clone(&memory), Fault::Altered, 1, 1));
+        let store = Arc::new(OnlyReads(Arc::clone(&failing) as Arc<dyn ObjectStore>, memory));
+        let target = home.path().join("target");
+        engine(store, quick()).download("s3://bucket/x", Some(&content), &target).await.expect("second try");
+        assert_eq!(failing.faults(), 1);
+        if target.is_dir() { fs::remove_dir_all(&target) } else { fs::remove_file(&target) }.expect("removed");
+    }
+}
+
+/// Reads bodies from the first store and everything else from the second.
+#[derive(Debug)]
+struct OnlyReads(Arc<dyn ObjectStore>, Arc<dyn ObjectStore>);
+
+#[async_trait::async_trait]
+impl ObjectStore for OnlyReads {
+    async fn head(
+        &self,
+        key: &str,
+    ) -> Result<Option<penstock_objectstore::ObjectMeta>, penstock_objectstore::StoreError> {
+        self.1.head(key).await
+    }
+    async fn get(
+        &self,
+        key: &str,
+        range: Option<std::ops::Range<u64>>,
+    ) -> Result<penstock_objectstore::Body, penstock_objectstore::StoreError> {
+        self.0.get(key, range).await
+    }
+    async fn put(&self, key: &str, body: Bytes) -> Result<(), penstock_objectstore::StoreError> {
+        self.1.put(key, body).await
+    }
+    async fn list(
+        &self,
+        prefix: &str,
+        page: Option<&str>,
+    ) -> Result<penstock_objectstore::ListPage, penstock_objectstore::StoreError> {
+        self.1.list(prefix, page).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), penstock_objectstore::StoreError> {
+        self.1.delete(key).await
+    }
+    async fn create_multipart(
+        &self,
+        key: &str,
+    ) -> Result<penstock_objectstore::MultipartUpload, penstock_objectstore::StoreError> {
+        self.1.create_multipart(key).await
+    }
+    async fn put_part(
+        &self,
+        key: &str,
+        upload: &penstock_objectstore::MultipartUpload,
+        number: u32,
+        offset: u64,
+        body: Bytes,
+    ) -> Result<penstock_objectstore::Part, penstock_objectstore::StoreError> {
+        self.1.put_part(key, upload, number, offset, body).await
+    }
+    async fn complete_multipart(
+        &self,
+        key: &str,
+        upload: &penstock_objectstore::MultipartUpload,
+        parts: &[penstock_objectstore::Part],
+    ) -> Result<(), penstock_objectstore::StoreError> {
+        self.1.complete_multipart(key, upload, parts).await
+    }
+    async fn abort_multipart(
+        &self,
+        key: &str,
+        upload: &penstock_objectstore::MultipartUpload,
+    ) -> Result<(), penstock_objectstore::StoreError> {
+        self.1.abort_multipart(key, upload).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t04_i16_traps_in_output_directories_are_refused_by_name() {
+    type Trap = fn(&Path);
+    let traps: &[(&str, Trap)] = &[
+        ("leads out of the directory", |trap| symlink("../secret", trap).expect("linked")),
+        ("leads out of the directory", |trap| symlink("/etc/passwd", trap).expect("linked")),
+        ("leads out of the directory", |trap| symlink("below/../../secret", trap).expect("linked")),
+        ("leads nowhere", |trap| symlink("absent", trap).expect("linked")),
+        ("leads to a directory", |trap| symlink("below", trap).expect("linked")),
+        ("symbolic link", |trap| symlink("trap", trap).expect("linked")),
+        ("symbolic link", |trap| symlink("/proc/self/environ", trap).expect("linked")),
+        ("a FIFO", |trap| {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            rustix::fs::mknodat(rustix::fs::CWD, trap, rustix::fs::FileType::Fifo, mode, 0).expect("made");
+        }),
+        ("a socket", |trap| drop(UnixListener::bind(trap).expect("bound"))),
+        ("not UTF-8", |trap| {
+            let name = std::ffi::OsStr::from_bytes(b"trap\xff");
+            fs::write(trap.with_file_name(name), b"x").expect("written");
+        }),
+    ];
+    for (reason, trap) in traps {
+        let home = TempDir::new().expect("temporary directory");
+        fs::write(home.path().join("secret"), b"secret").expect("written");
+        let tree = sample(home.path());
+        trap(&tree.join("trap"));
+        let memory: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new("bucket"));
+        let store = format!("file://{}/store", home.path().display());
+        for (transfer, uri) in [(engine(memory, quick()), "s3://bucket/x"), (local_engine(), store.as_str())] {
+            let limit = Duration::from_secs(20);
+            let upload = tokio::time::timeout(limit, transfer.upload(&tree, uri)).await.expect("never blocks");
+            let error = upload.expect_err(reason).to_string();
+            assert!(error.contains(reason) && error.contains("trap"), "{reason}: {error}");
+            // The trap as the output itself.
+            if *reason != "not UTF-8" && *reason != "leads to a directory" {
+                let upload = tokio::time::timeout(limit, transfer.upload(&tree.join("trap"), uri)).await;
+                let error = upload.expect("never blocks").expect_err(reason).to_string();
+                assert!(error.contains("trap"), "{reason}: {error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn i16_links_inside_and_sparse_files_are_uploaded_as_their_bytes() {
+    let home = TempDir::new().expect("temporary directory");
+    let tree = sample(home.path());
+    symlink("below/large", tree.join("relative")).expect("linked");
+    symlink(tree.join("small"), tree.join("absolute")).expect("linked");
+    fs::hard_link(tree.join("small"), tree.join("hard")).expect("linked");
+    fs::File::create(tree.join("sparse")).and_then(|file| file.set_len(MIB)).expect("made");
+    let transfer = engine(Arc::new(MemoryStore::new("bucket")), quick());
+    let content = transfer.upload(&tree, "s3://bucket/x").await.expect("uploads");
+    let target = home.path().join("target");
+    transfer.download("s3://bucket/x", Some(&content), &target).await.expect("downloads");
+    for (link, file) in [("relative", "below/large"), ("absolute", "small"), ("hard", "small")] {
+        assert_eq!(fs::read(target.join(link)).expect("readable"), fs::read(tree.join(file)).expect("readable"));
+        assert!(!target.join(link).is_symlink());
+    }
+    assert_eq!(fs::metadata(target.join("sparse")).expect("is there").len(), MIB);
+}
+
+#[tokio::test]
+async fn i16_file_count_is_capped_both_ways() {
+    let home = TempDir::new().expect("temporary directory");
+    let tree = sample(home.path());
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new("bucket"));
+    let capped = engine(Arc::clone(&store), TransferSettings { max_files: 1, ..quick() });
+    let error = capped.upload(&tree, "s3://bucket/x").await.expect_err("two files");
+    assert!(matches!(error, TransferError::TooManyFiles { limit: 1, .. }), "{error}");
+    engine(Arc::clone(&store), quick()).upload(&tree, "s3://bucket/x").await.expect("uploads");
+    let error = capped.download("s3://bucket/x", None, &home.path().join("target")).await.expect_err("two files");
+    assert!(matches!(error, TransferError::TooManyFiles { limit: 1, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn t02_keys_that_leave_the_directory_are_refused() {
+    for key in ["tree/../../escaped", "tree//etc/passwd", "tree/a/./b", "tree/\0"] {
+        let home = TempDir::new().expect("temporary directory");
+        let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new("bucket"));
+        store.put("tree/good", Bytes::from_static(b"x")).await.expect("put");
+        store.put(key, Bytes::from_static(b"x")).await.expect("put");
+        let target = home.path().join("a/b/target");
+        let error = engine(store, quick()).download("s3://bucket/tree", None, &target).await.expect_err(key);
+        assert!(matches!(error, TransferError::BadKey { .. }), "{error}");
+        assert!(!home.path().join("a").exists());
+    }
+}
+
+#[tokio::test]
+async fn f28_object_that_is_also_a_directory_is_refused_and_markers_are_not_files() {
+    let home = TempDir::new().expect("temporary directory");
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new("bucket"));
+    for key in ["both", "both/x", "nested/a", "nested/a/b", "marked/", "marked/x"] {
+        let bytes: &[u8] = if key.ends_with('/') { b"" } else { b"x" };
+        store.put(key, Bytes::from_static(bytes)).await.expect("put");
+    }
+    let transfer = engine(store, quick());
+    for uri in ["s3://bucket/both", "s3://bucket/nested"] {
+        let error = transfer.download(uri, None, &home.path().join("target")).await.expect_err(uri);
+        assert!(matches!(error, TransferError::Ambiguous { .. }), "{error}");
+    }
+    transfer.download("s3://bucket/marked", None, &home.path().join("marked")).await.expect("downloads");
+    assert_eq!(fs::read_dir(home.path().join("marked")).expect("lists").count(), 1);
+    // A local directory cannot hold both, and says so.
+    let local = local_engine();
+    let root = format!("file://{}/store", home.path().display());
+    local.put_bytes(&format!("{root}/a"), "x").await.expect("put");
+    for key in ["a/b", "a/b/c"] {
+        let error = local.put_bytes(&format!("{root}/{key}"), "x").await.expect_err("a is a file");
+        assert!(matches!(&error, TransferError::Store(error) if error.kind() == ErrorKind::Conflict), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_dropped_upload_is_aborted() {
+    let home = TempDir::new().expect("temporary directory");
+    let tree = sample(home.path());
+    let memory = Arc::new(MemoryStore::new("bucket"));
+    // Every call after the first is unreached, so the upload goes on trying.
+    let failing = FailingStore::new(Arc::clone(&memory) as Arc<dyn ObjectStore>, Fault::Unreached, 2, 6);
+    let retry = RetrySettings { base: Duration::from_millis(50), ..RetrySettings::default() };
+    let transfer = engine(Arc::new(failing), TransferSettings { retry, ..quick() });
+    let file = tree.join("below/large");
+    let upload = transfer.upload(&file, "s3://bucket/x");
+    let created = async {
+        while memory.open_uploads() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        result = upload => panic!("cannot end before the upload is seen: {result:?}"),
+        () = created => {}
+    }
+    transfer.settle(Duration::from_secs(10)).await;
+    assert_eq!(memory.open_uploads(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f27_missing_bucket_and_denied_key_are_named_without_secrets() {
+    let Some(server) = S3Server::start_or_skip() else { return };
+    server.create_bucket("bucket").await;
+    let home = TempDir::new().expect("temporary directory");
+    let tree = sample(home.path());
+    let all = s3_engine(server.settings(), without_retries());
+    let powerless = s3_engine(server.powerless_settings(), without_retries());
+    let nobody = S3Settings { credentials: penstock_objectstore::S3Credentials::Anonymous, ..server.settings() };
+    let anonymous = s3_engine(nobody, without_retries());
+    for (transfer, uri, code) in [
+        (&all, "s3://no-such-bucket/x", "NoSuchBucket"),
+        (&powerless, "s3://bucket/x", "AccessDenied"),
+        (&anonymous, "s3://bucket/x", "AccessDenied"),
+    ] {
+        let started = Instant::now();
+        let error = transfer.download(uri, None, &home.path().join("target")).await.expect_err(uri).to_string();
+        let name = uri.rsplit_once('/').map(|(name, _)| name).expect("has a key");
+        for part in [name, &server.endpoint()] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(error.contains(code) || error.contains("status 403"), "{error}");
+        let error = match code {
+            // SeaweedFS makes the bucket for whoever may, so an upload would work.
+            "NoSuchBucket" => transfer.probe(uri).await,
+            _ => transfer.upload(&tree.join("small"), uri).await.map(drop),
+        };
+        let error = error.expect_err(uri).to_string();
+        assert!(error.contains(code) && error.contains(name), "{error}");
+        assert!(!error.contains("-secret"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(10), "refusals are not repeated");
+    }
+    // F-22: nobody listens.
+    let nowhere = S3Settings { endpoint: Some("http://127.0.0.1:1".into()), ..server.settings() };
+    let error = s3_engine(nowhere, without_retries()).get_bytes("s3://bucket/x", 1).await.expect_err("unreached");
+    assert!(error.is_infrastructure() && error.to_string().contains("127.0.0.1:1"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f22_server_that_stops_in_the_middle_and_comes_back_is_outlived() {
+    let Some(mut server) = S3Server::start_or_skip() else { return };
+    // Nothing is made to fail: it counts the calls.
+    let counted = FailingStore::new(server.create_bucket("bucket").await, Fault::Unreached, u64::MAX, 0);
+    let counted = Arc::new(counted);
+    let home = TempDir::new().expect("temporary directory");
+    let file = home.path().join("file");
+    let bytes: Vec<u8> = (0..40 * MIB).map(|n| (n % 249) as u8).collect();
+    fs::write(&file, &bytes).expect("written");
+    let retry = RetrySettings { tries: 1000, cap: Duration::from_millis(500), ..RetrySettings::default() };
+    let settings = TransferSettings { part_size: 5 * MIB, parallel_parts: 1, retry, ..TransferSettings::default() };
+    let transfer = engine(Arc::clone(&counted) as Arc<dyn ObjectStore>, settings);
+    let upload = tokio::spawn({
+        let (transfer, file) = (transfer.clone(), file.clone());
+        async move { transfer.upload(&file, "s3://bucket/x").await }
+    });
+    let begun = async {
+        while counted.calls() < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), begun).await.expect("parts are being sent");
+    assert!(!upload.is_finished(), "the file is large enough for the server to stop in the middle");
+    let server = tokio::task::spawn_blocking(move || {
+        server.stop();
+        server.restart().expect("comes back");
+        server
+    })
+    .await
+    .expect("no panic");
+    let content = upload.await.expect("no panic").expect("outlives the stop");
+    // Create, eight parts, complete; everything above was a second try.
+    assert!(counted.calls() > 10, "{} calls: the stop was not felt", counted.calls());
+    let target = home.path().join("target");
+    transfer.download("s3://bucket/x", Some(&content), &target).await.expect("downloads");
+    assert!(fs::read(&target).expect("readable") == bytes);
+    drop(server);
+}
