@@ -1,1 +1,25 @@
-//! Not laid out yet.
+//! Carries out one attempt of a task: fetches inputs, runs the user's process, stores outputs and the manifest, and
+//! tells how it ended.
+//!
+//! [`arguments`], [`inputs`], [`outputs`] and [`report`] follow a [`Plan`](penstock_spec::plan::Plan) and know nothing
+//! of where the process runs. [`attempt`], [`local`], [`process`] and [`python`] are the process backend: the same
+//! steps with the user's code as a process of this machine.
+
+pub mod arguments;
+pub mod attempt;
+pub mod cancel;
+pub mod host;
+pub mod inputs;
+pub mod local;
+pub mod outputs;
+pub mod places;
+pub mod process;
+pub mod python;
+pub mod report;
+
+pub use attempt::run_attempt;
+pub use cancel::{CancelHandle, CancelToken, cancel_pair};
+pub use host::HostContext;
+pub use process::record::kill_recorded;
+pub use python::{PythonHost, PythonSettings};
+pub use report::adopt;

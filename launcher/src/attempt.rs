@@ -1,0 +1,376 @@
+//! One attempt on this machine, from plan to report.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_spec::plan::Plan;
+use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
+use tokio::time::Instant;
+
+use crate::arguments::{self, Argv};
+use crate::cancel::CancelToken;
+use crate::host::HostContext;
+use crate::local::LocalLayout;
+use crate::outputs::store::StoreOutputError;
+use crate::outputs::{self, CollectOptions};
+use crate::process::descendants::Family;
+use crate::process::{ProcessEnd, ProcessError, ProcessSpec, RunningProcess, environment};
+use crate::python::component::{self, Component};
+use crate::python::warm::WarmProcess;
+use crate::python::{PythonEnvironment, task::PythonTask};
+use crate::report::{self, attempt_of, describe, failure};
+use crate::{inputs, process};
+
+/// How long storing the log of a stopped or failed attempt may take.
+const LOG_LIMIT: Duration = Duration::from_secs(60);
+/// How much of the end of a log is searched for its last line.
+const LOG_TAIL: u64 = 8 << 10;
+/// Longest excerpt of a log in a message.
+const LOG_LINE: usize = 400;
+
+/// Carries out one attempt. Never fails: every error is a report. The log is stored however the attempt ends; the
+/// manifest only if it ended well, and last.
+pub async fn run_attempt(plan: &Plan, host: &HostContext, cancel: CancelToken) -> Report {
+    let mut attempt = Attempt { plan, host, cancel, exit_code: None, ran_on_host: false };
+    let outcome = Box::pin(attempt.run()).await;
+    let (exit_code, ran_on_host) = (attempt.exit_code, attempt.ran_on_host);
+    match outcome {
+        Ok(report) => report,
+        Err(failure) => Report {
+            attempt: attempt_of(plan),
+            outcome: Outcome::Failed(failure),
+            exit_code,
+            log_uri: tokio::time::timeout(LOG_LIMIT, attempt.store_log()).await.ok().flatten(),
+            manifest_digest: None,
+            ran_on_host,
+        },
+    }
+}
+
+struct Attempt<'a> {
+    plan: &'a Plan,
+    host: &'a HostContext,
+    cancel: CancelToken,
+    exit_code: Option<i32>,
+    ran_on_host: bool,
+}
+
+/// What is to be run.
+enum Program {
+    /// Argv as it is.
+    Command { bin_dir: Option<PathBuf>, cwd: Option<PathBuf> },
+    /// A Python component whose interpreter and packages are ready.
+    Python { environment: Arc<PythonEnvironment>, component: Component },
+}
+
+/// A process of either kind.
+enum Running {
+    Plain(Box<RunningProcess>),
+    Warm(WarmProcess),
+}
+
+impl Attempt<'_> {
+    async fn run(&mut self) -> Result<Report, Failure> {
+        let layout = LocalLayout::new(self.plan, &self.host.work_dir)
+            .map_err(|reason| failure(FailureCause::Refused, reason))?;
+        let making = layout.clone();
+        blocking(move || making.create()).await?.map_err(|error| {
+            let shown = self.host.work_dir.display();
+            failure(FailureCause::Infrastructure, format!("cannot make the work directory {shown}: {error}"))
+        })?;
+        let program = self.or_canceled(Box::pin(self.choose_program())).await??;
+        if let Program::Command { .. } = program {
+            self.ran_on_host = true;
+        }
+
+        let deadline = self.plan.timeout_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let fetches = inputs::needed(self.plan, layout.places());
+        let fetched = inputs::fetch(&self.host.transfer, fetches);
+        self.or_stopped(deadline, fetched).await?.map_err(|error| match &error {
+            inputs::InputError::Fetch { source, .. } if !source.is_infrastructure() => {
+                failure(FailureCause::Input, describe(&error))
+            }
+            _ => failure(FailureCause::Infrastructure, describe(&error)),
+        })?;
+
+        let document = arguments::executor_input(self.plan, layout.places());
+        let argv = arguments::build_argv(self.plan, layout.places(), &document)
+            .map_err(|error| failure(FailureCause::Refused, error.to_string()))?;
+        let options = collect_options(&program);
+        let end = self.run_process(&layout, program, argv, deadline).await?;
+        self.exit_code = Some(end.code());
+        if end != ProcessEnd::Exited(0) {
+            return Err(failure(FailureCause::User, self.describe_end(end).await));
+        }
+        self.or_canceled(Box::pin(self.finish(layout, options, end.code()))).await?
+    }
+
+    /// Outputs, log, and last the manifest.
+    async fn finish(&self, layout: LocalLayout, options: CollectOptions, exit_code: i32) -> Result<Report, Failure> {
+        let plan = self.plan.clone();
+        let collected = blocking(move || outputs::collect(&plan, layout.places(), &layout, options))
+            .await?
+            .map_err(|error| failure(FailureCause::Output, describe(&error)))?;
+        let stored = outputs::store::store(&self.host.transfer, collected);
+        let (outputs, log_uri) = tokio::join!(stored, self.store_log());
+        let outputs = outputs.map_err(|error| match &error {
+            StoreOutputError::Upload { source, .. } if !source.is_infrastructure() => {
+                failure(FailureCause::Output, describe(&error))
+            }
+            _ => failure(FailureCause::Infrastructure, describe(&error)),
+        })?;
+        let manifest = report::manifest(self.plan, exit_code, outputs, self.ran_on_host);
+        let (bytes, digest) = report::encode(&manifest);
+        let uri = self.plan.manifest_uri();
+        self.host.transfer.put_bytes(&uri, bytes).await.map_err(|error| {
+            let reason = describe(&error);
+            failure(FailureCause::Infrastructure, format!("cannot store the manifest {uri}: {reason}"))
+        })?;
+        Ok(report::succeeded(manifest, digest, log_uri))
+    }
+
+    /// Decides how the component runs here, and makes its Python environment ready.
+    async fn choose_program(&self) -> Result<Program, Failure> {
+        let python = &self.host.python;
+        let Some(component) = component::recognize(&self.plan.command, &self.plan.args) else {
+            if !self.host.host_commands {
+                return Err(failure(
+                    FailureCause::Refused,
+                    format!(
+                        "the component runs a command in the image {:?}, and this machine runs no images; allow its \
+                         command to run as a process of this machine with --host-commands, or run the pipeline on a \
+                         cluster",
+                        self.plan.image
+                    ),
+                ));
+            }
+            // `python` and `python3` of such a command are the interpreter that tasks are based on.
+            let bin_dir = python.base(&self.plan.image).await.ok().and_then(|base| base.bin_dir());
+            return Ok(Program::Command { bin_dir, cwd: None });
+        };
+        let environment = python
+            .environment(&self.plan.image, &component)
+            .await
+            .map_err(|error| failure(error.cause(), describe(&error)))?;
+        Ok(Program::Python { environment, component })
+    }
+
+    async fn run_process(
+        &self,
+        layout: &LocalLayout,
+        program: Program,
+        argv: Argv,
+        deadline: Option<Instant>,
+    ) -> Result<ProcessEnd, Failure> {
+        let bin_dir = match &program {
+            Program::Command { bin_dir, .. } => bin_dir.clone(),
+            Program::Python { environment, .. } => environment.bin_dir(),
+        };
+        let base = environment::base(std::env::vars_os());
+        let mut spec = ProcessSpec {
+            argv: argv.elements().map(OsString::from).collect(),
+            cwd: layout.scratch_dir(),
+            env: environment::of_attempt(self.plan, &base, bin_dir.as_deref(), &layout.temporary_dir()),
+            log_file: self.host.log_file.clone(),
+            work_dir: self.host.work_dir.clone(),
+            marker: environment::marker(self.plan),
+        };
+        let mut running = match program {
+            Program::Command { cwd, .. } => {
+                arguments::check_argv(self.plan, &argv).map_err(refused)?;
+                spec.cwd = cwd.unwrap_or(spec.cwd);
+                Running::Plain(Box::new(RunningProcess::start(&spec).map_err(process_failure)?))
+            }
+            Program::Python { environment, component } => {
+                self.start_python(spec, &environment, &component, argv).await?
+            }
+        };
+        let end = self.watch(&mut running, deadline).await;
+        // What the process left behind must neither change outputs while they are read nor outlive the attempt.
+        let family = running.family().clone();
+        let left = blocking(move || family.kill_now()).await?;
+        if left > 0 {
+            tracing::info!(task.path = %self.plan.task.path, "killed {left} processes that the task left behind");
+        }
+        end
+    }
+
+    async fn start_python(
+        &self,
+        mut spec: ProcessSpec,
+        environment: &PythonEnvironment,
+        component: &Component,
+        argv: Argv,
+    ) -> Result<Running, Failure> {
+        let Component { executor: Some(executor), .. } = component else {
+            // Packages are in place, so only what follows their installation is run.
+            let argv = Argv { command: argv.command.into_iter().skip(component.skip).collect(), args: argv.args };
+            arguments::check_argv(self.plan, &argv).map_err(refused)?;
+            spec.argv = argv.elements().map(OsString::from).collect();
+            return Ok(Running::Plain(Box::new(RunningProcess::start(&spec).map_err(process_failure)?)));
+        };
+        let task = PythonTask::new(executor, &argv, &self.host.work_dir)
+            .map_err(|reason| failure(FailureCause::Refused, reason))?;
+        if !executor.is_lightweight() {
+            spec.cwd = component::component_dir(self.host.component_dir.as_deref())
+                .map_err(|reason| failure(FailureCause::Refused, reason))?;
+        }
+        let python = &self.host.python;
+        let warm = match crate::python::task::fits_warm(self.plan) {
+            true => python.start_warm(environment, executor, &task, &spec).await,
+            false => None,
+        };
+        match warm {
+            Some(Ok(process)) => Ok(Running::Warm(process)),
+            Some(Err(error)) => Err(process_failure(error)),
+            None => {
+                spec.argv = python.plain_argv(environment, executor, &task, &spec).await.map_err(process_failure)?;
+                Ok(Running::Plain(Box::new(RunningProcess::start(&spec).map_err(process_failure)?)))
+            }
+        }
+    }
+
+    /// Waits for the end, the deadline or the request to stop.
+    async fn watch(&self, running: &mut Running, deadline: Option<Instant>) -> Result<ProcessEnd, Failure> {
+        let stopped = tokio::select! {
+            end = running.wait() => return end.map_err(process_failure),
+            stopped = self.stopped(deadline) => stopped,
+        };
+        if let Err(error) = running.stop(self.host.grace).await {
+            tracing::warn!(task.path = %self.plan.task.path, "stopping the process: {}", describe(&error));
+        }
+        Err(stopped)
+    }
+
+    /// Returns when the attempt has to stop, with the reason.
+    async fn stopped(&self, deadline: Option<Instant>) -> Failure {
+        let late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.cancel.canceled() => canceled(),
+            () = late => {
+                let seconds = self.plan.timeout_seconds.unwrap_or_default();
+                failure(FailureCause::Timeout, format!("the attempt took longer than its timeout of {seconds} s"))
+            }
+        }
+    }
+
+    async fn or_stopped<T>(&self, deadline: Option<Instant>, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            stopped = self.stopped(deadline) => Err(stopped),
+            done = work => Ok(done),
+        }
+    }
+
+    async fn or_canceled<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        self.or_stopped(None, work).await
+    }
+
+    /// Stores the log; none when there is none or it could not be stored, which is said in our own log.
+    async fn store_log(&self) -> Option<String> {
+        let path = &self.host.log_file;
+        if tokio::fs::metadata(path).await.is_err() {
+            return None;
+        }
+        let uri = self.plan.log_uri();
+        match self.host.transfer.upload(path, &uri).await {
+            Ok(_) => Some(uri),
+            Err(error) => {
+                let reason = describe(&error);
+                tracing::warn!(task.path = %self.plan.task.path, "cannot store the log at {uri}: {reason}");
+                None
+            }
+        }
+    }
+
+    async fn describe_end(&self, end: ProcessEnd) -> String {
+        let path = self.host.log_file.clone();
+        let last = blocking(move || last_line(&path)).await.ok().flatten();
+        let mut message = format!("the process {}", end.describe());
+        if let Some(line) = last {
+            message.push_str("; the last line of its log: ");
+            message.push_str(&line);
+        }
+        message
+    }
+}
+
+impl Running {
+    async fn wait(&mut self) -> Result<ProcessEnd, ProcessError> {
+        match self {
+            Running::Plain(process) => process.wait().await,
+            Running::Warm(process) => process.wait().await,
+        }
+    }
+
+    async fn stop(&mut self, grace: Duration) -> Result<ProcessEnd, ProcessError> {
+        match self {
+            Running::Plain(process) => process.stop(grace).await,
+            Running::Warm(process) => process.stop(grace).await,
+        }
+    }
+
+    fn family(&self) -> &Family {
+        match self {
+            Running::Plain(process) => process.family(),
+            Running::Warm(process) => process.family(),
+        }
+    }
+}
+
+fn collect_options(program: &Program) -> CollectOptions {
+    let optional_return = match program {
+        Program::Python { component: Component { executor: Some(executor), .. }, .. } => executor.returns_optional,
+        _ => false,
+    };
+    CollectOptions { optional_return }
+}
+
+fn canceled() -> Failure {
+    failure(FailureCause::Canceled, "the attempt was stopped on request")
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is a function for map_err")]
+fn refused(error: arguments::ArgumentError) -> Failure {
+    failure(FailureCause::Refused, error.to_string())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is a function for map_err")]
+fn process_failure(error: process::ProcessError) -> Failure {
+    let cause = match &error {
+        ProcessError::NotFound { .. } | ProcessError::Start { .. } => FailureCause::Refused,
+        ProcessError::File { .. } | ProcessError::Wait { .. } | ProcessError::Lost { .. } => {
+            FailureCause::Infrastructure
+        }
+    };
+    failure(cause, describe(&error))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        failure(FailureCause::Infrastructure, format!("a step of the attempt stopped unexpectedly: {error}"))
+    })
+}
+
+/// The last line of a log that is not empty, made harmless for a terminal and bounded (I-32).
+fn last_line(path: &std::path::Path) -> Option<String> {
+    use std::io::{Read, Seek, SeekFrom};
+
+    let mut file = std::fs::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+    let inert = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    Some(inert.take(LOG_LINE).collect())
+}

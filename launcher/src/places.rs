@@ -1,0 +1,55 @@
+//! Where the artifacts of an attempt lie, for user code and in the store. Each backend lays its own places out.
+
+use std::path::PathBuf;
+
+use penstock_spec::ir::Named;
+
+/// The places of one attempt.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Input artifacts by name, in the order of each list.
+    pub inputs: Named<Vec<ArtifactPlace>>,
+    /// Output artifacts by name.
+    pub outputs: Named<ArtifactPlace>,
+    /// Files of output parameters by name.
+    pub parameter_files: Named<String>,
+    /// Where user code may leave its `ExecutorOutput`.
+    pub output_file: String,
+}
+
+/// The places of one artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactPlace {
+    /// URI in the store, or a foreign one.
+    pub store_uri: String,
+    /// URI that the executor input shows to user code.
+    pub shown_uri: String,
+    /// Path for user code; none when the URI's scheme has no path.
+    pub path: Option<String>,
+}
+
+/// What a URI or path that user code reports for an artifact stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Located {
+    /// Content of this attempt: read at `path`, stored under `store_uri`.
+    Own {
+        /// Where it goes.
+        store_uri: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Content that is elsewhere: recorded, not stored.
+    Foreign {
+        /// The URI to record.
+        store_uri: String,
+    },
+}
+
+/// Reads what user code reports in the terms of a backend's places. An error is the reason why it is refused.
+pub trait Locate {
+    /// A reported URI; never empty.
+    fn locate(&self, uri: &str) -> Result<Located, String>;
+
+    /// A reported custom path; never empty.
+    fn locate_custom_path(&self, path: &str) -> Result<PathBuf, String>;
+}

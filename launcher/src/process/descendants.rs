@@ -1,0 +1,180 @@
+//! All processes of an attempt, found in `/proc`: the members of its process group and session, their children, and
+//! whatever carries the attempt's marker in its environment. On systems without `/proc` only the group is known.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use penstock_spec::keys::ENV_ATTEMPT;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::record::ProcessIdentity;
+
+/// How long killing goes on while new members keep appearing or do not go away.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+const KILL_PAUSE: Duration = Duration::from_millis(2);
+/// An environment larger than this is not searched to its end.
+const MAX_ENVIRONMENT: u64 = 4 << 20;
+
+/// The processes of one attempt.
+#[derive(Debug, Clone)]
+pub struct Family {
+    leader: Option<ProcessIdentity>,
+    marker: String,
+}
+
+/// What `/proc/<pid>/stat` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessStat {
+    state: u8,
+    parent: u32,
+    group: u32,
+    session: u32,
+    /// Clock ticks since boot.
+    pub start_time: u64,
+}
+
+impl ProcessStat {
+    /// Reads the state of a process; none when there is no such process.
+    pub fn read(pid: u32) -> Option<ProcessStat> {
+        let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        ProcessStat::parse(&text)
+    }
+
+    fn parse(text: &[u8]) -> Option<ProcessStat> {
+        // The name, in parentheses, may hold anything; the fields follow its last parenthesis.
+        let end = text.iter().rposition(|byte| *byte == b')')?;
+        let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u32>().ok());
+        Some(ProcessStat {
+            state: *fields.first()?.as_bytes().first()?,
+            parent: number(1)?,
+            group: number(2)?,
+            session: number(3)?,
+            start_time: fields.get(19)?.parse().ok()?,
+        })
+    }
+
+    /// Whether the process has ended and waits to be waited for.
+    pub fn is_zombie(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+}
+
+impl Family {
+    /// The family of a process and of a marker.
+    pub fn new(leader: Option<ProcessIdentity>, marker: String) -> Family {
+        Family { leader, marker }
+    }
+
+    /// Sends a signal to the leader's group.
+    pub fn signal_group(&self, signal: Signal) {
+        if let Some(group) = self.leader.as_ref().filter(|leader| leader.is_alive()).and_then(|leader| pid(leader.pid))
+        {
+            // The only failure is that nobody is left.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Kills every member and waits until none is left, within a limit. Returns how many were killed. Blocks.
+    pub fn kill_now(&self) -> usize {
+        let started = Instant::now();
+        let mut killed = HashMap::new();
+        loop {
+            let members = self.members();
+            if members.is_empty() || started.elapsed() > KILL_LIMIT {
+                return killed.len();
+            }
+            for member in members {
+                // The number cannot have changed hands within this moment in practice; a signal to nobody is fine.
+                if let Some(target) = pid(member.pid) {
+                    let _ = kill_process(target, Signal::KILL);
+                }
+                killed.insert(member.pid, member.start_time);
+            }
+            std::thread::sleep(KILL_PAUSE);
+        }
+    }
+
+    /// The members that are alive now, the leader among them.
+    pub fn members(&self) -> Vec<ProcessIdentity> {
+        let processes = all_processes();
+        let own = std::process::id();
+        let leader = self.leader.as_ref().map(|leader| leader.pid);
+        let oldest = self.leader.as_ref().map_or(0, |leader| leader.start_time);
+        let mut members = Vec::new();
+        for (pid, stat) in &processes {
+            // Nothing that the leader started is older than the leader.
+            if *pid == own || *pid <= 1 || stat.is_zombie() || stat.start_time < oldest {
+                continue;
+            }
+            let related = leader.is_some_and(|leader| {
+                *pid == leader || stat.group == leader || stat.session == leader || descends(*pid, leader, &processes)
+            });
+            if related || has_marker(*pid, &self.marker) {
+                members.push(ProcessIdentity { pid: *pid, start_time: stat.start_time });
+            }
+        }
+        members
+    }
+}
+
+fn pid(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().filter(|number| *number > 1).and_then(Pid::from_raw)
+}
+
+fn all_processes() -> HashMap<u32, ProcessStat> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter_map(|pid| Some((pid, ProcessStat::read(pid)?)))
+        .collect()
+}
+
+fn descends(pid: u32, ancestor: u32, processes: &HashMap<u32, ProcessStat>) -> bool {
+    let mut at = pid;
+    // Longer than any chain of parents: numbers read at different moments could make a circle.
+    for _ in 0..processes.len() {
+        match processes.get(&at) {
+            Some(stat) if stat.parent == ancestor => return true,
+            Some(stat) if stat.parent > 1 => at = stat.parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Whether a process carries the marker. A process of somebody else cannot be read, and is not ours.
+fn has_marker(pid: u32, marker: &str) -> bool {
+    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return false };
+    let mut environment = Vec::new();
+    if file.take(MAX_ENVIRONMENT).read_to_end(&mut environment).is_err() {
+        return false;
+    }
+    environment.split(|byte| *byte == 0).any(|entry| {
+        entry.strip_prefix(ENV_ATTEMPT.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")) == Some(marker.as_bytes())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_with_parentheses_in_its_name_is_read() {
+        let text = b"77 (a) R (b)) S 5 6 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 99 1";
+        let stat = ProcessStat::parse(text).expect("a stat line");
+        assert_eq!((stat.state, stat.parent, stat.group, stat.session, stat.start_time), (b'S', 5, 6, 7, 12345));
+        assert_eq!(ProcessStat::parse(b"77 (x"), None);
+        assert_eq!(ProcessStat::parse(b"77 (x) S 1"), None);
+    }
+
+    #[test]
+    fn own_process_is_found_with_its_start_time() {
+        let identity = ProcessIdentity::of(std::process::id()).expect("this process exists");
+        assert!(identity.is_alive());
+        assert!(!ProcessIdentity { start_time: identity.start_time + 1, ..identity }.is_alive());
+    }
+}

@@ -1,0 +1,257 @@
+//! Python components on this machine: which components they are, the interpreter and packages they need, and starting
+//! them.
+
+pub mod component;
+pub mod environments;
+pub mod interpreter;
+pub mod packages;
+pub mod task;
+pub mod warm;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use penstock_spec::report::FailureCause;
+use thiserror::Error;
+use tokio::sync::{Mutex, OnceCell};
+
+use self::component::{Component, ExecutorCall};
+use self::interpreter::{Interpreter, InterpreterError};
+use self::packages::PackageGroup;
+use self::task::PythonTask;
+use self::warm::{WarmInterpreter, WarmProcess};
+use crate::process::{ProcessError, ProcessSpec};
+
+/// How Python components run.
+#[derive(Debug, Clone)]
+pub struct PythonSettings {
+    /// The interpreter that every component is based on. When absent: `python3`, or `python3.X` for a component whose
+    /// image is `python:3.X`, if that is another version and in `PATH`.
+    pub python: Option<PathBuf>,
+    /// Directory of cached environments.
+    pub envs_dir: PathBuf,
+    /// Whether the exact version of the SDK that a component was compiled with is installed for it, as on a cluster.
+    /// Otherwise the base interpreter's version serves all.
+    pub exact_sdk: bool,
+    /// Whether interpreters are kept running and forked for each task.
+    pub warm: bool,
+}
+
+impl PythonSettings {
+    /// The usual settings.
+    pub fn new(python: Option<PathBuf>, envs_dir: PathBuf) -> PythonSettings {
+        PythonSettings { python, envs_dir, exact_sdk: true, warm: true }
+    }
+}
+
+/// An interpreter with the packages of a component.
+#[derive(Debug)]
+pub struct PythonEnvironment {
+    python: PathBuf,
+    /// Warm interpreters by whether the SDK is told that it runs in a task.
+    warm: Mutex<HashMap<bool, Warm>>,
+}
+
+#[derive(Debug)]
+enum Warm {
+    Running(Arc<WarmInterpreter>),
+    /// It did not start; it is not tried again.
+    Unusable,
+}
+
+impl PythonEnvironment {
+    fn new(python: PathBuf) -> PythonEnvironment {
+        PythonEnvironment { python, warm: Mutex::default() }
+    }
+
+    /// The interpreter.
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// Directory of the interpreter and of the programs that came with packages.
+    pub fn bin_dir(&self) -> Option<PathBuf> {
+        self.python.parent().map(Path::to_owned)
+    }
+}
+
+/// Why an environment is not to be had.
+#[derive(Debug, Error)]
+pub enum PythonError {
+    /// No interpreter.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+    /// Packages could not be installed.
+    #[error(transparent)]
+    Environment(#[from] environments::EnvironmentError),
+}
+
+impl PythonError {
+    /// The kind of failure that it is for an attempt.
+    pub fn cause(&self) -> FailureCause {
+        match self {
+            PythonError::Interpreter(_) => FailureCause::Refused,
+            PythonError::Environment(error) => error.cause(),
+        }
+    }
+}
+
+type Shared<T> = Mutex<HashMap<String, Arc<OnceCell<Arc<T>>>>>;
+
+/// The interpreters and environments of this machine. One value serves all runs of a process.
+#[derive(Debug)]
+pub struct PythonHost {
+    settings: PythonSettings,
+    interpreters: Shared<Interpreter>,
+    environments: Shared<PythonEnvironment>,
+    program: OnceCell<PathBuf>,
+}
+
+impl PythonHost {
+    /// Nothing is started or looked for yet.
+    pub fn new(settings: PythonSettings) -> PythonHost {
+        PythonHost {
+            settings,
+            interpreters: Mutex::default(),
+            environments: Mutex::default(),
+            program: OnceCell::new(),
+        }
+    }
+
+    /// The interpreter that a component with this image is based on.
+    pub async fn base(&self, image: &str) -> Result<Arc<Interpreter>, InterpreterError> {
+        if let Some(python) = &self.settings.python {
+            return self.interpreter(&python.to_string_lossy()).await;
+        }
+        let usual = self.interpreter("python3").await;
+        let Some(wanted) = interpreter::version_of_image(image) else { return usual };
+        match usual {
+            Ok(usual) if usual.minor_version() == wanted => Ok(usual),
+            usual => match self.interpreter(&format!("python{wanted}")).await {
+                Ok(other) if other.minor_version() == wanted => Ok(other),
+                _ => usual,
+            },
+        }
+    }
+
+    async fn interpreter(&self, program: &str) -> Result<Arc<Interpreter>, InterpreterError> {
+        let cell = cell(&self.interpreters, program).await;
+        cell.get_or_try_init(|| async { interpreter::probe(program).await.map(Arc::new) }).await.cloned()
+    }
+
+    /// An environment with what a component asks for: the base interpreter where that has it all, otherwise a cached
+    /// environment, which is made if need be.
+    pub async fn environment(&self, image: &str, component: &Component) -> Result<Arc<PythonEnvironment>, PythonError> {
+        let base = self.base(image).await?;
+        let groups = self.packages(&base, component);
+        // Another image than a plain Python one has packages of its own, for which those of the base stand in.
+        let inherit = interpreter::version_of_image(image).is_none();
+        let digest = environments::digest(&base, &groups, inherit);
+        let cell = cell(&self.environments, &digest).await;
+        let prepare = async || -> Result<Arc<PythonEnvironment>, PythonError> {
+            let python = match interpreter::satisfies(&base, &groups).await? {
+                true => base.executable().to_owned(),
+                false => environments::prepare(&self.settings.envs_dir, &digest, &base, &groups, inherit).await?,
+            };
+            Ok(Arc::new(PythonEnvironment::new(python)))
+        };
+        cell.get_or_try_init(|| Box::pin(prepare())).await.cloned()
+    }
+
+    fn packages(&self, base: &Interpreter, component: &Component) -> Vec<PackageGroup> {
+        let mut groups = component.packages.clone();
+        let has_sdk = groups.iter().any(PackageGroup::names_sdk);
+        if component.executor.is_some() && !has_sdk {
+            // The image is meant to have it.
+            groups.push(PackageGroup::sdk());
+        }
+        if !self.settings.exact_sdk
+            && let Some(version) = base.sdk_version()
+        {
+            groups.iter_mut().for_each(|group| group.pin_sdk(version));
+        }
+        groups
+    }
+
+    /// Starts a task in a warm interpreter. `None`: there is none, and the task has to start as a process of its own.
+    pub async fn start_warm(
+        &self,
+        environment: &PythonEnvironment,
+        executor: &ExecutorCall,
+        task: &PythonTask,
+        spec: &ProcessSpec,
+    ) -> Option<Result<WarmProcess, ProcessError>> {
+        if !self.settings.warm {
+            return None;
+        }
+        let interpreter = self.warm_interpreter(environment, executor).await?;
+        if let Err(error) = task.write(spec) {
+            return Some(Err(error));
+        }
+        match interpreter.start_task(task, spec).await {
+            Ok(process) => Some(Ok(process)),
+            // Nothing of the task has run yet, so another way may be taken.
+            Err(ProcessError::Lost { log }) => {
+                tracing::warn!("a warm Python interpreter went away, its log is {}", log.display());
+                None
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    async fn warm_interpreter(
+        &self,
+        environment: &PythonEnvironment,
+        executor: &ExecutorCall,
+    ) -> Option<Arc<WarmInterpreter>> {
+        let program = self.program().await.ok()?;
+        let mut warm = environment.warm.lock().await;
+        match warm.get(&executor.runtime) {
+            Some(Warm::Unusable) => return None,
+            Some(Warm::Running(interpreter)) if interpreter.is_alive() => return Some(Arc::clone(interpreter)),
+            _ => {}
+        }
+        let log_dir = self.settings.envs_dir.join("logs");
+        match WarmInterpreter::start(&environment.python, program, executor, &log_dir).await {
+            Ok(interpreter) => {
+                let interpreter = Arc::new(interpreter);
+                warm.insert(executor.runtime, Warm::Running(Arc::clone(&interpreter)));
+                Some(interpreter)
+            }
+            Err(reason) => {
+                let python = environment.python.display();
+                tracing::warn!("no warm interpreter for {python}, tasks start one each: {reason}");
+                warm.insert(executor.runtime, Warm::Unusable);
+                None
+            }
+        }
+    }
+
+    /// Argv of a task that gets an interpreter of its own. The executor input goes by file, so its size is not bound
+    /// by what fits into an argument.
+    pub async fn plain_argv(
+        &self,
+        environment: &PythonEnvironment,
+        executor: &ExecutorCall,
+        task: &PythonTask,
+        spec: &ProcessSpec,
+    ) -> Result<Vec<OsString>, ProcessError> {
+        let program = self.program().await?;
+        task.write(spec)?;
+        let runtime = if executor.runtime { "runtime" } else { "full" };
+        let argv = [environment.python.as_os_str(), program.as_os_str(), "--once".as_ref(), runtime.as_ref()];
+        Ok(argv.into_iter().chain([task.file().as_os_str()]).map(OsString::from).collect())
+    }
+
+    /// The interpreter's program, written where interpreters can read it.
+    async fn program(&self) -> Result<&PathBuf, ProcessError> {
+        let envs_dir = self.settings.envs_dir.clone();
+        self.program.get_or_try_init(|| async { warm::write_program(&envs_dir) }).await
+    }
+}
+
+async fn cell<T>(shared: &Shared<T>, key: &str) -> Arc<OnceCell<Arc<T>>> {
+    Arc::clone(shared.lock().await.entry(key.to_owned()).or_default())
+}
