@@ -1,0 +1,185 @@
+//! Runs whose artifacts are in S3: as root and as another user, with the server gone in the middle, and with what can be
+//! wrong about its settings.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+use penstock_objectstore::testing::seaweed::{self, S3Server};
+use penstock_tests::binary;
+use penstock_tests::deadline::wait_until;
+use penstock_tests::invocation::{Finished, Invocation};
+use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::python;
+use penstock_tests::sandbox::Sandbox;
+use serde_json::{Value, json};
+
+const BUCKET: &str = "artifacts";
+const SOON: Duration = Duration::from_secs(60);
+/// A user who may do nothing special.
+const NOBODY: &str = "65534";
+
+/// A server with a bucket; `None` after saying that the test is skipped.
+fn server() -> Option<S3Server> {
+    let server = S3Server::start_or_skip()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(server.create_bucket(BUCKET));
+    Some(server)
+}
+
+/// A command that knows the server.
+fn with_s3(server: &S3Server, invocation: Invocation) -> Invocation {
+    invocation
+        .env("PENSTOCK_S3_ENDPOINT", server.endpoint())
+        .env("AWS_ACCESS_KEY_ID", seaweed::ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", seaweed::SECRET_KEY)
+}
+
+fn run(server: &S3Server, sandbox: &Sandbox, pipeline: &Value) -> Invocation {
+    with_s3(server, sandbox.run_commands(pipeline)).args(["--root", &format!("s3://{BUCKET}/root")])
+}
+
+/// One task writes a file and a directory, the next reads both.
+fn exchange(sandbox: &Sandbox) -> Value {
+    let folder = sandbox.folder().to_string_lossy().into_owned();
+    let make = r#"echo x >> "$1/made"; printf content > "$2"; mkdir -p "$3/sub" && printf a > "$3/a" && printf b > "$3/sub/b""#;
+    let read = r#"printf '%s,%s,%s' "$(cat "$1")" "$(cat "$2/a")" "$(cat "$2/sub/b")" > "$3""#;
+    let tasks = [
+        Task::new("make", make).arg(&folder).artifact("file").artifact("tree").cached(),
+        Task::new("read", read)
+            .artifact_from("file", "make", "file")
+            .artifact_from("tree", "make", "tree")
+            .output("seen", "STRING"),
+    ];
+    Pipeline::new("exchange", tasks).output("seen", "STRING", "read", "seen").build()
+}
+
+fn check_exchange(finished: Finished) {
+    let end = finished.expect_code(0).document();
+    assert_eq!(end.outputs.parameters["seen"], json!("content,a,b"));
+    let artifact = &end.task("make").artifacts.outputs["file"][0];
+    let root = format!("s3://{BUCKET}/root/exchange/{}/make/", end.run_id);
+    assert!(artifact.uri.starts_with(&root), "{} is not below {root}", artifact.uri);
+}
+
+#[test]
+fn artifacts_go_through_s3_and_results_come_from_the_cache() {
+    let Some(server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let pipeline = exchange(&sandbox);
+    check_exchange(run(&server, &sandbox, &pipeline).run());
+    let copy = sandbox.path("copy");
+    with_s3(&server, sandbox.penstock().args(["cp", "latest/make/tree"]).arg(&copy)).run().expect_code(0);
+    assert_eq!((sandbox.read("copy/a"), sandbox.read("copy/sub/b")), ("a".to_owned(), "b".to_owned()));
+    let logs = with_s3(&server, sandbox.penstock().args(["logs", "latest"])).run().expect_code(0);
+    assert!(!logs.stdout.contains(seaweed::SECRET_KEY));
+
+    let again = run(&server, &sandbox, &pipeline).run().expect_code(0).document();
+    assert!(again.task("make").cached);
+    assert_eq!(sandbox.read("made"), "x\n");
+}
+
+#[test]
+fn f22_server_that_goes_away_and_comes_back_does_not_fail_the_run() {
+    let Some(mut server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let folder = sandbox.folder().to_string_lossy().into_owned();
+    let wait =
+        r#"touch "$1/started"; while [ ! -e "$1/go" ]; do sleep 0.05; done; echo content > "$2"; touch "$1/done""#;
+    let tasks = [
+        Task::new("wait", wait).arg(&folder).artifact("data"),
+        Task::new("read", r#"cp "$1" "$2""#).artifact_from("data", "wait", "data").output("seen", "STRING"),
+    ];
+    let pipeline = Pipeline::new("outage", tasks).output("seen", "STRING", "read", "seen").build();
+    let mut running = run(&server, &sandbox, &pipeline).limit(Duration::from_secs(300)).spawn();
+    wait_until("the first task", SOON, || sandbox.has("started"));
+    server.stop();
+    sandbox.write("go", "");
+    wait_until("the task's end without a server", SOON, || sandbox.has("done"));
+    // Long enough for the upload to fail at least once: it starts when the process has ended.
+    let until = running.elapsed() + Duration::from_secs(2);
+    wait_until("uploads to fail", SOON, || running.elapsed() > until);
+    assert!(running.is_running(), "the outage failed the run: {}", running.wait());
+    server.restart().expect("the server starts again");
+    let end = running.wait().expect_code(0).document();
+    assert_eq!(end.outputs.parameters["seen"], json!("content\n"));
+}
+
+#[test]
+fn f27_missing_bucket_and_wrong_credentials_are_named_before_user_code_runs() {
+    let Some(server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let pipeline = exchange(&sandbox);
+    let missing = with_s3(&server, sandbox.run_commands(&pipeline)).args(["--root", "s3://no-such-bucket/x"]).run();
+    assert!(matches!(missing.code(), Some(1 | 2)), "{missing}");
+    let said = format!("{}{}", missing.stdout, missing.stderr);
+    assert!(said.contains("no-such-bucket"), "{missing}");
+
+    let denied = run(&server, &sandbox, &pipeline)
+        .env("AWS_ACCESS_KEY_ID", seaweed::POWERLESS_ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", seaweed::POWERLESS_SECRET_KEY)
+        .run();
+    assert!(matches!(denied.code(), Some(1 | 2)), "{denied}");
+    let said = format!("{}{}", denied.stdout, denied.stderr);
+    assert!(said.contains(BUCKET) && !said.contains(seaweed::POWERLESS_SECRET_KEY), "{denied}");
+    assert!(!sandbox.has("made"), "user code ran although its outputs could not be stored");
+}
+
+/// The command as a user who is not root; `None` where this user may not become another.
+fn as_nobody(sandbox: &Sandbox, invocation: Invocation) -> Option<Invocation> {
+    let args = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()];
+    let can = Command::new("setpriv").args(&args).arg(binary::penstock()).arg("--version").output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let owner = Command::new("chown").args(["-R", NOBODY]).arg(sandbox.folder()).status();
+    assert!(owner.is_ok_and(|status| status.success()), "the sandbox cannot be given away");
+    std::fs::set_permissions(sandbox.folder(), std::fs::Permissions::from_mode(0o755)).expect("our own folder");
+    Some(invocation.through("setpriv", &args))
+}
+
+#[test]
+fn user_who_is_not_root_runs_pipelines_with_local_artifacts() {
+    let name = "user_who_is_not_root_runs_pipelines_with_local_artifacts";
+    let sandbox = Sandbox::new();
+    let pipeline = exchange(&sandbox);
+    let Some(invocation) = as_nobody(&sandbox, sandbox.run_commands(&pipeline)) else {
+        return python::skip(name, "this user may not become another one");
+    };
+    let end = invocation.run().expect_code(0).document();
+    assert_eq!(end.outputs.parameters["seen"], json!("content,a,b"));
+}
+
+#[test]
+fn user_who_is_not_root_runs_pipelines_with_artifacts_in_s3() {
+    let name = "user_who_is_not_root_runs_pipelines_with_artifacts_in_s3";
+    let Some(server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let pipeline = exchange(&sandbox);
+    let Some(invocation) = as_nobody(&sandbox, run(&server, &sandbox, &pipeline)) else {
+        return python::skip(name, "this user may not become another one");
+    };
+    check_exchange(invocation.run());
+}
+
+#[test]
+fn python_components_exchange_artifacts_through_s3() {
+    let name = "python_components_exchange_artifacts_through_s3";
+    let Some(interpreter) = python::find_or_skip(name) else { return };
+    let Some(server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let sample = binary::samples().join("several_outputs.yaml");
+    let local = sandbox.penstock().python(&interpreter).args(["run", "-o", "json"]).arg(&sample).run();
+    let local = local.expect_code(0).document();
+    let command = sandbox.penstock().python(&interpreter).args(["run", "-o", "json", "--no-cache"]).arg(&sample);
+    let command = with_s3(&server, command).args(["--root", &format!("s3://{BUCKET}/root")]);
+    let stored = command.run().expect_code(0).document();
+    assert_eq!(stored.outputs.parameters, local.outputs.parameters);
+    for (name, artifacts) in &stored.outputs.artifacts {
+        assert!(artifacts.iter().all(|artifact| artifact.uri.starts_with("s3://")), "{name}: {artifacts:?}");
+        let metadata = |of: &[penstock_tests::document::ArtifactDocument]| -> Vec<_> {
+            of.iter().map(|artifact| artifact.metadata.clone()).collect()
+        };
+        assert_eq!(metadata(artifacts), metadata(&local.outputs.artifacts[name]));
+    }
+}
