@@ -41,6 +41,19 @@ lint: ## Formatting, clippy, dependencies, documentation
 fmt: ## Format the code
 	cargo fmt --all
 
+soak: ## The long counts: fifty kills of a run (about ten minutes)
+	@$(TOOLS) build
+	@cargo build --quiet -p penstock-cli
+	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
+	  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-50} cargo test -p penstock-tests --test faults_kill
+
+conformance: ## Run Kubeflow's own samples: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone)
+	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }
+	@$(TOOLS) build
+	@cargo build --quiet -p penstock-cli -p penstock-tests
+	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)"; \
+	  $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" $(if $(COMMIT),--commit "$(COMMIT)")
+
 snapshots: ## Accept changed golden files; read them in the diff
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test -p penstock-spec -p penstock-engine -p penstock-cli
 
