@@ -133,7 +133,6 @@ fn run(pipeline: &Arc<Pipeline>, items: Option<usize>) -> Result<Cost> {
         outstanding: Duration::ZERO,
     };
     let mut events = VecDeque::from([Event::Start { run: info.clone(), parameters }]);
-    let mut half = None;
     while let Some(event) = events.pop_front() {
         let began = Instant::now();
         let step = state.step(event, now);
@@ -146,9 +145,6 @@ fn run(pipeline: &Arc<Pipeline>, items: Option<usize>) -> Result<Cost> {
         }
         log.extend(step.facts);
         events.extend(step.effects.into_iter().filter_map(|effect| answer(effect, &info)));
-        if half.is_none() && events.is_empty() {
-            half = Some(log.len() / 2);
-        }
     }
     if state.status() != RunStatus::Succeeded {
         return Err(format!("the run ended as {:?}: {:?}", state.status(), state.failure()).into());

@@ -66,7 +66,8 @@ impl RunState {
                 self.attempt_failed(*node, *attempt, failure, *retry_at, log_uri.as_deref())
             }
             Fact::TaskSucceeded { node, outputs, cached_from, log_uri, ran_on_host, .. } => {
-                let ended = self.live(*node)?;
+                let runs = |phase| matches!(phase, Phase::CacheAsked | Phase::Importing | Phase::Attempt);
+                let ended = self.waiting(*node, runs)?;
                 ended.outputs = Some(Box::new(outputs.clone()));
                 ended.ran_on_host = *ran_on_host;
                 ended.log_uri = log_uri.as_deref().map(Box::from);
@@ -91,7 +92,7 @@ impl RunState {
                 if !status.is_final() {
                     return Err(format!("node {} cannot end as {status:?}", node.0));
                 }
-                let ended = self.live(*node)?;
+                let ended = self.waiting(*node, |phase| phase == Phase::Within)?;
                 ended.outputs = Some(Box::new(outputs.clone()));
                 ended.end = failure.clone().map(|failure| Box::new(End::Failed(failure)));
                 self.node_ended(*node, *status, at)
@@ -102,8 +103,8 @@ impl RunState {
             }
             Fact::RetryRequested {} => self.rerun(at),
             Fact::RunEnded { status, outputs, failure } => {
-                if !status.is_final() {
-                    return Err(format!("a run cannot end as {status:?}"));
+                if !status.is_final() || self.status().is_final() {
+                    return Err(format!("a run that is {:?} cannot end as {status:?}", self.status()));
                 }
                 if let Some(root) = self.get_mut(NodeId::ROOT)
                     && !root.status.is_final()
@@ -131,6 +132,13 @@ impl RunState {
     fn live(&mut self, id: NodeId) -> Result<&mut Node, String> {
         let node = self.get_mut(id).ok_or_else(|| format!("there is no node {}", id.0))?;
         if node.status.is_final() { Err(format!("node {} has ended already", id.0)) } else { Ok(node) }
+    }
+
+    /// A node that waits for what a fact says has come.
+    fn waiting(&mut self, id: NodeId, expected: impl Fn(Phase) -> bool) -> Result<&mut Node, String> {
+        let node = self.live(id)?;
+        let phase = node.phase;
+        if expected(phase) { Ok(node) } else { Err(format!("node {} is not waiting for this: {phase:?}", id.0)) }
     }
 
     fn run_started(&mut self, info: &RunInfo, parameters: &Map<String, Value>, at: Timestamp) -> Applied {
@@ -164,8 +172,8 @@ impl RunState {
 
     fn stop(&mut self, stopping: Stopping) -> Applied {
         let run = self.run_mut()?;
-        if run.status.is_final() {
-            return Err("the run has ended already".to_owned());
+        if run.status != RunStatus::Running {
+            return Err("the run has ended or is being stopped already".to_owned());
         }
         run.status = RunStatus::Canceling;
         run.stopping = Some(stopping);
@@ -178,7 +186,7 @@ impl RunState {
 
     fn dag_started(&mut self, id: NodeId, first_child: NodeId, at: Timestamp) -> Applied {
         let pipeline = Arc::clone(&self.pipeline);
-        let component = self.live(id)?.component;
+        let component = self.waiting(id, is_before_start)?.component;
         let dag = pipeline.component(component).dag().ok_or_else(|| format!("node {} is not a DAG", id.0))?;
         let known = self.get(id).and_then(|node| node.group.as_ref()).map(|group| &group.state);
         match known {
@@ -218,7 +226,7 @@ impl RunState {
     }
 
     fn loop_started(&mut self, id: NodeId, items: u32, at: Timestamp) -> Applied {
-        if self.live(id)?.kind != NodeKind::Loop {
+        if self.waiting(id, is_before_start)?.kind != NodeKind::Loop {
             return Err(format!("node {} is not a loop", id.0));
         }
         let earlier = match self.get_mut(id).and_then(|node| node.group.take()).map(|group| group.state) {
@@ -242,15 +250,15 @@ impl RunState {
     }
 
     fn iteration_started(&mut self, id: NodeId, index: u32, iteration: NodeId, at: Timestamp) -> Applied {
-        let component = self.live(id)?.component;
+        let component = self.waiting(id, |phase| phase == Phase::Within)?.component;
         let kind = kind_of_body(self.pipeline.component(component), NodeKind::Iteration);
         let new_id = self.new_id();
         let Some(Group { state: GroupState::Loop { count, next, iterations, .. }, active, .. }) = self.group_mut(id)
         else {
             return Err(format!("node {} is not a loop that started", id.0));
         };
-        if index >= *count {
-            return Err(format!("node {} has {count} items, not an item {index}", id.0));
+        if index >= *count || index < *next {
+            return Err(format!("node {} has {count} items and comes to item {next}, not to {index}", id.0));
         }
         let known = iterations.get(index as usize).copied();
         match known {
@@ -276,7 +284,7 @@ impl RunState {
     }
 
     fn task_ready(&mut self, id: NodeId, cache_key: Option<&str>, at: Timestamp) -> Applied {
-        let node = self.live(id)?;
+        let node = self.waiting(id, is_before_start)?;
         node.started_at = Some(at);
         node.cache_key = cache_key.map(Box::from);
         node.phase = if cache_key.is_some() { Phase::CacheAsked } else { Phase::Ready };
@@ -288,7 +296,8 @@ impl RunState {
     }
 
     fn attempt_started(&mut self, id: NodeId, attempt: u32) -> Applied {
-        let node = self.live(id)?;
+        let may_start = |phase| matches!(phase, Phase::Ready | Phase::CacheAsked | Phase::Backoff(_));
+        let node = self.waiting(id, may_start)?;
         if attempt != node.attempts {
             return Err(format!("attempt {attempt} of node {} cannot follow {} attempts", id.0, node.attempts));
         }
@@ -307,7 +316,7 @@ impl RunState {
         retry_at: Timestamp,
         log_uri: Option<&str>,
     ) -> Applied {
-        let node = self.live(id)?;
+        let node = self.waiting(id, |phase| phase == Phase::Attempt)?;
         if node.latest_attempt() != Some(attempt) {
             return Err(format!("attempt {attempt} of node {} is not the one that runs", id.0));
         }
@@ -325,6 +334,10 @@ impl RunState {
         self.running = self.running.saturating_sub(u32::from(ran));
         Ok(())
     }
+}
+
+fn is_before_start(phase: Phase) -> bool {
+    matches!(phase, Phase::Waiting | Phase::Starting)
 }
 
 /// What the limit on a run's duration says when it is reached.

@@ -1,6 +1,7 @@
 //! Keys of results: the SHA-256 of everything that decides a result and is known before it runs.
 //!
-//! Beside what KFP puts in: the environment, since a changed variable changes the result. Not in: resources, defaults
+//! Beside what KFP puts in: the environment, and the platform settings that give a container data (secrets, config maps,
+//! volumes; as written, so a name that a task gives at run time does not count). Not in: resources, defaults
 //! of inputs that were left out, names of tasks, and URIs of input artifacts; the identity of an artifact's record
 //! counts, which a cached producer hands on, so that chains of hits work.
 
@@ -72,6 +73,7 @@ impl RunState {
                 "image": self.substitute_in_container(id, &spec.image, &inputs.parameters, &no_defaults),
                 "cmdArgs": arguments,
                 "env": spec.env,
+                "platform": container.data_settings,
             },
         }))
     }

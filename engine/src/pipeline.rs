@@ -56,6 +56,8 @@ pub(crate) enum Body {
 pub(crate) struct Container {
     pub(crate) spec: ContainerSpec,
     pub(crate) timeout_seconds: Option<u64>,
+    /// Platform settings that give the container data, as written: part of the cache key.
+    pub(crate) data_settings: Option<Value>,
 }
 
 /// Tasks in the order of their keys.

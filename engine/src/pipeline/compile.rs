@@ -61,14 +61,14 @@ impl Context<'_> {
             return Body::Broken(format!("component {name:?} has neither a dag nor an executorLabel"));
         };
         match self.spec.deployment_spec.executors.get(label) {
-            Some(ExecutorSpec::Container(container)) => Body::Container(Container {
-                spec: (**container).clone(),
-                timeout_seconds: self
-                    .checked
-                    .platform
-                    .as_deref()
-                    .and_then(|platform| platform::attempt_timeout_seconds(platform, label)),
-            }),
+            Some(ExecutorSpec::Container(container)) => {
+                let platform = self.checked.platform.as_deref();
+                Body::Container(Container {
+                    spec: (**container).clone(),
+                    timeout_seconds: platform.and_then(|it| platform::attempt_timeout_seconds(it, label)),
+                    data_settings: platform.and_then(|it| platform::data_settings(it, label)),
+                })
+            }
             Some(ExecutorSpec::Importer(importer)) => Body::Importer((**importer).clone()),
             Some(ExecutorSpec::Resolver(_) | ExecutorSpec::CustomJob(_)) => {
                 Body::Broken(format!("executor {label:?} is neither a container nor an importer"))

@@ -14,6 +14,21 @@ pub(super) fn attempt_timeout_seconds(platform: &PlatformSpec, executor: &str) -
     positive(member(executor_config(platform, executor)?, "activeDeadlineSeconds", "active_deadline_seconds")?)
 }
 
+/// The settings of an executor that give its container data: two tasks that differ in them may differ in results.
+pub(super) fn data_settings(platform: &PlatformSpec, executor: &str) -> Option<Value> {
+    const SETTINGS: &[(&str, &str)] = &[
+        ("configMapAsEnv", "config_map_as_env"),
+        ("configMapAsVolume", "config_map_as_volume"),
+        ("pvcMount", "pvc_mount"),
+        ("secretAsEnv", "secret_as_env"),
+        ("secretAsVolume", "secret_as_volume"),
+    ];
+    let config = executor_config(platform, executor)?;
+    let found = SETTINGS.iter().filter_map(|(camel, snake)| Some((*camel, member(config, camel, snake)?.clone())));
+    let found: serde_json::Map<String, Value> = found.map(|(name, value)| (name.to_owned(), value)).collect();
+    (!found.is_empty()).then_some(Value::Object(found))
+}
+
 /// Tasks whose outputs the settings of an executor use.
 pub(super) fn producers<'a>(platform: &'a PlatformSpec, executor: &str) -> Vec<&'a str> {
     let mut producers = Vec::new();

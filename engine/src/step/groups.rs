@@ -181,7 +181,7 @@ impl Stepper<'_> {
         if !within {
             failure.message = format!("task {:?} failed: {}", self.state.path(first), cause.message);
         }
-        if group.failed > 1 {
+        if !within && group.failed > 1 {
             failure.message = format!("{} (and {} more failed)", failure.message, group.failed - 1);
         }
         let GroupState::Loop { count, next, .. } = &group.state else { return failure };

@@ -103,6 +103,18 @@ fn key_follows_from_what_decides_the_result() {
 }
 
 #[test]
+fn volumes_and_secrets_of_a_task_are_part_of_its_key() {
+    let with = |name: &str| {
+        let settings = format!("secretAsEnv: [{{secretName: {name}, keyToEnv: [{{secretKey: k, envVar: K}}]}}]");
+        format!(
+            "{CACHED}---\nplatforms: {{kubernetes: {{deploymentSpec: {{executors: {{exec-make: {{{settings}}}}}}}}}}}\n"
+        )
+    };
+    assert_ne!(key(&with("a"), json!({})), key(CACHED, json!({})));
+    assert_ne!(key(&with("a"), json!({})), key(&with("b"), json!({})));
+}
+
+#[test]
 fn authors_key_replaces_everything_else() {
     let with = |text: &str| CACHED.replace("cachingOptions: {enableCache: true}", text);
     let own = with("cachingOptions: {enableCache: true, cacheKey: mine}");

@@ -132,8 +132,12 @@ pub(crate) fn any_outputs(plan: &Plan) -> TaskOutputs {
 
 impl Host {
     pub(crate) fn new(body: &str) -> Host {
+        Host::of(compile(body))
+    }
+
+    pub(crate) fn of(pipeline: Arc<Pipeline>) -> Host {
         Host {
-            state: RunState::new(compile(body)),
+            state: RunState::new(pipeline),
             log: Vec::new(),
             now: start_time(),
             in_flight: Vec::new(),

@@ -142,3 +142,49 @@ fn one_of_without_a_branch_that_ran_fails() {
     );
     assert_eq!(host.status("use"), TaskStatus::Skipped);
 }
+
+#[test]
+fn deep_nesting_needs_no_stack() {
+    use std::fmt::Write as _;
+    const DEPTH: usize = 50;
+    let mut text = String::from(
+        "components:\n  comp-0: {executorLabel: exec, outputDefinitions: {parameters: {x: {parameterType: STRING}}}}\n",
+    );
+    for level in 1..=DEPTH {
+        let _ = writeln!(
+            text,
+            "  comp-{level}: {{outputDefinitions: {{parameters: {{x: {{parameterType: STRING}}}}}}, dag: {{outputs: {{parameters: {{x: {{valueFromParameter: {{producerSubtask: t, outputParameterKey: x}}}}}}}}, tasks: {{t: {{componentRef: {{name: comp-{}}}, taskInfo: {{name: t}}}}}}}}}}",
+            level - 1
+        );
+    }
+    let _ = writeln!(
+        text,
+        "root: {{dag: {{tasks: {{t: {{componentRef: {{name: comp-{DEPTH}}}, taskInfo: {{name: t}}}}}}}}}}"
+    );
+    let run = move || {
+        let host = Host::new(&text).ran().succeeds();
+        let path = vec!["t"; DEPTH + 1].join("/");
+        assert_eq!(host.output("t", "x"), Some(json!(format!("{path}:x"))));
+    };
+    // The stack would not hold many frames of a recursion over levels.
+    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn log_that_is_not_this_pipelines_is_refused_and_never_panics() {
+    let host = Host::new(NESTED).ran();
+    let other = crate::host::compile(ONE_OF);
+    let facts = |skip: usize| host.log.iter().skip(skip).map(|(fact, at)| (fact, *at));
+    let error = penstock_engine::RunState::fold(std::sync::Arc::clone(&other), facts(0)).unwrap_err();
+    assert!(error.to_string().contains("does not fit what comes before it"), "{error}");
+    for skip in 1..host.log.len() {
+        assert!(penstock_engine::RunState::fold(std::sync::Arc::clone(&other), facts(skip)).is_err());
+    }
+    let reversed = host.log.iter().rev().map(|(fact, at)| (fact, *at));
+    assert!(penstock_engine::RunState::fold(std::sync::Arc::clone(host.state.pipeline()), reversed).is_err());
+    for at in 1..host.log.len() {
+        let twice = facts(0).take(at).chain(facts(at - 1));
+        let folded = penstock_engine::RunState::fold(std::sync::Arc::clone(host.state.pipeline()), twice);
+        assert!(folded.is_err(), "fact {} twice: {:?}", at - 1, host.log[at - 1]);
+    }
+}
