@@ -204,3 +204,6 @@ pub fn load(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<CheckedPip
     let documents = parse::parse(&package.pipeline_text, limits)?;
     check(documents, limits).map_err(LoadError::Check)
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,3 +185,6 @@ fn read_capped(
     }
     Ok(content)
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,3 +108,6 @@ fn read_platform(raw: Value, warnings: &mut Vec<String>) -> Result<Option<Platfo
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,8 +57,11 @@ fn check_size(found: &BTreeMap<&str, &ComponentSpec>, limits: &Limits, findings:
     while let Some(name) = pending.last().copied() {
         let tasks =
             || found.get(name).into_iter().flat_map(|component| &component.dag).flat_map(|dag| dag.tasks.values());
-        let targets =
-            || tasks().map(|task| task.component_ref.name.as_str()).filter(|target| found.contains_key(target));
+        let targets = || {
+            tasks()
+                .map(|task| task.component_ref.name.as_str())
+                .filter(|target| *target != ROOT && found.contains_key(target))
+        };
         let before = pending.len();
         pending.extend(targets().filter(|target| !sizes.contains_key(target)).collect::<BTreeSet<_>>());
         if pending.len() > before {
