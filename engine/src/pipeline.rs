@@ -45,7 +45,7 @@ pub(crate) struct Component {
 #[derive(Debug)]
 pub(crate) enum Body {
     Dag(Dag),
-    Container(Container),
+    Container(Box<Container>),
     Importer(ImporterSpec),
     /// Nothing that can be run; the text says why.
     Broken(String),

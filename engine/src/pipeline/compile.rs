@@ -63,11 +63,11 @@ impl Context<'_> {
         match self.spec.deployment_spec.executors.get(label) {
             Some(ExecutorSpec::Container(container)) => {
                 let platform = self.checked.platform.as_deref();
-                Body::Container(Container {
+                Body::Container(Box::new(Container {
                     spec: (**container).clone(),
                     timeout_seconds: platform.and_then(|it| platform::attempt_timeout_seconds(it, label)),
                     data_settings: platform.and_then(|it| platform::data_settings(it, label)),
-                })
+                }))
             }
             Some(ExecutorSpec::Importer(importer)) => Body::Importer((**importer).clone()),
             Some(ExecutorSpec::Resolver(_) | ExecutorSpec::CustomJob(_)) => {
