@@ -66,7 +66,7 @@ impl LocalLayout {
 
     /// Makes the directories, empty. Parents of outputs exist afterwards, the outputs themselves do not.
     pub fn create(&self) -> io::Result<()> {
-        for name in ["inputs", "outputs", "parameters", "scratch", "tmp"] {
+        for name in ["inputs", "outputs", "parameters", "component", "scratch", "tmp"] {
             let directory = self.below(name);
             match std::fs::remove_dir_all(&directory) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

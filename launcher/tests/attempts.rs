@@ -91,7 +91,7 @@ fn outputs(report: &Report) -> &TaskOutputs {
 fn failed(report: &Report) -> &Failure {
     match &report.outcome {
         Outcome::Failed(failure) => failure,
-        Outcome::Succeeded(_) => panic!("the attempt succeeded"),
+        Outcome::Succeeded(outputs) => panic!("the attempt succeeded: {outputs:?}"),
     }
 }
 
@@ -399,7 +399,7 @@ async fn warm_task_cannot_change_the_next_one() {
                return 'x'\n";
     let probe = "def f() -> str:\n    import os, sys, kfp\n    return str([os.environ.get('LEAK'), len('abc'), \
                  hasattr(kfp, 'LEAK'), '/leak' in sys.path, os.getcwd().endswith('scratch'), sys.argv[0].endswith('executor_main.py'), \
-                 __import__('__main__').__spec__.name, os.getsid(0) == os.getpid(), sorted(os.listdir('/proc/self/fd'))[:3]])\n";
+                 __import__('__main__').__spec__.name, os.getsid(0) == os.getpid(), [os.readlink('/proc/self/fd/' + n) for n in os.listdir('/proc/self/fd') if int(n) > 2 and os.path.exists('/proc/self/fd/' + n)]])\n";
     for (source, check) in [(bad, false), (probe, true)] {
         let mut plan = python(&world, source, "f");
         declare(&mut plan, &json!({ "Output": "STRING" }), &json!({}));
@@ -407,7 +407,7 @@ async fn warm_task_cannot_change_the_next_one() {
         if check {
             assert_eq!(
                 outputs(&report).parameters["Output"],
-                json!("[None, 3, False, False, True, True, 'kfp.dsl.executor_main', True, ['0', '1', '2']]")
+                json!("[None, 3, False, False, True, True, 'kfp.dsl.executor_main', True, []]")
             );
         }
     }
@@ -474,7 +474,7 @@ async fn task_uri_custom_path_foreign_uri_and_other_paths_follow_their_rules() {
     assert_eq!((artifact(0).uri.clone(), size(0)), (results[0].0.artifact_uri("sub"), Some(3)));
     assert_eq!((artifact(1).uri.clone(), size(1)), (results[1].0.artifact_uri("Output"), Some(4)));
     assert_eq!((artifact(2).uri.as_str(), size(2)), ("https://host/x", None));
-    assert_eq!(failed(&results[3].1).cause, FailureCause::Output);
+    assert_eq!(failed(&results[3].1).cause, FailureCause::Output, "{:?}", results[3].1);
     assert!(failed(&results[3].1).message.contains("/etc/hostname"));
 }
 
@@ -535,4 +535,84 @@ async fn containerized_component_needs_its_configuration() {
     std::fs::write(directory.join("comp.py"), "def f() -> str:\n    return 'from the image'\n").expect("a file");
     world.host.component_dir = Some(directory);
     assert_eq!(outputs(&world.run(&plan).await).parameters["Output"], json!("from the image"));
+}
+
+/// Writes a package that consists of one function.
+fn write_wheel(directory: &Path) {
+    const PROGRAM: &str = "import sys, zipfile\nw = zipfile.ZipFile(sys.argv[1] + '/tiny_thing-1.0-py3-none-any.whl', 'w')\n\
+        i = 'tiny_thing-1.0.dist-info/'\n\
+        w.writestr('tiny_thing.py', 'def answer(): return 42')\n\
+        w.writestr(i + 'METADATA', 'Metadata-Version: 2.1\\nName: tiny-thing\\nVersion: 1.0\\n')\n\
+        w.writestr(i + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n\
+        w.writestr(i + 'RECORD', '')\nw.close()\n";
+    let status = std::process::Command::new("python3").args(["-c", PROGRAM]).arg(directory).status();
+    assert!(status.is_ok_and(|status| status.success()));
+}
+
+/// A component that installs that package and prints what it gives.
+fn installing(world: &World, requirement: &str) -> Plan {
+    let wheels = world.directory.path().display();
+    let install = format!(
+        "PIP_X=1 python3 -m pip install --quiet --no-index --find-links '{wheels}' '{requirement}' && \"$0\" \"$@\""
+    );
+    let mut plan =
+        world.plan(&["sh", "-c", &install, "python3", "-u", "-c", "import tiny_thing; print(tiny_thing.answer())"]);
+    plan.image = "python:3.11".to_owned();
+    plan
+}
+
+#[tokio::test]
+async fn packages_are_installed_once_by_one_builder_and_then_only_used() {
+    let first = World::new();
+    write_wheel(first.directory.path());
+    let plan = installing(&first, "tiny-thing==1.0");
+    // A second host with the same directory stands for a second process.
+    let mut second = first.host.clone();
+    let envs = first.directory.path().join("envs");
+    let python = std::env::var_os("PENSTOCK_TEST_PYTHON").map(PathBuf::from);
+    second.python = Arc::new(PythonHost::new(PythonSettings::new(python, envs.clone())));
+    second.work_dir = first.directory.path().join("work-2");
+    second.log_file = first.directory.path().join("log-2");
+    let (one, two) = tokio::join!(first.run(&plan), run_attempt(&plan, &second, never()));
+    outputs(&one);
+    outputs(&two);
+    assert_eq!(first.log(), "42\n");
+    std::fs::remove_file(first.directory.path().join("tiny_thing-1.0-py3-none-any.whl")).expect("a wheel");
+    outputs(&first.run(&plan).await);
+    let logs = std::fs::read_dir(&envs).expect("a directory").flatten().map(|entry| entry.path());
+    let logs: Vec<PathBuf> = logs.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+    let [log] = logs.as_slice() else { panic!("one environment: {logs:?}") };
+    let text = std::fs::read_to_string(log).expect("a log");
+    assert_eq!(text.matches("Successfully installed tiny").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn packages_that_cannot_be_installed_fail_the_task_with_the_log() {
+    let world = World::new();
+    let report = world.run(&installing(&world, "no-such-thing==9")).await;
+    let failure = failed(&report);
+    assert_eq!(failure.cause, FailureCause::User);
+    assert!(failure.message.contains("installing no-such-thing==9 failed"), "{}", failure.message);
+    assert!(failure.message.contains("the full output is in"), "{}", failure.message);
+}
+
+/// Prints what a lightweight component costs; `cargo test -p penstock-launcher cheap -- --nocapture` shows it.
+#[tokio::test]
+async fn lightweight_component_is_cheap() {
+    if !has_sdk() {
+        return;
+    }
+    let world = World::new();
+    let mut times = Vec::new();
+    for _ in 0..30 {
+        let plan = add(&world);
+        let started = Instant::now();
+        outputs(&world.run(&plan).await);
+        times.push(started.elapsed());
+    }
+    let first = times.remove(0);
+    times.sort();
+    let median = times[times.len() / 2];
+    println!("lightweight component: first {first:?}, then median {median:?}, worst {:?}", times[times.len() - 1]);
+    assert!(median < Duration::from_secs(2), "a warm start costs as much as a cold one: {median:?}");
 }

@@ -80,6 +80,10 @@ impl Family {
 
     /// Kills every member and waits until none is left, within a limit. Returns how many were killed. Blocks.
     pub fn kill_now(&self) -> usize {
+        if !has_proc() {
+            self.signal_group(Signal::KILL);
+            return usize::from(self.leader.is_some());
+        }
         let started = Instant::now();
         let mut killed = HashMap::new();
         loop {
@@ -121,8 +125,13 @@ impl Family {
     }
 }
 
-fn pid(number: u32) -> Option<Pid> {
+pub(super) fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().filter(|number| *number > 1).and_then(Pid::from_raw)
+}
+
+/// Whether this system shows its processes as Linux does.
+pub(super) fn has_proc() -> bool {
+    std::path::Path::new("/proc/self/stat").exists()
 }
 
 fn all_processes() -> HashMap<u32, ProcessStat> {

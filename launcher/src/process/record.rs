@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use rustix::process::test_kill_process;
 use serde::{Deserialize, Serialize};
 
-use super::descendants::Family;
+use super::descendants::{self, Family, has_proc};
 
 /// File of the record in an attempt's directory.
 pub const RECORD_FILE: &str = "process.json";
@@ -26,13 +27,19 @@ pub struct ProcessIdentity {
 impl ProcessIdentity {
     /// The process that has the number now.
     pub fn of(pid: u32) -> Option<ProcessIdentity> {
-        let stat = super::descendants::ProcessStat::read(pid)?;
+        if !has_proc() {
+            return Some(ProcessIdentity { pid, start_time: 0 });
+        }
+        let stat = descendants::ProcessStat::read(pid)?;
         Some(ProcessIdentity { pid, start_time: stat.start_time })
     }
 
     /// Whether this very process exists. One that has ended but was not waited for counts as gone.
     pub fn is_alive(&self) -> bool {
-        super::descendants::ProcessStat::read(self.pid)
+        if !has_proc() {
+            return descendants::pid(self.pid).is_some_and(|pid| test_kill_process(pid).is_ok());
+        }
+        descendants::ProcessStat::read(self.pid)
             .is_some_and(|stat| stat.start_time == self.start_time && !stat.is_zombie())
     }
 }
@@ -86,7 +93,8 @@ fn boot_id() -> String {
 /// still alive. Returns how many processes were killed. Blocks for up to a few seconds.
 pub fn kill_recorded(work_dir: &Path) -> io::Result<usize> {
     let Some(record) = ProcessRecord::read(work_dir)? else { return Ok(0) };
-    if record.boot_id != boot_id() || record.marker.is_empty() {
+    // Without `/proc` nothing tells the process from another one of its number.
+    if !has_proc() || record.boot_id != boot_id() || record.marker.is_empty() {
         return Ok(0);
     }
     // A number that belongs to another process by now must not lead to that process's family.

@@ -23,6 +23,9 @@ def preload(module):
 
     package = module.rpartition(".")[0]
     importlib.import_module(package)
+    # What the main module itself imports. Importing sets nothing up.
+    for name in ("argparse", "json", "logging", "textwrap", "traceback"):
+        importlib.import_module(name)
     for name in ("executor", "kfp_config", "utils"):
         try:
             importlib.import_module(f"{package}.{name}")
@@ -56,6 +59,20 @@ def send(fd, event):
     data = struct.pack(">I", len(data)) + data
     while data:
         data = data[os.write(fd, data):]
+
+
+def close_inherited():
+    """Closes what whoever started Penstock left open, so that no task gets it."""
+    try:
+        fds = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        fds = range(3, 256)
+    for fd in fds:
+        if fd > 2:
+            try:
+                os.close(fd)
+            except OSError:
+                pass
 
 
 class Server:
@@ -211,6 +228,7 @@ def main():
     if mode == "--once":
         execute(load(argument))
         return
+    close_inherited()
     # This file is no module of the tasks.
     own = sys.path.pop(0)
     preload(argument)
