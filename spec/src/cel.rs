@@ -158,6 +158,7 @@ impl Expression {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the library passes arguments by value")]
 fn parse_json(text: Arc<String>) -> Result<cel::Value, cel::ExecutionError> {
     let value: Value = serde_json::from_str(&text)
         .map_err(|error| cel::ExecutionError::function_error("parseJson", format!("the text is not JSON: {error}")))?;

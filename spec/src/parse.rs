@@ -85,7 +85,10 @@ fn read_typed<T: DeserializeOwned>(
 ) -> Result<T, ParseError> {
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    let read = serde_ignored::deserialize(tracked, |path| ignored(path.to_string()));
+    let read = serde_ignored::deserialize(tracked, |path| {
+        // An optional value on the way is shown as `?`.
+        ignored(path.to_string().replace(".?", ""));
+    });
     read.map_err(|error| {
         let path = match track.path().to_string() {
             path if path == "." => "its top level".to_owned(),
@@ -98,7 +101,7 @@ fn read_typed<T: DeserializeOwned>(
 /// Reads the settings for Kubernetes; unknown fields become warnings.
 fn read_platform(raw: Value, warnings: &mut Vec<String>) -> Result<Option<PlatformSpec>, ParseError> {
     let document: PlatformDocument = read_typed("platform spec", &raw, |path| {
-        warnings.push(format!("platform spec: unknown field {path} is ignored"))
+        warnings.push(format!("platform spec: unknown field {path} is ignored"));
     })?;
     match document.platforms.kubernetes {
         Some(kubernetes) => Ok(Some(PlatformSpec { kubernetes, raw })),

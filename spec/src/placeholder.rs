@@ -373,7 +373,7 @@ mod tests {
     #[case("{{$.pipeline_job_schedule_time_utc}}", Placeholder::ScheduleTime)]
     #[case("{{$.workspace_path}}", Placeholder::WorkspacePath)]
     fn every_placeholder_is_read(#[case] text: &str, #[case] expected: Placeholder) {
-        assert_eq!(placeholders(text), [expected.clone()]);
+        assert_eq!(placeholders(text), std::slice::from_ref(&expected));
         let embedded = format!("ä{{{{{text}}}}}");
         assert_eq!(placeholders(&embedded), [expected]);
     }

@@ -31,7 +31,10 @@ impl Found {
         if api_version.starts_with("pipelines.kubeflow.org/") {
             return match members.remove("spec") {
                 Some(Value::Object(mut spec)) => self.add_pair(number, &mut spec, &manifest),
-                _ => Ok(self.ignore(number, &format!("the {manifest} has no spec"))),
+                _ => {
+                    self.ignore(number, &format!("the {manifest} has no spec"));
+                    Ok(())
+                }
             };
         }
         if ["pipelineSpec", "pipeline_spec"].iter().any(|key| members.contains_key(*key)) {

@@ -34,7 +34,7 @@ pub(super) fn apply(job: &Value, pipeline: &mut PipelineSpec, warnings: &mut Vec
         match pipeline.root.input_definitions.parameters.get_mut(&name) {
             Some(parameter) => parameter.default_value = Some(value),
             None => {
-                warnings.push(format!("the pipeline job gives parameter {name:?}, which the pipeline does not have"))
+                warnings.push(format!("the pipeline job gives parameter {name:?}, which the pipeline does not have"));
             }
         }
     }

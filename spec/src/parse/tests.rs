@@ -193,7 +193,7 @@ fn json_escapes_of_characters_beyond_16_bits_are_read() {
 }
 
 #[rstest::rstest]
-#[case("pipelineInfo: {nam: p}\nroot: {}", "pipelineInfo", "unknown field `nam`")]
+#[case("pipelineInfo: {nam: p}\nroot: {}", "pipelineInfo.nam", "unknown field `nam`")]
 #[case("pipelineInfo: {name: 1}\nroot: {}", "pipelineInfo.name", "invalid type")]
 #[case("root: {dag: {tasks: {a: {dependentTasks: b}}}}", "root.dag.tasks.a.dependentTasks", "invalid type")]
 #[case(
