@@ -1,0 +1,113 @@
+//! The log of an attempt: a local file while it runs, an object afterwards.
+
+use std::io::{self, SeekFrom};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use futures::StreamExt;
+use penstock_driver::attempt_log;
+use penstock_engine::{NodeId, RunState};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt};
+
+use crate::context::Context;
+use crate::text::{inert, last_overwrite};
+
+/// Bytes at the end of a log in which its last lines are looked for.
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// Where the log of one attempt may be.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptLog {
+    /// While the attempt runs, and as long as the file is kept.
+    pub(crate) local: PathBuf,
+    /// Once it was stored.
+    pub(crate) stored: Option<String>,
+}
+
+impl AttemptLog {
+    /// Of an attempt, from 0, whose log was perhaps stored under a URI.
+    pub(crate) fn new(
+        context: &Context,
+        state: &RunState,
+        node: NodeId,
+        attempt: u32,
+        stored: Option<&str>,
+    ) -> Option<AttemptLog> {
+        let run = state.info()?.id;
+        let local = attempt_log(&context.data_dir, run, state.task_id(node)?, attempt);
+        Some(AttemptLog { local, stored: stored.map(str::to_owned) })
+    }
+
+    /// The last lines, made inert. `None` if there is no log.
+    pub(crate) async fn last_lines(&self, context: &Context, count: usize) -> anyhow::Result<Option<Vec<String>>> {
+        let Some(bytes) = self.tail(context).await? else { return Ok(None) };
+        Ok(Some(last_lines(&bytes, count)))
+    }
+
+    async fn tail(&self, context: &Context) -> anyhow::Result<Option<Vec<u8>>> {
+        match self.local_tail().await {
+            Ok(bytes) => return Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot read the log {}", self.local.display())),
+        }
+        let Some(uri) = &self.stored else { return Ok(None) };
+        let (store, key) = context.stores()?.open(uri)?;
+        let Some(object) = store.head(&key).await? else { return Ok(None) };
+        if object.size == 0 {
+            return Ok(Some(Vec::new()));
+        }
+        let mut body = store.get(&key, Some(object.size.saturating_sub(TAIL_BYTES)..object.size)).await?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.stream.next().await {
+            bytes.extend_from_slice(&chunk?);
+        }
+        Ok(Some(bytes))
+    }
+
+    async fn local_tail(&self) -> io::Result<Vec<u8>> {
+        let mut file = tokio::fs::File::open(&self.local).await?;
+        let size = file.metadata().await?.len();
+        file.seek(SeekFrom::Start(size.saturating_sub(TAIL_BYTES))).await?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// Writes the stored log to `sink`; false if there is none.
+    pub(crate) async fn copy_stored(
+        &self,
+        context: &Context,
+        sink: &mut (impl AsyncWrite + Unpin),
+    ) -> anyhow::Result<bool> {
+        let Some(uri) = &self.stored else { return Ok(false) };
+        let (store, key) = context.stores()?.open(uri)?;
+        if store.head(&key).await?.is_none() {
+            return Ok(false);
+        }
+        let mut body = store.get(&key, None).await?;
+        while let Some(chunk) = body.stream.next().await {
+            sink.write_all(&chunk?).await?;
+        }
+        Ok(true)
+    }
+}
+
+/// The last lines of a text whose beginning may be cut off.
+fn last_lines(bytes: &[u8], count: usize) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let skipped = lines.len().saturating_sub(count);
+    lines.into_iter().skip(skipped).map(|line| inert(last_overwrite(line))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i32_last_lines_are_few_and_inert() {
+        let log = b"one\ntwo\nthree \x1b[2J\n10%\r100%\n\xff\n\n";
+        assert_eq!(last_lines(log, 3), ["three \\u{1b}[2J", "100%", "\u{fffd}"]);
+        assert_eq!(last_lines(b"", 3), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,37 @@
+//! `penstock get`: one run as it is now.
+
+use std::process::ExitCode;
+
+use console::Term;
+use penstock_spec::Timestamp;
+
+use crate::args::{GetArgs, OutputFormat};
+use crate::context::Context;
+use crate::failure;
+use crate::feed::Feed;
+use crate::json::RunDocument;
+use crate::progress::Stream;
+use crate::summary::Summary;
+use crate::tree::Tree;
+
+/// Prints the tree and the summary, or the document.
+pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<ExitCode> {
+    let GetArgs { run, output, expand } = args;
+    let (metastore, run) = context.find_run(&run).await?;
+    let feed = Feed::from_now(&metastore, run).await?;
+    let state = feed.state();
+    match output {
+        OutputFormat::Json => Stream::Out.print(&RunDocument::new(state).to_text()),
+        OutputFormat::Text => {
+            let term = Term::stdout();
+            // Elsewhere than on a terminal nothing is cut.
+            let width = if term.is_term() { usize::from(term.size().1.max(20)) } else { usize::MAX };
+            let lines = Tree::new(expand).lines(state, Timestamp::now(), None);
+            let tree: String = lines.iter().map(|line| line.render(context.color_out, width) + "\n").collect();
+            let summary = Summary::gather(context, run, state).await.text(context.color_out);
+            Stream::Out.print(&format!("{tree}{summary}"));
+        }
+    }
+    metastore.close().await;
+    Ok(ExitCode::from(failure::SUCCEEDED))
+}

@@ -1,0 +1,116 @@
+//! `penstock list`: runs, newest first.
+
+use std::process::ExitCode;
+
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use penstock_metastore::{Listed, MetastoreError, RunQuery, RunRow};
+use penstock_spec::Timestamp;
+use serde_json::{Value, json};
+
+use crate::args::{ListArgs, OutputFormat};
+use crate::context::Context;
+use crate::failure::{self, Refusal};
+use crate::progress::Stream;
+use crate::style::Tone;
+use crate::text::{age, duration, inert};
+use crate::tree::run_word;
+
+/// Prints a page of runs.
+pub(crate) async fn list(context: &Context, args: ListArgs) -> anyhow::Result<ExitCode> {
+    let ListArgs { limit, page_token, output } = args;
+    let (runs, next) = match context.metastore().await? {
+        Some(metastore) => {
+            let query = RunQuery { page_size: limit, page_token, ..RunQuery::default() };
+            let page = metastore.list_runs(&query).await.map_err(|error| match error {
+                MetastoreError::PageToken { .. } => {
+                    anyhow::Error::from(Refusal::new(error.to_string()).with_hint("take it from the list before"))
+                }
+                error => error.into(),
+            })?;
+            metastore.close().await;
+            (page.runs, page.next)
+        }
+        None => (Vec::new(), None),
+    };
+    let now = Timestamp::now();
+    let text = match output {
+        OutputFormat::Json => {
+            let runs: Vec<Value> = runs.iter().map(document).collect();
+            let document = json!({ "runs": runs, "next_page_token": next });
+            serde_json::to_string_pretty(&document)? + "\n"
+        }
+        OutputFormat::Text if runs.is_empty() => {
+            format!("no runs in {}\n", context.data_dir.display())
+        }
+        OutputFormat::Text => {
+            let more = next.map(|token| format!("\nmore: penstock list --page-token {token}\n")).unwrap_or_default();
+            format!("{}\n{more}", table(&runs, now, context.color_out))
+        }
+    };
+    Stream::Out.print(&text);
+    Ok(ExitCode::from(failure::SUCCEEDED))
+}
+
+fn table(runs: &[Listed<RunRow>], now: Timestamp, color: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(["NAME", "STATE", "STARTED", "DURATION", "ID"]);
+    for run in runs {
+        match run {
+            Listed::Readable(row) => {
+                let (tone, word) = run_word(row.status);
+                let state = match (color, cell_color(tone)) {
+                    (true, Some(tone)) => Cell::new(word).fg(tone),
+                    _ => Cell::new(word),
+                };
+                let took =
+                    row.started_at.map(|started| duration(started, row.finished_at.unwrap_or(now))).unwrap_or_default();
+                table.add_row([
+                    Cell::new(inert(&row.info.name)),
+                    state,
+                    Cell::new(age(row.started_at.unwrap_or(row.info.created_at), now)),
+                    Cell::new(took).set_alignment(CellAlignment::Right),
+                    Cell::new(row.info.id),
+                ]);
+            }
+            Listed::Unreadable(row) => {
+                let reason = format!("unreadable: {}", inert(&row.reason));
+                table.add_row([Cell::new("?"), Cell::new(reason), Cell::new(""), Cell::new(""), Cell::new(&row.row)]);
+            }
+        }
+    }
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+fn cell_color(tone: Tone) -> Option<Color> {
+    match tone {
+        Tone::Good => Some(Color::Green),
+        Tone::Bad => Some(Color::Red),
+        Tone::Active => Some(Color::Cyan),
+        Tone::Caution => Some(Color::Yellow),
+        Tone::Plain | Tone::Strong | Tone::Faint => None,
+    }
+}
+
+fn document(run: &Listed<RunRow>) -> Value {
+    match run {
+        Listed::Readable(row) => json!({
+            "run_id": row.info.id,
+            "name": row.info.name,
+            "display_name": row.info.display_name,
+            "pipeline": row.info.pipeline_name,
+            "state": row.status,
+            "error": row.error,
+            "created_at": row.info.created_at,
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+        }),
+        Listed::Unreadable(row) => json!({ "run_id": row.row, "unreadable": row.reason }),
+    }
+}

@@ -1,0 +1,134 @@
+//! `penstock logs`: what tasks printed, live from the file of a running attempt, afterwards from the store.
+
+mod follow;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use penstock_engine::{Fact, NodeId, NodeKind, RunState};
+use penstock_metastore::Metastore;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+use crate::args::LogsArgs;
+use crate::attempt_log::AttemptLog;
+use crate::context::Context;
+use crate::failure::{self, Refusal};
+use crate::feed::Feed;
+use crate::log_printer::LogPrinter;
+use crate::progress::Stream;
+use crate::selection::select;
+use crate::text::inert;
+
+/// Prints logs.
+pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<ExitCode> {
+    let LogsArgs { run, task, follow, attempt } = args;
+    let (metastore, run) = context.find_run(&run).await?;
+    let feed = Feed::from_now(&metastore, run).await?;
+    let result = if follow && !feed.state().status().is_final() {
+        follow::follow(context, feed, task.as_deref()).await
+    } else {
+        print(context, &metastore, run, feed.state(), task.as_deref(), attempt).await
+    };
+    metastore.close().await;
+    match result {
+        Err(error) if is_closed_pipe(&error) => Ok(ExitCode::from(failure::SUCCEEDED)),
+        other => other.map(|()| ExitCode::from(failure::SUCCEEDED)),
+    }
+}
+
+async fn print(
+    context: &Context,
+    metastore: &Metastore,
+    run: Uuid,
+    state: &RunState,
+    task: Option<&str>,
+    attempt: Option<u32>,
+) -> anyhow::Result<()> {
+    let tasks = containers(state, task)?;
+    let several = tasks.len() > 1;
+    let mut printed = false;
+    for id in &tasks {
+        let Some(view) = state.node(*id) else { continue };
+        let path = state.path(*id);
+        if let Some(source) = view.cached_from() {
+            if !several {
+                Stream::Err.print(&format!(
+                    "{} was taken from the cache; what it printed is with its source: penstock logs {} '{}'\n",
+                    inert(&path),
+                    source.run_id,
+                    inert(&source.task_path)
+                ));
+            }
+            continue;
+        }
+        let Some(latest) = view.attempt else { continue };
+        // People count attempts from one.
+        let number = attempt.map_or(latest, |attempt| attempt.saturating_sub(1));
+        if number > latest {
+            if several {
+                continue;
+            }
+            return Err(Refusal::new(format!("{} had {} attempts", inert(&path), u64::from(latest) + 1)).into());
+        }
+        let stored = match view.log_uri() {
+            Some(uri) if number == latest => Some(uri.to_owned()),
+            _ => stored_log(metastore, run, *id, number).await?,
+        };
+        let Some(log) = AttemptLog::new(context, state, *id, number, stored.as_deref()) else { continue };
+        let mut printer = LogPrinter::new(several.then(|| inert(&path)));
+        printed |= print_one(context, &log, &mut printer)
+            .await
+            .with_context(|| format!("cannot print the log of {}", inert(&path)))?;
+    }
+    if !printed && (several || tasks.is_empty()) {
+        Stream::Err.print("no task has a log\n");
+    }
+    Ok(())
+}
+
+/// Prints one log whole; false if there is none.
+async fn print_one(context: &Context, log: &AttemptLog, printer: &mut LogPrinter) -> anyhow::Result<bool> {
+    let mut sink = printer.sink();
+    let found = match tokio::fs::File::open(&log.local).await {
+        Ok(mut file) => {
+            tokio::io::copy(&mut file, &mut sink).await?;
+            true
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => log.copy_stored(context, &mut sink).await?,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", log.local.display())),
+    };
+    sink.shutdown().await?;
+    Ok(found)
+}
+
+/// Where the log of an earlier attempt was stored; only the facts remember.
+async fn stored_log(metastore: &Metastore, run: Uuid, task: NodeId, wanted: u32) -> anyhow::Result<Option<String>> {
+    let facts = metastore.all_facts(run).await?;
+    Ok(facts.into_iter().rev().find_map(|stored| match stored.fact {
+        Fact::AttemptFailed { node, attempt, log_uri, .. } if node == task && attempt == wanted => log_uri,
+        Fact::TaskFailed { node, attempt, log_uri, .. } | Fact::TaskSucceeded { node, attempt, log_uri, .. }
+            if node == task && attempt == Some(wanted) =>
+        {
+            log_uri
+        }
+        _ => None,
+    }))
+}
+
+/// The tasks meant that run something.
+fn containers(state: &RunState, task: Option<&str>) -> Result<Vec<NodeId>, Refusal> {
+    let chosen = match task {
+        Some(task) => select(state, task)?,
+        None => crate::tree::order(state),
+    };
+    let runs = |id: &NodeId| state.node(*id).is_some_and(|view| view.kind == NodeKind::Container);
+    Ok(chosen.into_iter().filter(runs).collect())
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

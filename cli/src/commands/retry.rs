@@ -1,0 +1,31 @@
+//! `penstock retry`: lets a failed or cancelled run go on, in this process.
+
+use std::process::ExitCode;
+
+use penstock_spec::run::RunStatus;
+
+use crate::args::RetryArgs;
+use crate::context::{Context, resolve};
+use crate::failure::Refusal;
+use crate::feed::Feed;
+
+/// Records the command and drives the run.
+pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<ExitCode> {
+    let RetryArgs { run, execution, progress } = args;
+    let driver = context.driver(&execution).await?;
+    let run = resolve(driver.metastore(), &run).await?;
+    let feed = Feed::from_now(driver.metastore(), run).await?;
+    match feed.state().status() {
+        RunStatus::Failed | RunStatus::Canceled => {}
+        RunStatus::Succeeded | RunStatus::Skipped => {
+            return Err(Refusal::new(format!("run {run} succeeded: there is nothing to retry")).into());
+        }
+        _ => {
+            return Err(Refusal::new(format!("run {run} has not ended"))
+                .with_hint(format!("if its process was killed, go on with: penstock run --resume {run}"))
+                .into());
+        }
+    }
+    driver.retry(run).await?;
+    super::run::drive(context, driver, feed, &progress).await
+}

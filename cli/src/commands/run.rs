@@ -1,0 +1,217 @@
+//! `penstock run`: from a file to the end of its run; or on with a run whose process was killed.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use penstock_driver::{CreateRun, CreateRunError, Driver, RunOptions};
+use penstock_spec::check::{self, CheckedPipeline, LoadError};
+use penstock_spec::limits::Limits;
+use penstock_spec::package;
+use penstock_spec::parse;
+use serde_json::Map;
+use uuid::Uuid;
+
+use crate::args::{ExecutionArgs, ProgressArgs, RunArgs};
+use crate::context::{Context, resolve};
+use crate::failure::Refusal;
+use crate::feed::Feed;
+use crate::parameters;
+use crate::progress::Stream;
+use crate::python::{self, Compilation};
+use crate::session;
+
+/// Runs a pipeline.
+pub(crate) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<ExitCode> {
+    match (&args.resume, &args.file) {
+        (Some(selector), _) => resume(context, selector, &args.execution, &args.progress).await,
+        (None, Some(file)) => {
+            let file = file.clone();
+            start(context, &file, args).await
+        }
+        (None, None) => Err(Refusal::new("there is no FILE to run").into()),
+    }
+}
+
+async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let RunArgs {
+        file: _,
+        param,
+        params_file,
+        name,
+        no_cache,
+        root,
+        function,
+        compile_timeout,
+        host_commands,
+        component_dir,
+        resume: _,
+        execution,
+        progress,
+    } = args;
+    let is_python = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("py"));
+    let package = if is_python {
+        let python = context.python(execution.python.as_deref());
+        let function = function.as_deref();
+        let compilation = Compilation { file, function, python: &python, timeout: compile_timeout };
+        compile(&compilation).await?
+    } else if function.is_some() {
+        return Err(Refusal::new("--function is for Python files; a compiled pipeline has no functions").into());
+    } else {
+        read_limited(file, Limits::default().document_bytes)?
+    };
+    let (pipeline, pipeline_text) = load(file, is_python, &package)?;
+    for warning in &pipeline.warnings {
+        tracing::warn!("{}: {warning}", file.display());
+    }
+    let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
+    let options = RunOptions { host_commands, component_dir: component_directory(component_dir, file, is_python)? };
+    let root = root.as_deref().map(root_uri).transpose()?;
+    let request =
+        CreateRun { pipeline, pipeline_text, parameters, display_name: name, root, caching: !no_cache, options };
+
+    let driver = context.driver(&execution).await?;
+    let run = driver.create_run(request).await.map_err(refuse)?;
+    let feed = Feed::from_start(driver.metastore(), run).await?;
+    drive(context, driver, feed, &progress).await
+}
+
+async fn resume(
+    context: &Context,
+    selector: &str,
+    execution: &ExecutionArgs,
+    progress: &ProgressArgs,
+) -> anyhow::Result<ExitCode> {
+    let driver = context.driver(execution).await?;
+    let run = resolve(driver.metastore(), selector).await?;
+    let feed = Feed::from_now(driver.metastore(), run).await?;
+    if feed.state().status().is_final() {
+        Stream::Err.print(&format!("run {run} has ended already\n"));
+        let code = session::finish(context, run, feed.state(), progress).await?;
+        driver.close().await;
+        return Ok(code);
+    }
+    drive(context, driver, feed, progress).await
+}
+
+/// Drives to the end and closes what was opened, however it went.
+pub(super) async fn drive(
+    context: &Context,
+    driver: Driver,
+    feed: Feed,
+    progress: &ProgressArgs,
+) -> anyhow::Result<ExitCode> {
+    let run: Uuid = feed.run();
+    let result = session::drive(context, &driver, feed, progress).await;
+    driver.close().await;
+    result.with_context(|| format!("run {run} did not come to its end"))
+}
+
+async fn compile(compilation: &Compilation<'_>) -> anyhow::Result<Vec<u8>> {
+    let compiled = python::compile(compilation).await?;
+    if !compiled.printed.is_empty() {
+        let text = crate::text::inert_lines(&compiled.printed);
+        Stream::Err.print(&format!("{text}\n"));
+    }
+    Ok(compiled.package)
+}
+
+/// Reads a file that must not be larger than `limit`.
+fn read_limited(file: &Path, limit: usize) -> Result<Vec<u8>, Refusal> {
+    use std::io::Read;
+    let failed = |error: std::io::Error| Refusal::new(format!("cannot read {}: {error}", file.display()));
+    let mut bytes = Vec::new();
+    let source = std::fs::File::open(file).map_err(failed)?;
+    // One byte more than allowed tells a file that is too large from one that just fits.
+    source.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > limit {
+        return Err(Refusal::new(format!("{} is larger than {limit} bytes", file.display())));
+    }
+    Ok(bytes)
+}
+
+/// Unpacks, reads and judges; every problem is shown.
+fn load(file: &Path, is_python: bool, bytes: &[u8]) -> Result<(CheckedPipeline, String), Refusal> {
+    let limits = Limits::default();
+    let name = if is_python { "pipeline.yaml".into() } else { file.file_name().unwrap_or_default().to_string_lossy() };
+    let load = || -> Result<_, LoadError> {
+        let text = package::unpack(&name, bytes, &limits)?.pipeline_text;
+        let documents = parse::parse(&text, &limits)?;
+        Ok((check::check(documents, &limits).map_err(LoadError::Check)?, text))
+    };
+    load().map_err(|error| {
+        let problems: Vec<String> = match &error {
+            LoadError::Check(problems) => problems.iter().map(ToString::to_string).collect(),
+            other => {
+                let mut text = other.to_string();
+                let mut cause = std::error::Error::source(other);
+                while let Some(error) = cause {
+                    text = format!("{text}: {error}");
+                    cause = error.source();
+                }
+                vec![text]
+            }
+        };
+        Refusal::new(format!("{} is not a valid pipeline", file.display())).with_problems(problems)
+    })
+}
+
+fn read_parameters(
+    pipeline: &CheckedPipeline,
+    file: Option<&Path>,
+    assignments: &[String],
+) -> anyhow::Result<Map<String, serde_json::Value>> {
+    let from_file = match file {
+        Some(file) => {
+            let bytes = read_limited(file, Limits::default().document_bytes)?;
+            parameters::parse_file(&file.display().to_string(), &bytes).map_err(refuse_parameters)?
+        }
+        None => Map::new(),
+    };
+    let declared = &pipeline.spec.root.input_definitions.parameters;
+    Ok(parameters::collect(declared, from_file, assignments).map_err(refuse_parameters)?)
+}
+
+fn refuse_parameters(error: parameters::ParameterError) -> Refusal {
+    let text = format!("{:#}", anyhow::Error::new(error));
+    Refusal::new(text)
+}
+
+fn refuse(error: CreateRunError) -> anyhow::Error {
+    match error {
+        CreateRunError::Metastore(_) => error.into(),
+        CreateRunError::Parameters(_) | CreateRunError::Root { .. } => {
+            anyhow::Error::from(error).context(Refusal::new("cannot create the run"))
+        }
+    }
+}
+
+/// A directory becomes a `file://` URI; URIs stay.
+fn root_uri(root: &str) -> anyhow::Result<String> {
+    if root.contains("://") {
+        return Ok(root.to_owned());
+    }
+    if root.is_empty() {
+        return Err(Refusal::new("--root must not be empty").into());
+    }
+    let path = std::path::absolute(root).with_context(|| format!("cannot use --root {root}"))?;
+    std::fs::create_dir_all(&path)
+        .map_err(|error| Refusal::new(format!("cannot use --root {}: {error}", path.display())))?;
+    // Without links and dots, so that the same directory always has the same URI.
+    let path = path.canonicalize().with_context(|| format!("cannot use --root {root}"))?;
+    let Some(text) = path.to_str() else {
+        return Err(Refusal::new(format!("--root {} is not valid UTF-8", path.display())).into());
+    };
+    Ok(format!("file://{text}"))
+}
+
+fn component_directory(asked: Option<PathBuf>, file: &Path, is_python: bool) -> anyhow::Result<Option<PathBuf>> {
+    let Some(folder) = asked.or_else(|| is_python.then(|| file.parent().map(Path::to_owned)).flatten()) else {
+        return Ok(None);
+    };
+    let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+    let absolute = folder
+        .canonicalize()
+        .map_err(|error| Refusal::new(format!("cannot use --component-dir {}: {error}", folder.display())))?;
+    Ok(Some(absolute))
+}

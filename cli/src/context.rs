@@ -1,0 +1,135 @@
+//! What all commands need: where data is, which stores there are, how output looks.
+
+use std::io::IsTerminal;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use penstock_driver::{Driver, DriverSettings};
+use penstock_metastore::{Metastore, MetastoreError};
+use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
+use uuid::Uuid;
+
+use crate::args::{ColorChoice, Environment, ExecutionArgs, GlobalArgs, StorageArgs};
+use crate::failure::Refusal;
+use crate::live::Notices;
+use crate::python;
+
+/// What all commands need.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Runs, artifacts, logs, environments.
+    pub(crate) data_dir: PathBuf,
+    /// Whether standard output is colored.
+    pub(crate) color_out: bool,
+    /// Whether standard error is colored.
+    pub(crate) color_err: bool,
+    /// Whether the terminal cannot move its cursor.
+    pub(crate) dumb_terminal: bool,
+    /// Where warnings go.
+    pub(crate) notices: Notices,
+    stores: StoreSettings,
+    virtual_env: Option<PathBuf>,
+}
+
+impl Context {
+    /// Puts flags and environment together.
+    pub(crate) fn new(global: GlobalArgs, environment: Environment, notices: Notices) -> anyhow::Result<Context> {
+        let GlobalArgs { color, log_level: _, storage } = global;
+        let StorageArgs { data_dir, s3_endpoint, s3_region, s3_path_style, s3_ca_file, s3_anonymous } = storage;
+        let data_dir = data_dir.or_else(|| environment.default_data_dir()).ok_or_else(|| {
+            Refusal::new("there is no place for data: HOME is not set").with_hint("name a directory with --data-dir")
+        })?;
+        let data_dir = std::path::absolute(&data_dir)
+            .with_context(|| format!("cannot use the data directory {}", data_dir.display()))?;
+        let colored = |terminal: bool| match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !environment.no_color && !environment.dumb_terminal,
+        };
+        let s3 = S3Settings {
+            path_style: s3_path_style,
+            endpoint: s3_endpoint,
+            region: s3_region,
+            ca_file: s3_ca_file,
+            credentials: if s3_anonymous { S3Credentials::Anonymous } else { S3Credentials::Chain },
+            ..S3Settings::default()
+        };
+        Ok(Context {
+            color_out: colored(std::io::stdout().is_terminal()),
+            color_err: colored(std::io::stderr().is_terminal()),
+            dumb_terminal: environment.dumb_terminal,
+            notices,
+            stores: StoreSettings { local: LocalAccess::Anywhere, s3, ..StoreSettings::default() },
+            virtual_env: environment.virtual_env,
+            data_dir,
+        })
+    }
+
+    /// The interpreter for compiling and for tasks.
+    pub(crate) fn python(&self, asked: Option<&Path>) -> PathBuf {
+        python::interpreter(asked.map(Path::to_owned), self.virtual_env.clone())
+    }
+
+    /// A driver for runs of this machine.
+    pub(crate) async fn driver(&self, execution: &ExecutionArgs) -> anyhow::Result<Driver> {
+        let ExecutionArgs { concurrency, python, grace } = execution;
+        let processors =
+            || std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
+        let settings = DriverSettings {
+            data_dir: self.data_dir.clone(),
+            default_root: None,
+            stores: self.stores.clone(),
+            concurrency: concurrency.map_or_else(processors, NonZeroU32::get),
+            python: Some(self.python(python.as_deref())),
+            grace: *grace,
+        };
+        Ok(Driver::open(settings).await?)
+    }
+
+    /// The metastore, for commands that only look; `None` if nothing ever ran here.
+    pub(crate) async fn metastore(&self) -> anyhow::Result<Option<Metastore>> {
+        let path = self.data_dir.join("penstock.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let metastore =
+            Metastore::open(&path).await.with_context(|| format!("cannot open the metastore {}", path.display()))?;
+        Ok(Some(metastore))
+    }
+
+    /// The metastore and the run that the user means.
+    pub(crate) async fn find_run(&self, selector: &str) -> anyhow::Result<(Metastore, Uuid)> {
+        let Some(metastore) = self.metastore().await? else {
+            return Err(Refusal::new(format!("there is no run {selector}: nothing has run yet"))
+                .with_hint(format!("data is looked for in {} (--data-dir)", self.data_dir.display()))
+                .into());
+        };
+        let run = resolve(&metastore, selector).await?;
+        Ok((metastore, run))
+    }
+
+    /// The object stores that runs use.
+    pub(crate) fn stores(&self) -> anyhow::Result<Stores> {
+        Stores::new(self.stores.clone()).context("cannot set up the object stores")
+    }
+
+    /// The transfer engine over the same stores that runs use.
+    pub(crate) fn transfer(&self) -> anyhow::Result<Transfer> {
+        Ok(Transfer::new(self.stores()?.into(), TransferSettings::default()))
+    }
+}
+
+/// The run that the user means.
+pub(crate) async fn resolve(metastore: &Metastore, selector: &str) -> anyhow::Result<Uuid> {
+    match metastore.resolve_run(selector).await {
+        Ok(run) => Ok(run),
+        Err(
+            error @ (MetastoreError::UnknownRun { .. }
+            | MetastoreError::AmbiguousRun { .. }
+            | MetastoreError::NoSuchRun { .. }
+            | MetastoreError::NoRuns),
+        ) => Err(Refusal::new(error.to_string()).with_hint("`penstock list` shows the runs").into()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,139 @@
+//! How a command ends badly: what is printed after `error:` and which exit code follows.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// The run succeeded, or the command did what it was asked to do.
+pub(crate) const SUCCEEDED: u8 = 0;
+/// The run failed, or the command could not be carried out.
+pub(crate) const FAILED: u8 = 1;
+/// What was asked for makes no sense: bad arguments, a bad pipeline, a run that does not exist.
+pub(crate) const USAGE: u8 = 2;
+/// The run was cancelled.
+pub(crate) const CANCELED: u8 = 3;
+
+/// A refusal that the user can act on; ends with exit code [`USAGE`].
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    message: String,
+    problems: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal for one reason.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), problems: Vec::new(), hint: None }
+    }
+
+    /// Adds the single problems, each shown on its own line.
+    pub(crate) fn with_problems(mut self, problems: impl IntoIterator<Item = String>) -> Self {
+        self.problems.extend(problems);
+        self
+    }
+
+    /// Adds a line on what to do about it.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// An error together with a line on what to do about it; ends with exit code [`FAILED`].
+#[derive(Debug)]
+pub(crate) struct Hinted {
+    message: String,
+    hint: String,
+}
+
+impl Hinted {
+    /// An error and what to do about it.
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Hinted {}
+
+/// Text for standard error: the chain joined once, the single problems, the hint.
+pub(crate) fn describe(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {}", chain(error));
+    let mut hint = None;
+    for cause in error.chain() {
+        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+            for problem in &refusal.problems {
+                text.push_str("\n  ");
+                text.push_str(&problem.replace('\n', "\n  "));
+            }
+            hint = hint.or(refusal.hint.as_deref());
+        } else if let Some(hinted) = cause.downcast_ref::<Hinted>() {
+            hint = hint.or(Some(&hinted.hint));
+        }
+    }
+    if let Some(hint) = hint {
+        text.push_str("\nhint: ");
+        text.push_str(hint);
+    }
+    crate::text::inert_lines(&text)
+}
+
+/// The exit code that an error ends with.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let refused = error.chain().any(|cause| cause.is::<Refusal>());
+    ExitCode::from(if refused { USAGE } else { FAILED })
+}
+
+/// The messages of a chain of errors, joined by `: `. A message that repeats the end of the one before is left out.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let message = cause.to_string();
+        if text.is_empty() {
+            text = message;
+        } else if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn chain_is_joined_once_and_the_hint_follows() {
+        let inner: anyhow::Error = Refusal::new("parameter n is not a number").with_hint("give -p n=3").into();
+        let error = Err::<(), _>(inner).context("cannot create the run").unwrap_err();
+        assert_eq!(describe(&error), "error: cannot create the run: parameter n is not a number\nhint: give -p n=3");
+        assert_eq!(exit_code(&error), ExitCode::from(USAGE));
+    }
+
+    #[test]
+    fn each_problem_has_its_own_line() {
+        let error = Refusal::new("p.yaml is not a valid pipeline").with_problems(["root: a".into(), "root: b".into()]);
+        assert_eq!(describe(&error.into()), "error: p.yaml is not a valid pipeline\n  root: a\n  root: b");
+    }
+
+    #[test]
+    fn other_errors_end_with_one() {
+        assert_eq!(exit_code(&anyhow::anyhow!("disk full")), ExitCode::from(FAILED));
+    }
+}

@@ -1,0 +1,175 @@
+//! The document of `-o json`: a run with all its tasks, in KFP's words. Scripts depend on it: members are added, never
+//! changed.
+
+use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
+use penstock_spec::Timestamp;
+use penstock_spec::artifact::{Artifact, Content};
+use penstock_spec::ir::Named;
+use penstock_spec::report::TaskOutputs;
+use penstock_spec::run::{RunStatus, TaskStatus};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::tree::{order, skip_text};
+
+/// A run.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunDocument {
+    run_id: Option<Uuid>,
+    name: String,
+    display_name: String,
+    pipeline: String,
+    state: RunStatus,
+    error: Option<String>,
+    created_at: Option<Timestamp>,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    root: Option<String>,
+    parameters: Map<String, Value>,
+    outputs: Values,
+    tasks: Vec<TaskDocument>,
+}
+
+/// Parameters and artifacts by name.
+#[derive(Debug, Default, Serialize)]
+struct Values {
+    parameters: Map<String, Value>,
+    artifacts: Named<Vec<ArtifactDocument>>,
+}
+
+/// A task, a group, a loop, or one of its iterations.
+#[derive(Debug, Serialize)]
+struct TaskDocument {
+    name: String,
+    display_name: String,
+    path: String,
+    kind: &'static str,
+    state: TaskStatus,
+    cached: bool,
+    cached_from: Option<Value>,
+    iteration: Option<u32>,
+    /// Counted from 1; null if none was started.
+    attempt: Option<u64>,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    parameters: Sides<Map<String, Value>>,
+    artifacts: Sides<Named<Vec<ArtifactDocument>>>,
+    ran_on_host: bool,
+    error: Option<String>,
+    reason: Option<String>,
+    log: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sides<T> {
+    inputs: T,
+    outputs: T,
+}
+
+#[derive(Debug, Serialize)]
+struct ArtifactDocument {
+    id: Uuid,
+    name: String,
+    #[serde(rename = "type")]
+    artifact_type: String,
+    uri: String,
+    metadata: Map<String, Value>,
+    content: Option<Content>,
+}
+
+impl RunDocument {
+    /// Describes a run as it is now.
+    pub(crate) fn new(state: &RunState) -> RunDocument {
+        let info = state.info();
+        RunDocument {
+            run_id: info.map(|info| info.id),
+            name: info.map(|info| info.name.clone()).unwrap_or_default(),
+            display_name: info.map(|info| info.display_name.clone()).unwrap_or_default(),
+            pipeline: state.pipeline().name().to_owned(),
+            state: state.status(),
+            error: state.failure().map(|failure| failure.message.clone()),
+            created_at: info.map(|info| info.created_at),
+            started_at: state.started_at(),
+            finished_at: state.ended_at(),
+            root: info.map(|info| info.pipeline_root.clone()),
+            parameters: state.parameters().cloned().unwrap_or_default(),
+            outputs: state.outputs().map(values).unwrap_or_default(),
+            tasks: order(state).into_iter().filter_map(|id| task(state, id)).collect(),
+        }
+    }
+
+    /// One line.
+    pub(crate) fn to_text(&self) -> String {
+        // Only a map with keys that are not text could fail, and there is none.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+fn task(state: &RunState, id: NodeId) -> Option<TaskDocument> {
+    let view = state.node(id)?;
+    let inputs = view.inputs();
+    let outputs = values(view.outputs());
+    Some(TaskDocument {
+        name: view.key.to_owned(),
+        display_name: view.display_name.to_owned(),
+        path: state.path(id),
+        kind: kind(view.kind),
+        state: view.status,
+        cached: view.cached_from().is_some(),
+        cached_from: view.cached_from().and_then(|source| serde_json::to_value(source).ok()),
+        iteration: iteration(state, &view),
+        attempt: view.attempt.map(|attempt| u64::from(attempt) + 1),
+        started_at: view.started_at,
+        finished_at: view.ended_at,
+        parameters: Sides { inputs: inputs.parameters, outputs: outputs.parameters },
+        artifacts: Sides { inputs: artifacts(&inputs.artifacts), outputs: outputs.artifacts },
+        ran_on_host: view.ran_on_host,
+        error: view.failure().map(|failure| failure.message.clone()),
+        reason: view.skip_reason().map(skip_text),
+        log: view.log_uri().map(str::to_owned),
+    })
+}
+
+/// Index of the innermost iteration that a node is, or is within.
+fn iteration(state: &RunState, view: &NodeView<'_>) -> Option<u32> {
+    let mut index = view.iteration;
+    let mut above = view.parent;
+    while let (None, Some(id)) = (index, above) {
+        let parent = state.node(id)?;
+        index = parent.iteration;
+        above = parent.parent;
+    }
+    index
+}
+
+fn kind(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Root => "ROOT",
+        NodeKind::Dag => "DAG",
+        NodeKind::Loop => "LOOP",
+        NodeKind::Iteration => "ITERATION",
+        NodeKind::Container => "CONTAINER",
+        NodeKind::Importer => "IMPORTER",
+    }
+}
+
+fn values(outputs: &TaskOutputs) -> Values {
+    Values { parameters: outputs.parameters.clone(), artifacts: artifacts(&outputs.artifacts) }
+}
+
+fn artifacts(named: &Named<Vec<Artifact>>) -> Named<Vec<ArtifactDocument>> {
+    let list = |list: &Vec<Artifact>| list.iter().map(artifact).collect();
+    named.iter().map(|(name, artifacts)| (name.clone(), list(artifacts))).collect()
+}
+
+fn artifact(artifact: &Artifact) -> ArtifactDocument {
+    ArtifactDocument {
+        id: artifact.id,
+        name: artifact.name.clone(),
+        artifact_type: artifact.artifact_type.schema_title.clone(),
+        uri: artifact.uri.clone(),
+        metadata: artifact.metadata.clone(),
+        content: artifact.content.clone(),
+    }
+}

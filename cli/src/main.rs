@@ -1,0 +1,102 @@
+//! `penstock`: runs Kubeflow Pipelines on this machine and shows what happened.
+//!
+//! This crate turns arguments into requests to the driver and the metastore, and facts into text. What a pipeline does
+//! is the engine's, how a task runs the launcher's.
+
+mod args;
+mod attempt_log;
+mod commands;
+mod context;
+mod failure;
+mod feed;
+mod json;
+mod live;
+mod log_printer;
+mod parameters;
+mod plain;
+mod progress;
+mod python;
+mod selection;
+mod session;
+mod signals;
+mod style;
+mod summary;
+mod text;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command, Environment};
+use crate::context::Context;
+use crate::failure::Refusal;
+use crate::live::Notices;
+use crate::progress::Stream;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    show_cursor_on_panic();
+    match start(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            Stream::Err.print(&format!("{}\n", failure::describe(&error)));
+            failure::exit_code(&error)
+        }
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli { command, global } = cli;
+    let notices = Notices::default();
+    log_to(&notices, &global.log_level)?;
+    let context = Context::new(global, Environment::read(), notices)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let code = runtime.block_on(carry_out(&context, command));
+    // What is still at work then (a slow read) is not worth waiting for.
+    runtime.shutdown_background();
+    code
+}
+
+async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => Box::pin(commands::run::run(context, *args)).await,
+        Command::Get(args) => commands::get::get(context, args).await,
+        Command::List(args) => commands::list::list(context, args).await,
+        Command::Logs(args) => Box::pin(commands::logs::logs(context, args)).await,
+        Command::Watch(args) => Box::pin(commands::watch::watch(context, args)).await,
+        Command::Stop(args) => Box::pin(commands::stop::stop(context, args)).await,
+        Command::Retry(args) => Box::pin(commands::retry::retry(context, args)).await,
+        Command::Cp(args) => Box::pin(commands::cp::cp(context, args)).await,
+        Command::Cache(command) => Box::pin(commands::cache::cache(context, command)).await,
+        Command::Completion { shell } => {
+            commands::completion::completion(shell);
+            Ok(ExitCode::from(failure::SUCCEEDED))
+        }
+    }
+}
+
+/// Penstock's own messages go to standard error; while a tree is shown, above it.
+fn log_to(notices: &Notices, filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Refusal::new(format!("--log-level {filter} is not understood: {error}")))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(notices.clone())
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("cannot set up logging: {error}"))
+}
+
+fn show_cursor_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        live::restore_cursor();
+        report(panic);
+    }));
+}

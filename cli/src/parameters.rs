@@ -1,0 +1,255 @@
+//! Run parameters as the user writes them: `-p name=value` and `-f file.json`, typed by what the pipeline declares.
+//!
+//! Whether the set is complete and right is the engine's to judge; here text becomes JSON values.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use penstock_spec::ir::{InputParameter, Named, ParameterType};
+use penstock_spec::value::{canonicalize, kind};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use thiserror::Error;
+
+/// Why parameters could not be read.
+#[derive(Debug, Error)]
+pub(crate) enum ParameterError {
+    /// No `=`, or nothing before it.
+    #[error("-p {0}: expected name=value")]
+    NoName(String),
+    /// `-p` twice for one name.
+    #[error("-p {0} is given more than once")]
+    Repeated(String),
+    /// Text that is not of the declared type.
+    #[error("-p {name}: the pipeline declares a parameter of type {declared}, so the value must be {wanted}")]
+    Malformed {
+        /// Parameter.
+        name: String,
+        /// Type in the pipeline's words.
+        declared: &'static str,
+        /// What to write.
+        wanted: &'static str,
+        /// What the parser said.
+        #[source]
+        source: Option<serde_json::Error>,
+    },
+    /// The file is not JSON, or holds a name twice.
+    #[error("the parameter file {file} is not valid JSON")]
+    File {
+        /// Name of the file.
+        file: String,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The file's JSON is not an object.
+    #[error("the parameter file {file} must hold one JSON object with a member for each parameter, not a {found}")]
+    NotAnObject {
+        /// Name of the file.
+        file: String,
+        /// What it holds.
+        found: &'static str,
+    },
+}
+
+/// Reads a parameter file: one JSON object. Names that occur twice and trailing bytes are refused (I-28).
+pub(crate) fn parse_file(file: &str, bytes: &[u8]) -> Result<Map<String, Value>, ParameterError> {
+    let value = parse_json(bytes).map_err(|source| ParameterError::File { file: file.to_owned(), source })?;
+    match value {
+        Value::Object(members) => Ok(members),
+        other => Err(ParameterError::NotAnObject { file: file.to_owned(), found: kind(&other) }),
+    }
+}
+
+/// Puts together the parameters of a run: those of the file, and over them those of the command line.
+pub(crate) fn collect(
+    declared: &Named<InputParameter>,
+    file: Map<String, Value>,
+    assignments: &[String],
+) -> Result<Map<String, Value>, ParameterError> {
+    let mut parameters = file;
+    let mut seen = BTreeSet::new();
+    for assignment in assignments {
+        let (name, text) = match assignment.split_once('=') {
+            Some((name, text)) if !name.is_empty() => (name, text),
+            _ => return Err(ParameterError::NoName(assignment.clone())),
+        };
+        if !seen.insert(name) {
+            return Err(ParameterError::Repeated(name.to_owned()));
+        }
+        let declared = declared.get(name).map_or(ParameterType::String, |parameter| parameter.parameter_type);
+        parameters.insert(name.to_owned(), parse_value(name, declared, text)?);
+    }
+    Ok(parameters)
+}
+
+/// Reads one value. A STRING takes the text as it is; every other type is written as JSON.
+fn parse_value(name: &str, declared: ParameterType, text: &str) -> Result<Value, ParameterError> {
+    let (declared, wanted, fits): (_, _, fn(&Value) -> bool) = match declared {
+        ParameterType::String | ParameterType::Unspecified => return Ok(Value::String(text.to_owned())),
+        ParameterType::NumberInteger => ("NUMBER_INTEGER", "a number such as 3", Value::is_number),
+        ParameterType::NumberDouble => ("NUMBER_DOUBLE", "a number such as 0.5", Value::is_number),
+        ParameterType::Boolean => ("BOOLEAN", "true or false", Value::is_boolean),
+        ParameterType::List => ("LIST", "a JSON list such as '[1, 2]'", Value::is_array),
+        ParameterType::Struct => ("STRUCT", "a JSON object such as '{\"a\": 1}'", Value::is_object),
+        ParameterType::TaskFinalStatus => ("TASK_FINAL_STATUS", "a JSON object", Value::is_object),
+        ParameterType::TaskConfig => ("TASK_CONFIG", "a JSON object", Value::is_object),
+    };
+    let malformed = |source| ParameterError::Malformed { name: name.to_owned(), declared, wanted, source };
+    let value = parse_json(text.as_bytes()).map_err(|error| malformed(Some(error)))?;
+    if fits(&value) { Ok(value) } else { Err(malformed(None)) }
+}
+
+fn parse_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    let Strict(mut value) = serde_json::from_slice(bytes)?;
+    canonicalize(&mut value);
+    Ok(value)
+}
+
+/// A JSON value in which no object names a member twice. The parser itself bounds the depth.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number must be finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let Strict(value) = members.next_value()?;
+            if object.contains_key(&name) {
+                return Err(A::Error::custom(format!("the name `{name}` occurs twice")));
+            }
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn declared(parameter_type: ParameterType) -> Named<InputParameter> {
+        Named::from([("x".to_owned(), InputParameter { parameter_type, ..InputParameter::default() })])
+    }
+
+    fn one(parameter_type: ParameterType, text: &str) -> Result<Value, ParameterError> {
+        collect(&declared(parameter_type), Map::new(), &[format!("x={text}")]).map(|mut all| all["x"].take())
+    }
+
+    #[rstest]
+    #[case(ParameterType::String, "3", json!("3"))]
+    #[case(ParameterType::String, "", json!(""))]
+    #[case(ParameterType::String, "a=b", json!("a=b"))]
+    #[case(ParameterType::String, " NO ", json!(" NO "))]
+    #[case(ParameterType::NumberInteger, "3", json!(3))]
+    #[case(ParameterType::NumberInteger, "3.0", json!(3))]
+    #[case(ParameterType::NumberDouble, "1e-3", json!(0.001))]
+    #[case(ParameterType::NumberDouble, "-0", json!(0))]
+    #[case(ParameterType::Boolean, "true", json!(true))]
+    #[case(ParameterType::List, "[1, \"a\"]", json!([1, "a"]))]
+    #[case(ParameterType::Struct, "{\"a\": {\"b\": null}}", json!({"a": {"b": null}}))]
+    fn i05_values_are_read_by_their_declared_type(
+        #[case] parameter_type: ParameterType,
+        #[case] text: &str,
+        #[case] expected: Value,
+    ) {
+        assert_eq!(one(parameter_type, text).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(ParameterType::NumberInteger, "three")]
+    #[case(ParameterType::NumberInteger, "0o17")]
+    #[case(ParameterType::NumberDouble, "1e400")]
+    #[case(ParameterType::NumberDouble, ".nan")]
+    #[case(ParameterType::NumberDouble, "null")]
+    #[case(ParameterType::Boolean, "NO")]
+    #[case(ParameterType::Boolean, "True")]
+    #[case(ParameterType::List, "{}")]
+    #[case(ParameterType::List, "[1] 2")]
+    #[case(ParameterType::Struct, "{\"a\": 1, \"a\": 2}")]
+    fn i05_values_of_another_type_are_refused(#[case] parameter_type: ParameterType, #[case] text: &str) {
+        assert!(one(parameter_type, text).is_err());
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let file = parse_file("p.json", br#"{"x": 1, "y": [2]}"#).unwrap();
+        let all = collect(&declared(ParameterType::NumberInteger), file, &["x=5".to_owned()]).unwrap();
+        assert_eq!(Value::Object(all), json!({"x": 5, "y": [2]}));
+    }
+
+    #[rstest]
+    #[case(&["x=1", "x=2"], "-p x is given more than once")]
+    #[case(&["=1"], "-p =1: expected name=value")]
+    #[case(&["x"], "-p x: expected name=value")]
+    fn odd_assignments_are_refused(#[case] assignments: &[&str], #[case] message: &str) {
+        let assignments: Vec<String> = assignments.iter().map(|&text| text.to_owned()).collect();
+        let error = collect(&declared(ParameterType::String), Map::new(), &assignments).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[rstest]
+    #[case(b"{\"a\": 1, \"a\": 2}")]
+    #[case(b"{\"a\": {\"b\": 1, \"b\": 2}}")]
+    #[case(b"{} {}")]
+    #[case(b"[]")]
+    #[case(b"")]
+    #[case(b"\xff\xfe")]
+    fn i28_odd_parameter_files_are_refused(#[case] bytes: &[u8]) {
+        assert!(parse_file("p.json", bytes).is_err());
+    }
+
+    #[test]
+    fn i03_deep_parameter_files_are_refused() {
+        let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(parse_file("p.json", deep.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,155 @@
+//! Drives a run in this process and shows it until its end; also shows runs that another process drives.
+
+use std::future::Future;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use penstock_driver::{DriveError, Driver, RunControl};
+use penstock_engine::RunState;
+use penstock_spec::run::RunStatus;
+use uuid::Uuid;
+
+use crate::args::{OutputFormat, ProgressArgs};
+use crate::context::Context;
+use crate::failure;
+use crate::feed::Feed;
+use crate::json::RunDocument;
+use crate::live;
+use crate::progress::{Progress, Stream};
+use crate::signals::{Request, Signals};
+use crate::summary::Summary;
+
+/// Longest time that killing everything may take before this process ends regardless.
+const ABORT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Drives the run to its end, shows its progress, prints the result. Ctrl-C cancels the run, a second one kills
+/// everything at once and leaves the run to be resumed.
+pub(crate) async fn drive(
+    context: &Context,
+    driver: &Driver,
+    mut feed: Feed,
+    args: &ProgressArgs,
+) -> anyhow::Result<ExitCode> {
+    let run = feed.run();
+    let control = RunControl::new();
+    let mut progress = Progress::new(context, args);
+    let end = follow(driver.drive(run, control.clone()), &control, &mut feed, &mut progress).await?;
+    let caught_up = feed.catch_up(|state, fact| progress.fact(state, fact)).await;
+    progress.end(feed.state());
+    match end {
+        Ok(_) => {
+            caught_up?;
+            finish(context, run, feed.state(), args).await
+        }
+        Err(DriveError::Aborted(_)) => {
+            if args.output == OutputFormat::Json {
+                Stream::Out.print(&RunDocument::new(feed.state()).to_text());
+            }
+            Stream::Err.print(&format!("stopped at once; go on with: penstock run --resume {run}\n"));
+            Ok(ExitCode::from(failure::CANCELED))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Shows progress while something goes on.
+async fn follow<T>(
+    work: impl Future<Output = T>,
+    control: &RunControl,
+    feed: &mut Feed,
+    progress: &mut Progress,
+) -> anyhow::Result<T> {
+    let mut signals = Signals::new()?;
+    let mut work = pin!(work);
+    let mut requests = 0;
+    loop {
+        let news = tokio::select! {
+            end = &mut work => return Ok(end),
+            news = feed.tick() => news,
+            request = signals.next() => {
+                requests += if request == Request::HangUp { 2 } else { 1 };
+                match requests {
+                    1 => {
+                        control.cancel("interrupted");
+                        progress.say("cancelling; Ctrl-C again stops at once");
+                    }
+                    2 | 3 => {
+                        control.abort();
+                        spawn_last_resort();
+                    }
+                    _ => leave(),
+                }
+                false
+            }
+        };
+        if news {
+            feed.read(|state, fact| progress.fact(state, fact)).await?;
+        }
+        progress.draw(feed.state());
+    }
+}
+
+/// Shows a run that another process drives, until it ends or the user has seen enough.
+pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs) -> anyhow::Result<ExitCode> {
+    let mut progress = Progress::new(context, args);
+    let mut signals = Signals::new()?;
+    feed.catch_up(|state, fact| progress.fact(state, fact)).await?;
+    while !feed.state().status().is_final() {
+        tokio::select! {
+            news = feed.tick() => {
+                if news {
+                    feed.read(|state, fact| progress.fact(state, fact)).await?;
+                }
+                progress.draw(feed.state());
+            }
+            _ = signals.next() => {
+                progress.end(feed.state());
+                Stream::Err.print("no longer watching; the run is not affected\n");
+                return Ok(ExitCode::from(failure::SUCCEEDED));
+            }
+        }
+    }
+    progress.end(feed.state());
+    let run = feed.run();
+    finish(context, run, feed.state(), args).await
+}
+
+/// Prints the result of a run that has ended and returns the exit code that stands for it.
+pub(crate) async fn finish(
+    context: &Context,
+    run: Uuid,
+    state: &RunState,
+    args: &ProgressArgs,
+) -> anyhow::Result<ExitCode> {
+    match args.output {
+        OutputFormat::Json => Stream::Out.print(&RunDocument::new(state).to_text()),
+        OutputFormat::Text => {
+            let summary = Summary::gather(context, run, state).await;
+            Stream::Out.print(&summary.text(context.color_out));
+        }
+    }
+    Ok(ExitCode::from(exit_code(state.status())))
+}
+
+/// The exit code that stands for a run's end.
+pub(crate) fn exit_code(status: RunStatus) -> u8 {
+    match status {
+        RunStatus::Succeeded | RunStatus::Skipped => failure::SUCCEEDED,
+        RunStatus::Canceled | RunStatus::Canceling => failure::CANCELED,
+        RunStatus::Failed | RunStatus::Pending | RunStatus::Running | RunStatus::Paused => failure::FAILED,
+    }
+}
+
+/// If killing takes too long, this process ends all the same; what it leaves is dealt with by the next resume.
+fn spawn_last_resort() {
+    tokio::spawn(async {
+        tokio::time::sleep(ABORT_LIMIT).await;
+        leave();
+    });
+}
+
+fn leave() -> ! {
+    live::restore_cursor();
+    std::process::exit(i32::from(failure::CANCELED))
+}

@@ -1,0 +1,250 @@
+//! What stands below the tree when a run has ended: its outputs; or which task failed, why, the last lines of its log,
+//! and what to do next.
+
+use console::measure_text_width;
+use penstock_engine::{NodeId, NodeKind, RunState};
+use penstock_spec::artifact::Artifact;
+use penstock_spec::report::{FailureCause, TaskOutputs};
+use penstock_spec::run::{RunStatus, TaskStatus};
+use penstock_spec::value;
+use uuid::Uuid;
+
+use crate::attempt_log::AttemptLog;
+use crate::context::Context;
+use crate::style::{Line, Tone};
+use crate::text::{duration, fit, inert, inert_lines, size};
+use crate::tree::run_word;
+
+/// Lines of the failing task's log.
+const LOG_LINES: usize = 20;
+/// Tasks that are named when several failed.
+const NAMED_FAILURES: usize = 5;
+/// Columns of a parameter's value.
+const VALUE_WIDTH: usize = 200;
+
+/// What to say about the end of a run.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    status: RunStatus,
+    took: Option<String>,
+    selector: String,
+    outputs: Vec<(String, String)>,
+    on_host: bool,
+    reason: Option<String>,
+    failures: Vec<FailedTask>,
+    more_failures: usize,
+}
+
+#[derive(Debug)]
+struct FailedTask {
+    path: String,
+    message: String,
+    has_log: bool,
+    log: Vec<String>,
+}
+
+impl Summary {
+    /// Looks at a run. A log that cannot be read is left out: the run's result does not depend on it.
+    pub(crate) async fn gather(context: &Context, run: Uuid, state: &RunState) -> Summary {
+        let failed = failed_tasks(state);
+        let mut failures = Vec::new();
+        for id in failed.iter().take(NAMED_FAILURES) {
+            let with_log = failures.is_empty();
+            failures.extend(failed_task(context, state, *id, with_log).await);
+        }
+        let took = state.started_at().zip(state.ended_at()).map(|(start, end)| duration(start, end));
+        Summary {
+            status: state.status(),
+            took,
+            selector: selector(run, state),
+            outputs: state.outputs().map(outputs).unwrap_or_default(),
+            on_host: state.nodes().any(|view| view.ran_on_host),
+            reason: reason(state),
+            more_failures: failed.len().saturating_sub(failures.len()),
+            failures,
+        }
+    }
+
+    /// As text.
+    pub(crate) fn text(&self, color: bool) -> String {
+        let mut lines = vec![Line::default()];
+        lines.push(self.verdict());
+        if self.on_host {
+            lines.push(single(Tone::Caution, "some commands ran on this machine, without their images"));
+        }
+        if let Some(reason) = self.reason.as_ref().filter(|_| self.failures.is_empty()) {
+            lines.extend(reason.lines().map(|line| single(Tone::Plain, format!("  {line}"))));
+        }
+        self.failure_lines(&mut lines);
+        self.output_lines(&mut lines);
+        self.next_lines(&mut lines);
+        lines.iter().map(|line| line.render(color, usize::MAX) + "\n").collect()
+    }
+
+    fn verdict(&self) -> Line {
+        let mut line = Line::default();
+        let (tone, word) = run_word(self.status);
+        line.push(tone, word);
+        if let Some(took) = &self.took {
+            line.push(Tone::Plain, format!(" after {took}"));
+        }
+        line.push(Tone::Faint, format!("  {}", self.selector));
+        line
+    }
+
+    fn failure_lines(&self, lines: &mut Vec<Line>) {
+        for failure in &self.failures {
+            lines.push(Line::default());
+            let mut messages = failure.message.lines();
+            let mut line = single(Tone::Bad, "✗ ");
+            line.push(Tone::Strong, &failure.path);
+            line.push(Tone::Plain, format!("  {}", messages.next().unwrap_or_default()));
+            lines.push(line);
+            lines.extend(messages.map(|text| single(Tone::Plain, format!("    {text}"))));
+            for text in &failure.log {
+                let mut line = single(Tone::Faint, "  │ ");
+                line.push(Tone::Plain, text);
+                lines.push(line);
+            }
+        }
+        if self.more_failures > 0 {
+            lines.push(single(Tone::Faint, format!("  … {} more failed", self.more_failures)));
+        }
+    }
+
+    fn output_lines(&self, lines: &mut Vec<Line>) {
+        let column = self.outputs.iter().map(|(name, _)| measure_text_width(name)).max().unwrap_or_default() + 4;
+        if !self.outputs.is_empty() {
+            lines.push(Line::default());
+        }
+        for (name, value) in &self.outputs {
+            let mut line = single(Tone::Faint, format!("  {name}"));
+            line.pad_to(column);
+            line.push(Tone::Plain, value);
+            lines.push(line);
+        }
+    }
+
+    fn next_lines(&self, lines: &mut Vec<Line>) {
+        if !matches!(self.status, RunStatus::Failed | RunStatus::Canceled) {
+            return;
+        }
+        lines.push(Line::default());
+        let mut hint = |what: &str, command: String| {
+            let mut line = single(Tone::Faint, what);
+            line.pad_to(16);
+            line.push(Tone::Plain, command);
+            lines.push(line);
+        };
+        if let Some(task) = self.failures.iter().find(|failure| failure.has_log) {
+            hint("the whole log", format!("penstock logs {} {}", self.selector, quoted(&task.path)));
+        }
+        hint("go on from here", format!("penstock retry {}", self.selector));
+    }
+}
+
+/// How to name the run on the command line: its name when a shell takes it as it is.
+pub(crate) fn selector(run: Uuid, state: &RunState) -> String {
+    let plain = |name: &&str| !name.starts_with('-') && !name.is_empty() && name.chars().all(is_plain);
+    state.info().map(|info| info.name.as_str()).filter(plain).map_or_else(|| run.to_string(), str::to_owned)
+}
+
+/// A word as a shell takes it literally.
+fn quoted(word: &str) -> String {
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '/')
+}
+
+fn single(tone: Tone, text: impl Into<String>) -> Line {
+    let mut line = Line::default();
+    line.push(tone, text);
+    line
+}
+
+/// Tasks that failed by themselves, the earliest first.
+fn failed_tasks(state: &RunState) -> Vec<NodeId> {
+    let by_itself = |cause| !matches!(cause, FailureCause::Upstream | FailureCause::Canceled);
+    let mut failed: Vec<_> = state
+        .nodes()
+        .filter(|view| view.status == TaskStatus::Failed && view.skip_reason().is_none())
+        .filter(|view| view.failure().is_some_and(|failure| by_itself(failure.cause)))
+        .filter(|view| {
+            matches!(view.kind, NodeKind::Container | NodeKind::Importer) || state.children(view.id).is_empty()
+        })
+        .map(|view| (view.ended_at, view.id))
+        .collect();
+    failed.sort();
+    failed.into_iter().map(|(_, id)| id).collect()
+}
+
+async fn failed_task(context: &Context, state: &RunState, id: NodeId, with_log: bool) -> Option<FailedTask> {
+    let view = state.node(id)?;
+    let log = view.attempt.and_then(|attempt| AttemptLog::new(context, state, id, attempt, view.log_uri()));
+    let mut lines = None;
+    if let Some(log) = log.filter(|_| with_log) {
+        lines = match log.last_lines(context, LOG_LINES).await {
+            Ok(lines) => lines,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the log of the failed task cannot be read");
+                None
+            }
+        };
+    }
+    Some(FailedTask {
+        path: inert(&state.path(id)),
+        message: inert_lines(&view.failure()?.message),
+        has_log: lines.is_some(),
+        log: lines.unwrap_or_default(),
+    })
+}
+
+fn reason(state: &RunState) -> Option<String> {
+    let text = state.failure().map(|failure| failure.message.as_str()).or(state.stop_reason())?;
+    Some(inert_lines(text))
+}
+
+/// Names and values of outputs as people read them.
+pub(crate) fn outputs(outputs: &TaskOutputs) -> Vec<(String, String)> {
+    let parameters = outputs.parameters.iter().map(|(name, value)| {
+        let text = value::to_text(value);
+        let first = text.lines().next().unwrap_or_default();
+        let shown = if first.len() < text.len() { format!("{first} …") } else { text.clone() };
+        (inert(name), fit(&inert(&shown), VALUE_WIDTH))
+    });
+    let artifacts = outputs.artifacts.iter().flat_map(|(name, list)| {
+        list.iter().enumerate().map(move |(index, artifact)| {
+            let name = if list.len() > 1 { format!("{name}[{index}]") } else { name.clone() };
+            (inert(&name), describe(artifact))
+        })
+    });
+    parameters.chain(artifacts).collect()
+}
+
+fn describe(artifact: &Artifact) -> String {
+    let title = &artifact.artifact_type.schema_title;
+    let mut details: Vec<String> = Vec::new();
+    details.extend((!title.is_empty()).then(|| title.clone()));
+    if let Some(content) = &artifact.content {
+        if content.directory {
+            details.push(format!("{} files", content.files));
+        }
+        details.push(size(content.size));
+    }
+    let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join(", ")) };
+    inert(&format!("{}{details}", artifact.uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_a_shell_would_change_are_quoted() {
+        assert_eq!(quoted("for-loop-1[3]/train"), "'for-loop-1[3]/train'");
+        assert_eq!(quoted("train"), "train");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
+}

@@ -1,0 +1,156 @@
+//! Which nodes of a run have a line in the tree, and in what order.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
+use penstock_spec::run::TaskStatus;
+
+use super::layout::Head;
+use super::row::{Counts, Row};
+
+/// Iterations of a loop that are opened because they failed.
+const OPEN_ITERATIONS: usize = 5;
+
+/// A run as the tree shows it.
+pub(super) struct Outline {
+    pub(super) head: Head,
+    pub(super) rows: Vec<Row>,
+}
+
+/// Chooses the rows.
+pub(super) fn outline(state: &RunState, expand: bool) -> Outline {
+    let mut rows = Vec::new();
+    // What is still to be visited, the next one last; never deeper than the pipeline, and no recursion.
+    let mut pending: Vec<(NodeId, usize)> = below(state, NodeId::ROOT, 0);
+    while let Some((id, depth)) = pending.pop() {
+        let Some(view) = state.node(id) else { continue };
+        let inner = match view.kind {
+            NodeKind::Loop if !expand => failed_iterations(state, id, depth + 1),
+            _ => below(state, id, depth + 1),
+        };
+        let iterations = (view.kind == NodeKind::Loop).then(|| count_iterations(state, &view));
+        rows.push(row(state, &view, depth, !inner.is_empty(), iterations));
+        pending.extend(inner);
+    }
+    let head = Head {
+        name: state.info().map(|info| info.name.clone()).unwrap_or_else(|| state.pipeline().name().to_owned()),
+        status: state.status(),
+        started_at: state.started_at(),
+        finished_at: state.ended_at(),
+        tasks: count_tasks(state),
+    };
+    Outline { head, rows }
+}
+
+/// All nodes but the root, parents first, siblings such that each comes after those it depends on.
+pub(crate) fn order(state: &RunState) -> Vec<NodeId> {
+    let mut nodes = Vec::new();
+    let mut pending = below(state, NodeId::ROOT, 0);
+    while let Some((id, depth)) = pending.pop() {
+        nodes.push(id);
+        pending.extend(below(state, id, depth + 1));
+    }
+    nodes
+}
+
+/// Nodes right below a node, last one first.
+fn below(state: &RunState, id: NodeId, depth: usize) -> Vec<(NodeId, usize)> {
+    children(state, id).into_iter().rev().map(|child| (child, depth)).collect()
+}
+
+/// Nodes right below a node, each after those it depends on, otherwise by key.
+fn children(state: &RunState, id: NodeId) -> Vec<NodeId> {
+    // What is below a node that waits is left over from an earlier start.
+    let Some(view) = state.node(id).filter(|view| id == NodeId::ROOT || view.status != TaskStatus::Pending) else {
+        return Vec::new();
+    };
+    let mut waiting: VecDeque<NodeId> = state.children(id).into();
+    if view.kind == NodeKind::Loop {
+        return waiting.into();
+    }
+    let mut placed = BTreeSet::new();
+    let mut ordered = Vec::with_capacity(waiting.len());
+    // The check refuses cycles; should one be met all the same, its nodes come last.
+    let mut passed_over = 0;
+    while let Some(next) = waiting.pop_front() {
+        let ready = state.node(next).is_none_or(|view| view.dependencies().all(|on| placed.contains(&on)));
+        if ready || passed_over > waiting.len() {
+            placed.insert(next);
+            ordered.push(next);
+            passed_over = 0;
+        } else {
+            waiting.push_back(next);
+            passed_over += 1;
+        }
+    }
+    ordered
+}
+
+fn failed_iterations(state: &RunState, id: NodeId, depth: usize) -> Vec<(NodeId, usize)> {
+    let failed = |id: &NodeId| state.node(*id).is_some_and(|view| view.status == TaskStatus::Failed);
+    let mut open: Vec<_> = children(state, id).into_iter().filter(failed).take(OPEN_ITERATIONS).collect();
+    open.reverse();
+    open.into_iter().map(|child| (child, depth)).collect()
+}
+
+fn count_iterations(state: &RunState, view: &NodeView<'_>) -> Counts {
+    let mut counts = Counts::default();
+    for child in children(state, view.id) {
+        if let Some(child) = state.node(child) {
+            counts.add(child.status);
+        }
+    }
+    // Iterations that have not started have no nodes yet.
+    counts.total = counts.total.max(view.items.map_or(0, |items| items as usize));
+    counts
+}
+
+fn count_tasks(state: &RunState) -> Counts {
+    let mut counts = Counts::default();
+    for view in state.nodes() {
+        if matches!(view.kind, NodeKind::Container | NodeKind::Importer) {
+            counts.add(view.status);
+            counts.cached += usize::from(view.cached_from().is_some());
+        }
+    }
+    counts
+}
+
+fn row(state: &RunState, view: &NodeView<'_>, depth: usize, has_rows_below: bool, iterations: Option<Counts>) -> Row {
+    Row {
+        depth,
+        name: name(state, view),
+        status: view.status,
+        queued: is_queued(view),
+        cached: view.cached_from().is_some(),
+        attempt: view.attempt,
+        retry_at: view.retry_at,
+        started_at: view.started_at,
+        finished_at: view.ended_at,
+        failure: view.failure().cloned(),
+        skipped: view.skip_reason().cloned(),
+        on_host: view.ran_on_host,
+        has_rows_below,
+        iterations: iterations.filter(|counts| view.status != TaskStatus::Pending || counts.total > 0),
+    }
+}
+
+/// Whether it could run and waits for a place.
+fn is_queued(view: &NodeView<'_>) -> bool {
+    view.status == TaskStatus::Pending
+        && view.kind == NodeKind::Container
+        && view.started_at.is_some()
+        && view.retry_at.is_none()
+        && !view.is_asking_cache()
+}
+
+/// The display name; the key where a display name would say the same of two siblings.
+fn name(state: &RunState, view: &NodeView<'_>) -> String {
+    if let Some(index) = view.iteration {
+        return format!("[{index}]");
+    }
+    let display = view.display_name;
+    let siblings = view.parent.map(|parent| state.children(parent)).unwrap_or_default();
+    let same = siblings.iter().filter_map(|id| state.node(*id)).filter(|other| other.display_name == display).count();
+    if same > 1 || display.is_empty() { view.key.to_owned() } else { display.to_owned() }
+}
