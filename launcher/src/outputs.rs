@@ -173,9 +173,12 @@ fn parameters(
     Ok(parameters)
 }
 
-/// A reported value of the declared type; integral numbers become integers. Null stands for "none" of any type.
+/// A reported value of the declared type; an integer may be written as an integral number. Null stands for "none" of
+/// any type. Numbers in lists and structs stay as the author's code wrote them.
 fn checked(name: &str, declared: ParameterType, mut value: Value) -> Result<Value, OutputError> {
-    canonicalize(&mut value);
+    if declared == ParameterType::NumberInteger {
+        canonicalize(&mut value);
+    }
     let fits = match declared {
         ParameterType::NumberInteger => value.is_i64() || value.is_u64(),
         ParameterType::NumberDouble => value.is_number(),

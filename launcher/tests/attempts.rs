@@ -132,7 +132,7 @@ fn has_sdk() -> bool {
     let has = found.is_ok_and(|output| output.status.success());
     assert!(has || std::env::var_os("CI").is_none(), "{python} has no kfp: set PENSTOCK_TEST_PYTHON");
     if !has {
-        println!("SKIPPED: {python} has no kfp; set PENSTOCK_TEST_PYTHON to one that has");
+        eprintln!("SKIPPED: {python} has no kfp; set PENSTOCK_TEST_PYTHON to one that has");
     }
     has
 }

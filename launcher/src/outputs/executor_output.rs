@@ -24,6 +24,7 @@ pub struct ExecutorOutput {
 /// A deprecated typed value.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(clippy::enum_variant_names, reason = "the names are the specification's own")]
 enum TypedValue {
     /// An int64: text or number in the document.
     #[serde(alias = "int_value")]
