@@ -5,7 +5,7 @@ use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
 use penstock_spec::Timestamp;
 use penstock_spec::artifact::{Artifact, Content};
 use penstock_spec::ir::Named;
-use penstock_spec::report::TaskOutputs;
+use penstock_spec::report::{FailureCause, TaskOutputs};
 use penstock_spec::run::{RunStatus, TaskStatus};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -57,6 +57,8 @@ struct TaskDocument {
     artifacts: Sides<Named<Vec<ArtifactDocument>>>,
     ran_on_host: bool,
     error: Option<String>,
+    /// Kind of the failure.
+    cause: Option<FailureCause>,
     reason: Option<String>,
     log: Option<String>,
 }
@@ -126,6 +128,7 @@ fn task(state: &RunState, id: NodeId) -> Option<TaskDocument> {
         artifacts: Sides { inputs: artifacts(&inputs.artifacts), outputs: outputs.artifacts },
         ran_on_host: view.ran_on_host,
         error: view.failure().map(|failure| failure.message.clone()),
+        cause: view.failure().map(|failure| failure.cause),
         reason: view.skip_reason().map(skip_text),
         log: view.log_uri().map(str::to_owned),
     })
