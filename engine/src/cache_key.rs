@@ -24,7 +24,9 @@ impl RunState {
         if task.caching.cache_key.is_empty() {
             hash.update(sorted_json(&self.cache_document_of(id, component, scope)?));
         } else {
-            hash.update(component.name.as_bytes());
+            hash.update(unnumbered(&component.name).as_bytes());
+            hash.update([0]);
+            hash.update(sorted_json(&output_document(component)));
             hash.update([0]);
             hash.update(task.caching.cache_key.as_bytes());
         }
@@ -43,39 +45,50 @@ impl RunState {
                 (name.clone(), json!({ "artifactNames": list.iter().map(id_text).collect::<Vec<_>>() }))
             })
             .collect();
-        let output_artifacts: Map<String, Value> = component
-            .outputs
-            .artifacts
-            .iter()
-            .map(|(name, output)| {
-                let description = json!({
-                    "name": name,
-                    "type": output.artifact_type,
-                    "metadata": output.metadata,
-                });
-                (name.clone(), description)
-            })
-            .collect();
-        let output_parameters: Map<String, Value> = component
-            .outputs
-            .parameters
-            .iter()
-            .map(|(name, output)| (name.clone(), Value::from(output.parameter_type.name())))
-            .collect();
         let no_defaults = Map::new();
         let arguments: Vec<&String> = spec.command.iter().chain(&spec.args).collect();
-        Some(json!({
-            "inputArtifactNames": artifact_names,
-            "inputParameterValues": inputs.parameters,
-            "outputArtifactsSpec": output_artifacts,
-            "outputParametersSpec": output_parameters,
-            "containerSpec": {
+        let mut document = output_document(component);
+        if let Some(members) = document.as_object_mut() {
+            members.insert("inputArtifactNames".to_owned(), Value::Object(artifact_names));
+            members.insert("inputParameterValues".to_owned(), Value::Object(inputs.parameters.clone()));
+            let container = json!({
                 "image": self.substitute_in_container(id, &spec.image, &inputs.parameters, &no_defaults),
                 "cmdArgs": arguments,
                 "env": spec.env,
                 "platform": container.data_settings,
-            },
-        }))
+            });
+            members.insert("containerSpec".to_owned(), container);
+        }
+        Some(document)
+    }
+}
+
+/// What a component puts out: a result fits only where the same is expected.
+fn output_document(component: &Component) -> Value {
+    let artifacts: Map<String, Value> = component
+        .outputs
+        .artifacts
+        .iter()
+        .map(|(name, output)| {
+            let description = json!({ "name": name, "type": output.artifact_type, "metadata": output.metadata });
+            (name.clone(), description)
+        })
+        .collect();
+    let parameters: Map<String, Value> = component
+        .outputs
+        .parameters
+        .iter()
+        .map(|(name, output)| (name.clone(), Value::from(output.parameter_type.name())))
+        .collect();
+    json!({ "outputArtifactsSpec": artifacts, "outputParametersSpec": parameters })
+}
+
+/// The SDK numbers the uses of one component (`comp-train`, `comp-train-2`) when they differ, and a cache key of the
+/// author's own is one way to differ.
+fn unnumbered(component: &str) -> &str {
+    match component.rsplit_once('-') {
+        Some((name, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => component,
     }
 }
 

@@ -10,6 +10,8 @@
 //! - An output is missing although its producer succeeded: only a group can do that, whose own producer was skipped.
 //!   An optional input is then left out; a task that needs the value is skipped like one that depends on the skipped
 //!   task itself. A task that runs whatever its dependencies did, and needs the value, fails.
+//! - The SDK declares the items of nested loops as `STRING` for want of a type. A consumer of another type gets the
+//!   value that the text stands for, as the author meant.
 
 pub(crate) mod constants;
 pub(crate) mod scopes;
@@ -166,7 +168,13 @@ impl Resolver<'_> {
             }
             Source::Broken(reason) => return Err(format!("input parameter {:?}: {reason}", binding.name).into()),
         };
-        fit(binding, select(binding, value)?)
+        let value = select(binding, value)?;
+        match (&binding.source, declared) {
+            (Source::ComponentInput(name), Some(declared)) if is_untyped_channel(name) => {
+                fit(binding, undo_text(declared.parameter_type, value))
+            }
+            _ => fit(binding, value),
+        }
     }
 
     fn output_parameter(&self, task: u32, output: &str) -> Option<Arc<Value>> {
@@ -291,6 +299,24 @@ fn select(binding: &ParameterBinding, value: Arc<Value>) -> Result<Arc<Value>, U
     }
 }
 
+/// Whether the SDK made up an input for the item of a loop or a member of it. It declares those as `STRING` when it
+/// does not know their type, so a number, list or struct travels as text.
+fn is_untyped_channel(name: &str) -> bool {
+    name.ends_with("-loop-item") || name.contains("-subvar-") || name.contains("--loop-item-param-")
+}
+
+/// What the text of an untyped channel was before, if a consumer of another type gets it.
+fn undo_text(declared: ParameterType, value: Arc<Value>) -> Arc<Value> {
+    let Value::String(text) = &*value else { return value };
+    if matches!(declared, ParameterType::String | ParameterType::Unspecified) {
+        return value;
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(original) if types::check_input("", declared, original.clone()).is_ok() => Arc::new(original),
+        _ => value,
+    }
+}
+
 fn fit(binding: &ParameterBinding, value: Arc<Value>) -> Result<Bound, Unresolved> {
     let Some(declared) = &binding.declared else { return Ok(Bound::Value(value)) };
     if value.is_null() {
@@ -310,7 +336,8 @@ fn fit(binding: &ParameterBinding, value: Arc<Value>) -> Result<Bound, Unresolve
 pub(crate) fn fit_value(name: &str, declared: ParameterType, value: &Arc<Value>) -> Result<Arc<Value>, String> {
     let as_is = match declared {
         ParameterType::String => value.is_string(),
-        ParameterType::NumberDouble | ParameterType::NumberInteger => value.is_number(),
+        ParameterType::NumberDouble => value.is_f64(),
+        ParameterType::NumberInteger => value.is_i64(),
         ParameterType::Boolean => value.is_boolean(),
         ParameterType::List => value.is_array(),
         ParameterType::Struct | ParameterType::TaskFinalStatus | ParameterType::TaskConfig => value.is_object(),

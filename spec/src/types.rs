@@ -36,9 +36,10 @@ impl ParameterType {
     }
 }
 
-/// Fits a value to a declared input. `STRING` takes everything and converts it to text; no other type converts, except
-/// that the names of an unspecified type pass anything through.
-pub fn check_input(name: &str, declared: ParameterType, value: Value) -> Result<Value, TypeError> {
+/// Fits a value to a declared input. `STRING` takes everything and converts it to text; numbers become what their type
+/// says, so that a Python function that takes a float is not handed an `int`; no other type converts, and an
+/// unspecified one passes anything through.
+pub fn check_input(name: &str, declared: ParameterType, mut value: Value) -> Result<Value, TypeError> {
     let fits = match declared {
         ParameterType::String => {
             return Ok(match value {
@@ -53,6 +54,14 @@ pub fn check_input(name: &str, declared: ParameterType, value: Value) -> Result<
         ParameterType::Struct | ParameterType::TaskFinalStatus | ParameterType::TaskConfig => value.is_object(),
     };
     if fits {
+        match (declared, &value) {
+            (ParameterType::NumberInteger, _) => value::canonicalize(&mut value),
+            (ParameterType::NumberDouble, Value::Number(number)) => {
+                let double = number.as_f64().and_then(Number::from_f64);
+                value = double.map_or(value, Value::Number);
+            }
+            _ => {}
+        }
         return Ok(value);
     }
     Err(TypeError::Mismatch { name: name.to_owned(), expected: declared.name(), actual: value::kind(&value) })

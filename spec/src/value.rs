@@ -54,7 +54,8 @@ pub fn to_text(value: &Value) -> String {
     }
 }
 
-/// Compact JSON with numbers in plain notation, never with an exponent: Python reads `1e20` as a float.
+/// Compact JSON with numbers in plain notation, never with an exponent. What is an integer in memory is written without
+/// a fraction, what is a double with one.
 pub fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     let mut bytes = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PlainNumbers);
@@ -81,6 +82,11 @@ struct PlainNumbers;
 
 impl serde_json::ser::Formatter for PlainNumbers {
     fn write_f64<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, value: f64) -> std::io::Result<()> {
-        writer.write_all(double_text(value).as_bytes())
+        writer.write_all(double_text(value).as_bytes())?;
+        match value.fract() == 0.0 {
+            // Python tells `2.0` from `2`, and the author's function takes a float.
+            true => writer.write_all(b".0"),
+            false => Ok(()),
+        }
     }
 }
