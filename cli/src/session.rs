@@ -40,7 +40,7 @@ pub(crate) async fn drive(
     match end {
         Ok(_) => {
             caught_up?;
-            finish(context, run, feed.state(), args).await
+            finish(context, run, feed.state(), args, args.quiet).await
         }
         Err(DriveError::Aborted(_)) => {
             if args.output == OutputFormat::Json {
@@ -112,21 +112,23 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
     }
     progress.end(feed.state());
     let run = feed.run();
-    finish(context, run, feed.state(), args).await
+    finish(context, run, feed.state(), args, args.quiet).await
 }
 
-/// Prints the result of a run that has ended and returns the exit code that stands for it.
+/// Prints the result of a run that has ended and returns the exit code that stands for it. `with_verdict` if nothing
+/// that was shown before says how it ended.
 pub(crate) async fn finish(
     context: &Context,
     run: Uuid,
     state: &RunState,
     args: &ProgressArgs,
+    with_verdict: bool,
 ) -> anyhow::Result<ExitCode> {
     match args.output {
         OutputFormat::Json => Stream::Out.print(&RunDocument::new(state).to_text()),
         OutputFormat::Text => {
             let summary = Summary::gather(context, run, state).await;
-            Stream::Out.print(&summary.text(context.color_out));
+            Stream::Out.print(&summary.text(context.color_out, with_verdict));
         }
     }
     Ok(ExitCode::from(exit_code(state.status())))

@@ -71,6 +71,9 @@ impl Line {
 
     /// The line as text of at most `width` columns.
     pub(crate) fn render(&self, color: bool, width: usize) -> String {
+        if width == 0 {
+            return String::new();
+        }
         let mut text = String::new();
         let mut room = width;
         let last = self.spans.len().saturating_sub(1);

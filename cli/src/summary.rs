@@ -65,10 +65,12 @@ impl Summary {
         }
     }
 
-    /// As text.
-    pub(crate) fn text(&self, color: bool) -> String {
-        let mut lines = vec![Line::default()];
-        lines.push(self.verdict());
+    /// As text; with the verdict where nothing above it has said how the run ended.
+    pub(crate) fn text(&self, color: bool, with_verdict: bool) -> String {
+        let mut lines = Vec::new();
+        if with_verdict {
+            lines.push(self.verdict());
+        }
         if self.on_host {
             lines.push(single(Tone::Caution, "some commands ran on this machine, without their images"));
         }
@@ -78,6 +80,9 @@ impl Summary {
         self.failure_lines(&mut lines);
         self.output_lines(&mut lines);
         self.next_lines(&mut lines);
+        if !with_verdict && lines.first().is_some_and(|line| line.width() > 0) {
+            lines.insert(0, Line::default());
+        }
         lines.iter().map(|line| line.render(color, usize::MAX) + "\n").collect()
     }
 
@@ -132,7 +137,7 @@ impl Summary {
         lines.push(Line::default());
         let mut hint = |what: &str, command: String| {
             let mut line = single(Tone::Faint, what);
-            line.pad_to(16);
+            line.pad_to(18);
             line.push(Tone::Plain, command);
             lines.push(line);
         };

@@ -28,7 +28,7 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
             let width = if term.is_term() { usize::from(term.size().1.max(20)) } else { usize::MAX };
             let lines = Tree::new(expand).lines(state, Timestamp::now(), None);
             let tree: String = lines.iter().map(|line| line.render(context.color_out, width) + "\n").collect();
-            let summary = Summary::gather(context, run, state).await.text(context.color_out);
+            let summary = Summary::gather(context, run, state).await.text(context.color_out, false);
             Stream::Out.print(&format!("{tree}{summary}"));
         }
     }

@@ -87,7 +87,7 @@ async fn resume(
     let feed = Feed::from_now(driver.metastore(), run).await?;
     if feed.state().status().is_final() {
         Stream::Err.print(&format!("run {run} has ended already\n"));
-        let code = session::finish(context, run, feed.state(), progress).await?;
+        let code = session::finish(context, run, feed.state(), progress, true).await?;
         driver.close().await;
         return Ok(code);
     }

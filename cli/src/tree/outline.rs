@@ -20,6 +20,7 @@ pub(super) struct Outline {
 /// Chooses the rows.
 pub(super) fn outline(state: &RunState, expand: bool) -> Outline {
     let mut rows = Vec::new();
+    let busy = busy(state);
     // What is still to be visited, the next one last; never deeper than the pipeline, and no recursion.
     let mut pending: Vec<(NodeId, usize)> = below(state, NodeId::ROOT, 0);
     while let Some((id, depth)) = pending.pop() {
@@ -28,7 +29,7 @@ pub(super) fn outline(state: &RunState, expand: bool) -> Outline {
             NodeKind::Loop if !expand => failed_iterations(state, id, depth + 1),
             _ => below(state, id, depth + 1),
         };
-        let iterations = (view.kind == NodeKind::Loop).then(|| count_iterations(state, &view));
+        let iterations = (view.kind == NodeKind::Loop).then(|| count_iterations(state, &view, &busy));
         rows.push(row(state, &view, depth, !inner.is_empty(), iterations));
         pending.extend(inner);
     }
@@ -93,12 +94,28 @@ fn failed_iterations(state: &RunState, id: NodeId, depth: usize) -> Vec<(NodeId,
     open.into_iter().map(|child| (child, depth)).collect()
 }
 
-fn count_iterations(state: &RunState, view: &NodeView<'_>) -> Counts {
-    let mut counts = Counts::default();
-    for child in children(state, view.id) {
-        if let Some(child) = state.node(child) {
-            counts.add(child.status);
+/// Nodes at work, and all nodes above them. A group counts as running from its start, even while all that is below it
+/// waits for a free place; people want to know where something happens.
+fn busy(state: &RunState) -> BTreeSet<NodeId> {
+    let mut busy = BTreeSet::new();
+    for view in state.nodes().filter(|view| view.status == TaskStatus::Running && runs_something(view)) {
+        let mut at = Some(view.id);
+        while let Some(id) = at.filter(|id| busy.insert(*id)) {
+            at = state.node(id).and_then(|view| view.parent);
         }
+    }
+    busy
+}
+
+fn runs_something(view: &NodeView<'_>) -> bool {
+    matches!(view.kind, NodeKind::Container | NodeKind::Importer)
+}
+
+fn count_iterations(state: &RunState, view: &NodeView<'_>, busy: &BTreeSet<NodeId>) -> Counts {
+    let mut counts = Counts::default();
+    for child in children(state, view.id).into_iter().filter_map(|id| state.node(id)) {
+        let waits = child.status == TaskStatus::Running && !busy.contains(&child.id);
+        counts.add(if waits { TaskStatus::Pending } else { child.status });
     }
     // Iterations that have not started have no nodes yet.
     counts.total = counts.total.max(view.items.map_or(0, |items| items as usize));
@@ -107,11 +124,9 @@ fn count_iterations(state: &RunState, view: &NodeView<'_>) -> Counts {
 
 fn count_tasks(state: &RunState) -> Counts {
     let mut counts = Counts::default();
-    for view in state.nodes() {
-        if matches!(view.kind, NodeKind::Container | NodeKind::Importer) {
-            counts.add(view.status);
-            counts.cached += usize::from(view.cached_from().is_some());
-        }
+    for view in state.nodes().filter(runs_something) {
+        counts.add(view.status);
+        counts.cached += usize::from(view.cached_from().is_some());
     }
     counts
 }

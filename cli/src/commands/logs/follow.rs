@@ -111,10 +111,6 @@ async fn read_on(context: &Context, cursor: &mut Cursor, over: bool) -> anyhow::
         cursor.offset += count as u64;
         sink.write_all(buffer.get(..count).unwrap_or_default()).await?;
     }
-    if over {
-        sink.shutdown().await?
-    } else {
-        sink.flush().await?
-    }
-    Ok(())
+    let flushed = if over { sink.shutdown().await } else { sink.flush().await };
+    Ok(flushed?)
 }
