@@ -36,7 +36,7 @@ lint: ## Formatting, clippy, dependencies, documentation
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	@$(TOOLS) arrows
-	@deny="$$($(TOOLS) deny)"; "$$deny" --log-level error --offline check bans licenses sources
+	@deny="$$($(TOOLS) deny)"; "$$deny" --log-level error check bans licenses sources
 
 fmt: ## Format the code
 	cargo fmt --all

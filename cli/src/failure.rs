@@ -93,7 +93,7 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
 
 /// The exit code that an error ends with.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let refused = error.chain().any(|cause| cause.is::<Refusal>());
+    let refused = error.is::<Refusal>() || error.chain().any(|cause| cause.is::<Refusal>());
     ExitCode::from(if refused { USAGE } else { FAILED })
 }
 

@@ -55,7 +55,7 @@ pub enum CreateRunError {
         /// The root.
         root: String,
         /// Why.
-        source: penstock_objectstore::StoreError,
+        source: Box<penstock_objectstore::StoreError>,
     },
     /// The metastore failed.
     #[error("cannot store the run")]
@@ -97,7 +97,7 @@ impl Driver {
         let root = request.root.as_deref().unwrap_or(self.default_root());
         match self.stores().open(root) {
             Ok(_) => Ok(root.trim_end_matches('/').to_owned()),
-            Err(source) => Err(CreateRunError::Root { root: root.to_owned(), source }),
+            Err(source) => Err(CreateRunError::Root { root: root.to_owned(), source: Box::new(source) }),
         }
     }
 }

@@ -75,6 +75,8 @@ pub struct TaskDocument {
     pub artifacts: Sides<BTreeMap<String, Vec<ArtifactDocument>>>,
     /// Why it failed.
     pub error: Option<String>,
+    /// Kind of the failure.
+    pub cause: Option<String>,
 }
 
 /// What goes in and what comes out.

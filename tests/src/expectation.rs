@@ -34,10 +34,33 @@ pub struct Expectation {
     pub output_artifacts: Map<String, Value>,
     /// Some of the tasks.
     pub tasks: BTreeMap<String, ExpectedTask>,
+    /// Part of the refusal, when the state is `REFUSED`: then no run is created.
+    pub error_contains: Option<String>,
+    /// The same for a second run with the same data directory.
+    pub repeat: Option<Repeat>,
+    /// What the URIs of all artifacts start with.
+    pub artifact_uri_prefix: Option<String>,
+    /// Packages that the tasks need.
+    #[serde(default)]
+    pub needs_packages: Vec<String>,
     /// Whether the SDK's own runner can run it.
     pub kfp_local: bool,
     /// Why not.
     pub kfp_local_reason: Option<String>,
+}
+
+/// What a second run must give.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// State of the run.
+    pub state: String,
+    /// Exit code of the command.
+    pub exit_code: i32,
+    /// Output parameters of the pipeline.
+    pub outputs: Map<String, Value>,
+    /// Some of the tasks.
+    pub tasks: BTreeMap<String, ExpectedTask>,
 }
 
 /// What is known of a task.
@@ -51,6 +74,10 @@ pub struct ExpectedTask {
     pub parameters: Map<String, Value>,
     /// Number of attempts.
     pub attempts: Option<u64>,
+    /// Whether its result comes from the cache.
+    pub cached: Option<bool>,
+    /// Kind of its failure.
+    pub cause: Option<String>,
     /// Part of its error.
     pub error_contains: Option<String>,
 }
@@ -99,6 +126,17 @@ impl Case {
 }
 
 impl Expectation {
+    /// Arguments of the command; `record_dir` is an empty directory.
+    pub fn args(&self, record_dir: &Path) -> Vec<String> {
+        self.args.iter().map(|arg| arg.replace("${record_dir}", &record_dir.to_string_lossy())).collect()
+    }
+
+    /// What must be true of the second run, if there is one.
+    pub fn of_second_run(&self) -> Option<Expectation> {
+        let Repeat { state, exit_code, outputs, tasks } = self.repeat.clone()?;
+        Some(Expectation { state, exit_code, outputs, tasks, repeat: None, ..self.clone() })
+    }
+
     /// All differences between what was expected of a run and what it is. Artifacts of the pipeline come as
     /// `contents`, in the form of [`artifact_value`].
     pub fn differences(&self, run: &RunDocument, contents: &Map<String, Value>) -> Vec<String> {
@@ -118,6 +156,7 @@ impl Expectation {
                 found.push(format!("output artifact {name} is {seen}, not {wanted}"));
             }
         }
+        found.extend(self.misplaced(run));
         for (path, wanted) in &self.tasks {
             match run.find(path) {
                 Some(task) => found.extend(wanted.differences(task)),
@@ -125,6 +164,13 @@ impl Expectation {
             }
         }
         found
+    }
+
+    fn misplaced(&self, run: &RunDocument) -> Vec<String> {
+        let Some(prefix) = &self.artifact_uri_prefix else { return Vec::new() };
+        let artifacts = run.tasks.iter().flat_map(|task| task.artifacts.outputs.values().flatten());
+        let elsewhere = artifacts.filter(|artifact| !artifact.uri.starts_with(prefix.as_str()));
+        elsewhere.map(|artifact| format!("{} does not start with {prefix}", artifact.uri)).collect()
     }
 }
 
@@ -143,6 +189,12 @@ impl ExpectedTask {
         }
         if self.attempts.is_some() && task.attempt != self.attempts {
             found.push(format!("{path} had {:?} attempts, not {:?}", task.attempt, self.attempts));
+        }
+        if self.cached.is_some_and(|cached| cached != task.cached) {
+            found.push(format!("{path}: cached is {}", task.cached));
+        }
+        if self.cause.is_some() && self.cause != task.cause {
+            found.push(format!("{path} failed because of {:?}, not {:?}", task.cause, self.cause));
         }
         let error = task.error.as_deref().unwrap_or_default();
         if let Some(part) = self.error_contains.as_deref().filter(|part| !error.contains(part)) {

@@ -42,7 +42,7 @@ fn check(case: &Case, python: &Path) -> Result<(), Failed> {
     let sandbox = Sandbox::new();
     let reference = reference_outputs(case, python, &sandbox);
     let run = sandbox.penstock().python(python).args(["run", "-o", "json"]).arg(case.file());
-    let run = run.args(&case.expected.args).run().expect_code(0).document();
+    let run = run.args(case.expected.args(sandbox.folder())).run().expect_code(0).document();
     let ours = our_outputs(&sandbox, &run, &reference);
     if same(&Value::Object(ours.clone()), &Value::Object(reference.clone())) {
         return Ok(());
@@ -55,7 +55,7 @@ fn reference_outputs(case: &Case, python: &Path, sandbox: &Sandbox) -> Map<Strin
     let script = binary::samples().join("local_compare.py");
     let invocation = Invocation::new(python).environment(&sandbox.path("home"), &sandbox.data_dir());
     let invocation = invocation.env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(case.sample());
-    let finished = invocation.args(&case.expected.args).limit(LIMIT).run().expect_code(0);
+    let finished = invocation.args(case.expected.args(sandbox.folder())).limit(LIMIT).run().expect_code(0);
     let last = finished.stdout.lines().last().unwrap_or_default();
     match serde_json::from_str::<Value>(last).ok().and_then(|value| value.get("outputs")?.as_object().cloned()) {
         Some(outputs) => outputs,

@@ -1,9 +1,11 @@
 //! Runs every sample pipeline with every expectation beside it. Each case is a test with its own name.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use penstock_tests::expectation::{Case, artifact_value};
+use penstock_tests::expectation::{Case, Expectation, artifact_value};
+use penstock_tests::invocation::Finished;
 use penstock_tests::process;
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
@@ -30,9 +32,47 @@ fn trial(case: Case, interpreter: Option<PathBuf>) -> Trial {
 }
 
 fn check(case: &Case, python: &Path) -> Result<(), Failed> {
+    if !has_packages(python, &case.expected.needs_packages) {
+        python::skip(&case.name, &format!("needs the packages {:?}", case.expected.needs_packages));
+        return Ok(());
+    }
     let sandbox = Sandbox::new();
+    if case.expected.state == "REFUSED" {
+        return refused(case, &sandbox, python);
+    }
+    run_and_compare(case, &case.expected, &sandbox, python)?;
+    match case.expected.of_second_run() {
+        Some(expected) => run_and_compare(case, &expected, &sandbox, python),
+        None => Ok(()),
+    }
+}
+
+fn has_packages(python: &Path, packages: &[String]) -> bool {
+    let imports = packages.iter().map(|package| format!("import {package}\n")).collect::<String>();
+    let output = Command::new(python).args(["-c", &imports]).output();
+    packages.is_empty() || output.is_ok_and(|output| output.status.success())
+}
+
+fn start(case: &Case, expected: &Expectation, sandbox: &Sandbox, python: &Path) -> Finished {
+    let records = tempfile::tempdir_in(sandbox.folder()).expect("a folder in the sandbox");
     let command = sandbox.penstock().python(python).args(["run", "-o", "json"]).arg(case.file());
-    let finished = command.args(&case.expected.args).run().expect_code(case.expected.exit_code);
+    command.args(expected.args(records.path())).run()
+}
+
+fn refused(case: &Case, sandbox: &Sandbox, python: &Path) -> Result<(), Failed> {
+    let finished = start(case, &case.expected, sandbox, python).expect_code(case.expected.exit_code);
+    let reason = case.expected.error_contains.as_deref().unwrap_or_default();
+    finished.expect_complaint(reason);
+    let list = sandbox.penstock().args(["list", "-o", "json"]).run().expect_code(0);
+    let list: Value = serde_json::from_str(&list.stdout)?;
+    match list["runs"].as_array() {
+        Some(runs) if runs.is_empty() => Ok(()),
+        _ => Err("a refused pipeline left a run".into()),
+    }
+}
+
+fn run_and_compare(case: &Case, expected: &Expectation, sandbox: &Sandbox, python: &Path) -> Result<(), Failed> {
+    let finished = start(case, expected, sandbox, python).expect_code(expected.exit_code);
     let run = finished.document();
 
     let artifacts: Map<String, Value> = run
@@ -40,11 +80,11 @@ fn check(case: &Case, python: &Path) -> Result<(), Failed> {
         .artifacts
         .iter()
         .map(|(name, list)| {
-            let is_list = case.expected.output_artifacts.get(name).is_some_and(Value::is_array);
+            let is_list = expected.output_artifacts.get(name).is_some_and(Value::is_array);
             (name.clone(), artifact_value(list, is_list))
         })
         .collect();
-    let mut differences = case.expected.differences(&run, &artifacts);
+    let mut differences = expected.differences(&run, &artifacts);
 
     if sandbox.get_latest() != run {
         differences.push("`penstock get` shows another document than `penstock run`".to_owned());

@@ -1,0 +1,83 @@
+"""Pipelines of the measurements."""
+
+from kfp import compiler, dsl
+
+
+@dsl.component
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@dsl.pipeline(name='chain-of-python-components')
+def chain() -> int:
+    task = add(a=0, b=1).set_caching_options(False)
+    for _ in range(9):
+        task = add(a=task.output, b=1).set_caching_options(False)
+    return task.output
+
+
+CHAIN_LENGTH = 10
+
+
+def compile_chain(path: str) -> None:
+    compiler.Compiler().compile(chain, path)
+
+
+def commands(tasks: int, cache: bool, command: list[str]) -> dict:
+    """A chain of tasks that only run a command."""
+    dag = {}
+    for number in range(tasks):
+        key = f'task-{number:05}'
+        dag[key] = {
+            'componentRef': {'name': 'comp-command'},
+            'taskInfo': {'name': key},
+            'cachingOptions': {'enableCache': cache},
+            'inputs': {'parameters': {'number': {'runtimeValue': {'constant': number}}}},
+        }
+        if number:
+            dag[key]['dependentTasks'] = [f'task-{number - 1:05}']
+    return _document('chain-of-commands', dag, {}, command)
+
+
+def loop(items: int, command: list[str]) -> dict:
+    """A loop over as many items, with one task that only runs a command."""
+    iteration = {
+        'dag': {
+            'tasks': {
+                'work': {
+                    'componentRef': {'name': 'comp-command'},
+                    'taskInfo': {'name': 'work'},
+                    'inputs': {'parameters': {'number': {'componentInputParameter': 'item'}}},
+                }
+            }
+        },
+        'inputDefinitions': {
+            'parameters': {'items': {'parameterType': 'LIST'}, 'item': {'parameterType': 'NUMBER_INTEGER'}}
+        },
+    }
+    dag = {
+        'for-loop-1': {
+            'componentRef': {'name': 'comp-for-loop-1'},
+            'taskInfo': {'name': 'for-loop-1'},
+            'inputs': {'parameters': {'items': {'runtimeValue': {'constant': list(range(items))}}}},
+            'parameterIterator': {'items': {'inputParameter': 'items'}, 'itemInput': 'item'},
+        }
+    }
+    return _document('loop-of-commands', dag, {'comp-for-loop-1': iteration}, command)
+
+
+def _document(name: str, dag: dict, components: dict, command: list[str]) -> dict:
+    return {
+        'schemaVersion': '2.1.0',
+        'sdkVersion': 'kfp-2.17.0',
+        'pipelineInfo': {'name': name},
+        'root': {'dag': {'tasks': dag}},
+        'components': {
+            'comp-command': {
+                'executorLabel': 'exec-command',
+                'inputDefinitions': {'parameters': {'number': {'parameterType': 'NUMBER_INTEGER'}}},
+            },
+            **components,
+        },
+        'deploymentSpec': {'executors': {'exec-command': {'container': {'image': 'busybox', 'command': command}}}},
+    }
