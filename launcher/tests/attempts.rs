@@ -573,7 +573,9 @@ async fn packages_are_installed_once_by_one_builder_and_then_only_used() {
     second.python = Arc::new(PythonHost::new(PythonSettings::new(python, envs.clone())));
     second.work_dir = first.directory.path().join("work-2");
     second.log_file = first.directory.path().join("log-2");
-    let (one, two) = tokio::join!(first.run(&plan), run_attempt(&plan, &second, never()));
+    // Another task: the end of an attempt kills whatever carries its marker.
+    let other = installing(&first, "tiny-thing==1.0");
+    let (one, two) = tokio::join!(first.run(&plan), run_attempt(&other, &second, never()));
     outputs(&one);
     outputs(&two);
     assert_eq!(first.log(), "42\n");
