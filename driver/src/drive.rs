@@ -244,7 +244,14 @@ impl RunHost {
             Effect::LookUpCache { node, key } => self.cache.look_up(node, key, self.sender.clone()),
             Effect::Import { node, request } => self.imports.import(node, *request, self.sender.clone()),
             Effect::SetTimer { timer, at } => self.timers.set(at, timer),
-            Effect::StopAttempt { node, attempt } => self.backend.stop(AttemptKey { node, attempt }).await,
+            Effect::StopAttempt { node, attempt } => {
+                let key = AttemptKey { node, attempt };
+                match (attempts, self.state.plan(node)) {
+                    // It belongs to an earlier driver: nobody here would hear of its end.
+                    (Attempts::Recover, Some(plan)) => self.backend.recover(key, plan).await,
+                    _ => self.backend.stop(key).await,
+                }
+            }
             Effect::StartAttempt { node, plan } => {
                 let key = AttemptKey { node, attempt: plan.task.attempt };
                 match attempts {
