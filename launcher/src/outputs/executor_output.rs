@@ -123,6 +123,10 @@ pub fn parse(bytes: &[u8]) -> Result<ExecutorOutput, String> {
     if bytes.trim_ascii().is_empty() {
         return Ok(ExecutorOutput::default());
     }
+    // A list would be read as the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err("it is not a JSON object".to_owned());
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let near = not_a_number_near(bytes, error.line(), error.column());
         match near {
@@ -160,6 +164,7 @@ mod tests {
         assert_eq!(reason(r#"{"parameterValues":{"a": NaN}}"#), "NaN is not a JSON value (line 1, column 26)");
         let deep = format!(r#"{{"parameterValues":{{"a":{}1{}}}}}"#, "[".repeat(200), "]".repeat(200));
         assert!(reason(&deep).contains("recursion limit"));
+        assert_eq!(reason("[]"), "it is not a JSON object");
         assert!(parse(b"[1]").is_err() && parse(b"\xff{}").is_err() && parse(br#"{"parameterValues":"#).is_err());
     }
 
