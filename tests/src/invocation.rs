@@ -89,8 +89,8 @@ impl Invocation {
     /// Starts it.
     pub fn spawn(mut self) -> Background {
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.command));
-        let stdout = collect(child.stdout.take());
-        let stderr = collect(child.stderr.take());
+        let stdout = Some(collect(child.stdout.take()));
+        let stderr = Some(collect(child.stderr.take()));
         let text = format!("{:?}", self.command);
         Background { child, stdout, stderr, text, started: Instant::now(), limit: self.limit }
     }
@@ -117,8 +117,8 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
 #[must_use]
 pub struct Background {
     child: Child,
-    stdout: JoinHandle<Vec<u8>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<Vec<u8>>>,
     text: String,
     started: Instant,
     limit: Duration,
@@ -177,16 +177,27 @@ impl Background {
         let finished = Finished {
             status,
             took: self.started.elapsed(),
-            stdout: text(self.stdout),
-            stderr: text(self.stderr),
-            command: self.text,
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
+            command: std::mem::take(&mut self.text),
         };
         if late { Err(Box::new(finished)) } else { Ok(finished) }
     }
 }
 
-fn text(stream: JoinHandle<Vec<u8>>) -> String {
-    String::from_utf8_lossy(&stream.join().expect("a thread that only reads")).into_owned()
+/// A test that fails half-way leaves no process behind.
+impl Drop for Background {
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn text(stream: Option<JoinHandle<Vec<u8>>>) -> String {
+    let bytes = stream.map(|stream| stream.join().expect("a thread that only reads")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A process that has ended.
