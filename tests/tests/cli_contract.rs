@@ -143,9 +143,10 @@ fn i32_logs_are_kept_whole_and_shown_inert_on_request_only() {
 fn list_pages_and_get_understand_beginnings_and_names() {
     let sandbox = Sandbox::new();
     let pipeline = Pipeline::new("many", [Task::new("a", "true")]).build();
+    let names = ["first", "second", "third"];
     let mut ids = Vec::new();
-    for index in 0..3 {
-        let run = sandbox.run_commands(&pipeline).args(["--name", &format!("run {index}")]).run().expect_code(0);
+    for name in names {
+        let run = sandbox.run_commands(&pipeline).args(["--name", name]).run().expect_code(0);
         ids.push(run.document().run_id);
     }
     ids.reverse();
@@ -162,7 +163,7 @@ fn list_pages_and_get_understand_beginnings_and_names() {
     sandbox.penstock().args(["list", "--page-token", "forged"]).run().expect_code(2).expect_complaint("error: ");
 
     let oldest = ids.last().expect("three runs");
-    for selector in [oldest.as_str(), &oldest[..13], "run 0"] {
+    for selector in [oldest.as_str(), &oldest[..13], names[0]] {
         let run: RunDocument = serde_json::from_value(json_of(&sandbox, &["get", selector, "-o", "json"])).unwrap();
         assert_eq!(&run.run_id, oldest, "{selector}");
     }

@@ -107,15 +107,10 @@ fn f22_server_that_goes_away_and_comes_back_does_not_fail_the_run() {
 
 #[test]
 #[ignore = "fails: listed as open in docs/status.md"]
-fn f27_missing_bucket_and_wrong_credentials_are_named_before_user_code_runs() {
+fn f27_credentials_without_rights_are_named_before_user_code_runs() {
     let Some(server) = server() else { return };
     let sandbox = Sandbox::new();
     let pipeline = exchange(&sandbox);
-    let missing = with_s3(&server, sandbox.run_commands(&pipeline)).args(["--root", "s3://no-such-bucket/x"]).run();
-    assert!(matches!(missing.code(), Some(1 | 2)), "{missing}");
-    let said = format!("{}{}", missing.stdout, missing.stderr);
-    assert!(said.contains("no-such-bucket"), "{missing}");
-
     let denied = run(&server, &sandbox, &pipeline)
         .env("AWS_ACCESS_KEY_ID", seaweed::POWERLESS_ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", seaweed::POWERLESS_SECRET_KEY)
