@@ -164,7 +164,8 @@ pub(crate) struct RunArgs {
     /// Take no results of earlier runs, whatever the pipeline says
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Root of the run's artifacts: a directory, or s3://bucket/prefix [default: artifacts/ in the data directory]
+    /// Root of the run's artifacts: a directory, or s3://bucket/prefix
+    /// [default: the root that the pipeline names, or artifacts/ in the data directory]
     #[arg(long, env = "PENSTOCK_ROOT", value_name = "DIR|URI", value_hint = ValueHint::DirPath)]
     pub(crate) root: Option<String>,
     /// Function to compile, when a Python file defines several pipelines

@@ -10,6 +10,7 @@ use penstock_spec::run::RunInfo;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::driver::Driver;
@@ -25,7 +26,7 @@ pub struct CreateRun {
     pub parameters: Map<String, Value>,
     /// Name for people; the pipeline's name and the time when absent.
     pub display_name: Option<String>,
-    /// Pipeline root, such as `s3://bucket/prefix`; the driver's default when absent.
+    /// Pipeline root, such as `s3://bucket/prefix`; when absent the author's own, or else the driver's default.
     pub root: Option<String>,
     /// Whether results of earlier runs may be used.
     pub caching: bool,
@@ -91,10 +92,25 @@ impl Driver {
         Ok(id)
     }
 
-    /// The root that the run names, or the driver's. The author's own default is left to clusters: a bucket that
-    /// production uses is no place for what somebody tries out on a laptop.
+    /// The root that the run names, or its author, or the driver. An author's root of a kind that this machine has no
+    /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts.
     fn pipeline_root(&self, request: &CreateRun) -> Result<String, CreateRunError> {
-        let root = request.root.as_deref().unwrap_or(self.default_root());
+        let authors = Some(request.pipeline.spec.default_pipeline_root.as_str()).filter(|root| !root.is_empty());
+        let root = match (request.root.as_deref(), authors) {
+            (Some(root), _) => root,
+            (None, Some(root)) => match self.stores().open(root) {
+                Ok(_) => root,
+                Err(error) => {
+                    let default = self.default_root();
+                    warn!(
+                        "the pipeline's own root {root} cannot be used here ({error}); artifacts go to {default}, and \
+                         --root names another place"
+                    );
+                    default
+                }
+            },
+            (None, None) => self.default_root(),
+        };
         match self.stores().open(root) {
             Ok(_) => Ok(root.trim_end_matches('/').to_owned()),
             Err(source) => Err(CreateRunError::Root { root: root.to_owned(), source: Box::new(source) }),
