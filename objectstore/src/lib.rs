@@ -3,7 +3,7 @@
 //!
 //! What this crate leaves to others: which URIs a task may use, where settings come from (flags, environment,
 //! ConfigMaps), and what an artifact means. It never reads the environment itself; with
-//! [`S3Credentials::Chain`](s3::S3Credentials::Chain) the SDK's standard credential chain does.
+//! [`S3Credentials::Chain`] the SDK's standard credential chain does.
 
 pub mod content;
 pub mod error;
