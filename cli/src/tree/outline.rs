@@ -1,6 +1,6 @@
 //! Which nodes of a run have a line in the tree, and in what order.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
 use penstock_spec::run::TaskStatus;
@@ -23,6 +23,7 @@ pub(super) fn outline(state: &RunState, expand: bool) -> Outline {
     let busy = busy(state);
     // What is still to be visited, the next one last; never deeper than the pipeline, and no recursion.
     let mut pending: Vec<(NodeId, usize)> = below(state, NodeId::ROOT, 0);
+    let mut names = Names { state, shared: BTreeMap::new() };
     while let Some((id, depth)) = pending.pop() {
         let Some(view) = state.node(id) else { continue };
         let inner = match view.kind {
@@ -30,7 +31,7 @@ pub(super) fn outline(state: &RunState, expand: bool) -> Outline {
             _ => below(state, id, depth + 1),
         };
         let iterations = (view.kind == NodeKind::Loop).then(|| count_iterations(state, &view, &busy));
-        rows.push(row(state, &view, depth, !inner.is_empty(), iterations));
+        rows.push(row(names.of(&view), &view, depth, !inner.is_empty(), iterations));
         pending.extend(inner);
     }
     let head = Head {
@@ -65,25 +66,41 @@ fn children(state: &RunState, id: NodeId) -> Vec<NodeId> {
     let Some(view) = state.node(id).filter(|view| id == NodeId::ROOT || view.status != TaskStatus::Pending) else {
         return Vec::new();
     };
-    let mut waiting: VecDeque<NodeId> = state.children(id).into();
+    let siblings = state.children(id);
     if view.kind == NodeKind::Loop {
-        return waiting.into();
+        return siblings;
     }
-    let mut placed = BTreeSet::new();
-    let mut ordered = Vec::with_capacity(waiting.len());
-    // The check refuses cycles; should one be met all the same, its nodes come last.
-    let mut passed_over = 0;
-    while let Some(next) = waiting.pop_front() {
-        let ready = state.node(next).is_none_or(|view| view.dependencies().all(|on| placed.contains(&on)));
-        if ready || passed_over > waiting.len() {
-            placed.insert(next);
-            ordered.push(next);
-            passed_over = 0;
+    // Those that nothing holds back any more, the first by key first.
+    let mut free = BTreeSet::new();
+    let mut held_by: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+    let mut holds: BTreeMap<NodeId, usize> = BTreeMap::new();
+    for id in &siblings {
+        let Some(view) = state.node(*id) else { continue };
+        let mut count = 0;
+        for on in view.dependencies() {
+            held_by.entry(on).or_default().push(*id);
+            count += 1;
+        }
+        if count == 0 {
+            free.insert(*id);
         } else {
-            waiting.push_back(next);
-            passed_over += 1;
+            holds.insert(*id, count);
         }
     }
+    let mut ordered = Vec::with_capacity(siblings.len());
+    while let Some(next) = free.pop_first() {
+        ordered.push(next);
+        for held in held_by.remove(&next).into_iter().flatten() {
+            let Some(count) = holds.get_mut(&held) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                holds.remove(&held);
+                free.insert(held);
+            }
+        }
+    }
+    // The check refuses cycles; should one be met all the same, its nodes come last.
+    ordered.extend(holds.into_keys());
     ordered
 }
 
@@ -131,10 +148,10 @@ fn count_tasks(state: &RunState) -> Counts {
     counts
 }
 
-fn row(state: &RunState, view: &NodeView<'_>, depth: usize, has_rows_below: bool, iterations: Option<Counts>) -> Row {
+fn row(name: String, view: &NodeView<'_>, depth: usize, has_rows_below: bool, iterations: Option<Counts>) -> Row {
     Row {
         depth,
-        name: name(state, view),
+        name,
         status: view.status,
         queued: is_queued(view),
         cached: view.cached_from().is_some(),
@@ -159,13 +176,29 @@ fn is_queued(view: &NodeView<'_>) -> bool {
         && !view.is_asking_cache()
 }
 
-/// The display name; the key where a display name would say the same of two siblings.
-fn name(state: &RunState, view: &NodeView<'_>) -> String {
-    if let Some(index) = view.iteration {
-        return format!("[{index}]");
+/// Names of rows: the display name, or the key where siblings share a display name.
+struct Names<'a> {
+    state: &'a RunState,
+    /// Display names that occur more than once, by the node that they are below.
+    shared: BTreeMap<NodeId, BTreeSet<&'a str>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(&mut self, view: &NodeView<'a>) -> String {
+        if let Some(index) = view.iteration {
+            return format!("[{index}]");
+        }
+        let display = view.display_name;
+        let is_shared = view.parent.is_some_and(|parent| self.shared_below(parent).contains(display));
+        if is_shared || display.is_empty() { view.key.to_owned() } else { display.to_owned() }
     }
-    let display = view.display_name;
-    let siblings = view.parent.map(|parent| state.children(parent)).unwrap_or_default();
-    let same = siblings.iter().filter_map(|id| state.node(*id)).filter(|other| other.display_name == display).count();
-    if same > 1 || display.is_empty() { view.key.to_owned() } else { display.to_owned() }
+
+    fn shared_below(&mut self, parent: NodeId) -> &BTreeSet<&'a str> {
+        let state = self.state;
+        self.shared.entry(parent).or_insert_with(|| {
+            let mut seen = BTreeSet::new();
+            let names = state.children(parent).into_iter().filter_map(|id| Some(state.node(id)?.display_name));
+            names.filter(|name| !seen.insert(*name)).collect()
+        })
+    }
 }
