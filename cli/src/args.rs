@@ -224,7 +224,7 @@ pub(crate) struct ListArgs {
 /// `penstock logs`
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
-    /// Run: id, unique beginning of it, name, or `latest`
+    /// Run: id, unique beginning of it, name, or `latest`. A word that is none of these is a TASK of the latest run
     #[arg(default_value = "latest")]
     pub(crate) run: String,
     /// Task: its path, such as `for-loop-1[3]/train`, or a name; all tasks below it are meant as well [default: all]

@@ -20,11 +20,14 @@ use crate::progress::Stream;
 use crate::selection::select;
 use crate::text::inert;
 
+/// What the newest run is called on the command line.
+const LATEST: &str = "latest";
+
 /// Prints logs.
 pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<ExitCode> {
     let LogsArgs { run, task, follow, attempt } = args;
-    let (metastore, run) = context.find_run(&run).await?;
-    let feed = Feed::from_now(&metastore, run).await?;
+    let (metastore, feed, task) = target(context, &run, task).await?;
+    let run = feed.run();
     let result = if follow && !feed.state().status().is_final() {
         follow::follow(context, feed, task.as_deref()).await
     } else {
@@ -35,6 +38,29 @@ pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<Ex
         Err(error) if is_closed_pipe(&error) => Ok(ExitCode::from(failure::SUCCEEDED)),
         other => other.map(|()| ExitCode::from(failure::SUCCEEDED)),
     }
+}
+
+/// The run, and the task in it. A single word that is no run may be a task of the latest one.
+async fn target(
+    context: &Context,
+    run: &str,
+    task: Option<String>,
+) -> anyhow::Result<(Metastore, Feed, Option<String>)> {
+    let not_a_run = match context.find_run(run).await {
+        Ok((metastore, id)) => {
+            let feed = Feed::from_now(&metastore, id).await?;
+            return Ok((metastore, feed, task));
+        }
+        Err(error) if task.is_some() || !error.is::<Refusal>() => return Err(error),
+        Err(error) => error,
+    };
+    let Ok((metastore, latest)) = context.find_run(LATEST).await else { return Err(not_a_run) };
+    let feed = Feed::from_now(&metastore, latest).await?;
+    if select(feed.state(), run).is_err() {
+        metastore.close().await;
+        return Err(not_a_run);
+    }
+    Ok((metastore, feed, Some(run.to_owned())))
 }
 
 async fn print(
