@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use penstock_engine::{ParameterError, Pipeline, parameters};
 use penstock_metastore::{MetastoreError, NewRun};
+use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::run::RunInfo;
@@ -47,28 +48,42 @@ pub struct RunOptions {
 #[derive(Debug, Error)]
 pub enum CreateRunError {
     /// The parameters do not fit the pipeline.
-    #[error("invalid pipeline job inputs")]
-    Parameters(#[source] ParameterError),
+    #[error(transparent)]
+    Parameters(ParameterError),
     /// The pipeline root cannot be used.
-    #[error("cannot use the pipeline root {root} (--root)")]
-    Root {
-        /// The root.
-        root: String,
-        /// Why.
-        source: Box<penstock_objectstore::StoreError>,
-    },
+    #[error(transparent)]
+    Root(RootError),
     /// The metastore failed.
     #[error("cannot store the run")]
     Metastore(#[source] MetastoreError),
 }
 
+/// The place where a run's artifacts go cannot be used.
+#[derive(Debug, Error)]
+#[error("cannot use the pipeline root {root} (--root)")]
+pub struct RootError {
+    /// The root.
+    pub root: String,
+    /// Why.
+    pub source: TransferError,
+}
+
+impl RootError {
+    /// Whether the same root may work later: its store was not reached, or has no room.
+    pub fn may_pass(&self) -> bool {
+        self.source.is_infrastructure()
+    }
+}
+
 impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
     pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
+        // The author's own default is left to clusters: a bucket that production uses is no place for what somebody
+        // tries out on a laptop.
+        let root = request.root.as_deref().unwrap_or(self.default_root());
         let id = Uuid::new_v4();
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
-        let root = self.pipeline_root(&request)?;
         let info = RunInfo {
             id,
             name: format!("{}-{}", resource_name(pipeline.name()), &id.simple().to_string()[..5]),
@@ -77,12 +92,13 @@ impl Driver {
                 .unwrap_or_else(|| format!("{} {}", pipeline.name(), now.strftime("%Y-%m-%d %H:%M:%S"))),
             pipeline_name: pipeline.name().to_owned(),
             namespace: String::new(),
-            pipeline_root: root,
+            pipeline_root: without_last_slash(root).to_owned(),
             created_at: now,
             scheduled_at: now,
             caching: request.caching,
         };
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;
+        self.check_root(root).await.map_err(CreateRunError::Root)?;
         let options = serde_json::to_value(&request.options).unwrap_or_default();
         self.metastore()
             .create_run(NewRun { info, pipeline_text: request.pipeline_text, parameters: request.parameters, options })
@@ -91,14 +107,17 @@ impl Driver {
         Ok(id)
     }
 
-    /// The root that the run names, or the driver's. The author's own default is left to clusters: a bucket that
-    /// production uses is no place for what somebody tries out on a laptop.
-    fn pipeline_root(&self, request: &CreateRun) -> Result<String, CreateRunError> {
-        let root = request.root.as_deref().unwrap_or(self.default_root());
-        match self.stores().open(root) {
-            Ok(_) => Ok(root.trim_end_matches('/').to_owned()),
-            Err(source) => Err(CreateRunError::Root { root: root.to_owned(), source: Box::new(source) }),
-        }
+    /// Makes sure that a pipeline root can be read and written, before user code runs in vain (F-27).
+    pub async fn check_root(&self, root: &str) -> Result<(), RootError> {
+        self.transfer().probe(root).await.map_err(|source| RootError { root: root.to_owned(), source })
+    }
+}
+
+/// The root of a bucket or of the file system keeps its slashes.
+fn without_last_slash(root: &str) -> &str {
+    match root.trim_end_matches('/') {
+        scheme if scheme.ends_with(':') => root,
+        trimmed => trimmed,
     }
 }
 

@@ -17,7 +17,7 @@ mod projection;
 mod timers;
 
 pub use backend::{AttemptKey, Backend, Observation};
-pub use create::{CreateRun, CreateRunError, RunOptions};
+pub use create::{CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};
 pub use driver::{Driver, DriverSettings};
 pub use error::{DriveError, DriverError};

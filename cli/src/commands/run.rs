@@ -91,7 +91,16 @@ async fn resume(
         driver.close().await;
         return Ok(code);
     }
+    check_root(&driver, &feed).await?;
     drive(context, driver, feed, progress).await
+}
+
+/// Before a run goes on: without its store, tasks would run for nothing.
+pub(super) async fn check_root(driver: &Driver, feed: &Feed) -> anyhow::Result<()> {
+    match feed.state().info() {
+        Some(info) => driver.check_root(&info.pipeline_root).await.context("the run cannot go on now; nothing is lost"),
+        None => Ok(()),
+    }
 }
 
 /// Drives to the end and closes what was opened, however it went.
@@ -180,7 +189,10 @@ fn refuse_parameters(error: parameters::ParameterError) -> Refusal {
 fn refuse(error: CreateRunError) -> anyhow::Error {
     match error {
         CreateRunError::Metastore(_) => error.into(),
-        CreateRunError::Parameters(_) | CreateRunError::Root { .. } => {
+        CreateRunError::Root(ref root) if root.may_pass() => {
+            anyhow::Error::from(error).context("cannot create the run")
+        }
+        CreateRunError::Parameters(_) | CreateRunError::Root(_) => {
             anyhow::Error::from(error).context(Refusal::new("cannot create the run"))
         }
     }
