@@ -5,6 +5,7 @@
 
 mod backend;
 mod cache;
+mod cluster_only;
 mod create;
 mod drive;
 mod driver;
@@ -17,6 +18,7 @@ mod projection;
 mod timers;
 
 pub use backend::{AttemptKey, Backend, Observation};
+pub use cluster_only::{ClusterOnlySetting, cluster_only_settings};
 pub use create::{CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};
 pub use driver::{Driver, DriverSettings};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use penstock_driver::{CreateRun, CreateRunError, Driver, RunOptions};
+use penstock_driver::{CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings};
 use penstock_spec::check::{self, CheckedPipeline, LoadError};
 use penstock_spec::limits::Limits;
 use penstock_spec::package;
@@ -63,6 +63,9 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let (pipeline, pipeline_text) = load(file, is_python, &package)?;
     for warning in &pipeline.warnings {
         tracing::warn!("{}: {warning}", file.display());
+    }
+    for setting in cluster_only_settings(&pipeline) {
+        tracing::warn!("{}: {setting}", file.display());
     }
     let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
     let options = RunOptions { host_commands, component_dir: component_directory(component_dir, file, is_python)? };
