@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_engine::{Effect, Event, RunState, Step, outstanding};
+use penstock_engine::{Effect, Event, Fact, RunState, Step, outstanding};
 use penstock_metastore::{Append, Command, Listed, Metastore, MetastoreError};
 use penstock_spec::Timestamp;
 use penstock_spec::report::{Failure, TaskOutputs};
-use penstock_spec::run::RunStatus;
+use penstock_spec::run::{RunStatus, TaskStatus};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 use uuid::Uuid;
@@ -173,6 +173,7 @@ impl RunHost {
             }
             self.advance(waiting.drain(..)).await?;
         }
+        self.backend.finish().await;
         Ok(RunEnd {
             status: self.state.status(),
             failure: self.state.failure().cloned(),
@@ -186,6 +187,7 @@ impl RunHost {
         if let Some(start) = self.start.take() {
             return self.advance([start]).await;
         }
+        self.forget_finished().await;
         for effect in outstanding(&self.state) {
             self.carry_out(effect, Attempts::Recover).await;
         }
@@ -193,6 +195,17 @@ impl RunHost {
         let now = Timestamp::now();
         let step = self.state.resume(now);
         self.commit(step, now, &[]).await
+    }
+
+    /// An earlier driver may have been killed between an attempt's success and the end of its forgetting.
+    async fn forget_finished(&self) {
+        for node in self.state.nodes().filter(|node| node.status == TaskStatus::Succeeded) {
+            if let (Some(task), Some(attempt), Some(_), None) =
+                (node.task_id(), node.attempt, node.log_uri(), node.cached_from())
+            {
+                self.backend.forget(task, attempt).await;
+            }
+        }
     }
 
     /// Lets the engine step through events, and makes what it decided true.
@@ -227,7 +240,9 @@ impl RunHost {
 
     /// Facts first, then effects.
     async fn commit(&mut self, step: Step, now: Timestamp, commands: &[i64]) -> Result<(), DriveError> {
+        let mut succeeded = Vec::new();
         if !step.facts.is_empty() || !commands.is_empty() {
+            succeeded = self.succeeded_attempts(&step.facts);
             let mut append = Append::new(self.run, self.epoch, self.stored);
             append.commands_taken = commands.to_vec();
             projection::fill(&mut append, &self.state, step.facts, now);
@@ -236,7 +251,22 @@ impl RunHost {
         for effect in step.effects {
             self.carry_out(effect, Attempts::Start).await;
         }
+        for (task, attempt) in succeeded {
+            self.backend.forget(task, attempt).await;
+        }
         Ok(())
+    }
+
+    /// Attempts that these facts end well, and whose log is in the store. A log that could not be stored is kept where
+    /// it is.
+    fn succeeded_attempts(&self, facts: &[Fact]) -> Vec<(Uuid, u32)> {
+        let succeeded = facts.iter().filter_map(|fact| match fact {
+            Fact::TaskSucceeded { node, attempt: Some(attempt), cached_from: None, log_uri: Some(_), .. } => {
+                Some((self.state.node(*node)?.task_id()?, *attempt))
+            }
+            _ => None,
+        });
+        succeeded.collect()
     }
 
     async fn carry_out(&mut self, effect: Effect, attempts: Attempts) {
