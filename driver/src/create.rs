@@ -8,6 +8,7 @@ use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::run::RunInfo;
+use penstock_spec::uri::split_query;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -109,7 +110,7 @@ impl Driver {
 
     /// Makes sure that a pipeline root can be read and written, before user code runs in vain (F-27).
     pub async fn check_root(&self, root: &str) -> Result<(), RootError> {
-        self.transfer().probe(root).await.map_err(|source| RootError { root: root.to_owned(), source })
+        self.transfer().probe(split_query(root).0).await.map_err(|source| RootError { root: root.to_owned(), source })
     }
 }
 
