@@ -141,6 +141,8 @@ impl Locate for LocalLayout {
             let path = Path::new(&self.outputs_dir()).join(&rest);
             return Ok(Located::Own { store_uri: join(&self.task_root, &rest), path });
         }
+        // The attempt's own directory goes with the attempt, also for those who spell its path as a URI.
+        let uri = uri.strip_prefix("file://").filter(|path| below(path, &self.work).is_some()).unwrap_or(uri);
         if has_scheme(uri) {
             return Ok(Located::Foreign { store_uri: uri.to_owned() });
         }
