@@ -106,7 +106,6 @@ fn f22_server_that_goes_away_and_comes_back_does_not_fail_the_run() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn f27_credentials_without_rights_are_named_before_user_code_runs() {
     let Some(server) = server() else { return };
     let sandbox = Sandbox::new();

@@ -49,7 +49,6 @@ fn f37_task_that_does_not_listen_is_killed_after_the_grace() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn second_interrupt_stops_at_once_and_loses_nothing() {
     let sandbox = Sandbox::new();
     let script = r#"trap '' TERM; touch "$1/started"; while true; do sleep 0.05; done"#;
