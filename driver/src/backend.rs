@@ -35,8 +35,9 @@ pub trait Backend: Send + Sync {
     /// at once; the work is done beside the attempts that follow.
     async fn forget(&self, task: Uuid, attempt: u32);
 
-    /// Waits, for a bounded time, until what was forgotten is gone. Nothing is forgotten afterwards.
-    async fn finish(&self);
+    /// Waits, for a bounded time, until what was forgotten is gone. Nothing is forgotten afterwards. A run that has
+    /// `succeeded` will not go on: then nothing of it is needed.
+    async fn finish(&self, succeeded: bool);
 
     /// Kills whatever runs, at once. Nothing is reported; a later `recover` finds what is left.
     async fn abort(&self);

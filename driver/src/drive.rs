@@ -173,7 +173,7 @@ impl RunHost {
             }
             self.advance(waiting.drain(..)).await?;
         }
-        self.backend.finish().await;
+        self.backend.finish(self.state.status() == RunStatus::Succeeded).await;
         Ok(RunEnd {
             status: self.state.status(),
             failure: self.state.failure().cloned(),

@@ -129,8 +129,8 @@ impl Backend for ProcessBackend {
         self.cleaner.remove(attempt_work_dir(&self.settings.data_dir, self.run, task, attempt)).await;
     }
 
-    async fn finish(&self) {
-        self.cleaner.finish().await;
+    async fn finish(&self, succeeded: bool) {
+        self.cleaner.finish(succeeded).await;
     }
 
     async fn abort(&self) {
