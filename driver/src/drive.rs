@@ -46,34 +46,32 @@ pub struct RunControl {
     request: Arc<watch::Sender<Request>>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Request {
-    None,
-    Cancel(String),
-    Abort,
+/// What was asked for so far. A cancellation is not forgotten when an abort follows before it was seen.
+#[derive(Debug, Clone, Default)]
+struct Request {
+    cancel: Option<String>,
+    abort: bool,
 }
 
 impl RunControl {
     /// A control that asks for nothing yet.
     #[allow(clippy::new_without_default, reason = "a control that nobody holds asks for nothing, so `new` is meant")]
     pub fn new() -> RunControl {
-        RunControl { request: Arc::new(watch::Sender::new(Request::None)) }
+        RunControl { request: Arc::new(watch::Sender::new(Request::default())) }
     }
 
     /// Cancels the run: attempts are asked to stop, then made to, and the run ends as canceled.
     pub fn cancel(&self, reason: &str) {
-        self.request.send_if_modified(|request| match request {
-            Request::None => {
-                *request = Request::Cancel(reason.to_owned());
-                true
-            }
-            Request::Cancel(_) | Request::Abort => false,
+        self.request.send_if_modified(|request| {
+            let first = request.cancel.is_none();
+            request.cancel.get_or_insert_with(|| reason.to_owned());
+            first
         });
     }
 
     /// Kills everything at once. The run does not end; it can be resumed.
     pub fn abort(&self) {
-        self.request.send_replace(Request::Abort);
+        self.request.send_modify(|request| request.abort = true);
     }
 }
 
@@ -160,13 +158,14 @@ impl RunHost {
                 }
                 _ = poll.tick() => self.take_commands().await?,
                 Ok(()) = requests.changed() => {
-                    let request = requests.borrow_and_update().clone();
-                    match request {
-                        Request::None => {}
-                        Request::Cancel(reason) => waiting.push(Event::Terminate { reason }),
-                        Request::Abort => {
+                    let Request { cancel, abort } = requests.borrow_and_update().clone();
+                    waiting.extend(cancel.map(|reason| Event::Terminate { reason }));
+                    if abort {
+                        // That the run was cancelled is on record when it is resumed.
+                        let recorded = self.advance(waiting.drain(..)).await;
+                        if recorded.is_err() || !self.state.status().is_final() {
                             self.backend.abort().await;
-                            return Err(DriveError::Aborted(self.run));
+                            return recorded.and(Err(DriveError::Aborted(self.run)));
                         }
                     }
                 }

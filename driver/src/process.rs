@@ -137,9 +137,9 @@ impl Backend for ProcessBackend {
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.shutdown().await;
         let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for attempt in running.into_values() {
-            kill(attempt.work_dir).await;
-        }
+        // All at once: one that does not go away within its limit must not keep the others alive.
+        let mut kills: JoinSet<usize> = running.into_values().map(|attempt| kill(attempt.work_dir)).collect();
+        while kills.join_next().await.is_some() {}
     }
 }
 

@@ -67,6 +67,21 @@ fn second_interrupt_stops_at_once_and_loses_nothing() {
 }
 
 #[test]
+fn two_interrupts_in_a_row_stop_at_once_and_cancel_the_run() {
+    let sandbox = Sandbox::new();
+    let script = r#"trap '' TERM; touch "$1/started"; while true; do sleep 0.05; done"#;
+    let run = start(&sandbox, script, "10m");
+    run.signal(Signal::INT);
+    run.signal(Signal::TERM);
+    let finished = run.wait().expect_code(3);
+    assert!(finished.took < Duration::from_secs(60), "{finished}");
+    let left = sandbox.get_latest();
+    assert_eq!(left.state, "CANCELING", "{finished}");
+    assert_eq!(process::alive(&left.run_id), Vec::<u32>::new());
+    sandbox.penstock().args(["run", "--resume", "latest"]).run().expect_code(3);
+}
+
+#[test]
 fn hang_up_stops_at_once_and_the_run_goes_on_later() {
     let sandbox = Sandbox::new();
     let script = r#"[ -e "$1/started" ] && exit 0; touch "$1/started"; while true; do sleep 0.05; done"#;
