@@ -73,18 +73,20 @@ impl AttemptLog {
         Ok(bytes)
     }
 
-    /// Writes the stored log to `sink`; false if there is none.
+    /// Writes the stored log to `sink`, without its first `offset` bytes; false if there is none.
     pub(crate) async fn copy_stored(
         &self,
         context: &Context,
+        offset: u64,
         sink: &mut (impl AsyncWrite + Unpin),
     ) -> anyhow::Result<bool> {
         let Some(uri) = &self.stored else { return Ok(false) };
         let (store, key) = context.stores()?.open(uri)?;
-        if store.head(&key).await?.is_none() {
-            return Ok(false);
+        let Some(object) = store.head(&key).await? else { return Ok(false) };
+        if object.size <= offset {
+            return Ok(true);
         }
-        let mut body = store.get(&key, None).await?;
+        let mut body = store.get(&key, Some(offset..object.size)).await?;
         while let Some(chunk) = body.stream.next().await {
             sink.write_all(&chunk?).await?;
         }

@@ -3,12 +3,11 @@
 //! Whether the set is complete and right is the engine's to judge; here text becomes JSON values.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use penstock_spec::ir::{InputParameter, Named, ParameterType};
+use penstock_spec::strict_json;
 use penstock_spec::value::{canonicalize, kind};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// Why parameters could not be read.
@@ -101,72 +100,9 @@ fn parse_value(name: &str, declared: ParameterType, text: &str) -> Result<Value,
 }
 
 fn parse_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    let Strict(mut value) = serde_json::from_slice(bytes)?;
+    let mut value = strict_json::parse(bytes)?;
     canonicalize(&mut value);
     Ok(value)
-}
-
-/// A JSON value in which no object names a member twice. The parser itself bounds the depth.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number must be finite"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let Strict(value) = members.next_value()?;
-            if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("the name `{name}` occurs twice")));
-            }
-            object.insert(name, value);
-        }
-        Ok(Value::Object(object))
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use penstock_engine::{Event, NodeId};
 use penstock_spec::plan::Plan;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 /// Names an attempt within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +30,14 @@ pub trait Backend: Send + Sync {
 
     /// Stops an attempt. It still reports.
     async fn stop(&self, key: AttemptKey);
+
+    /// Forgets an attempt whose success is durable: nothing that it needed on this machine is needed any more. Returns
+    /// at once; the work is done beside the attempts that follow.
+    async fn forget(&self, task: Uuid, attempt: u32);
+
+    /// Waits, for a bounded time, until what was forgotten is gone. Nothing is forgotten afterwards. A run that has
+    /// `succeeded` will not go on: then nothing of it is needed.
+    async fn finish(&self, succeeded: bool);
 
     /// Kills whatever runs, at once. Nothing is reported; a later `recover` finds what is left.
     async fn abort(&self);

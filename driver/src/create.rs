@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use penstock_engine::{ParameterError, Pipeline, parameters};
 use penstock_metastore::{MetastoreError, NewRun};
+use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::run::RunInfo;
+use penstock_spec::uri::split_query;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -48,28 +50,40 @@ pub struct RunOptions {
 #[derive(Debug, Error)]
 pub enum CreateRunError {
     /// The parameters do not fit the pipeline.
-    #[error("invalid pipeline job inputs")]
-    Parameters(#[source] ParameterError),
+    #[error(transparent)]
+    Parameters(ParameterError),
     /// The pipeline root cannot be used.
-    #[error("cannot use the pipeline root {root} (--root)")]
-    Root {
-        /// The root.
-        root: String,
-        /// Why.
-        source: Box<penstock_objectstore::StoreError>,
-    },
+    #[error(transparent)]
+    Root(RootError),
     /// The metastore failed.
     #[error("cannot store the run")]
     Metastore(#[source] MetastoreError),
 }
 
+/// The place where a run's artifacts go cannot be used.
+#[derive(Debug, Error)]
+#[error("cannot use the pipeline root {root} (--root)")]
+pub struct RootError {
+    /// The root.
+    pub root: String,
+    /// Why.
+    pub source: TransferError,
+}
+
+impl RootError {
+    /// Whether the same root may work later: its store was not reached, or has no room.
+    pub fn may_pass(&self) -> bool {
+        self.source.is_infrastructure()
+    }
+}
+
 impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
     pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
+        let root = self.pipeline_root(&request);
         let id = Uuid::new_v4();
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
-        let root = self.pipeline_root(&request)?;
         let info = RunInfo {
             id,
             name: format!("{}-{}", resource_name(pipeline.name()), &id.simple().to_string()[..5]),
@@ -78,12 +92,13 @@ impl Driver {
                 .unwrap_or_else(|| format!("{} {}", pipeline.name(), now.strftime("%Y-%m-%d %H:%M:%S"))),
             pipeline_name: pipeline.name().to_owned(),
             namespace: String::new(),
-            pipeline_root: root,
+            pipeline_root: without_last_slash(root).to_owned(),
             created_at: now,
             scheduled_at: now,
             caching: request.caching,
         };
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;
+        self.check_root(root).await.map_err(CreateRunError::Root)?;
         let options = serde_json::to_value(&request.options).unwrap_or_default();
         self.metastore()
             .create_run(NewRun { info, pipeline_text: request.pipeline_text, parameters: request.parameters, options })
@@ -94,27 +109,37 @@ impl Driver {
 
     /// The root that the run names, or its author, or the driver. An author's root of a kind that this machine has no
     /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts.
-    fn pipeline_root(&self, request: &CreateRun) -> Result<String, CreateRunError> {
-        let authors = Some(request.pipeline.spec.default_pipeline_root.as_str()).filter(|root| !root.is_empty());
-        let root = match (request.root.as_deref(), authors) {
-            (Some(root), _) => root,
-            (None, Some(root)) => match self.stores().open(root) {
-                Ok(_) => root,
-                Err(error) => {
-                    let default = self.default_root();
-                    warn!(
-                        "the pipeline's own root {root} cannot be used here ({error}); artifacts go to {default}, and \
-                         --root names another place"
-                    );
-                    default
-                }
-            },
-            (None, None) => self.default_root(),
-        };
-        match self.stores().open(root) {
-            Ok(_) => Ok(root.trim_end_matches('/').to_owned()),
-            Err(source) => Err(CreateRunError::Root { root: root.to_owned(), source: Box::new(source) }),
+    fn pipeline_root<'a>(&'a self, request: &'a CreateRun) -> &'a str {
+        if let Some(root) = &request.root {
+            return root;
         }
+        let (authors, default) = (request.pipeline.spec.default_pipeline_root.as_str(), self.default_root());
+        if authors.is_empty() {
+            return default;
+        }
+        match self.stores().open(split_query(authors).0) {
+            Ok(_) => authors,
+            Err(error) => {
+                warn!(
+                    "the pipeline's own root {authors} cannot be used here ({error}); artifacts go to {default}, and \
+                     --root names another place"
+                );
+                default
+            }
+        }
+    }
+
+    /// Makes sure that a pipeline root can be read and written, before user code runs in vain (F-27).
+    pub async fn check_root(&self, root: &str) -> Result<(), RootError> {
+        self.transfer().probe(split_query(root).0).await.map_err(|source| RootError { root: root.to_owned(), source })
+    }
+}
+
+/// The root of a bucket or of the file system keeps its slashes.
+fn without_last_slash(root: &str) -> &str {
+    match root.trim_end_matches('/') {
+        scheme if scheme.ends_with(':') => root,
+        trimmed => trimmed,
     }
 }
 

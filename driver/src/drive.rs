@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_engine::{Effect, Event, RunState, Step, outstanding};
+use penstock_engine::{Effect, Event, Fact, RunState, Step, outstanding};
 use penstock_metastore::{Append, Command, Listed, Metastore, MetastoreError};
 use penstock_spec::Timestamp;
 use penstock_spec::report::{Failure, TaskOutputs};
-use penstock_spec::run::RunStatus;
+use penstock_spec::run::{RunStatus, TaskStatus};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 use uuid::Uuid;
@@ -46,34 +46,32 @@ pub struct RunControl {
     request: Arc<watch::Sender<Request>>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Request {
-    None,
-    Cancel(String),
-    Abort,
+/// What was asked for so far. A cancellation is not forgotten when an abort follows before it was seen.
+#[derive(Debug, Clone, Default)]
+struct Request {
+    cancel: Option<String>,
+    abort: bool,
 }
 
 impl RunControl {
     /// A control that asks for nothing yet.
     #[allow(clippy::new_without_default, reason = "a control that nobody holds asks for nothing, so `new` is meant")]
     pub fn new() -> RunControl {
-        RunControl { request: Arc::new(watch::Sender::new(Request::None)) }
+        RunControl { request: Arc::new(watch::Sender::new(Request::default())) }
     }
 
     /// Cancels the run: attempts are asked to stop, then made to, and the run ends as canceled.
     pub fn cancel(&self, reason: &str) {
-        self.request.send_if_modified(|request| match request {
-            Request::None => {
-                *request = Request::Cancel(reason.to_owned());
-                true
-            }
-            Request::Cancel(_) | Request::Abort => false,
+        self.request.send_if_modified(|request| {
+            let first = request.cancel.is_none();
+            request.cancel.get_or_insert_with(|| reason.to_owned());
+            first
         });
     }
 
     /// Kills everything at once. The run does not end; it can be resumed.
     pub fn abort(&self) {
-        self.request.send_replace(Request::Abort);
+        self.request.send_modify(|request| request.abort = true);
     }
 }
 
@@ -160,19 +158,21 @@ impl RunHost {
                 }
                 _ = poll.tick() => self.take_commands().await?,
                 Ok(()) = requests.changed() => {
-                    let request = requests.borrow_and_update().clone();
-                    match request {
-                        Request::None => {}
-                        Request::Cancel(reason) => waiting.push(Event::Terminate { reason }),
-                        Request::Abort => {
+                    let Request { cancel, abort } = requests.borrow_and_update().clone();
+                    waiting.extend(cancel.map(|reason| Event::Terminate { reason }));
+                    if abort {
+                        // That the run was cancelled is on record when it is resumed.
+                        let recorded = self.advance(waiting.drain(..)).await;
+                        if recorded.is_err() || !self.state.status().is_final() {
                             self.backend.abort().await;
-                            return Err(DriveError::Aborted(self.run));
+                            return recorded.and(Err(DriveError::Aborted(self.run)));
                         }
                     }
                 }
             }
             self.advance(waiting.drain(..)).await?;
         }
+        self.backend.finish(self.state.status() == RunStatus::Succeeded).await;
         Ok(RunEnd {
             status: self.state.status(),
             failure: self.state.failure().cloned(),
@@ -186,6 +186,7 @@ impl RunHost {
         if let Some(start) = self.start.take() {
             return self.advance([start]).await;
         }
+        self.forget_finished().await;
         for effect in outstanding(&self.state) {
             self.carry_out(effect, Attempts::Recover).await;
         }
@@ -193,6 +194,17 @@ impl RunHost {
         let now = Timestamp::now();
         let step = self.state.resume(now);
         self.commit(step, now, &[]).await
+    }
+
+    /// An earlier driver may have been killed between an attempt's success and the end of its forgetting.
+    async fn forget_finished(&self) {
+        for node in self.state.nodes().filter(|node| node.status == TaskStatus::Succeeded) {
+            if let (Some(task), Some(attempt), Some(_), None) =
+                (node.task_id(), node.attempt, node.log_uri(), node.cached_from())
+            {
+                self.backend.forget(task, attempt).await;
+            }
+        }
     }
 
     /// Lets the engine step through events, and makes what it decided true.
@@ -227,7 +239,9 @@ impl RunHost {
 
     /// Facts first, then effects.
     async fn commit(&mut self, step: Step, now: Timestamp, commands: &[i64]) -> Result<(), DriveError> {
+        let mut succeeded = Vec::new();
         if !step.facts.is_empty() || !commands.is_empty() {
+            succeeded = self.succeeded_attempts(&step.facts);
             let mut append = Append::new(self.run, self.epoch, self.stored);
             append.commands_taken = commands.to_vec();
             projection::fill(&mut append, &self.state, step.facts, now);
@@ -236,7 +250,22 @@ impl RunHost {
         for effect in step.effects {
             self.carry_out(effect, Attempts::Start).await;
         }
+        for (task, attempt) in succeeded {
+            self.backend.forget(task, attempt).await;
+        }
         Ok(())
+    }
+
+    /// Attempts that these facts end well, and whose log is in the store. A log that could not be stored is kept where
+    /// it is.
+    fn succeeded_attempts(&self, facts: &[Fact]) -> Vec<(Uuid, u32)> {
+        let succeeded = facts.iter().filter_map(|fact| match fact {
+            Fact::TaskSucceeded { node, attempt: Some(attempt), cached_from: None, log_uri: Some(_), .. } => {
+                Some((self.state.node(*node)?.task_id()?, *attempt))
+            }
+            _ => None,
+        });
+        succeeded.collect()
     }
 
     async fn carry_out(&mut self, effect: Effect, attempts: Attempts) {

@@ -17,6 +17,9 @@ use crate::import::Imports;
 use crate::ownership::Ownership;
 use crate::process::{ProcessBackend, ProcessSettings};
 
+/// Longest time that giving up unfinished uploads may take at the end.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
 /// Settings of a driver.
 #[derive(Debug, Clone)]
 pub struct DriverSettings {
@@ -47,7 +50,6 @@ struct Parts {
     concurrency: u32,
     grace: Duration,
     metastore: Metastore,
-    stores: Arc<Stores>,
     transfer: Arc<Transfer>,
     python: Arc<PythonHost>,
 }
@@ -64,11 +66,11 @@ impl Driver {
             .await
             .map_err(|source| DriverError::Metastore { path: database.clone(), source })?;
         let stores = Arc::new(Stores::new(stores).map_err(DriverError::Stores)?);
-        let transfer = Arc::new(Transfer::new(Arc::clone(&stores), TransferSettings::default()));
+        let transfer = Arc::new(Transfer::new(stores, TransferSettings::default()));
         let python = Arc::new(PythonHost::new(PythonSettings::new(python, data_dir.join("envs"))));
         let default_root = default_root.unwrap_or_else(|| format!("file://{}", data_dir.join("artifacts").display()));
         Ok(Driver {
-            parts: Arc::new(Parts { data_dir, default_root, concurrency, grace, metastore, stores, transfer, python }),
+            parts: Arc::new(Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python }),
         })
     }
 
@@ -85,10 +87,6 @@ impl Driver {
     /// The data directory, absolute.
     pub fn data_dir(&self) -> &std::path::Path {
         &self.parts.data_dir
-    }
-
-    pub(crate) fn stores(&self) -> &Stores {
-        &self.parts.stores
     }
 
     pub(crate) fn default_root(&self) -> &str {
@@ -143,8 +141,10 @@ impl Driver {
             .map_err(|source| DriveError::Metastore { run, source })
     }
 
-    /// Closes the metastore. Interpreters end with the last clone.
+    /// Finishes what goes on behind runs that have ended, and closes the metastore. Interpreters end with the last
+    /// clone.
     pub async fn close(self) {
+        self.parts.transfer.settle(SETTLE_LIMIT).await;
         self.parts.metastore.close().await;
     }
 }

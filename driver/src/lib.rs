@@ -5,6 +5,8 @@
 
 mod backend;
 mod cache;
+mod cleaner;
+mod cluster_only;
 mod create;
 mod drive;
 mod driver;
@@ -17,7 +19,8 @@ mod projection;
 mod timers;
 
 pub use backend::{AttemptKey, Backend, Observation};
-pub use create::{CreateRun, CreateRunError, RunOptions};
+pub use cluster_only::{ClusterOnlySetting, cluster_only_settings};
+pub use create::{CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};
 pub use driver::{Driver, DriverSettings};
 pub use error::{DriveError, DriverError};

@@ -18,8 +18,10 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::backend::{AttemptKey, Backend, Observation};
+use crate::cleaner::Cleaner;
 
-/// Directory of an attempt: its inputs, outputs, scratch space, log and process record.
+/// Directory of an attempt: its inputs, outputs, scratch space, log and process record. It stays when the attempt fails;
+/// after a success it goes.
 pub fn attempt_work_dir(data_dir: &Path, run: Uuid, task: Uuid, attempt: u32) -> PathBuf {
     data_dir.join("work").join(run.to_string()).join(task.to_string()).join(attempt.to_string())
 }
@@ -48,6 +50,7 @@ pub(crate) struct ProcessBackend {
     observations: Observation,
     running: Arc<Mutex<HashMap<AttemptKey, Running>>>,
     tasks: Mutex<JoinSet<()>>,
+    cleaner: Cleaner,
 }
 
 /// An attempt under way.
@@ -59,7 +62,8 @@ struct Running {
 
 impl ProcessBackend {
     pub(crate) fn new(run: Uuid, settings: ProcessSettings, observations: Observation) -> ProcessBackend {
-        ProcessBackend { run, settings, observations, running: Arc::default(), tasks: Mutex::default() }
+        let cleaner = Cleaner::start(settings.data_dir.join("work").join(run.to_string()));
+        ProcessBackend { run, settings, observations, running: Arc::default(), tasks: Mutex::default(), cleaner }
     }
 
     fn host(&self, plan: &Plan) -> HostContext {
@@ -121,13 +125,21 @@ impl Backend for ProcessBackend {
         }
     }
 
+    async fn forget(&self, task: Uuid, attempt: u32) {
+        self.cleaner.remove(attempt_work_dir(&self.settings.data_dir, self.run, task, attempt)).await;
+    }
+
+    async fn finish(&self, succeeded: bool) {
+        self.cleaner.finish(succeeded).await;
+    }
+
     async fn abort(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.shutdown().await;
         let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for attempt in running.into_values() {
-            kill(attempt.work_dir).await;
-        }
+        // All at once: one that does not go away within its limit must not keep the others alive.
+        let mut kills: JoinSet<usize> = running.into_values().map(|attempt| kill(attempt.work_dir)).collect();
+        while kills.join_next().await.is_some() {}
     }
 }
 

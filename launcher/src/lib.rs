@@ -20,6 +20,7 @@ pub mod report;
 pub use attempt::run_attempt;
 pub use cancel::{CancelHandle, CancelToken, cancel_pair};
 pub use host::HostContext;
+pub use local::USER_DIRECTORIES;
 pub use process::record::kill_recorded;
 pub use python::{PythonHost, PythonSettings};
 pub use report::adopt;

@@ -16,6 +16,14 @@ use penstock_spec::plan::Plan;
 
 use crate::places::{ArtifactPlace, Locate, Located, Places};
 
+/// Working directory of the user's process, in the attempt's directory.
+const SCRATCH: &str = "scratch";
+/// Temporary files of the user's process, in the attempt's directory.
+const TEMPORARY: &str = "tmp";
+/// Directories in an attempt's own that only user code writes to. A path in one of them may have been handed to another
+/// task, which a machine allows and a cluster does not.
+pub const USER_DIRECTORIES: [&str; 2] = [SCRATCH, TEMPORARY];
+
 /// Directories and files of one attempt on this machine.
 #[derive(Debug, Clone)]
 pub struct LocalLayout {
@@ -51,12 +59,12 @@ impl LocalLayout {
 
     /// Working directory of the user's process.
     pub fn scratch_dir(&self) -> PathBuf {
-        self.below("scratch")
+        self.below(SCRATCH)
     }
 
     /// Directory for temporary files of the user's process.
     pub fn temporary_dir(&self) -> PathBuf {
-        self.below("tmp")
+        self.below(TEMPORARY)
     }
 
     /// A file or directory of ours in the attempt's directory.
@@ -66,7 +74,7 @@ impl LocalLayout {
 
     /// Makes the directories, empty. Parents of outputs exist afterwards, the outputs themselves do not.
     pub fn create(&self) -> io::Result<()> {
-        for name in ["inputs", "outputs", "parameters", "component", "scratch", "tmp"] {
+        for name in ["inputs", "outputs", "parameters", "component", SCRATCH, TEMPORARY] {
             let directory = self.below(name);
             match std::fs::remove_dir_all(&directory) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -141,6 +149,8 @@ impl Locate for LocalLayout {
             let path = Path::new(&self.outputs_dir()).join(&rest);
             return Ok(Located::Own { store_uri: join(&self.task_root, &rest), path });
         }
+        // The attempt's own directory goes with the attempt, also for those who spell its path as a URI.
+        let uri = uri.strip_prefix("file://").filter(|path| below(path, &self.work).is_some()).unwrap_or(uri);
         if has_scheme(uri) {
             return Ok(Located::Foreign { store_uri: uri.to_owned() });
         }

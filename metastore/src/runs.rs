@@ -168,7 +168,8 @@ impl Metastore {
         Ok(facts)
     }
 
-    /// The run that a user means: `latest`, an id, a name, or the beginning of either if it fits only one run.
+    /// The run that a user means: `latest`, an id, a name, or the beginning of either if it fits only one run; or the
+    /// whole name that somebody gave it.
     pub async fn resolve_run(&self, selector: &str) -> Result<Uuid, MetastoreError> {
         if selector == "latest" {
             return self.latest_run().await;
@@ -181,7 +182,7 @@ impl Metastore {
         for (first, last) in [(selector.to_owned(), selector.to_owned()), name_range(selector)] {
             let (id_first, id_last) = id_range(selector).unzip();
             let rows = sqlx::query(
-                "SELECT id, name FROM runs WHERE name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 \
+                "SELECT id, name FROM runs WHERE name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 OR display_name = $6 \
                  ORDER BY created_at DESC, id DESC LIMIT $5",
             )
             .bind(&first)
@@ -189,6 +190,7 @@ impl Metastore {
             .bind(id_first)
             .bind(id_last)
             .bind(encode_count(CANDIDATES as u64 + 1))
+            .bind(selector)
             .fetch_all(&self.readers)
             .await
             .map_err(failed)?;

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use penstock_spec::{Timestamp, uri::relative_path_of_key};
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -79,6 +79,14 @@ impl LocalStore {
             return refused("names that begin with `.penstock-tmp-` are kept for unfinished files");
         }
         Ok(self.root.join(relative))
+    }
+
+    /// Makes the directory of a prefix and checks that files may be written there. Blocks.
+    pub fn make_writable(&self, prefix: &str) -> Result<(), StoreError> {
+        let directory = if prefix.is_empty() { self.root.to_path_buf() } else { self.path(prefix)? };
+        let failed = |error: io::Error| StoreError::io("write to", self.name(prefix), error);
+        fs::create_dir_all(&directory).map_err(failed)?;
+        rustix::fs::access(&directory, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| failed(error.into()))
     }
 
     /// Copies `source` to `key`, hashing it on the way. Blocks. The object's directory is returned: the object lasts

@@ -42,6 +42,8 @@ pub use error::TransferError;
 
 /// Bytes that one permit of the budget stands for.
 const PERMIT_BYTES: u64 = 1024;
+/// Name of the object that a probe begins and never stores.
+const PROBE: &str = ".penstock-probe";
 /// Parts that a multipart upload may have.
 const MAX_PARTS: u64 = 10_000;
 
@@ -210,13 +212,21 @@ impl Transfer {
         Ok((files, size) == (content.files, content.size))
     }
 
-    /// Asks whether the store of a URI answers and lets us look below it: to be done with a root before user code starts
-    /// (F-27). A local store always does.
+    /// Asks whether the store of a URI answers, lets us look below it and write there: to be done with a root before
+    /// user code starts (F-27). Nothing is stored: an upload in parts is begun and given up. Of a local store
+    /// the directory is made.
     pub async fn probe(&self, uri: &str) -> Result<(), TransferError> {
         let (store, key) = self.stores.open(uri)?;
-        if store.as_local().is_none() {
-            let prefix = format!("{key}/");
-            retry(&self.settings.retry, || store.list(&prefix, None)).await?;
+        if let Some(local) = store.as_local().cloned() {
+            return Ok(crate::local::blocking(move || local.make_writable(&key)).await?);
+        }
+        let prefix = if key.is_empty() { String::new() } else { format!("{key}/") };
+        retry(&self.settings.retry, || store.list(&prefix, None)).await?;
+        let key = format!("{prefix}{PROBE}");
+        let upload = retry(&self.settings.retry, || store.create_multipart(&key)).await?;
+        // Whoever may not give an upload up may still store one: the bucket's own rules remove what is left.
+        if let Err(error) = retry(&self.settings.retry, || store.abort_multipart(&key, &upload)).await {
+            tracing::warn!(%error, "an empty upload that only tried the rights was left behind in the store");
         }
         Ok(())
     }

@@ -357,6 +357,12 @@ async fn f27_missing_bucket_and_denied_key_are_named_without_secrets() {
     let powerless = s3_engine(server.powerless_settings(), without_retries());
     let nobody = S3Settings { credentials: penstock_objectstore::S3Credentials::Anonymous, ..server.settings() };
     let anonymous = s3_engine(nobody, without_retries());
+    let reader = s3_engine(server.reader_settings(), without_retries());
+    all.probe("s3://bucket/x").await.expect("may do everything");
+    let objects = all.get_bytes("s3://bucket/x/.penstock-probe", 1).await.expect("is asked");
+    assert_eq!(objects, None, "a probe stores nothing");
+    let error = reader.probe("s3://bucket/x").await.expect_err("may only read").to_string();
+    assert!(error.contains("AccessDenied") && error.contains("s3://bucket/x"), "{error}");
     for (transfer, uri, code) in [
         (&all, "s3://no-such-bucket/x", "NoSuchBucket"),
         (&powerless, "s3://bucket/x", "AccessDenied"),

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod platform;
 pub mod report;
 pub mod run;
+pub mod strict_json;
 pub mod types;
 pub mod uri;
 pub mod value;

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::uri::split_query;
+
 /// Identity and settings of a run, fixed when it is created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +35,7 @@ impl RunInfo {
     /// `<pipeline root>/<pipeline name>/<run id>`: everything that the run stores is below it. A query on the
     /// pipeline root (`s3://b/p?region=x`) is not part of it.
     pub fn run_root(&self) -> String {
-        let root = self.pipeline_root.split('?').next().unwrap_or_default();
+        let (root, _) = split_query(&self.pipeline_root);
         format!("{}/{}/{}", root.trim_end_matches('/'), self.pipeline_name, self.id)
     }
 }

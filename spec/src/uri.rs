@@ -101,11 +101,11 @@ impl fmt::Display for ObjectUri {
     }
 }
 
-/// Splits the query off a root such as `s3://bucket/prefix?region=x`.
+/// Splits the query off a root such as `s3://bucket/prefix?region=x`. Names of local directories may hold a `?`.
 pub fn split_query(root: &str) -> (&str, Option<&str>) {
     match root.split_once('?') {
-        Some((root, query)) => (root, Some(query)),
-        None => (root, None),
+        Some((root, query)) if !root.starts_with("file:") => (root, Some(query)),
+        _ => (root, None),
     }
 }
 
@@ -294,5 +294,11 @@ mod tests {
     #[case("plain", None)]
     fn containers_see_local_paths(#[case] uri: &str, #[case] expected: Option<&str>) {
         assert_eq!(local_path_in_container(uri).as_deref(), expected);
+    }
+
+    #[test]
+    fn query_is_split_off_everything_but_local_directories() {
+        assert_eq!(split_query("s3://b/p?region=x&y"), ("s3://b/p", Some("region=x&y")));
+        assert_eq!(split_query("file:///data/what?/p"), ("file:///data/what?/p", None));
     }
 }

@@ -9,6 +9,7 @@ use penstock_tests::binary;
 use penstock_tests::document::RunDocument;
 use penstock_tests::invocation::Finished;
 use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -125,6 +126,15 @@ fn i03_very_deep_documents_and_parameters_are_refused() {
 }
 
 #[test]
+fn i03_depth_that_aliases_add_up_is_refused() {
+    let mut text = "a0: &a0 [x]\n".to_owned();
+    for level in 1..150 {
+        text.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+    }
+    refused_content("aliases.yaml", text, "deep");
+}
+
+#[test]
 fn i04_duplicate_keys_and_unknown_tags_are_refused() {
     refused_content("twice.yaml", "pipelineInfo:\n  name: a\n  name: b\n", "name");
     refused_content("twice.json", r#"{"pipelineInfo": {"name": "a", "name": "b"}}"#, "name");
@@ -141,12 +151,29 @@ fn i04_very_large_file_is_refused_with_the_limit() {
 fn i04_two_pipelines_in_one_file_are_refused() {
     let one = trivial().to_string();
     refused_content("two.yaml", format!("{one}\n---\n{one}\n"), "multiple pipeline specs");
+    refused_content("many.yaml", format!("{one}{}", "\n---\n{}".repeat(1_000)), "16 documents");
+}
+
+#[test]
+fn i04_merge_keys_mean_what_they_mean_to_the_sdk() {
+    let pipeline = trivial();
+    let info = "shared: &shared\n  name: merged\npipelineInfo:\n  <<: *shared\n";
+    let mut rest = pipeline.clone();
+    rest.as_object_mut().expect("a pipeline").remove("pipelineInfo");
+    let rest: String = rest.as_object().into_iter().flatten().map(|(key, value)| format!("{key}: {value}\n")).collect();
+    // An unknown key at the top is refused, and its name says that the merge itself was understood.
+    let finished = refused_content("merge.yaml", format!("{info}{rest}"), "shared");
+    assert!(!finished.stderr.contains("<<"), "{finished}");
+    let twice = format!("pipelineInfo: &i\n  name: own\n  <<: {{name: other, description: merged}}\n{rest}");
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("merge.yaml", twice);
+    sandbox.penstock().args(["run", "--host-commands", "-o", "json"]).arg(file).run().expect_code(0);
+    assert_eq!(list(&sandbox)[0]["pipeline"], json!("own"));
 }
 
 // I-05
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn i05_numbers_and_words_mean_what_they_mean_to_kfp() {
     // Its numbers are doubles: above 2^53 they are rounded.
     let task = Task::new("check", r#"printf '%s' "$1" > "$2""#)
@@ -178,7 +205,6 @@ fn with_tasks(change: impl FnOnce(&mut Value)) -> Value {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn i06_cycles_and_dangling_references_are_refused_with_their_names() {
     let cycle = with_tasks(|pipeline| pipeline["root"]["dag"]["tasks"]["a"]["dependentTasks"] = json!(["b"]));
     refused_pipeline(&cycle, "wait for each other");
@@ -255,10 +281,60 @@ fn i12_names_that_would_leave_the_data_directory_do_not() {
     }
 }
 
+/// Names of outputs become names of files and keys.
+#[test]
+fn i12_names_of_outputs_that_would_leave_their_directory_do_not() {
+    for name in ["../../../escaped", "/escaped", "..", ".", "a/b", "a\\b", "%2e%2e%2fescaped", "a;b", "a#b?c", "a. "] {
+        let sandbox = Sandbox::new();
+        let write = Task::new("write", r#"printf 5 > "$1"; echo content > "$2""#);
+        let write = write.output(name, "STRING").artifact(&format!("{name}-data"));
+        let read = Task::new("read", r#"cat "$1""#).artifact_from("data", "write", &format!("{name}-data"));
+        let finished = sandbox.run_commands(&Pipeline::new("names", [write, read]).build()).run();
+        assert!(matches!(finished.code(), Some(0..=2)) && !finished.stderr.contains("panicked"), "{name}: {finished}");
+        if finished.code() == Some(0) {
+            assert_eq!(finished.document().task("write").parameters.outputs[name], json!("5"));
+        }
+        for escaped in ["escaped", "home/escaped", "data/escaped", "data/work/escaped"] {
+            assert!(!sandbox.has(escaped), "{name} wrote {escaped}");
+        }
+        assert!(!Path::new("/escaped").exists(), "{name} wrote to the root");
+    }
+}
+
+#[test]
+fn i12_roots_and_uris_stay_where_they_say() {
+    let sandbox = Sandbox::new();
+    let task = Task::new("make", r#"echo content > "$1""#).artifact("data");
+    let file = sandbox.write_pipeline("pipeline.json", &Pipeline::new("roots", [task]).build());
+    for root in [
+        "file://relative",
+        "file:///../etc",
+        "s3://",
+        "s3:///key",
+        "s3://bucket/../other",
+        "s3://b/a//c",
+        "ftp://x/y",
+        "",
+    ] {
+        let finished = sandbox.penstock().args(["run", "--host-commands", "--root", root]).arg(&file).run();
+        finished.expect_code(2).expect_complaint("error: ");
+    }
+    assert_eq!(list(&sandbox), Vec::<Value>::new());
+    // Dots are undone and odd characters kept: what is stored is found again.
+    for root in ["a/../b", "odd #?%2e%2e; name", "trailing. "] {
+        let run = sandbox.penstock().args(["run", "--host-commands", "-o", "json", "--root", root]).arg(&file).run();
+        let run = run.expect_code(0).document();
+        let path = run.task("make").artifacts.outputs["data"][0].local_path().expect("a stored artifact");
+        let real = fs::canonicalize(sandbox.path("home")).expect("the home").join(root.replace("a/../b", "b"));
+        assert!(path.starts_with(&real), "{root:?} is at {}", path.display());
+        let printed = sandbox.penstock().args(["cp", &format!("{}/make/data", run.run_id), "-"]).run();
+        assert_eq!(printed.expect_code(0).stdout, "content\n", "{root:?}");
+    }
+}
+
 // I-08
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn i08_loops_over_nothing_one_and_wrong_things() {
     let pipeline = || {
         let each = Task::new("each", r#"printf '%s' "$1" > "$2""#)
@@ -337,6 +413,49 @@ fn i10_placeholders_by_the_thousand_and_unclosed_ones_take_no_time() {
     run(&pipeline, 0);
 }
 
+/// Twice the work may take a little more than twice the time, and never four times.
+#[test]
+fn i10_placeholders_are_replaced_in_linear_time() {
+    // Values full of what looks like placeholders, in a template full of placeholders.
+    let finish = |count: usize| {
+        let odd = "{{$.inputs.parameters['text']}}{{$.inputs.parameters['".repeat(60);
+        let template = "{{$.inputs.parameters['text']}} {{$.inputs. ".repeat(count);
+        let arguments = Task::new("echo", r#"printf '%s' "$#" > "$1""#).output("seen", "STRING");
+        // One argument has a limit, many arguments together have a larger one.
+        let task = (0..4).fold(arguments, |task, _| task.arg(&template)).from_pipeline("text", "STRING");
+        let pipeline =
+            Pipeline::new("linear", [task]).input("text", "STRING").output("seen", "STRING", "echo", "seen").build();
+        let sandbox = Sandbox::new();
+        let parameters = sandbox.write("parameters.json", json!({"text": odd}).to_string());
+        let finished = sandbox.run_commands(&pipeline).arg("-f").arg(parameters).run().expect_code(0);
+        assert_eq!(finished.document().outputs.parameters["seen"], json!("5"));
+        finished.took
+    };
+    let (some, more) = (finish(10), finish(40));
+    assert!(more < some * 4 + std::time::Duration::from_secs(2), "10 took {some:?}, 40 took {more:?}");
+    // Megabytes that are refused in the end: four million braces, none of them closed.
+    let sandbox = Sandbox::new();
+    let task = Task::new("echo", "true").arg(&"{{$".repeat(1_500_000));
+    let finished = sandbox.run_commands(&Pipeline::new("unclosed", [task]).build()).run().expect_code(1);
+    assert!(finished.document().failure_of("echo").contains("131071"), "{}", finished.stderr);
+    assert!(finished.took < std::time::Duration::from_secs(60), "{:?}", finished.took);
+}
+
+#[test]
+fn i11_python_component_takes_more_than_one_argument_holds() {
+    let Some(python) = python::find_or_skip("i11_python_component_takes_more_than_one_argument_holds") else { return };
+    let sandbox = Sandbox::new();
+    let source = "from kfp import dsl\n\n\n@dsl.component\ndef measure(text: str) -> str:\n    \
+                  return f'{len(text)} {text[:3]!r}'\n\n\n@dsl.pipeline\ndef measuring(text: str) -> str:\n    \
+                  return measure(text=text).output\n";
+    let file = sandbox.write("measuring.py", source);
+    let text = format!("$'\n{}", "x".repeat(1_000_000));
+    let parameters = sandbox.write("parameters.json", json!({ "text": text }).to_string());
+    let command = sandbox.penstock().python(&python).args(["run", "-o", "json", "-f"]).arg(parameters).arg(file);
+    let run = command.run().expect_code(0).document();
+    assert_eq!(run.outputs.parameters["Output"], json!("1000003 \"$'\\n\""));
+}
+
 #[test]
 fn i11_argument_above_the_kernels_limit_fails_with_the_number() {
     let task = Task::new("echo", "true").arg("{{$.inputs.parameters['text']}}").from_pipeline("text", "STRING");
@@ -362,7 +481,6 @@ fn i11_nul_in_an_argument_fails_with_the_name_of_the_input() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn i28_parameter_files_are_read_strictly() {
     let pipeline = Pipeline::new("parameters", [Task::new("only", "true")]).input("a", "NUMBER_INTEGER").build();
     for (content, complaint) in [
@@ -385,7 +503,6 @@ fn i28_parameter_files_are_read_strictly() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn parameters_on_the_command_line_are_checked() {
     let pipeline = Pipeline::new("parameters", [Task::new("only", "true")]).input("a", "NUMBER_INTEGER").build();
     for (given, complaint) in [("a", "="), ("=1", "="), ("a=x", "a"), ("b=1", "b"), ("a=1.5.2", "a")] {
@@ -403,7 +520,6 @@ fn directory(script: &str, code: i32) -> (Sandbox, RunDocument) {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn i16_special_files_in_an_output_directory_fail_with_their_name() {
     for (script, name) in [
         (r#"mkdir "$1" && mkfifo "$1/pipe""#, "pipe"),
@@ -439,12 +555,14 @@ fn i16_output_that_was_not_made_is_no_error() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn i17_malformed_executor_output_fails_the_task_with_its_reason() {
     for (content, reason) in [
         ("{", "EOF"),
         ("[]", "not a JSON object"),
         (r#"{"surprise": 1}"#, "surprise"),
+        (r#"{"parameterValues": {"x": 1, "x": 2}}"#, "twice"),
+        (r#"{} trailing"#, "trailing"),
+        (r#"{"artifacts": 7}"#, "artifacts"),
         (r#"{"parameterValues": {"x": NaN}}"#, "NaN"),
     ] {
         let task = Task::new("report", r#"printf '%s' "$1" > "$2""#).arg(content).arg("{{$.outputs.output_file}}");
@@ -458,7 +576,6 @@ fn i17_malformed_executor_output_fails_the_task_with_its_reason() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn i17_foreign_uri_is_recorded_only_and_a_device_is_refused() {
     let report = |entry: Value| {
         let document = json!({"artifacts": {"data": {"artifacts": [entry]}}});
@@ -468,6 +585,12 @@ fn i17_foreign_uri_is_recorded_only_and_a_device_is_refused() {
         let finished = sandbox.run_commands(&Pipeline::new("report", [task]).build()).run();
         (sandbox, finished)
     };
+    for outside in ["/etc/passwd", "/tmp/../etc/passwd"] {
+        let (_sandbox, finished) = report(json!({"name": "data", "uri": outside}));
+        let run = finished.expect_code(1).document();
+        assert!(run.failure_of("report").contains(outside), "{:?}", run.failure_of("report"));
+        assert_eq!(run.task("report").artifacts.outputs.get("data"), None);
+    }
     let (_sandbox, finished) = report(json!({"name": "data", "uri": "https://example.invalid/model"}));
     let run = finished.expect_code(0).document();
     let artifact = &run.task("report").artifacts.outputs["data"][0];
@@ -517,6 +640,30 @@ fn component_without_python_needs_leave_to_run_on_the_host() {
     let finished = sandbox.penstock().args(["run", "-o", "json"]).arg(file).run();
     assert!(matches!(finished.code(), Some(1 | 2)), "{finished}");
     finished.expect_complaint("alpine").expect_complaint("--host-commands");
+}
+
+#[test]
+fn settings_for_a_cluster_only_are_named_once_with_their_tasks() {
+    let Some(python) = python::find_or_skip("settings_for_a_cluster_only_are_named_once_with_their_tasks") else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let file = binary::samples().join("cluster_settings.yaml");
+    let finished = sandbox.penstock().python(&python).args(["run", "-o", "json"]).arg(&file).run().expect_code(0);
+    assert_eq!(finished.document().outputs.parameters["Output"], json!("second"));
+    for (setting, tasks) in [
+        ("node selectors", r#"(tasks "say", "say-2")"#),
+        ("tolerations", r#"(task "say")"#),
+        ("secrets as environment variables", r#"(task "say-2")"#),
+        ("mounted volume claims", r#"(task "say-2")"#),
+        ("when images are pulled", r#"(task "say-2")"#),
+        ("resource requests, limits and accelerators", r#"(task "say")"#),
+    ] {
+        let lines: Vec<&str> = finished.stderr.lines().filter(|line| line.contains(setting)).collect();
+        assert!(lines.len() == 1 && lines[0].contains(tasks), "{setting}: {finished}");
+    }
+    let silent = sandbox.run_commands(&trivial()).run().expect_code(0);
+    assert!(!silent.stderr.contains("only a cluster"), "{silent}");
 }
 
 // The folder of invalid pipelines

@@ -106,7 +106,6 @@ fn f22_server_that_goes_away_and_comes_back_does_not_fail_the_run() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn f27_credentials_without_rights_are_named_before_user_code_runs() {
     let Some(server) = server() else { return };
     let sandbox = Sandbox::new();
@@ -118,7 +117,49 @@ fn f27_credentials_without_rights_are_named_before_user_code_runs() {
     assert!(matches!(denied.code(), Some(1 | 2)), "{denied}");
     let said = format!("{}{}", denied.stdout, denied.stderr);
     assert!(said.contains(BUCKET) && !said.contains(seaweed::POWERLESS_SECRET_KEY), "{denied}");
+    assert!(said.contains(&server.endpoint()) && said.contains("AccessDenied"), "{denied}");
     assert!(!sandbox.has("made"), "user code ran although its outputs could not be stored");
+
+    // To look is not enough.
+    let reader = run(&server, &sandbox, &pipeline)
+        .env("AWS_ACCESS_KEY_ID", seaweed::READER_ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", seaweed::READER_SECRET_KEY)
+        .run()
+        .expect_code(2);
+    assert!(reader.stderr.contains(BUCKET) && reader.stderr.contains("AccessDenied"), "{reader}");
+    assert!(!sandbox.has("made"), "user code ran although its outputs could not be stored");
+}
+
+#[test]
+fn f27_missing_bucket_is_named_before_user_code_runs() {
+    let Some(server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let command = with_s3(&server, sandbox.run_commands(&exchange(&sandbox)));
+    let missing = command.args(["--root", "s3://no-such-bucket/root"]).run().expect_code(2);
+    for part in ["no-such-bucket", "NoSuchBucket", &server.endpoint(), "--root"] {
+        assert!(missing.stderr.contains(part), "{part}: {missing}");
+    }
+    assert!(!sandbox.has("made"), "user code ran although its outputs could not be stored");
+    let list = sandbox.penstock().args(["list", "-o", "json"]).run().expect_code(0);
+    assert!(
+        list.stdout.contains("\"runs\": []") || list.stdout.contains("\"runs\":[]"),
+        "a refused run was kept: {list}"
+    );
+}
+
+#[test]
+fn f27_server_that_cannot_be_reached_loses_no_run() {
+    let Some(mut server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let end = run(&server, &sandbox, &exchange(&sandbox)).run().expect_code(0).document();
+    let logs = |server: &S3Server| with_s3(server, sandbox.penstock().args(["logs", "latest", "make"])).run();
+    logs(&server).expect_code(0);
+    assert!(!sandbox.data_dir().join("work").join(&end.run_id).exists(), "work directories are left behind");
+    server.stop();
+    // What needs no store works, and what needs it says which.
+    assert_eq!(sandbox.get_latest(), end);
+    server.restart().expect("the server starts again");
+    logs(&server).expect_code(0);
 }
 
 /// The command as a user who is not root; `None` where this user may not become another.

@@ -49,7 +49,6 @@ fn f37_task_that_does_not_listen_is_killed_after_the_grace() {
 }
 
 #[test]
-#[ignore = "fails: listed as open in docs/status.md"]
 fn second_interrupt_stops_at_once_and_loses_nothing() {
     let sandbox = Sandbox::new();
     let script = r#"trap '' TERM; touch "$1/started"; while true; do sleep 0.05; done"#;
@@ -65,6 +64,21 @@ fn second_interrupt_stops_at_once_and_loses_nothing() {
     // The first interrupt is on record: the run that goes on ends as cancelled.
     let end = sandbox.penstock().args(["run", "-o", "json", "--resume", "latest"]).run().expect_code(3).document();
     assert_eq!((end.run_id, end.state.as_str()), (left.run_id, "CANCELED"));
+}
+
+#[test]
+fn two_interrupts_in_a_row_stop_at_once_and_cancel_the_run() {
+    let sandbox = Sandbox::new();
+    let script = r#"trap '' TERM; touch "$1/started"; while true; do sleep 0.05; done"#;
+    let run = start(&sandbox, script, "10m");
+    run.signal(Signal::INT);
+    run.signal(Signal::TERM);
+    let finished = run.wait().expect_code(3);
+    assert!(finished.took < Duration::from_secs(60), "{finished}");
+    let left = sandbox.get_latest();
+    assert_eq!(left.state, "CANCELING", "{finished}");
+    assert_eq!(process::alive(&left.run_id), Vec::<u32>::new());
+    sandbox.penstock().args(["run", "--resume", "latest"]).run().expect_code(3);
 }
 
 #[test]

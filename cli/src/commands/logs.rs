@@ -121,7 +121,7 @@ async fn print_one(context: &Context, log: &AttemptLog, printer: &mut LogPrinter
             tokio::io::copy(&mut file, &mut sink).await?;
             true
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => log.copy_stored(context, &mut sink).await?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => log.copy_stored(context, 0, &mut sink).await?,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", log.local.display())),
     };
     sink.shutdown().await?;

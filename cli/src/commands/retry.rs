@@ -26,6 +26,7 @@ pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<
                 .into());
         }
     }
+    super::run::check_root(&driver, &feed).await?;
     driver.retry(run).await?;
     super::run::drive(context, driver, feed, &progress).await
 }

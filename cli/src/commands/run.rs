@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use penstock_driver::{CreateRun, CreateRunError, Driver, RunOptions};
+use penstock_driver::{CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings};
 use penstock_spec::check::{self, CheckedPipeline, LoadError};
 use penstock_spec::limits::Limits;
 use penstock_spec::package;
@@ -64,6 +64,9 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     for warning in &pipeline.warnings {
         tracing::warn!("{}: {warning}", file.display());
     }
+    for setting in cluster_only_settings(&pipeline) {
+        tracing::warn!("{}: {setting}", file.display());
+    }
     let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
     let options = RunOptions { host_commands, component_dir: component_directory(component_dir, file, is_python)? };
     let root = root.as_deref().map(root_uri).transpose()?;
@@ -91,7 +94,16 @@ async fn resume(
         driver.close().await;
         return Ok(code);
     }
+    check_root(&driver, &feed).await?;
     drive(context, driver, feed, progress).await
+}
+
+/// Before a run goes on: without its store, tasks would run for nothing.
+pub(super) async fn check_root(driver: &Driver, feed: &Feed) -> anyhow::Result<()> {
+    match feed.state().info() {
+        Some(info) => driver.check_root(&info.pipeline_root).await.context("the run cannot go on now; nothing is lost"),
+        None => Ok(()),
+    }
 }
 
 /// Drives to the end and closes what was opened, however it went.
@@ -180,7 +192,10 @@ fn refuse_parameters(error: parameters::ParameterError) -> Refusal {
 fn refuse(error: CreateRunError) -> anyhow::Error {
     match error {
         CreateRunError::Metastore(_) => error.into(),
-        CreateRunError::Parameters(_) | CreateRunError::Root { .. } => {
+        CreateRunError::Root(ref root) if root.may_pass() => {
+            anyhow::Error::from(error).context("cannot create the run")
+        }
+        CreateRunError::Parameters(_) | CreateRunError::Root(_) => {
             anyhow::Error::from(error).context(Refusal::new("cannot create the run"))
         }
     }

@@ -44,6 +44,7 @@ fn reported_places_are_read_back() {
     assert_eq!(layout.locate("/w/a/outputs/o"), own("file:///data/store/p/r/t/1/o", "/w/a/outputs/o"));
     assert_eq!(layout.locate("/w/a/./outputs//x/../o"), own("file:///data/store/p/r/t/1/o", "/w/a/outputs/o"));
     assert_eq!(layout.locate("file:///data/store/p/r/t/1/s"), own("file:///data/store/p/r/t/1/s", "/w/a/outputs/s"));
+    assert_eq!(layout.locate("file:///w/a/outputs/o"), own("file:///data/store/p/r/t/1/o", "/w/a/outputs/o"));
     assert_eq!(layout.locate("/w/a/inputs/a/0/tree"), foreign("s3://b/k/tree"));
     assert_eq!(layout.locate("/w/a/inputs/a/0/tree/part"), foreign("s3://b/k/tree/part"));
     for uri in ["gs://b/x", "https://h/x", "s3://b/root-10/x", "file:///data/store/p/r/t/10/s", "projects/1/models/2"] {
@@ -53,7 +54,13 @@ fn reported_places_are_read_back() {
 
 #[test]
 fn i17_paths_outside_of_the_attempt_are_refused() {
-    for path in ["/etc/passwd", "/w/a/outputs/../../../etc/passwd", "/w/a/outputs-2/x", "/w/a/process.json"] {
+    for path in [
+        "/etc/passwd",
+        "/w/a/outputs/../../../etc/passwd",
+        "/w/a/outputs-2/x",
+        "/w/a/process.json",
+        "file:///w/a/scratch/x",
+    ] {
         assert!(layout().locate(path).is_err(), "{path}");
     }
     assert!(layout().locate("file:///data/store/p/r/t/1/../2/x").is_err());

@@ -1,6 +1,7 @@
 //! The file in which an executor reports: strict proto-JSON `ExecutorOutput`, in both spellings of every key.
 
 use penstock_spec::ir::Named;
+use penstock_spec::strict_json;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -127,12 +128,16 @@ pub fn parse(bytes: &[u8]) -> Result<ExecutorOutput, String> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err("it is not a JSON object".to_owned());
     }
-    serde_json::from_slice(bytes).map_err(|error| {
+    let value = strict_json::parse(bytes).map_err(|error| {
         let near = not_a_number_near(bytes, error.line(), error.column());
         match near {
             Some(word) => format!("{word} is not a JSON value (line {}, column {})", error.line(), error.column()),
             None => error.to_string(),
         }
+    })?;
+    serde_path_to_error::deserialize(value).map_err(|error| match error.path().to_string().as_str() {
+        "." => error.inner().to_string(),
+        path => format!("{path}: {}", error.inner()),
     })
 }
 
@@ -165,6 +170,9 @@ mod tests {
         let deep = format!(r#"{{"parameterValues":{{"a":{}1{}}}}}"#, "[".repeat(200), "]".repeat(200));
         assert!(reason(&deep).contains("recursion limit"));
         assert_eq!(reason("[]"), "it is not a JSON object");
+        for twice in [r#"{"parameterValues":{"a":1,"a":2}}"#, r#"{"artifacts":{"m":{},"m":{}}}"#] {
+            assert!(reason(twice).contains("occurs twice"), "{twice}");
+        }
         assert!(parse(b"[1]").is_err() && parse(b"\xff{}").is_err() && parse(br#"{"parameterValues":"#).is_err());
     }
 

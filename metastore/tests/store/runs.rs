@@ -117,6 +117,7 @@ async fn run_is_found_by_latest_id_name_or_a_unique_beginning() {
     }
     let mut short = new_run(5);
     short.info.name = "train-0000".to_owned();
+    short.info.display_name = "nightly of the team".to_owned();
     fixture.store.create_run(short).await.unwrap();
     let id = |number| new_run(number).info.id;
     let resolve = async |selector: &str| fixture.store.resolve_run(selector).await;
@@ -125,9 +126,10 @@ async fn run_is_found_by_latest_id_name_or_a_unique_beginning() {
     assert_eq!(resolve("0000000000000001-").await.unwrap(), id(1));
     assert_eq!(resolve("train-00010").await.unwrap(), id(10));
     assert_eq!(resolve("train-0001").await.unwrap(), id(10));
+    assert_eq!(resolve("nightly of the team").await.unwrap(), id(5));
     // A full name wins over longer ones.
     assert_eq!(resolve("train-0000").await.unwrap(), id(5));
-    for unknown in ["", "%", "train-1", "train-00010x", "ffff", "Train"] {
+    for unknown in ["", "%", "train-1", "train-00010x", "ffff", "Train", "nightly"] {
         let result = resolve(unknown).await;
         if unknown.is_empty() {
             assert!(matches!(result, Err(MetastoreError::AmbiguousRun { .. })), "{result:?}");

@@ -36,6 +36,10 @@ const STARTS: u32 = 3;
 pub const ACCESS_KEY: &str = "penstock-test";
 /// Its secret.
 pub const SECRET_KEY: &str = "penstock-test-secret";
+/// Access key that may look at everything and write nothing.
+pub const READER_ACCESS_KEY: &str = "penstock-reader";
+/// Its secret.
+pub const READER_SECRET_KEY: &str = "penstock-reader-secret";
 /// Access key that may only read a bucket which does not exist.
 pub const POWERLESS_ACCESS_KEY: &str = "penstock-powerless";
 /// Its secret.
@@ -113,6 +117,11 @@ impl S3Server {
     /// Settings of the access key that may do nothing useful.
     pub fn powerless_settings(&self) -> S3Settings {
         self.settings_for(POWERLESS_ACCESS_KEY, POWERLESS_SECRET_KEY)
+    }
+
+    /// Settings of the access key that may look at everything and write nothing.
+    pub fn reader_settings(&self) -> S3Settings {
+        self.settings_for(READER_ACCESS_KEY, READER_SECRET_KEY)
     }
 
     fn settings_for(&self, access_key: &str, secret_key: &str) -> S3Settings {
@@ -237,7 +246,8 @@ fn identities() -> String {
     };
     let all = identity("all", ACCESS_KEY, SECRET_KEY, r#""Admin","Read","Write","List","Tagging""#);
     let none = identity("none", POWERLESS_ACCESS_KEY, POWERLESS_SECRET_KEY, r#""Read:no-such-bucket""#);
-    format!(r#"{{"identities":[{all},{none}]}}"#)
+    let reader = identity("reader", READER_ACCESS_KEY, READER_SECRET_KEY, r#""Read","List""#);
+    format!(r#"{{"identities":[{all},{none},{reader}]}}"#)
 }
 
 fn free_ports(count: usize) -> io::Result<Vec<u16>> {

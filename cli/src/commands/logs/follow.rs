@@ -6,7 +6,6 @@ use std::io::{self, SeekFrom};
 use penstock_engine::{NodeId, NodeKind, RunState};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::print_one;
 use crate::attempt_log::AttemptLog;
 use crate::context::Context;
 use crate::failure::Refusal;
@@ -87,13 +86,20 @@ fn chosen(state: &RunState, task: Option<&str>) -> Result<Vec<NodeId>, Refusal> 
     Ok(all.into_iter().filter(runs).collect())
 }
 
+/// Prints what is new from the store: the file goes once the attempt has succeeded.
+async fn read_rest(context: &Context, cursor: &mut Cursor) -> anyhow::Result<()> {
+    let mut sink = cursor.printer.sink();
+    cursor.log.copy_stored(context, cursor.offset, &mut sink).await?;
+    Ok(sink.shutdown().await?)
+}
+
 /// Prints what is new; all of it when the attempt is over.
 async fn read_on(context: &Context, cursor: &mut Cursor, over: bool) -> anyhow::Result<()> {
     let mut file = match tokio::fs::File::open(&cursor.log.local).await {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if over && cursor.offset == 0 {
-                print_one(context, &cursor.log, &mut cursor.printer).await?;
+            if over {
+                read_rest(context, cursor).await?;
             }
             return Ok(());
         }
