@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
 use tokio::time::Instant;
@@ -134,6 +135,16 @@ impl Attempt<'_> {
     /// Decides how the component runs here, and makes its Python environment ready.
     async fn choose_program(&self) -> Result<Program, Failure> {
         let python = &self.host.python;
+        if self.plan.image.starts_with(keys::PSEUDO_IMAGES) {
+            return Err(failure(
+                FailureCause::Refused,
+                format!(
+                    "the component creates or deletes a volume of a cluster ({:?} stands for that and is never run), \
+                     and this machine has no volumes; run the pipeline on a cluster",
+                    self.plan.image
+                ),
+            ));
+        }
         let Some(component) = component::recognize(&self.plan.command, &self.plan.args) else {
             if !self.host.host_commands {
                 return Err(failure(

@@ -184,6 +184,17 @@ async fn image_command_is_refused_without_permission() {
 }
 
 #[tokio::test]
+async fn volume_of_a_cluster_is_refused_by_name() {
+    let world = World::new();
+    let mut plan = world.plan(&[]);
+    plan.image = "argostub/createpvc".to_owned();
+    let report = world.run(&plan).await;
+    assert_eq!(failed(&report).cause, FailureCause::Refused);
+    assert!(failed(&report).message.contains("argostub/createpvc"));
+    assert!(failed(&report).message.contains("run the pipeline on a cluster"));
+}
+
+#[tokio::test]
 async fn exit_code_signal_and_missing_program_are_told_apart() {
     let world = World::new();
     let report = world.run(&world.plan(&["sh", "-c", "echo; printf 'boom\\033[1m' >&2; exit 3"])).await;
