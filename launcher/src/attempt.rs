@@ -76,8 +76,9 @@ impl Attempt<'_> {
     async fn run(&mut self) -> Result<Report, Failure> {
         let layout = LocalLayout::new(self.plan, &self.host.work_dir)
             .map_err(|reason| failure(FailureCause::Refused, reason))?;
-        let making = layout.clone();
-        blocking(move || making.create()).await?.map_err(|error| {
+        let (making, workspace) = (layout.clone(), self.plan.run.workspace.clone());
+        let make = move || workspace.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| making.create());
+        blocking(make).await?.map_err(|error| {
             let shown = self.host.work_dir.display();
             failure(FailureCause::Infrastructure, format!("cannot make the work directory {shown}: {error}"))
         })?;

@@ -195,6 +195,17 @@ async fn volume_of_a_cluster_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn workspace_is_there_before_the_task_that_uses_it() {
+    let world = World::new();
+    let mut plan = world.plan(&["sh", "-c", "test -d \"$0\" && echo once >> \"$0/note\"", "{{$.workspace_path}}"]);
+    let workspace = world.directory.path().join("shared/workspace");
+    plan.run.workspace = workspace.to_str().map(str::to_owned);
+    outputs(&world.run(&plan).await);
+    outputs(&world.run(&plan).await);
+    assert_eq!(std::fs::read_to_string(workspace.join("note")).expect("a note"), "once\nonce\n");
+}
+
+#[tokio::test]
 async fn exit_code_signal_and_missing_program_are_told_apart() {
     let world = World::new();
     let report = world.run(&world.plan(&["sh", "-c", "echo; printf 'boom\\033[1m' >&2; exit 3"])).await;

@@ -8,7 +8,7 @@ pub const EXECUTOR_LOGS: &str = "executor-logs";
 pub const OUTPUT_METADATA_FILE: &str = "output_metadata.json";
 /// Directory of output parameter files in a user's container.
 pub const OUTPUT_PARAMETER_DIR: &str = "/tmp/kfp/outputs";
-/// Value of `{{$.workspace_path}}`.
+/// Where a run's workspace is mounted on a cluster.
 pub const WORKSPACE_PATH: &str = "/kfp-workspace";
 /// Beginning of the names of images that are never run: the backend does what they stand for.
 pub const PSEUDO_IMAGES: &str = "argostub/";

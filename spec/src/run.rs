@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::keys;
+
 /// Identity and settings of a run, fixed when it is created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +29,10 @@ pub struct RunInfo {
     pub scheduled_at: Timestamp,
     /// Whether results of earlier runs may be used at all.
     pub caching: bool,
+    /// Directory of this machine that the run's tasks share. None without a workspace, and on a cluster, where a
+    /// workspace is a volume with a place of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
 }
 
 impl RunInfo {
@@ -35,6 +41,11 @@ impl RunInfo {
     pub fn run_root(&self) -> String {
         let root = self.pipeline_root.split('?').next().unwrap_or_default();
         format!("{}/{}/{}", root.trim_end_matches('/'), self.pipeline_name, self.id)
+    }
+
+    /// Value of `{{$.workspace_path}}`.
+    pub fn workspace_path(&self) -> &str {
+        self.workspace.as_deref().unwrap_or(keys::WORKSPACE_PATH)
     }
 }
 
