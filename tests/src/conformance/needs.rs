@@ -52,9 +52,6 @@ fn cluster_settings(text: &str) -> Option<String> {
     let platform = text.find("platforms:").or_else(|| text.find("\"platforms\""))?;
     let platform = text.get(platform..)?;
     let has = |field: &str| platform.contains(&format!("{field}:")) || platform.contains(&format!("\"{field}\""));
-    if has("workspace") {
-        return Some("needs a cluster: a workspace volume".to_owned());
-    }
     let (_, what) = CLUSTER_ONLY.iter().find(|(field, _)| has(field))?;
     Some(format!("needs a cluster: {what}"))
 }
