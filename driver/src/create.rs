@@ -13,6 +13,7 @@ use thiserror::Error;
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::cluster_only;
 use crate::driver::Driver;
 use crate::process::workspace_dir;
 
@@ -71,6 +72,9 @@ impl Driver {
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
         let root = self.pipeline_root(&request)?;
+        for line in request.pipeline.platform.iter().flat_map(|platform| cluster_only::without(platform)) {
+            warn!("{line}");
+        }
         let info = RunInfo {
             id,
             name: format!("{}-{}", resource_name(pipeline.name()), &id.simple().to_string()[..5]),

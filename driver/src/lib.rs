@@ -5,6 +5,7 @@
 
 mod backend;
 mod cache;
+mod cluster_only;
 mod create;
 mod drive;
 mod driver;
