@@ -34,6 +34,8 @@ enum Request {
     Attempt(PathBuf),
     /// That, too.
     Rest,
+    /// A directory with all that is in it.
+    Whole(PathBuf),
 }
 
 impl Cleaner {
@@ -47,10 +49,19 @@ impl Cleaner {
 
     /// Removes the directory of an attempt, later.
     pub(crate) async fn remove(&self, directory: PathBuf) {
+        self.ask(Request::Attempt(directory)).await;
+    }
+
+    /// Removes a directory of the run with all that is in it, later.
+    pub(crate) async fn remove_whole(&self, directory: PathBuf) {
+        self.ask(Request::Whole(directory)).await;
+    }
+
+    async fn ask(&self, request: Request) {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(queue) = queue {
             // The worker ends only after the queue; a directory that stays harms nobody.
-            let _ = queue.send(Request::Attempt(directory)).await;
+            let _ = queue.send(request).await;
         }
     }
 
@@ -97,14 +108,15 @@ fn carry_out(request: Request, kept: &mut Vec<PathBuf>) {
             Ok(false) => kept.push(attempt),
             Err(error) => complain(&attempt, &error),
         },
-        Request::Rest => {
-            for attempt in kept.drain(..) {
-                match remove_all(&attempt) {
-                    Ok(()) => remove_parent(&attempt),
-                    Err(error) => complain(&attempt, &error),
-                }
-            }
-        }
+        Request::Rest => kept.drain(..).for_each(|attempt| remove_whole(&attempt)),
+        Request::Whole(directory) => remove_whole(&directory),
+    }
+}
+
+fn remove_whole(directory: &Path) {
+    match remove_all(directory) {
+        Ok(()) => remove_parent(directory),
+        Err(error) => complain(directory, &error),
     }
 }
 

@@ -73,7 +73,6 @@ fn of_run(config: &PipelineConfig) -> Vec<&'static str> {
     let kept = [config.resource_ttl_on_completion, config.resource_ttl_on_success, config.resource_ttl_on_failure];
     let settings = [
         kept.iter().any(|seconds| *seconds > 0).then_some("how long the run's resources are kept"),
-        config.workspace.as_ref().map(|_| "a workspace that tasks share"),
     ];
     settings.into_iter().flatten().collect()
 }
@@ -154,12 +153,12 @@ mod tests {
             "deploymentSpec": {"executors": {
                 "exec-a": {"nodeSelector": {"labels": {"disk": "fast"}}, "activeDeadlineSeconds": "10"},
             }},
-            "pipelineConfig": {"workspace": {"size": "1Gi"}},
+            "pipelineConfig": {"resourceTtlOnCompletion": 60, "workspace": {"size": "1Gi"}},
         });
         assert_eq!(
             settings(&executors, &platform),
             [
-                "a workspace that tasks share: only a cluster can honour this, here it has no effect",
+                "how long the run's resources are kept: only a cluster can honour this, here it has no effect",
                 "resource requests, limits and accelerators: only a cluster can honour this, here it has no effect \
                  (tasks \"a\", \"b\", \"inner\")",
                 "node selectors: only a cluster can honour this, here it has no effect (tasks \"a\", \"inner\")",

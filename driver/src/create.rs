@@ -15,7 +15,9 @@ use thiserror::Error;
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::cluster_only;
 use crate::driver::Driver;
+use crate::process::workspace_dir;
 
 /// A run to create.
 #[derive(Debug)]
@@ -96,6 +98,7 @@ impl Driver {
             created_at: now,
             scheduled_at: now,
             caching: request.caching,
+            workspace: self.workspace(&request.pipeline, id),
         };
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;
         self.check_root(root).await.map_err(CreateRunError::Root)?;
@@ -105,6 +108,12 @@ impl Driver {
             .await
             .map_err(CreateRunError::Metastore)?;
         Ok(id)
+    }
+
+    /// A directory that the run's tasks share, when the pipeline asks for one; it is made before the first of them runs.
+    fn workspace(&self, pipeline: &CheckedPipeline, run: Uuid) -> Option<String> {
+        pipeline.platform.as_ref()?.kubernetes.pipeline_config.workspace.as_ref()?;
+        Some(workspace_dir(self.data_dir(), run).display().to_string())
     }
 
     /// The root that the run names, or its author, or the driver. An author's root of a kind that this machine has no

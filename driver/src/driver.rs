@@ -105,6 +105,7 @@ impl Driver {
         let row = parts.metastore.run(run).await.map_err(|source| DriveError::Metastore { run, source })?;
         // Options of a newer build are unknown here; what they do not say has its default.
         let options: RunOptions = serde_json::from_value(row.options).unwrap_or_default();
+        let has_workspace = row.info.workspace.is_some();
         let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
         let (sender, events) = event_queue();
         let settings = ProcessSettings {
@@ -121,7 +122,7 @@ impl Driver {
                 metastore: parts.metastore.clone(),
                 backend: Arc::new(ProcessBackend::new(run, settings, sender.clone())),
                 cache: CacheLookups::new(parts.metastore.clone(), Arc::clone(&parts.transfer), scope.clone()),
-                imports: Imports::new(parts.metastore.clone(), scope),
+                imports: Imports::new(parts.metastore.clone(), scope, has_workspace),
                 sender,
                 events,
                 capacity: parts.concurrency,

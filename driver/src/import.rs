@@ -11,18 +11,25 @@ use tokio::sync::mpsc;
 pub(crate) struct Imports {
     metastore: Metastore,
     scope: CacheScope,
+    has_workspace: bool,
 }
 
 impl Imports {
-    pub(crate) fn new(metastore: Metastore, scope: CacheScope) -> Imports {
-        Imports { metastore, scope }
+    pub(crate) fn new(metastore: Metastore, scope: CacheScope, has_workspace: bool) -> Imports {
+        Imports { metastore, scope, has_workspace }
     }
 
-    /// Answers with `ImportAnswered`. Nothing is copied: an import is a record.
+    /// Answers with `ImportAnswered`. Nothing is copied: an import is a record, and a task on this machine is given a
+    /// copy of its own where it would find one in the workspace on a cluster.
     pub(crate) fn import(&self, node: NodeId, request: ImportRequest, events: mpsc::Sender<Event>) {
         let (metastore, scope) = (self.metastore.clone(), self.scope.clone());
+        let lacks_workspace = request.download_to_workspace && !self.has_workspace;
         tokio::spawn(async move {
-            let result = match record(&metastore, &scope, request).await {
+            let recorded = match lacks_workspace {
+                true => Err(no_workspace(&request.artifact.uri)),
+                false => record(&metastore, &scope, request).await,
+            };
+            let result = match recorded {
                 Ok(artifact) => ImportResult::Imported(Box::new(artifact)),
                 Err(failure) => ImportResult::Failed(failure),
             };
@@ -32,16 +39,15 @@ impl Imports {
     }
 }
 
+fn no_workspace(uri: &str) -> Failure {
+    let message = format!(
+        "cannot import {uri} into the run's workspace: the pipeline asks for none; give it one with \
+         dsl.PipelineConfig(workspace=...)"
+    );
+    Failure { cause: FailureCause::Refused, message }
+}
+
 async fn record(metastore: &Metastore, scope: &CacheScope, request: ImportRequest) -> Result<Artifact, Failure> {
-    if request.download_to_workspace {
-        return Err(Failure {
-            cause: FailureCause::Refused,
-            message: format!(
-                "cannot import {} into the run's workspace: a workspace is a volume of the cluster, and this run has none",
-                request.artifact.uri
-            ),
-        });
-    }
     if request.reimport {
         return Ok(request.artifact);
     }

@@ -26,6 +26,11 @@ pub fn attempt_work_dir(data_dir: &Path, run: Uuid, task: Uuid, attempt: u32) ->
     data_dir.join("work").join(run.to_string()).join(task.to_string()).join(attempt.to_string())
 }
 
+/// Directory that the tasks of a run share, when its pipeline asks for a workspace.
+pub(crate) fn workspace_dir(data_dir: &Path, run: Uuid) -> PathBuf {
+    data_dir.join("work").join(run.to_string()).join("workspace")
+}
+
 /// Log of an attempt while it runs; afterwards it is in the object store.
 pub fn attempt_log(data_dir: &Path, run: Uuid, task: Uuid, attempt: u32) -> PathBuf {
     attempt_work_dir(data_dir, run, task, attempt).join("log")
@@ -130,6 +135,10 @@ impl Backend for ProcessBackend {
     }
 
     async fn finish(&self, succeeded: bool) {
+        if succeeded {
+            // As on a cluster: after a failure it stays, for a retry and for a look.
+            self.cleaner.remove_whole(workspace_dir(&self.settings.data_dir, self.run)).await;
+        }
         self.cleaner.finish(succeeded).await;
     }
 

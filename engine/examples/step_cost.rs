@@ -118,6 +118,7 @@ fn run(pipeline: &Arc<Pipeline>, items: Option<usize>) -> Result<Cost> {
         created_at: now,
         scheduled_at: now,
         caching: true,
+        workspace: None,
     };
     let mut parameters = Map::new();
     parameters.extend(items.map(|items| ("list".to_owned(), json!((0..items).collect::<Vec<_>>()))));

@@ -8,7 +8,6 @@ use penstock_spec::executor::{
     ArtifactList, ExecutorInput, ExecutorInputs, ExecutorOutputs, OutputParameterFile, RuntimeArtifact,
 };
 use penstock_spec::ir::ArtifactType;
-use penstock_spec::keys;
 use penstock_spec::placeholder::{Argument, ArtifactField, Placeholder, parse_argument, substitute};
 use penstock_spec::plan::Plan;
 use penstock_spec::value::{to_json, to_text};
@@ -263,7 +262,7 @@ impl Resolver<'_> {
             Placeholder::TaskUuid => Some(self.plan.task.id.to_string()),
             Placeholder::CreateTime => Some(run.created_at.to_string()),
             Placeholder::ScheduleTime => Some(run.scheduled_at.to_string()),
-            Placeholder::WorkspacePath => Some(keys::WORKSPACE_PATH.to_owned()),
+            Placeholder::WorkspacePath => Some(run.workspace_path().to_owned()),
         })
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
 use tokio::time::Instant;
@@ -75,8 +76,9 @@ impl Attempt<'_> {
     async fn run(&mut self) -> Result<Report, Failure> {
         let layout = LocalLayout::new(self.plan, &self.host.work_dir)
             .map_err(|reason| failure(FailureCause::Refused, reason))?;
-        let making = layout.clone();
-        blocking(move || making.create()).await?.map_err(|error| {
+        let (making, workspace) = (layout.clone(), self.plan.run.workspace.clone());
+        let make = move || workspace.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| making.create());
+        blocking(make).await?.map_err(|error| {
             let shown = self.host.work_dir.display();
             failure(FailureCause::Infrastructure, format!("cannot make the work directory {shown}: {error}"))
         })?;
@@ -134,6 +136,16 @@ impl Attempt<'_> {
     /// Decides how the component runs here, and makes its Python environment ready.
     async fn choose_program(&self) -> Result<Program, Failure> {
         let python = &self.host.python;
+        if self.plan.image.starts_with(keys::PSEUDO_IMAGES) {
+            return Err(failure(
+                FailureCause::Refused,
+                format!(
+                    "the component creates or deletes a volume of a cluster ({:?} stands for that and is never run), \
+                     and this machine has no volumes; run the pipeline on a cluster",
+                    self.plan.image
+                ),
+            ));
+        }
         let Some(component) = component::recognize(&self.plan.command, &self.plan.args) else {
             if !self.host.host_commands {
                 return Err(failure(

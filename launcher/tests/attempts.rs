@@ -184,6 +184,28 @@ async fn image_command_is_refused_without_permission() {
 }
 
 #[tokio::test]
+async fn volume_of_a_cluster_is_refused_by_name() {
+    let world = World::new();
+    let mut plan = world.plan(&[]);
+    plan.image = "argostub/createpvc".to_owned();
+    let report = world.run(&plan).await;
+    assert_eq!(failed(&report).cause, FailureCause::Refused);
+    assert!(failed(&report).message.contains("argostub/createpvc"));
+    assert!(failed(&report).message.contains("run the pipeline on a cluster"));
+}
+
+#[tokio::test]
+async fn workspace_is_there_before_the_task_that_uses_it() {
+    let world = World::new();
+    let mut plan = world.plan(&["sh", "-c", "test -d \"$0\" && echo once >> \"$0/note\"", "{{$.workspace_path}}"]);
+    let workspace = world.directory.path().join("shared/workspace");
+    plan.run.workspace = workspace.to_str().map(str::to_owned);
+    outputs(&world.run(&plan).await);
+    outputs(&world.run(&plan).await);
+    assert_eq!(std::fs::read_to_string(workspace.join("note")).expect("a note"), "once\nonce\n");
+}
+
+#[tokio::test]
 async fn exit_code_signal_and_missing_program_are_told_apart() {
     let world = World::new();
     let report = world.run(&world.plan(&["sh", "-c", "echo; printf 'boom\\033[1m' >&2; exit 3"])).await;

@@ -149,6 +149,7 @@ fn new_run(id: Uuid) -> NewRun {
             created_at,
             scheduled_at: created_at,
             caching: true,
+            workspace: None,
         },
         pipeline_text: "pipelineInfo: {name: bench}".to_owned(),
         parameters: serde_json::Map::new(),

@@ -8,8 +8,10 @@ pub const EXECUTOR_LOGS: &str = "executor-logs";
 pub const OUTPUT_METADATA_FILE: &str = "output_metadata.json";
 /// Directory of output parameter files in a user's container.
 pub const OUTPUT_PARAMETER_DIR: &str = "/tmp/kfp/outputs";
-/// Value of `{{$.workspace_path}}`.
+/// Where a run's workspace is mounted on a cluster.
 pub const WORKSPACE_PATH: &str = "/kfp-workspace";
+/// Beginning of the names of images that are never run: the backend does what they stand for.
+pub const PSEUDO_IMAGES: &str = "argostub/";
 /// Index of the attempt, in the environment of tasks with a retry policy.
 pub const ENV_RETRY_INDEX: &str = "KFP_RETRY_INDEX";
 /// Name of the task's Pod, in the environment of user code.

@@ -25,7 +25,10 @@ pub enum PackageError {
     TooLarge { bytes: usize, limit: usize },
     #[error("the file is empty")]
     Empty,
-    #[error("unexpected pipeline file format of {name:?}: support .zip, .tar.gz, .json or YAML")]
+    #[error(
+        "unexpected pipeline file format of {name:?}: support .zip, .tar.gz, .json or YAML, but its content is no \
+         archive and its name does not end in .yaml, .yml or .json"
+    )]
     Format { name: String },
     #[error("the archive unpacks to more than {limit} bytes")]
     UnpackedTooLarge { limit: u64 },

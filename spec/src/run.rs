@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::keys;
 use crate::uri::split_query;
 
 /// Identity and settings of a run, fixed when it is created.
@@ -29,6 +30,10 @@ pub struct RunInfo {
     pub scheduled_at: Timestamp,
     /// Whether results of earlier runs may be used at all.
     pub caching: bool,
+    /// Directory of this machine that the run's tasks share. None without a workspace, and on a cluster, where a
+    /// workspace is a volume with a place of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
 }
 
 impl RunInfo {
@@ -37,6 +42,11 @@ impl RunInfo {
     pub fn run_root(&self) -> String {
         let (root, _) = split_query(&self.pipeline_root);
         format!("{}/{}/{}", root.trim_end_matches('/'), self.pipeline_name, self.id)
+    }
+
+    /// Value of `{{$.workspace_path}}`.
+    pub fn workspace_path(&self) -> &str {
+        self.workspace.as_deref().unwrap_or(keys::WORKSPACE_PATH)
     }
 }
 

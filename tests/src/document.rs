@@ -77,6 +77,9 @@ pub struct TaskDocument {
     pub error: Option<String>,
     /// Kind of the failure.
     pub cause: Option<String>,
+    /// Whether a command ran on this machine instead of in its image.
+    #[serde(default)]
+    pub ran_on_host: bool,
 }
 
 /// What goes in and what comes out.

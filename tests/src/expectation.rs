@@ -175,7 +175,8 @@ impl Expectation {
 }
 
 impl ExpectedTask {
-    fn differences(&self, task: &TaskDocument) -> Vec<String> {
+    /// All differences between what was expected of a task and what it is.
+    pub fn differences(&self, task: &TaskDocument) -> Vec<String> {
         let mut found = Vec::new();
         let path = &task.path;
         if task.state != self.state {
@@ -236,7 +237,7 @@ fn is_whole(value: &Value) -> bool {
 }
 
 /// Whether an artifact is what was expected; an expectation may leave out what does not matter.
-fn covers(wanted: &Value, seen: &Value) -> bool {
+pub fn covers(wanted: &Value, seen: &Value) -> bool {
     match (wanted, seen) {
         (Value::Object(wanted), Value::Object(seen)) => {
             wanted.iter().all(|(key, wanted)| seen.get(key).is_some_and(|seen| same(wanted, seen)))

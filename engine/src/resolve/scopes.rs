@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_spec::executor::{ArtifactList, ExecutorInputs, RuntimeArtifact};
-use penstock_spec::keys::WORKSPACE_PATH;
 use penstock_spec::placeholder::Placeholder;
 
 use crate::fact::NodeId;
@@ -100,7 +99,7 @@ impl RunState {
             Placeholder::TaskUuid => self.task_id(id).map(|id| id.to_string()),
             Placeholder::CreateTime => Some(info.created_at.to_string()),
             Placeholder::ScheduleTime => Some(info.scheduled_at.to_string()),
-            Placeholder::WorkspacePath => Some(WORKSPACE_PATH.to_owned()),
+            Placeholder::WorkspacePath => Some(info.workspace_path().to_owned()),
             Placeholder::ExecutorInput
             | Placeholder::JsonEscape(_)
             | Placeholder::InputParameter(_)

@@ -88,6 +88,7 @@ pub(crate) fn run_info() -> RunInfo {
         created_at: start_time(),
         scheduled_at: start_time(),
         caching: true,
+        workspace: None,
     }
 }
 

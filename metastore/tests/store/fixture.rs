@@ -75,6 +75,7 @@ pub(crate) fn new_run(number: u128) -> NewRun {
             created_at,
             scheduled_at: created_at,
             caching: true,
+            workspace: None,
         },
         pipeline_text: "pipelineInfo: {name: train}\n".to_owned(),
         parameters: parameters.as_object().unwrap().clone(),

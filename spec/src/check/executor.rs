@@ -2,9 +2,7 @@
 
 use super::{Checker, Findings};
 use crate::ir::{ContainerSpec, ExecutorSpec, ImporterSpec};
-
-/// Images that are never run: the backend does what they stand for.
-const PSEUDO_IMAGES: &str = "argostub/";
+use crate::keys::PSEUDO_IMAGES;
 
 impl Checker<'_> {
     pub(super) fn check_executor(self, component: &str, label: &str, findings: &mut Findings) {

@@ -48,6 +48,8 @@ fn plain_files_are_told_by_their_name() {
     }
     let error = read("a.txt", TEXT.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("\"a.txt\""), "{error}");
+    let error = read("a.zip", TEXT.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("its content is no archive"), "{error}");
 }
 
 #[test]

@@ -34,6 +34,9 @@ struct Args {
     /// Interpreter that has kfp
     #[arg(long, env = "PENSTOCK_TEST_PYTHON")]
     python: PathBuf,
+    /// Where to keep the runs, for `penstock --data-dir DIR get` and `logs` [default: nowhere]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Pipelines at a time
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -67,12 +70,19 @@ fn run(args: &Args) -> Result<bool, String> {
 
     let folder = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
     let place = Place {
-        data_dir: folder.path().join("data"),
+        data_dir: args.data_dir.clone().unwrap_or_else(|| folder.path().join("data")),
         home: std::env::var_os("HOME").map_or_else(|| folder.path().to_owned(), PathBuf::from),
         python: args.python.clone(),
         limit: Duration::from_secs(args.limit),
     };
-    let results = judge_all(entries, &place, args.jobs);
+    let settings = Settings::read();
+    if args.only.is_none() {
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        for name in settings.unused(&names) {
+            say(&format!("warning: tests/conformance says something about {name}, which is not in the corpus"));
+        }
+    }
+    let results = judge_all(entries, &settings, &place, args.jobs);
     let differs = results.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Differs(_))).count();
     say(&format!("{} pipelines, {differs} differ", results.len()));
     if args.only.is_none() {
@@ -86,15 +96,14 @@ fn run(args: &Args) -> Result<bool, String> {
     Ok(differs == 0)
 }
 
-fn judge_all(entries: Vec<Entry>, place: &Place, jobs: usize) -> Vec<(Entry, Outcome)> {
-    let settings = Settings::read();
+fn judge_all(entries: Vec<Entry>, settings: &Settings, place: &Place, jobs: usize) -> Vec<(Entry, Outcome)> {
     let waiting = Mutex::new(VecDeque::from(entries));
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 while let Some(entry) = take(&waiting) {
-                    let outcome = trial::judge(&entry, &settings, place);
+                    let outcome = trial::judge(&entry, settings, place);
                     say(&format!("{}: {outcome:?}", entry.name));
                     results.lock().unwrap_or_else(PoisonError::into_inner).push((entry, outcome));
                 }

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use penstock_spec::keys::PSEUDO_IMAGES;
 use penstock_spec::limits::Limits;
 use penstock_spec::{package, parse};
 use serde_json::Value;
 
-use super::settings::Settings;
+use super::settings::Needs;
 
 /// Settings of a task that user code relies on and that only a cluster has.
 const CLUSTER_ONLY: [(&str, &str); 8] = [
@@ -20,13 +21,21 @@ const CLUSTER_ONLY: [(&str, &str); 8] = [
     ("genericEphemeralVolume", "volumes"),
     ("emptyDirMounts", "volumes"),
 ];
+/// Stores that Penstock does not read.
+const FOREIGN_STORES: [(&str, &str); 2] = [
+    ("gs://", "needs a cloud: imports an object of Google Cloud Storage"),
+    ("oci://", "needs a cluster: imports a model out of an image"),
+];
 /// Marks the command of a Python component.
 const PYTHON_COMPONENT: &str = "kfp.dsl.executor_main";
 
 /// What a pipeline needs that this machine does not have; `None` when it can run here.
-pub fn missing(name: &str, bytes: &[u8], settings: &Settings) -> Option<String> {
+pub fn missing(name: &str, bytes: &[u8], settings: &Needs) -> Option<String> {
     if let Some(reason) = settings.needs.get(name) {
         return Some(reason.clone());
+    }
+    if settings.runs_anyway.contains_key(name) {
+        return None;
     }
     let limits = Limits::default();
     let text = package::unpack(name, bytes, &limits).ok()?.pipeline_text;
@@ -43,20 +52,20 @@ fn cluster_settings(text: &str) -> Option<String> {
     let platform = text.find("platforms:").or_else(|| text.find("\"platforms\""))?;
     let platform = text.get(platform..)?;
     let has = |field: &str| platform.contains(&format!("{field}:")) || platform.contains(&format!("\"{field}\""));
-    if has("workspace") {
-        return Some("needs a cluster: a workspace volume".to_owned());
-    }
     let (_, what) = CLUSTER_ONLY.iter().find(|(field, _)| has(field))?;
     Some(format!("needs a cluster: {what}"))
 }
 
-fn executors(pipeline: &Value, settings: &Settings) -> Option<String> {
+fn executors(pipeline: &Value, settings: &Needs) -> Option<String> {
     let executors = pipeline.pointer("/deploymentSpec/executors")?.as_object()?;
     executors.values().find_map(|executor| container(executor.get("container")?, settings))
 }
 
-fn container(container: &Value, settings: &Settings) -> Option<String> {
+fn container(container: &Value, settings: &Needs) -> Option<String> {
     let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
+    if image.starts_with(PSEUDO_IMAGES) {
+        return Some("needs a cluster: volumes".to_owned());
+    }
     let is_meant =
         |name: &str| image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@', '/']));
     if let Some((name, reason)) = settings.images.iter().find(|(name, _)| is_meant(name)) {
@@ -82,15 +91,22 @@ fn is_on_this_machine(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Importers that name another kind of store: what they import is read by the tasks after them.
+/// Importers that name another kind of store, when a task is given what they import. Importing alone reads nothing.
 fn foreign_stores(pipeline: &Value) -> Option<String> {
     let executors = pipeline.pointer("/deploymentSpec/executors")?.as_object()?;
-    let has_importer = executors.values().any(|executor| executor.get("importer").is_some());
-    if !has_importer {
+    let is_importer = |executor: &Value| executor.get("importer").is_some();
+    let components = pipeline.pointer("/components")?.as_object()?;
+    let reads = |component: &Value| {
+        let executor = component.get("executorLabel").and_then(Value::as_str).and_then(|label| executors.get(label));
+        let artifacts = component.pointer("/inputDefinitions/artifacts").and_then(Value::as_object);
+        executor.is_some_and(|executor| !is_importer(executor))
+            && artifacts.is_some_and(|artifacts| !artifacts.is_empty())
+    };
+    if !executors.values().any(is_importer) || !components.values().any(reads) {
         return None;
     }
-    let scheme = ["gs://", "oci://"].into_iter().find(|scheme| contains_uri(pipeline, scheme))?;
-    Some(format!("needs an importer for {scheme}, which this machine cannot read"))
+    let (_, what) = FOREIGN_STORES.into_iter().find(|(scheme, _)| contains_uri(pipeline, scheme))?;
+    Some(format!("{what}, which a task is given"))
 }
 
 fn contains_uri(value: &Value, scheme: &str) -> bool {

@@ -1,49 +1,106 @@
-//! The table of what pipelines do not say themselves: parameters, failures by design, images that cannot be replaced.
+//! The tables of what pipelines do not say themselves: parameters, needs that no rule can see, and what a run must
+//! give.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use super::expected::Expected;
+
+/// Content of `tests/conformance/settings.json` and `tests/conformance/expected.json`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What each pipeline needs.
+    pub needs: Needs,
+    /// What a run must give, by path of the pipeline.
+    pub expected: BTreeMap<String, Expected>,
+}
 
 /// Content of `tests/conformance/settings.json`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub struct Needs {
     /// For its reader.
     pub about: String,
     /// Parameters by path of the pipeline.
     pub parameters: BTreeMap<String, Map<String, Value>>,
-    /// Pipelines that must fail, and why.
-    pub fails_by_design: BTreeMap<String, String>,
+    /// Further arguments of the command, by path of the pipeline.
+    pub arguments: BTreeMap<String, Vec<String>>,
+    /// Part of the message with which an invalid package must be refused, by its path.
+    pub refusals: BTreeMap<String, String>,
     /// Images whose command means nothing on this machine, and why. The beginning of the name counts.
     pub images: BTreeMap<String, String>,
     /// Programs that exist nowhere, and why.
     pub programs: BTreeMap<String, String>,
     /// Other needs that no rule can see, by path of the pipeline.
     pub needs: BTreeMap<String, String>,
+    /// Pipelines that run although a rule finds a need, and why.
+    pub runs_anyway: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// Reads the table.
+    /// Reads the tables.
     ///
     /// # Panics
-    /// When it is not there or wrong: it is part of the repository.
+    /// When one is not there or wrong: they are part of the repository.
     pub fn read() -> Settings {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/settings.json");
-        let text = fs::read(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
-        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        Settings { needs: table("settings.json"), expected: table("expected.json") }
     }
 
     /// The parameters of a pipeline, with the folder of the run filled in.
     pub fn parameters_of(&self, pipeline: &str, temporary: &Path) -> Map<String, Value> {
-        let mut parameters = self.parameters.get(pipeline).cloned().unwrap_or_default();
+        let mut parameters = self.needs.parameters.get(pipeline).cloned().unwrap_or_default();
         for value in parameters.values_mut() {
             if let Value::String(text) = value {
-                *text = text.replace("{temporary}", &temporary.to_string_lossy());
+                *text = fill(text, temporary);
             }
         }
         parameters
+    }
+
+    /// Further arguments for a pipeline, with the folder of the run filled in.
+    pub fn arguments_of(&self, pipeline: &str, temporary: &Path) -> Vec<String> {
+        let arguments = self.needs.arguments.get(pipeline).into_iter().flatten();
+        arguments.map(|argument| fill(argument, temporary)).collect()
+    }
+
+    /// Entries of the tables about pipelines that are not in the corpus: it has changed, or they are misspelled.
+    pub fn unused<'a>(&'a self, names: &[&str]) -> Vec<&'a str> {
+        let needs = &self.needs;
+        let all = needs.parameters.keys().chain(needs.arguments.keys()).chain(needs.refusals.keys());
+        let all = all.chain(needs.needs.keys()).chain(needs.runs_anyway.keys());
+        let all = all.chain(self.expected.keys()).map(String::as_str);
+        let mut unused: Vec<&str> = all.filter(|name| !names.contains(name)).collect();
+        unused.sort_unstable();
+        unused.dedup();
+        unused
+    }
+}
+
+fn fill(text: &str, temporary: &Path) -> String {
+    text.replace("{temporary}", &temporary.to_string_lossy())
+}
+
+fn table<T: DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(name);
+    let text = fs::read(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_can_be_read_and_every_failure_has_its_reason() {
+        for (name, expected) in &Settings::read().expected {
+            let has_reason = expected.fails.is_some() || expected.deviates.is_some();
+            assert!(has_reason || !expected.has_failures(), "{name} fails for no reason");
+            assert!(expected.fails.is_none() || expected.has_failures(), "{name} fails in no task");
+        }
     }
 }

@@ -9,16 +9,14 @@ use penstock_spec::limits::Limits;
 use serde_json::Value;
 
 use super::corpus::{Entry, Promise};
+use super::expected::Expected;
 use super::needs;
 use super::settings::Settings;
 use crate::binary;
 use crate::document::RunDocument;
-use crate::invocation::{Finished, Invocation};
+use crate::invocation::Invocation;
 
-/// Where a pipeline's log says that packages could not be installed.
-const INSTALL_MARKS: [&str; 4] =
-    ["No matching distribution", "pip install", "Could not find a version", "could not install"];
-const LONGEST_REASON: usize = 300;
+const LONGEST_REASON: usize = 400;
 
 /// How a pipeline ended, for the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +27,8 @@ pub enum Outcome {
     Refused(String),
     /// It is valid and was not run, for this reason.
     NotRun(String),
+    /// It ran, and something is otherwise than its author means it to be, on purpose and for this reason.
+    Deviates(String),
     /// Something is different from what it should be.
     Differs(String),
 }
@@ -54,13 +54,29 @@ pub fn judge(entry: &Entry, settings: &Settings, place: &Place) -> Outcome {
     };
     let loaded = check::load(&entry.name, &bytes, &Limits::default());
     match (entry.promise, loaded) {
-        (Promise::Invalid, Err(error)) => Outcome::Refused(one_line(&error.to_string())),
+        (Promise::Invalid, Err(error)) => refused(entry, settings, place, &error.to_string()),
         (Promise::Invalid, Ok(_)) => Outcome::Differs("is accepted, and should be refused".to_owned()),
         (_, Err(error)) => Outcome::Differs(format!("is refused: {}", one_line(&error.to_string()))),
-        (promise, Ok(_)) => match needs::missing(&entry.name, &bytes, settings) {
+        (promise, Ok(_)) => match needs::missing(&entry.name, &bytes, &settings.needs) {
             Some(reason) => Outcome::NotRun(reason),
             None => run(entry, promise, settings, place),
         },
+    }
+}
+
+/// A refusal must be for the package's own fault, and the binary must say the same as the library.
+fn refused(entry: &Entry, settings: &Settings, place: &Place, message: &str) -> Outcome {
+    let Some(part) = settings.needs.refusals.get(&entry.name) else {
+        return Outcome::Differs(format!("nothing says why it should be refused; it is with: {}", one_line(message)));
+    };
+    let finished = penstock(place).arg("run").arg(&entry.path).run();
+    let said = one_line(&finished.stderr);
+    if finished.code() != Some(2) {
+        return Outcome::Differs(format!("ends with the exit code {:?}: {said}", finished.code()));
+    }
+    match said.contains(part) && one_line(message).contains(part) {
+        true => Outcome::Refused(one_line(message)),
+        false => Outcome::Differs(format!("is refused for another reason than {part:?}: {said}")),
     }
 }
 
@@ -74,56 +90,72 @@ fn run(entry: &Entry, promise: Promise, settings: &Settings, place: &Place) -> O
     if let Err(error) = fs::write(&file, Value::Object(parameters).to_string()) {
         return Outcome::Differs(format!("its parameters cannot be written: {error}"));
     }
-    let finished = match start(entry, place, &file).limit(place.limit).spawn().wait_within() {
+    let arguments = settings.arguments_of(&entry.name, folder.path());
+    let finished = match start(entry, place, &file).args(arguments).limit(place.limit).spawn().wait_within() {
         Ok(finished) => finished,
         Err(_) => return Outcome::Differs(format!("has not ended after {:?}", place.limit)),
     };
     let Ok(document) = serde_json::from_str::<RunDocument>(&finished.stdout) else {
         return Outcome::Differs(one_line(&finished.stderr));
     };
-    let by_design = settings.fails_by_design.get(&entry.name);
-    let must_fail = promise == Promise::Fails || by_design.is_some();
-    match (finished.code(), must_fail) {
-        (Some(0), false) => Outcome::Passed(format!("succeeded{}", what_ran(&document))),
-        (Some(1), true) => Outcome::Passed(format!("failed as it should{}", what_ran(&document))),
-        (Some(0), true) => Outcome::Differs("succeeds, and should fail".to_owned()),
-        _ => failed(&document, &finished, place),
+    let known = settings.expected.get(&entry.name).cloned().unwrap_or_default();
+    compare(promise, finished.code(), &document, &known, place)
+}
+
+fn compare(promise: Promise, code: Option<i32>, run: &RunDocument, known: &Expected, place: &Place) -> Outcome {
+    let must_fail = known.has_failures();
+    if promise == Promise::Fails && known.fails.is_none() {
+        return Outcome::Differs("must fail, and nothing says of what".to_owned());
+    }
+    let as_it_should = if must_fail { Some(1) } else { Some(0) };
+    let mut differences = known.differences(run, |task| log_of(run, task, place));
+    if code != as_it_should {
+        differences.insert(0, format!("the run is {}, exit code {code:?}", run.state));
+    }
+    if !differences.is_empty() {
+        return Outcome::Differs(one_line(&differences.join("; ")));
+    }
+    let what = what_ran(run, known);
+    match (&known.deviates, &known.fails) {
+        (Some(reason), _) => Outcome::Deviates(format!("{reason} ({what})")),
+        (None, Some(reason)) => Outcome::Passed(format!("failed as it should: {reason} ({what})")),
+        (None, None) => Outcome::Passed(what),
     }
 }
 
+fn penstock(place: &Place) -> Invocation {
+    Invocation::new(&binary::penstock()).environment(&place.home, &place.data_dir).python(&place.python)
+}
+
 fn start(entry: &Entry, place: &Place, parameters: &Path) -> Invocation {
-    Invocation::new(&binary::penstock())
-        .environment(&place.home, &place.data_dir)
-        .python(&place.python)
+    penstock(place)
         .args(["run", "-o", "json", "--host-commands", "--no-cache", "--params-file"])
         .arg(parameters)
         .arg(&entry.path)
 }
 
-fn what_ran(document: &RunDocument) -> String {
-    let ran = document.tasks.iter().filter(|task| task.kind == "CONTAINER" && task.attempt.is_some()).count();
-    let skipped = document.tasks.iter().filter(|task| task.kind == "CONTAINER" && task.state == "SKIPPED").count();
-    let tasks = if ran == 1 { "task" } else { "tasks" };
-    match skipped {
-        0 => format!(", {ran} {tasks}"),
-        _ => format!(", {ran} {tasks}, {skipped} skipped"),
-    }
+fn log_of(run: &RunDocument, task: &str, place: &Place) -> String {
+    penstock(place).args(["logs", &run.run_id, task]).run().stdout
 }
 
-/// A failure that is the machine's, not Penstock's, is told apart by the task's error and its log.
-fn failed(document: &RunDocument, finished: &Finished, place: &Place) -> Outcome {
-    let error = document.error.clone().unwrap_or_else(|| finished.stderr.clone());
-    let logs = Invocation::new(&binary::penstock())
-        .environment(&place.home, &place.data_dir)
-        .args(["logs", &document.run_id])
-        .run();
-    let about_packages = |text: &str| INSTALL_MARKS.iter().any(|mark| text.contains(mark));
-    let tail = logs.stdout.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
-    let reason = one_line(&format!("{error} ({tail})"));
-    if about_packages(&error) || logs.stdout.contains("No matching distribution") {
-        return Outcome::NotRun(format!("needs packages that cannot be installed here: {reason}"));
+/// Such as `5 tasks, 2 of them as commands of this machine, 1 skipped; 7 values compared`.
+fn what_ran(run: &RunDocument, known: &Expected) -> String {
+    let containers = || run.tasks.iter().filter(|task| task.kind == "CONTAINER");
+    let ran = containers().filter(|task| task.attempt.is_some()).count();
+    let on_host = containers().filter(|task| task.ran_on_host).count();
+    let skipped = containers().filter(|task| task.state == "SKIPPED").count();
+    let mut text = format!("{ran} {}", if ran == 1 { "task" } else { "tasks" });
+    if on_host > 0 {
+        text += &format!(", {on_host} without the image");
     }
-    Outcome::Differs(format!("{}: {reason}", document.state))
+    if skipped > 0 {
+        text += &format!(", {skipped} skipped");
+    }
+    match known.count() {
+        0 => text,
+        1 => text + "; 1 value compared",
+        count => text + &format!("; {count} values compared"),
+    }
 }
 
 fn one_line(text: &str) -> String {
