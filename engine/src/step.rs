@@ -42,6 +42,7 @@ impl RunState {
     /// Decides what a log that ends in the middle of a step left open. A log of whole steps leaves nothing.
     pub fn resume(&mut self, now: Timestamp) -> Step {
         let mut stepper = Stepper::new(self, now);
+        stepper.refuse_again();
         stepper.look_everywhere();
         stepper.finish()
     }
