@@ -94,7 +94,7 @@ impl Stepper<'_> {
         }
         match cache_key {
             Some(key) => self.effect(Effect::LookUpCache { node: id, key }),
-            None => self.start_attempt_with(id, inputs),
+            None => self.start_attempt_with(id, Some(inputs)),
         }
     }
 
