@@ -213,7 +213,10 @@ impl Draft<'_> {
     }
 
     fn template(&self, choice: u8) -> ParameterInput {
-        let names: Vec<&String> = self.task.inputs.parameters.keys().filter(|name| !name.starts_with('f')).collect();
+        // Constants with placeholders do not refer to each other.
+        let is_template = |input: &ParameterInput| matches!(&input.source, ParameterSource::Constant(Value::String(text)) if text.contains("{{$"));
+        let inputs = self.task.inputs.parameters.iter().filter(|(_, input)| !is_template(input));
+        let names: Vec<&String> = inputs.map(|(name, _)| name).filter(|name| !name.starts_with('f')).collect();
         let text = match pick(&names, choice / 3) {
             Some(name) if choice % 3 == 1 => format!("{{{{$.inputs.parameters['{name}']}}}}"),
             Some(name) => format!("<{{{{$.inputs.parameters['{name}']}}}}> of {{{{$.pipeline_task_name}}}}"),

@@ -265,6 +265,7 @@ root:
     assert_eq!(host.node("each[0]/use").inputs().parameters["x"], json!("nothing"));
     works.set(true);
     host.deliver(Event::Retry);
+    assert!(host.node("each[0]/use").inputs().parameters.is_empty(), "what it is given is not known before it starts");
     host.finish();
     let host = host.succeeds();
     assert_eq!(host.input("each[0]/use", "x"), Some(json!("weak:x")));
