@@ -21,6 +21,7 @@ mod world;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -109,11 +110,16 @@ fn runs_end_as_an_interpreter_without_events_says() {
     let seed = setting("PENSTOCK_MODEL_SEED", DEFAULT_SEED);
     let cases = setting("PENSTOCK_MODEL_CASES", DEFAULT_CASES);
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let failed = AtomicBool::new(false);
     let run = |thread: u64| {
         let features = RefCell::new(Features::default());
         for case in (thread..cases).step_by(threads as usize) {
+            if failed.load(Ordering::Relaxed) {
+                break;
+            }
             let seed = seed.wrapping_add(case);
             check(seed, &features).map_err(|reason| {
+                failed.store(true, Ordering::Relaxed);
                 format!(
                     "{reason}\nTo run it again: PENSTOCK_MODEL_SEED={seed} PENSTOCK_MODEL_CASES=1 \
                      cargo test -p penstock-engine --test model"
@@ -124,6 +130,7 @@ fn runs_end_as_an_interpreter_without_events_says() {
     };
     let mut features = Features::default();
     std::thread::scope(|scope| {
+        let run = &run;
         let all: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
         for thread in all {
             match thread.join().unwrap() {

@@ -1,6 +1,6 @@
 //! Events that must change nothing: repeated, late, foreign, of attempts that are not there.
 
-use penstock_engine::{Event, ImportResult, NodeId, Timer};
+use penstock_engine::{Effect, Event, ImportResult, NodeId, Timer};
 use penstock_spec::report::{Failure, FailureCause, Outcome, TaskOutputs};
 use uuid::Uuid;
 
@@ -21,6 +21,9 @@ impl Host<'_> {
     pub(super) fn repeat(&mut self) -> Judged {
         let all: Vec<&Event> = self.reports.iter().chain(&self.history).collect();
         let Some(event) = all.get(self.tape.below(all.len())).map(|event| (*event).clone()) else { return Ok(()) };
+        if self.answers(&event) {
+            return Ok(());
+        }
         let mut event = event;
         if let Event::TaskReported { report, .. } = &mut event
             && self.tape.next().is_multiple_of(2)
@@ -33,6 +36,15 @@ impl Host<'_> {
         }
         self.note("late event");
         self.changes_nothing(&event)
+    }
+
+    /// Whether an event would be an answer once more: after a crash, what waited for room asks again.
+    fn answers(&self, event: &Event) -> bool {
+        self.in_flight.iter().any(|effect| match (event, effect) {
+            (Event::CacheAnswered { node, .. }, Effect::LookUpCache { node: other, .. }) => node == other,
+            (Event::TimerDue { timer }, Effect::SetTimer { timer: other, .. }) => timer == other,
+            _ => false,
+        })
     }
 
     /// Tells of what is not there.
