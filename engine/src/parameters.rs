@@ -96,6 +96,25 @@ pub fn resolve(
     Ok(values)
 }
 
+/// Why the parameters that a run started with were refused, found again from the run alone. What a default gave was
+/// never checked, and is not here.
+pub(crate) fn refused(
+    pipeline: &Pipeline,
+    started_with: &Map<String, Value>,
+    info: &RunInfo,
+) -> Option<ParameterError> {
+    let declared = &pipeline.root().inputs.parameters;
+    let given_by_default = |name: &String, value: &Value| {
+        declared.get(name).is_some_and(|input| {
+            let mut default = input.default_value.clone().unwrap_or_default();
+            canonicalize(&mut default);
+            default == *value
+        })
+    };
+    let given = started_with.iter().filter(|(name, value)| !given_by_default(name, value));
+    resolve(pipeline, &given.map(|(name, value)| (name.clone(), value.clone())).collect(), info).err()
+}
+
 fn check(name: &str, declared: ParameterType, value: &Value) -> Result<(), ParameterError> {
     let (fits, expected) = match declared {
         ParameterType::NumberDouble | ParameterType::NumberInteger => {

@@ -42,6 +42,7 @@ impl RunState {
     /// Decides what a log that ends in the middle of a step left open. A log of whole steps leaves nothing.
     pub fn resume(&mut self, now: Timestamp) -> Step {
         let mut stepper = Stepper::new(self, now);
+        stepper.refuse_again();
         stepper.look_everywhere();
         stepper.finish()
     }
@@ -54,8 +55,10 @@ enum Work {
     Consider(NodeId),
     /// A node of which it was decided that it starts.
     Begin(NodeId),
-    /// A task that may start its attempt.
+    /// A task that may start its attempt when it is its turn.
     Attempt(NodeId),
+    /// A task whose turn it is to start its attempt.
+    Admit(NodeId),
     /// A loop that may have room for another iteration.
     Iterate(NodeId),
     /// A group of which everything may have ended.
@@ -84,6 +87,7 @@ impl<'a> Stepper<'a> {
                 Work::Consider(id) => self.consider(id),
                 Work::Begin(id) => self.begin(id),
                 Work::Attempt(id) => self.start_attempt(id),
+                Work::Admit(id) => self.admit(id),
                 Work::Iterate(id) => self.iterate(id),
                 Work::Settle(id) => self.settle(id),
                 Work::EndRun => self.end_run(),
@@ -96,7 +100,7 @@ impl<'a> Stepper<'a> {
     /// The task that has waited longest for room, if there is room.
     fn next_in_line(&mut self) -> Option<Work> {
         let room = self.state.running < self.state.capacity;
-        self.state.queued.pop_front_if(|_| room).map(Work::Attempt)
+        self.state.queued.pop_front_if(|_| room).map(Work::Admit)
     }
 
     /// Applies a fact and keeps it. Facts that do not fit the state are a fault of this crate; they are left out, and

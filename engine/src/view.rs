@@ -127,7 +127,9 @@ impl<'a> NodeView<'a> {
 
     /// The document whose digest the cache key is, resolved now.
     pub fn cache_document(&self) -> Option<Value> {
-        self.node.started_at?;
+        if !self.has_inputs() {
+            return None;
+        }
         let component = self.state.component(self.id)?;
         self.state.cache_document_of(self.id, component, &self.state.scope(self.id))
     }
@@ -137,12 +139,21 @@ impl<'a> NodeView<'a> {
         self.state.component(self.id).map_or("", |component| &component.name)
     }
 
-    /// Inputs, resolved now. Empty for a node that did not start.
+    /// Inputs, resolved now. Empty for a node that did not start, or whose start is void: what was around it starts
+    /// anew, and its inputs with it.
     pub fn inputs(&self) -> PlanInputs {
-        match self.node.started_at {
-            Some(_) => crate::plan::plan_inputs(&self.state.scope(self.id)),
-            None => PlanInputs::default(),
+        if self.has_inputs() { crate::plan::plan_inputs(&self.state.scope(self.id)) } else { PlanInputs::default() }
+    }
+
+    fn has_inputs(&self) -> bool {
+        let mut around = Some(self.id);
+        while let Some(id) = around {
+            if self.state.get(id).is_none_or(|node| node.stale) {
+                return false;
+            }
+            around = self.state.parent(id);
         }
+        self.node.started_at.is_some()
     }
 
     /// Path from the root.

@@ -38,7 +38,7 @@ impl RunState {
     }
 
     /// Inputs of any node. Those of a task that cannot have any are empty.
-    fn resolve_node(&self, id: NodeId) -> Scope {
+    pub(crate) fn resolve_node(&self, id: NodeId) -> Scope {
         if id == NodeId::ROOT {
             return self.root_scope();
         }

@@ -15,22 +15,44 @@ use crate::retry::next_attempt;
 
 impl Stepper<'_> {
     pub(super) fn start_attempt(&mut self, id: NodeId) {
-        let Some(node) = self.state.get(id) else { return };
-        if !matches!(node.phase, Phase::Ready | Phase::CacheAsked | Phase::Backoff(_)) {
-            return;
+        if self.may_start(id) {
+            self.start_attempt_with(id, None);
         }
-        if self.state.is_stopping() {
-            return self.stop_node(id);
-        }
-        let inputs = self.state.scope(id);
-        self.start_attempt_with(id, &inputs);
     }
 
-    pub(super) fn start_attempt_with(&mut self, id: NodeId, inputs: &Arc<Scope>) {
-        if self.state.running >= self.state.capacity {
+    /// Starts an attempt, or lets it wait: for room, and for those that wait already.
+    pub(super) fn start_attempt_with(&mut self, id: NodeId, inputs: Option<&Arc<Scope>>) {
+        if self.state.running >= self.state.capacity || !self.state.queued.is_empty() {
             self.state.queued.push_back(id);
             return;
         }
+        match inputs {
+            Some(inputs) => self.launch(id, inputs),
+            None => self.launch(id, &self.state.scope(id)),
+        }
+    }
+
+    /// Starts an attempt that waited for room, and for which there is some.
+    pub(super) fn admit(&mut self, id: NodeId) {
+        if self.may_start(id) {
+            self.launch(id, &self.state.scope(id));
+        }
+    }
+
+    /// Whether a node still waits for an attempt. One that does while the run is being stopped is stopped instead.
+    fn may_start(&mut self, id: NodeId) -> bool {
+        let Some(node) = self.state.get(id) else { return false };
+        if !matches!(node.phase, Phase::Ready | Phase::CacheAsked | Phase::Backoff(_)) {
+            return false;
+        }
+        if self.state.is_stopping() {
+            self.stop_node(id);
+            return false;
+        }
+        true
+    }
+
+    fn launch(&mut self, id: NodeId, inputs: &Arc<Scope>) {
         let Some(attempt) = self.state.get(id).map(|node| node.attempts) else { return };
         let Some(plan) = self.state.plan_of(id, attempt, inputs) else {
             return self.fail(id, input_failure("the component of the task runs no container"));

@@ -9,7 +9,7 @@ use crate::effect::{Effect, Timer};
 use crate::event::{CacheHit, Event, ImportResult};
 use crate::fact::{Fact, NodeId};
 use crate::node::{NodeKind, Phase};
-use crate::parameters;
+use crate::parameters::{self, ParameterError};
 use crate::state::Stopping;
 
 impl Stepper<'_> {
@@ -52,13 +52,29 @@ impl Stepper<'_> {
             }
             Err(error) => {
                 self.record(Fact::RunStarted { run, parameters: given });
-                let failure = Failure { cause: FailureCause::Input, message: error.full_message() };
-                self.record(Fact::RunEnded {
-                    status: RunStatus::Failed,
-                    outputs: penstock_spec::report::TaskOutputs::default(),
-                    failure: Some(failure),
-                });
+                self.refuse(&error);
             }
+        }
+    }
+
+    fn refuse(&mut self, error: &ParameterError) {
+        let failure = Failure { cause: FailureCause::Input, message: error.full_message() };
+        self.record(Fact::RunEnded {
+            status: RunStatus::Failed,
+            outputs: penstock_spec::report::TaskOutputs::default(),
+            failure: Some(failure),
+        });
+    }
+
+    /// Refuses the parameters of a run whose log ends before it says so.
+    pub(super) fn refuse_again(&mut self) {
+        let starts = |root: &crate::node::Node| root.phase == Phase::Starting;
+        if !self.state.get(NodeId::ROOT).is_some_and(starts) {
+            return;
+        }
+        let Some(run) = self.state.run.as_ref().filter(|run| !run.status.is_final()) else { return };
+        if let Some(error) = parameters::refused(&self.state.pipeline, &run.parameters, &run.info) {
+            self.refuse(&error);
         }
     }
 

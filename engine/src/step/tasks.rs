@@ -70,7 +70,8 @@ impl Stepper<'_> {
             self.record_end(id, Fact::TaskCanceled { node: id, attempt: None });
             return;
         }
-        let inputs = self.state.scope(id);
+        // Not what the node keeps: that may be of an earlier start, if somebody asked for it since.
+        let inputs = Arc::new(self.state.resolve_node(id));
         self.start_body(id, &inputs);
     }
 
@@ -93,7 +94,7 @@ impl Stepper<'_> {
         }
         match cache_key {
             Some(key) => self.effect(Effect::LookUpCache { node: id, key }),
-            None => self.start_attempt_with(id, inputs),
+            None => self.start_attempt_with(id, Some(inputs)),
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod caching;
+mod capacity;
 mod exits;
 mod host;
 mod importers;

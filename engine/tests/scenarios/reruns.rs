@@ -238,3 +238,35 @@ fn retries_of_a_task_count_anew_in_a_retried_run() {
     let host = host.fails();
     assert_eq!(attempts(&host, "inner/weak"), [0, 1, 2, 3]);
 }
+
+#[test]
+fn iteration_of_a_retried_run_does_not_keep_inputs_that_somebody_asked_for_in_between() {
+    let text = "
+components:
+  comp: {executorLabel: exec, outputDefinitions: {parameters: {x: {parameterType: STRING}}}}
+  comp-use: {executorLabel: exec, inputDefinitions: {parameters: {x: {parameterType: STRING}}}}
+  comp-each:
+    inputDefinitions: {parameters: {i: {parameterType: STRING}, x: {parameterType: STRING, defaultValue: nothing}}}
+    dag: {tasks: {use: {componentRef: {name: comp-use}, taskInfo: {name: use}, inputs: {parameters: {x: {componentInputParameter: x}}}}}}
+root:
+  dag:
+    tasks:
+      weak: {componentRef: {name: comp}, taskInfo: {name: weak}}
+      each:
+        componentRef: {name: comp-each}
+        taskInfo: {name: each}
+        inputs: {parameters: {x: {taskOutputParameter: {producerTask: weak, outputParameterKey: x}}}}
+        parameterIterator: {items: {raw: '[\"a\"]'}, itemInput: i}
+        triggerPolicy: {strategy: ALL_UPSTREAM_TASKS_COMPLETED}
+";
+    let works = Works::default();
+    let mut host = Host::new(text).on("weak", switched(&works)).ran().fails();
+    assert_eq!(host.input("each[0]/use", "x"), Some(json!("nothing")));
+    assert_eq!(host.node("each[0]/use").inputs().parameters["x"], json!("nothing"));
+    works.set(true);
+    host.deliver(Event::Retry);
+    assert!(host.node("each[0]/use").inputs().parameters.is_empty(), "what it is given is not known before it starts");
+    host.finish();
+    let host = host.succeeds();
+    assert_eq!(host.input("each[0]/use", "x"), Some(json!("weak:x")));
+}

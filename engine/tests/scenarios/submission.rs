@@ -96,6 +96,17 @@ fn run_with_refused_parameters_fails_with_the_message() {
     assert!(host.deliver(Event::Retry).is_empty(), "it would be refused again");
 }
 
+#[test]
+fn refused_parameters_are_refused_again_after_a_crash() {
+    for given in [json!({}), json!({"a": "x", "b": 1, "y": 1}), json!({"a": "x", "b": "1"})] {
+        // The host cuts the log after the run's start and carries on from there.
+        let host = Host::new(INPUTS).ran_with(given).expect(RunStatus::Failed);
+        assert_eq!(host.log.len(), 2);
+    }
+    let wrong_default = INPUTS.replace("isOptional: true}\n", "defaultValue: 'not of its type'}\n");
+    Host::new(&wrong_default).ran_with(json!({"a": "x", "b": 1})).succeeds();
+}
+
 fn expanded(text: &str) -> String {
     let info = RunInfo {
         created_at: Timestamp::from_second(1_136_239_445).unwrap(), // 2006-01-02T22:04:05Z
