@@ -1,163 +1,206 @@
-"""Measures Penstock on one machine beside kfp.local, in one run, interleaved. Prints a table for docs/benchmarks.md.
+"""Measures Penstock on one machine beside kfp.local, interleaved in one run, and prints a table.
 
-    python bench/local.py --penstock target/release/penstock
+    python bench/local.py --penstock target/release/penstock --step-cost target/release/examples/step_cost
 
-Both sides run the same compiled pipeline with the same interpreter. Every figure is a median over rounds, with the
-smallest and the largest value.
+Both sides run the same pipeline with the same interpreter, the one that runs this script. One round of everything is
+done first and not counted. Every figure is the median of the rounds, with the smallest and the largest; no round is left
+out. With --write FILE the table also replaces what FILE has between the two marks.
 """
 
 import argparse
-import contextlib
-import datetime
-import json
+import dataclasses
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
+import machine
 import pipelines
+import runners
+
+MARKS = ('<!-- figures: written by `make bench` -->', '<!-- end of figures -->')
+COMMANDS = 100
+LOOPS = (1_000, 10_000)
+NO_OP = ['true']
+
+
+@dataclasses.dataclass
+class Row:
+    """One line of the table."""
+
+    what: str
+    goal: str
+    ours: str
+    beside: str = ''
+    met: bool | None = None
+
+    def text(self) -> str:
+        verdict = {True: 'yes', False: '**no**', None: ''}[self.met]
+        return f'| {self.what} | {self.goal} | {self.ours} | {verdict} | {self.beside} |'
 
 
 def spread(values: list[float], unit: str, factor: float = 1.0, digits: int = 2) -> str:
-    scaled = [value * factor for value in values]
-    middle, low, high = statistics.median(scaled), min(scaled), max(scaled)
-    return f'{middle:.{digits}f} {unit} ({low:.{digits}f}–{high:.{digits}f})'
+    middle, low, high = (value * factor for value in (statistics.median(values), min(values), max(values)))
+    return f'{middle:.{digits}f} {unit} ({low:.{digits}f} to {high:.{digits}f})'
 
 
-class Penstock:
-    """Runs of the binary, each with the time it took and the memory it needed at most."""
-
-    def __init__(self, binary: str, directory: str):
-        self.binary, self.directory = os.path.abspath(binary), directory
-
-    def run(self, pipeline: str, *arguments: str, data: str) -> tuple[float, int, dict]:
-        command = [self.binary, 'run', pipeline, '-o', 'json', '--data-dir', os.path.join(self.directory, data)]
-        output = tempfile.TemporaryFile()
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [*command, '--python', sys.executable, *arguments], stdout=output, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        took = time.perf_counter() - started
-        output.seek(0)
-        document = json.load(output)
-        if os.waitstatus_to_exitcode(status) != 0 or document['state'] != 'SUCCEEDED':
-            sys.exit(f'error: {pipeline} ended as {document["state"]}: {document["error"]}')
-        return took, usage.ru_maxrss, document
-
-    def write(self, name: str, document: dict) -> str:
-        path = os.path.join(self.directory, name)
-        with open(path, 'w') as file:
-            json.dump(document, file)
-        return path
+def chain_rows(ours: list[runners.Run], theirs: list[runners.Run]) -> list[Row]:
+    length = pipelines.CHAIN_LENGTH
+    wall = [run.seconds / length for run in ours]
+    beside = [run.seconds / length for run in theirs]
+    later = [run.later_tasks() for run in ours]
+    return [
+        Row(f'{length} lightweight Python components in a chain, time per task, start and end of the process included',
+            '0.05 s', spread(wall, 's', digits=3), 'kfp.local, its import not counted: ' + spread(beside, 's', digits=3),
+            statistics.median(wall) <= 0.05),
+        Row('the same, from the end of the first task to the end of the last, per task', '',
+            spread(later, 'ms', 1e3, 1)),
+        Row('the same, processor time of all processes per task', '',
+            spread([run.cpu / length for run in ours], 's', digits=3),
+            'kfp.local: ' + spread([run.cpu / length for run in theirs], 's', digits=3)),
+        Row('start of the process to the start of the first task', '',
+            spread([run.until_first() for run in ours], 'ms', 1e3, 0)),
+    ]
 
 
-def kfp_local_chain(directory: str) -> float:
-    """One run with kfp.local, in a process of its own as a user has it; the import of kfp is not counted."""
-    code = (
-        'import sys, time\n'
-        f'sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})\n'
-        'import pipelines\n'
-        'from kfp import local\n'
-        f'local.init(local.SubprocessRunner(use_venv=False), pipeline_root={directory!r}, raise_on_error=True)\n'
-        'started = time.perf_counter()\n'
-        'task = pipelines.chain()\n'
-        'took = time.perf_counter() - started\n'
-        'assert task.outputs["Output"] == 10 or task.output == 10\n'
-        'print("TOOK", took)\n'
-    )
-    environment = {**os.environ, 'PATH': os.path.dirname(sys.executable) + os.pathsep + os.environ['PATH']}
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=environment, timeout=300)
-    for line in done.stdout.splitlines():
-        if line.startswith('TOOK '):
-            return float(line.split()[1])
-    sys.exit(f'error: kfp.local failed: {done.stderr[-2000:]}')
+def command_rows(ours: list[runners.Run], spawns: list[float]) -> list[Row]:
+    overhead = [run.seconds / COMMANDS - spawn for run, spawn in zip(ours, spawns, strict=True)]
+    return [
+        Row(f'{COMMANDS} commands (`true`) in a chain, overhead per task: all of the run, less the bare start of as many',
+            '5 ms', spread(overhead, 'ms', 1e3), 'one bare start: ' + spread(spawns, 'ms', 1e3),
+            statistics.median(overhead) <= 0.005),
+        Row('the same, processor time of all processes per task', '',
+            spread([run.cpu / COMMANDS for run in ours], 'ms', 1e3)),
+    ]
 
 
-def bare_spawn(command: list[str], times: int) -> float:
-    started = time.perf_counter()
-    for _ in range(times):
-        os.waitpid(os.posix_spawnp(command[0], command, os.environ), 0)
-    return (time.perf_counter() - started) / times
-
-
-def measure(penstock: Penstock, rounds: int, large: bool) -> list[tuple[str, str, str]]:
+def loop_rows(loops: dict[int, list[runners.Run]]) -> list[Row]:
     rows = []
-    chain = os.path.join(penstock.directory, 'chain.yaml')
-    pipelines.compile_chain(chain)
-    ours, theirs, inside = [], [], []
-    penstock.run(chain, data='chain')  # the metastore exists, the file cache is warm
-    for number in range(rounds):
-        theirs.append(kfp_local_chain(os.path.join(penstock.directory, f'kfp-{number}')) / pipelines.CHAIN_LENGTH)
-        took, _, document = penstock.run(chain, data='chain')
-        ours.append(took / pipelines.CHAIN_LENGTH)
-        inside.append(later_tasks(document))
-    rows.append(('chain of 10 lightweight Python components, per task, the start of everything included',
-                 spread(ours, 's', digits=3), spread(theirs, 's', digits=3)))
-    rows.append(('the same, from the second task on', spread(inside, 's', digits=3), ''))
-
-    true = ['true']
-    path = penstock.write('commands.json', pipelines.commands(100, False, true))
-    spawn, commands = [], []
-    for _ in range(rounds):
-        spawn.append(bare_spawn(true, 200))
-        commands.append(penstock.run(path, '--host-commands', data='commands')[0] / 100)
-    rows.append(('chain of 100 commands (`true`), per task; beside it the bare spawn of one',
-                 spread(commands, 'ms', 1e3), spread(spawn, 'ms', 1e3)))
-
-    path = penstock.write('cached.json', pipelines.commands(100, True, true))
-    penstock.run(path, '--host-commands', data='cached')
-    cached = []
-    for _ in range(rounds):
-        took, _, document = penstock.run(path, '--host-commands', data='cached')
-        if not all(task['cached'] for task in document['tasks']):
-            sys.exit('error: a task did not come from the cache')
-        cached.append(took)
-    rows.append(('run of 100 tasks that all come from the cache, in all', spread(cached, 'ms', 1e3, 0), ''))
-
-    per_task, memory = {}, {}
-    for items in (1000, 10000) if large else (1000,):
-        path = penstock.write(f'loop-{items}.json', pipelines.loop(items, true))
-        per_task[items], memory[items] = [], []
-        for number in range(rounds if items == 1000 else max(rounds // 2, 1)):
-            took, kilobytes, _ = penstock.run(path, '--host-commands', data=f'loop-{items}-{number}')
-            per_task[items].append(took / items)
-            memory[items].append(kilobytes / 1024)
-        rows.append((f'loop of {items:,} commands (`true`), per iteration', spread(per_task[items], 'ms', 1e3), ''))
-        rows.append((f'loop of {items:,} commands, most memory resident', spread(memory[items], 'MiB', 1, 0), ''))
+    for items, runs in loops.items():
+        rows.append(Row(f'loop of {items:,} commands, time per iteration', '',
+                        spread([run.seconds / items for run in runs], 'ms', 1e3)))
+    small, large = LOOPS
+    if large in loops:
+        # Rounds that ran next to each other are compared.
+        ratios = [(b.seconds / large) / (a.seconds / small) for a, b in zip(loops[small], loops[large], strict=True)]
+        cpu = [(b.cpu / large) / (a.cpu / small) for a, b in zip(loops[small], loops[large], strict=True)]
+        rows.append(Row(f'time per iteration of the large loop, as a multiple of the small one', '1.1',
+                        spread(ratios, '×'), 'of processor time: ' + spread(cpu, '×'),
+                        statistics.median(ratios) <= 1.1))
+        memory = [run.megabytes for run in loops[large]]
+        beside = f'loop of {small:,}: ' + spread([run.megabytes for run in loops[small]], 'MiB', digits=0)
+        rows.append(Row(f'most memory resident, loop of {large:,}', '150 MiB', spread(memory, 'MiB', digits=0), beside,
+                        statistics.median(memory) <= 150))
     return rows
 
 
-def later_tasks(document: dict) -> float:
-    """Time from the end of the first task to the end of the last, per task."""
-    ends = sorted(datetime.datetime.fromisoformat(task['finished_at'][:26].rstrip('Z') + '+00:00')
-                  for task in document['tasks'])
-    return (ends[-1] - ends[0]).total_seconds() / (len(ends) - 1)
+def step_rows(costs: list[dict]) -> list[Row]:
+    rows = []
+    medians = {}
+    for cost in costs:
+        means = cost['us_per_fact']
+        name = f'{cost["size"]:,} tasks, {cost["pipeline"]}'
+        if cost['pipeline'].startswith('loop'):
+            name = f'{cost["pipeline"]}, {cost["size"]:,} items'
+        if cost['pipeline'] == 'layers of 10':
+            medians[cost['size']] = statistics.median(means)
+        rows.append(Row(f'`step`, time per fact: {name}', '20 µs', spread(means, 'µs'),
+                        f'99th percentile of the steps {cost["us_per_fact_p99"]:.1f} µs',
+                        statistics.median(means) <= 20))
+    if len(medians) > 1:
+        smallest, largest = min(medians), max(medians)
+        ratio = medians[largest] / medians[smallest]
+        rows.append(Row(f'`step`, {largest:,} tasks as a multiple of {smallest:,}', 'flat', f'{ratio:.2f} ×',
+                        met=ratio <= 1.25))
+    return rows
 
 
-def machine() -> str:
-    model = 'unknown processor'
-    with contextlib.suppress(OSError), open('/proc/cpuinfo') as file:
-        model = next(line.split(':')[1].strip() for line in file if line.startswith('model name'))
-    return f'{model}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}'
+def measure(arguments: argparse.Namespace, directory: str) -> list[Row]:
+    penstock = runners.Penstock(arguments.penstock, directory)
+    kfp_local = runners.KfpLocal(directory)
+    chain = os.path.join(directory, 'chain.yaml')
+    pipelines.compile_chain(chain)
+    commands = penstock.write('commands.json', pipelines.commands(COMMANDS, False, NO_OP))
+    cached = penstock.write('cached.json', pipelines.commands(COMMANDS, True, NO_OP))
+    sizes = LOOPS[:1] if arguments.small else LOOPS
+    loop_files = {items: penstock.write(f'loop-{items}.json', pipelines.loop(items, NO_OP)) for items in sizes}
+
+    host = '--host-commands'
+    chains, locals_, command_runs, spawns, cached_runs = [], [], [], [], []
+    loops: dict[int, list[runners.Run]] = {items: [] for items in sizes}
+    for number in range(arguments.rounds + 1):
+        progress(f'round {number} of {arguments.rounds}' if number else 'the round that is not counted')
+        theirs = kfp_local.chain(number)
+        ours = penstock.run(chain, data='chain')
+        spawn = runners.bare_start(NO_OP, 200)
+        command = penstock.run(commands, host, data='commands')
+        hit = penstock.run(cached, host, data='cached')
+        # A loop gets a data directory of its own, so that no round finds more there than another.
+        loop = {items: penstock.run(path, host, data=f'loop-{items}-{number}') for items, path in loop_files.items()}
+        if number == 0:
+            continue
+        if not all(task['cached'] for task in hit.document['tasks'] if task['kind'] == 'CONTAINER'):
+            sys.exit('error: a task did not come from the cache')
+        chains.append(ours)
+        locals_.append(theirs)
+        spawns.append(spawn)
+        command_runs.append(command)
+        cached_runs.append(hit)
+        for items in sizes:
+            loops[items].append(loop[items])
+    rows = chain_rows(chains, locals_) + command_rows(command_runs, spawns)
+    wall = [run.seconds for run in cached_runs]
+    rows.append(Row(f'run of {COMMANDS} tasks that all come from the cache, the whole process', '300 ms',
+                    spread(wall, 'ms', 1e3, 0), 'processor time: ' + spread([run.cpu for run in cached_runs], 'ms', 1e3, 0),
+                    statistics.median(wall) <= 0.3))
+    rows += loop_rows(loops)
+    if arguments.step_cost:
+        progress('the engine alone')
+        rows += step_rows(runners.step_cost(arguments.step_cost, arguments.rounds))
+    return rows
+
+
+def progress(text: str) -> None:
+    print(f'bench: {text}', file=sys.stderr, flush=True)
+
+
+def table(rows: list[Row]) -> str:
+    head = '| what | goal | Penstock | met | beside it |\n|---|---|---|---|---|'
+    return '\n'.join([head, *(row.text() for row in rows)])
+
+
+def write_between_marks(path: str, text: str) -> None:
+    with open(path) as file:
+        before, _, rest = file.read().partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not end:
+        sys.exit(f'error: {path} lacks the marks {MARKS[0]} and {MARKS[1]}')
+    with open(path, 'w') as file:
+        file.write(f'{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}')
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--penstock', required=True, help='the binary, built with --release')
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--small', action='store_true', help='leave the loop of 10,000 out')
+    parser.add_argument('--step-cost', help='the example of that name of penstock-engine, built with --release')
+    parser.add_argument('--rounds', type=int, default=5, help='rounds that count (5)')
+    parser.add_argument('--small', action='store_true', help=f'leave the loop of {LOOPS[1]:,} out')
+    parser.add_argument('--data', help='where data directories are made; the temporary directory by default')
+    parser.add_argument('--write', metavar='FILE', help='also put the table into this page')
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix='penstock-bench-') as directory:
-        rows = measure(Penstock(arguments.penstock, directory), arguments.rounds, not arguments.small)
-    load = ', '.join(f'{value:.1f}' for value in os.getloadavg())
-    print(f'{datetime.date.today()}, {machine()}; median (smallest–largest) of {arguments.rounds} rounds;'
-          f' load averages at the end {load}\n')
-    print('| what | Penstock | beside it |\n|---|---|---|')
-    for what, ours, theirs in rows:
-        print(f'| {what} | {ours} | {theirs or "–"} |')
+    if arguments.rounds < 1:
+        parser.error('--rounds must be at least 1')
+    load_before = machine.load()
+    with tempfile.TemporaryDirectory(prefix='penstock-bench-', dir=arguments.data) as directory:
+        disk = machine.disk(directory)
+        rows = measure(arguments, directory)
+    text = '\n\n'.join([
+        machine.describe(arguments.penstock, disk, load_before, arguments.rounds),
+        table(rows),
+    ])
+    print(text)
+    if arguments.write:
+        write_between_marks(arguments.write, text)
 
 
 if __name__ == '__main__':

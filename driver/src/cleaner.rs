@@ -4,6 +4,7 @@
 //! Files that user code left in its working or temporary directory stay until the run has succeeded: on one machine a
 //! task may hand their path to a later one, also to one of a retry.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -81,36 +82,45 @@ impl Cleaner {
 
 async fn work(mut queue: mpsc::Receiver<Request>, run_dir: PathBuf) {
     let mut batch = Vec::with_capacity(BATCH);
-    let mut kept = Vec::new();
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         let requests = std::mem::take(&mut batch);
-        kept = blocking(kept, move |kept| requests.into_iter().for_each(|request| carry_out(request, kept))).await;
+        let run_dir = run_dir.clone();
+        blocking(move || requests.into_iter().for_each(|request| carry_out(request, &run_dir))).await;
     }
-    blocking(kept, move |_| remove_empty(&run_dir)).await;
+    blocking(move || remove_empty(&run_dir)).await;
 }
 
-/// `kept` are directories in which files of user code are left.
-async fn blocking(mut kept: Vec<PathBuf>, work: impl FnOnce(&mut Vec<PathBuf>) + Send + 'static) -> Vec<PathBuf> {
-    let done = tokio::task::spawn_blocking(move || {
-        work(&mut kept);
-        kept
-    });
-    done.await.unwrap_or_else(|error| {
+async fn blocking(work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = tokio::task::spawn_blocking(work).await {
         warn!(%error, "removing work directories stopped unexpectedly");
-        Vec::new()
-    })
+    }
 }
 
-fn carry_out(request: Request, kept: &mut Vec<PathBuf>) {
+fn carry_out(request: Request, run_dir: &Path) {
     match request {
         Request::Attempt(attempt) => match remove_ours(&attempt) {
             Ok(true) => remove_parent(&attempt),
-            Ok(false) => kept.push(attempt),
+            Ok(false) => {}
             Err(error) => complain(&attempt, &error),
         },
-        Request::Rest => kept.drain(..).for_each(|attempt| remove_whole(&attempt)),
+        Request::Rest => {
+            let attempts = entries(run_dir).flat_map(|task| entries(&task));
+            attempts.filter(|attempt| is_rest(attempt)).for_each(|attempt| remove_whole(&attempt));
+        }
         Request::Whole(directory) => remove_whole(&directory),
     }
+}
+
+/// Whether only files of user code are left of an attempt. An earlier driver may have removed the others.
+fn is_rest(attempt: &Path) -> bool {
+    let mut left = entries(attempt).peekable();
+    left.peek().is_some()
+        && left.all(|path| USER_DIRECTORIES.iter().any(|name| path.file_name() == Some(OsStr::new(name))))
+}
+
+/// What is in a directory; nothing if it cannot be read.
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 fn remove_whole(directory: &Path) {

@@ -15,7 +15,6 @@ use thiserror::Error;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::cluster_only;
 use crate::driver::Driver;
 use crate::process::workspace_dir;
 
@@ -82,7 +81,7 @@ impl RootError {
 impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
     pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
-        let root = self.pipeline_root(&request);
+        let root = self.pipeline_root(&request).to_owned();
         let id = Uuid::new_v4();
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
@@ -94,14 +93,14 @@ impl Driver {
                 .unwrap_or_else(|| format!("{} {}", pipeline.name(), now.strftime("%Y-%m-%d %H:%M:%S"))),
             pipeline_name: pipeline.name().to_owned(),
             namespace: String::new(),
-            pipeline_root: without_last_slash(root).to_owned(),
+            pipeline_root: without_last_slash(&root).to_owned(),
             created_at: now,
             scheduled_at: now,
             caching: request.caching,
             workspace: self.workspace(&request.pipeline, id),
         };
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;
-        self.check_root(root).await.map_err(CreateRunError::Root)?;
+        self.check_root(&root).await.map_err(CreateRunError::Root)?;
         let options = serde_json::to_value(&request.options).unwrap_or_default();
         self.metastore()
             .create_run(NewRun { info, pipeline_text: request.pipeline_text, parameters: request.parameters, options })
@@ -126,7 +125,7 @@ impl Driver {
         if authors.is_empty() {
             return default;
         }
-        match self.stores().open(split_query(authors).0) {
+        match self.transfer().stores().open(split_query(authors).0) {
             Ok(_) => authors,
             Err(error) => {
                 warn!(

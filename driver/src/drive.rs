@@ -3,6 +3,8 @@
 //! One loop: take the events that are waiting, let the engine step through them, commit the facts, and only then
 //! carry out the effects. A crash at any point leaves facts that say what ought to be in flight, and nothing in
 //! flight that they do not say.
+//!
+//! A look-up in the cache changes nothing, so it does not wait for the facts: see [`Held`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +15,14 @@ use penstock_spec::Timestamp;
 use penstock_spec::report::{Failure, TaskOutputs};
 use penstock_spec::run::{RunStatus, TaskStatus};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
 use crate::backend::{AttemptKey, Backend};
 use crate::cache::CacheLookups;
 use crate::error::DriveError;
+use crate::held::Held;
 use crate::import::Imports;
 use crate::load::{LoadedRun, load_state};
 use crate::projection;
@@ -89,6 +93,7 @@ pub(crate) struct RunHost {
     cache: CacheLookups,
     imports: Imports,
     timers: Timers,
+    held: Held,
     events: mpsc::Receiver<Event>,
     sender: mpsc::Sender<Event>,
 }
@@ -135,6 +140,7 @@ impl RunHost {
             cache: parts.cache,
             imports: parts.imports,
             timers: Timers::default(),
+            held: Held::default(),
             events: parts.events,
             sender: parts.sender,
         })
@@ -150,12 +156,14 @@ impl RunHost {
         let mut waiting = Vec::new();
         while !self.state.status().is_final() {
             let due = self.until_next_timer();
+            let hold_until = self.held.until();
             tokio::select! {
                 _ = self.events.recv_many(&mut waiting, EVENT_QUEUE) => {}
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
                     let timers = self.timers.take_due(Timestamp::now());
                     waiting.extend(timers.into_iter().map(|timer| Event::TimerDue { timer }));
                 }
+                () = sleep_until(hold_until), if hold_until.is_some() => self.commit(&[]).await?,
                 _ = poll.tick() => self.take_commands().await?,
                 Ok(()) = requests.changed() => {
                     let Request { cancel, abort } = requests.borrow_and_update().clone();
@@ -193,7 +201,8 @@ impl RunHost {
         self.take_commands().await?;
         let now = Timestamp::now();
         let step = self.state.resume(now);
-        self.commit(step, now, &[]).await
+        self.decide(step, now);
+        self.commit(&[]).await
     }
 
     /// An earlier driver may have been killed between an attempt's success and the end of its forgetting.
@@ -210,13 +219,22 @@ impl RunHost {
     /// Lets the engine step through events, and makes what it decided true.
     async fn advance(&mut self, events: impl IntoIterator<Item = Event>) -> Result<(), DriveError> {
         let now = Timestamp::now();
-        let mut decided = Step::default();
         for event in events {
+            if let Event::CacheAnswered { .. } = event {
+                self.held.answered();
+            }
             let step = self.state.step(event, now);
-            decided.facts.extend(step.facts);
-            decided.effects.extend(step.effects);
+            self.decide(step, now);
         }
-        self.commit(decided, now, &[]).await
+        for (node, key) in self.held.take_look_ups() {
+            self.cache.look_up(node, key, self.sender.clone());
+        }
+        if self.held.may_wait() { Ok(()) } else { self.commit(&[]).await }
+    }
+
+    /// Puts down what the engine decided.
+    fn decide(&mut self, step: Step, now: Timestamp) {
+        self.held.add(&self.state, step, now);
     }
 
     /// Commands of other processes become events, and are taken in the transaction that holds their facts.
@@ -232,22 +250,23 @@ impl RunHost {
                     Step::default()
                 }
             };
-            self.commit(step, now, &[stored.id]).await?;
+            self.decide(step, now);
+            self.commit(&[stored.id]).await?;
         }
         Ok(())
     }
 
     /// Facts first, then effects.
-    async fn commit(&mut self, step: Step, now: Timestamp, commands: &[i64]) -> Result<(), DriveError> {
-        let mut succeeded = Vec::new();
-        if !step.facts.is_empty() || !commands.is_empty() {
-            succeeded = self.succeeded_attempts(&step.facts);
+    async fn commit(&mut self, commands: &[i64]) -> Result<(), DriveError> {
+        let (facts, effects) = self.held.take();
+        let succeeded = self.succeeded_attempts(&facts);
+        if !facts.is_empty() || !commands.is_empty() {
             let mut append = Append::new(self.run, self.epoch, self.stored);
             append.commands_taken = commands.to_vec();
-            projection::fill(&mut append, &self.state, step.facts, now);
+            projection::fill(&mut append, &self.state, facts);
             self.stored = self.metastore.append(append).await.map_err(|source| self.failed(source))?;
         }
-        for effect in step.effects {
+        for effect in effects {
             self.carry_out(effect, Attempts::Start).await;
         }
         for (task, attempt) in succeeded {
@@ -258,8 +277,8 @@ impl RunHost {
 
     /// Attempts that these facts end well, and whose log is in the store. A log that could not be stored is kept where
     /// it is.
-    fn succeeded_attempts(&self, facts: &[Fact]) -> Vec<(Uuid, u32)> {
-        let succeeded = facts.iter().filter_map(|fact| match fact {
+    fn succeeded_attempts(&self, facts: &[(Fact, Timestamp)]) -> Vec<(Uuid, u32)> {
+        let succeeded = facts.iter().filter_map(|(fact, _)| match fact {
             Fact::TaskSucceeded { node, attempt: Some(attempt), cached_from: None, log_uri: Some(_), .. } => {
                 Some((self.state.node(*node)?.task_id()?, *attempt))
             }
@@ -270,7 +289,10 @@ impl RunHost {
 
     async fn carry_out(&mut self, effect: Effect, attempts: Attempts) {
         match effect {
-            Effect::LookUpCache { node, key } => self.cache.look_up(node, key, self.sender.clone()),
+            Effect::LookUpCache { node, key } => {
+                self.held.asked();
+                self.cache.look_up(node, key, self.sender.clone());
+            }
             Effect::Import { node, request } => self.imports.import(node, *request, self.sender.clone()),
             Effect::SetTimer { timer, at } => self.timers.set(at, timer),
             Effect::StopAttempt { node, attempt } => {
@@ -299,6 +321,10 @@ impl RunHost {
     fn failed(&self, source: MetastoreError) -> DriveError {
         DriveError::Metastore { run: self.run, source }
     }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)).await;
 }
 
 /// What to do with an attempt that ought to be running.

@@ -11,6 +11,7 @@ mod create;
 mod drive;
 mod driver;
 mod error;
+mod held;
 mod import;
 mod load;
 mod ownership;

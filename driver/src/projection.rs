@@ -9,14 +9,14 @@ use penstock_spec::report::TaskOutputs;
 use penstock_spec::run::TaskStatus;
 
 /// Adds facts to an append, with everything that follows from them. The state is the one after the facts.
-pub(crate) fn fill(append: &mut Append, state: &RunState, facts: Vec<Fact>, now: Timestamp) {
+pub(crate) fn fill(append: &mut Append, state: &RunState, facts: Vec<(Fact, Timestamp)>) {
     let mut changed = BTreeSet::new();
-    for fact in &facts {
+    for (fact, at) in &facts {
         changed.extend(nodes_of(fact));
-        if let Fact::TaskSucceeded { node, attempt, outputs, cached_from, .. } = fact {
+        if let Fact::TaskSucceeded { node, outputs, .. } = fact {
             append.artifacts.extend(artifact_rows(*node, outputs));
-            if attempt.is_some() && cached_from.is_none() {
-                append.cache_entries.extend(cache_entry(state, *node, outputs, now));
+            if is_new_result(fact) {
+                append.cache_entries.extend(cache_entry(state, *node, outputs, *at));
             }
         }
         if changes_run(fact) {
@@ -24,7 +24,12 @@ pub(crate) fn fill(append: &mut Append, state: &RunState, facts: Vec<Fact>, now:
         }
     }
     append.tasks = changed.into_iter().filter_map(|node| state.node(node)).map(task_row).collect();
-    append.facts = facts.into_iter().map(|fact| (fact, now)).collect();
+    append.facts = facts;
+}
+
+/// Whether a fact holds a result that later tasks may take from the cache.
+pub(crate) fn is_new_result(fact: &Fact) -> bool {
+    matches!(fact, Fact::TaskSucceeded { attempt: Some(_), cached_from: None, .. })
 }
 
 /// The nodes whose rows a fact changes.
@@ -49,7 +54,8 @@ fn nodes_of(fact: &Fact) -> Vec<NodeId> {
     }
 }
 
-fn changes_run(fact: &Fact) -> bool {
+/// Whether a fact changes the row of the run itself.
+pub(crate) fn changes_run(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::RunStarted { .. }

@@ -1,7 +1,7 @@
 //! Measures what a step costs: DAGs of growing size and a large loop, every event answered at once. Prints a table;
 //! the cost of a fact should not grow with the number of tasks.
 //!
-//! `cargo run --release -p penstock-engine --example step_cost [rounds]`
+//! `cargo run --release -p penstock-engine --example step_cost -- [rounds] [--json]`; with `--json` each row is an object.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement reads the clock and prints")]
 
@@ -16,6 +16,7 @@ use penstock_spec::check::load;
 use penstock_spec::limits::Limits;
 use penstock_spec::report::{AttemptRef, Outcome, Report, TaskOutputs};
 use penstock_spec::run::{RunInfo, RunStatus};
+use serde::Serialize;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
@@ -187,10 +188,71 @@ fn quantile(sorted: &[f64], part: f64) -> f64 {
     sorted.get((last * part).round() as usize).copied().unwrap_or_default()
 }
 
+/// What all rounds with one pipeline cost.
+#[derive(Serialize)]
+struct Row {
+    pipeline: &'static str,
+    size: usize,
+    facts: usize,
+    events: usize,
+    /// Mean of each round, sorted.
+    us_per_fact: Vec<f64>,
+    us_per_fact_p50: f64,
+    us_per_fact_p99: f64,
+    worst_step_ms: f64,
+    fold_ms: f64,
+    outstanding_ms: f64,
+}
+
+fn measure(pipeline: &'static str, size: usize, text: &str, items: Option<usize>, rounds: usize) -> Result<Row> {
+    let compiled = Pipeline::compile(&load("cost.yaml", text.as_bytes(), &Limits::default())?);
+    // One round is not counted: it makes memory and code warm.
+    let mut cost = run(&compiled, items)?;
+    let mut us_per_fact = Vec::new();
+    let mut steps = Vec::new();
+    for _ in 0..rounds {
+        cost = run(&compiled, items)?;
+        us_per_fact.push(cost.steps.as_secs_f64() * 1e6 / cost.facts as f64);
+        steps.append(&mut cost.per_fact);
+    }
+    us_per_fact.sort_by(f64::total_cmp);
+    steps.sort_by(f64::total_cmp);
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    Ok(Row {
+        pipeline,
+        size,
+        facts: cost.facts,
+        events: cost.events,
+        us_per_fact,
+        us_per_fact_p50: quantile(&steps, 0.5),
+        us_per_fact_p99: quantile(&steps, 0.99),
+        worst_step_ms: milliseconds(cost.worst_step),
+        fold_ms: milliseconds(cost.fold),
+        outstanding_ms: milliseconds(cost.outstanding),
+    })
+}
+
+fn print(row: &Row) {
+    let spread = format!("({:.2} - {:.2})", quantile(&row.us_per_fact, 0.0), quantile(&row.us_per_fact, 1.0));
+    println!(
+        "{:<20} {:>7} {:>8} {:>12.2} {:>23} {:>22} {:>11} {:>10} {:>12}",
+        row.pipeline,
+        row.size,
+        row.facts,
+        quantile(&row.us_per_fact, 0.5),
+        spread,
+        format!("{:.1} {:.1}", row.us_per_fact_p50, row.us_per_fact_p99),
+        format!("{:.1} ms", row.worst_step_ms),
+        format!("{:.0} ms", row.fold_ms),
+        format!("{:.0} ms", row.outstanding_ms),
+    );
+}
+
 fn main() -> Result<()> {
-    let rounds: usize = std::env::args().nth(1).map_or(Ok(5), |text| text.parse())?;
-    let limits = Limits::default();
-    let cases: Vec<(&str, usize, String, Option<usize>)> = vec![
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let json = arguments.iter().position(|argument| argument == "--json").map(|at| arguments.remove(at)).is_some();
+    let rounds: usize = arguments.first().map_or(Ok(5), |text| text.parse())?;
+    let cases: [(&str, usize, String, Option<usize>); 7] = [
         ("layers of 10", 100, layered(100, 10), None),
         ("layers of 10", 1_000, layered(1_000, 10), None),
         ("layers of 10", 10_000, layered(10_000, 10), None),
@@ -199,44 +261,26 @@ fn main() -> Result<()> {
         ("loop, all at once", 10_000, looped(0), Some(10_000)),
         ("loop, 50 at a time", 10_000, looped(50), Some(10_000)),
     ];
-    println!(
-        "{:<20} {:>7} {:>8} {:>12} {:>23} {:>22} {:>11} {:>10} {:>12}",
-        "pipeline",
-        "size",
-        "facts",
-        "µs per fact",
-        "(min - max of rounds)",
-        "step/fact p50 p99 µs",
-        "worst step",
-        "fold",
-        "outstanding"
-    );
-    for (name, size, text, items) in cases {
-        let pipeline = Pipeline::compile(&load("cost.yaml", text.as_bytes(), &limits)?);
-        let mut means = Vec::new();
-        let mut per_fact = Vec::new();
-        let mut last = None;
-        for _ in 0..rounds.max(1) {
-            let mut cost = run(&pipeline, items)?;
-            means.push(cost.steps.as_secs_f64() * 1e6 / cost.facts as f64);
-            per_fact.append(&mut cost.per_fact);
-            last = Some(cost);
-        }
-        means.sort_by(f64::total_cmp);
-        per_fact.sort_by(f64::total_cmp);
-        let Some(cost) = last else { continue };
+    if !json {
         println!(
-            "{:<20} {:>7} {:>8} {:>12.2} {:>23} {:>22} {:>11} {:>10} {:>12}",
-            name,
-            size,
-            cost.facts,
-            quantile(&means, 0.5),
-            format!("({:.2} - {:.2})", quantile(&means, 0.0), quantile(&means, 1.0)),
-            format!("{:.1} {:.1}", quantile(&per_fact, 0.5), quantile(&per_fact, 0.99)),
-            format!("{:.1} ms", cost.worst_step.as_secs_f64() * 1e3),
-            format!("{:.0} ms", cost.fold.as_secs_f64() * 1e3),
-            format!("{:.0} ms", cost.outstanding.as_secs_f64() * 1e3),
+            "{:<20} {:>7} {:>8} {:>12} {:>23} {:>22} {:>11} {:>10} {:>12}",
+            "pipeline",
+            "size",
+            "facts",
+            "µs per fact",
+            "(min - max of rounds)",
+            "step/fact p50 p99 µs",
+            "worst step",
+            "fold",
+            "outstanding"
         );
+    }
+    for (name, size, text, items) in cases {
+        let row = measure(name, size, &text, items, rounds.max(1))?;
+        match json {
+            true => println!("{}", serde_json::to_string(&row)?),
+            false => print(&row),
+        }
     }
     Ok(())
 }

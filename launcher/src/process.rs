@@ -11,7 +11,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use thiserror::Error;
@@ -171,11 +171,12 @@ impl RunningProcess {
         let record_failed =
             |source| ProcessError::File { operation: "write", path: spec.work_dir.join(record::RECORD_FILE), source };
         record.write(&spec.work_dir).map_err(record_failed)?;
+        let since = Instant::now();
         let child = command.spawn().map_err(|source| start_error(&program, spec, source))?;
         let pid = child.id().unwrap_or_default();
         let identity = ProcessIdentity::of(pid);
         record.process = identity.clone();
-        let family = Family::new(identity, spec.marker.clone());
+        let family = Family::of_started(identity, spec.marker.clone(), since);
         let running = RunningProcess { child, pid, family };
         match record.write(&spec.work_dir) {
             Ok(()) => Ok(running),

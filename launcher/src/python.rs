@@ -2,6 +2,7 @@
 //! them.
 
 pub mod component;
+mod early;
 pub mod environments;
 pub mod interpreter;
 pub mod packages;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex, OnceCell};
 
 use self::component::{Component, ExecutorCall};
+use self::early::{Early, EarlyStart};
 use self::interpreter::{Interpreter, InterpreterError};
 use self::packages::PackageGroup;
 use self::task::PythonTask;
@@ -52,6 +54,8 @@ pub struct PythonEnvironment {
     python: PathBuf,
     /// Warm interpreters by whether the SDK is told that it runs in a task.
     warm: Mutex<HashMap<bool, Warm>>,
+    /// One that was started before it was known that it would do.
+    early: Mutex<Option<Early>>,
 }
 
 #[derive(Debug)]
@@ -62,8 +66,8 @@ enum Warm {
 }
 
 impl PythonEnvironment {
-    fn new(python: PathBuf) -> PythonEnvironment {
-        PythonEnvironment { python, warm: Mutex::default() }
+    fn new(python: PathBuf, early: Option<Early>) -> PythonEnvironment {
+        PythonEnvironment { python, warm: Mutex::default(), early: Mutex::new(early) }
     }
 
     /// The interpreter.
@@ -107,6 +111,7 @@ pub struct PythonHost {
     interpreters: Shared<Interpreter>,
     environments: Shared<PythonEnvironment>,
     program: OnceCell<PathBuf>,
+    early: EarlyStart,
 }
 
 impl PythonHost {
@@ -117,62 +122,83 @@ impl PythonHost {
             interpreters: Mutex::default(),
             environments: Mutex::default(),
             program: OnceCell::new(),
+            early: EarlyStart::default(),
         }
     }
 
     /// The interpreter that a component with this image is based on.
     pub async fn base(&self, image: &str) -> Result<Arc<Interpreter>, InterpreterError> {
-        if let Some(python) = &self.settings.python {
-            return self.interpreter(&python.to_string_lossy()).await;
+        self.base_with(image, &[]).await
+    }
+
+    /// The same, for a component that is likely to ask for certain packages.
+    async fn base_with(&self, image: &str, likely: &[PackageGroup]) -> Result<Arc<Interpreter>, InterpreterError> {
+        let usual = self.interpreter(&self.usual_program(), likely).await;
+        if self.settings.python.is_some() {
+            return usual;
         }
-        let usual = self.interpreter("python3").await;
         let Some(wanted) = interpreter::version_of_image(image) else { return usual };
         match usual {
             Ok(usual) if usual.minor_version() == wanted => Ok(usual),
-            usual => match self.interpreter(&format!("python{wanted}")).await {
+            usual => match self.interpreter(&format!("python{wanted}"), likely).await {
                 Ok(other) if other.minor_version() == wanted => Ok(other),
                 _ => usual,
             },
         }
     }
 
-    async fn interpreter(&self, program: &str) -> Result<Arc<Interpreter>, InterpreterError> {
+    fn usual_program(&self) -> String {
+        self.settings.python.as_ref().map_or_else(|| "python3".to_owned(), |path| path.to_string_lossy().into_owned())
+    }
+
+    async fn interpreter(&self, program: &str, likely: &[PackageGroup]) -> Result<Arc<Interpreter>, InterpreterError> {
         let cell = cell(&self.interpreters, program).await;
-        cell.get_or_try_init(|| async { interpreter::probe(program).await.map(Arc::new) }).await.cloned()
+        cell.get_or_try_init(|| async { interpreter::probe(program, likely).await.map(Arc::new) }).await.cloned()
     }
 
     /// An environment with what a component asks for: the base interpreter where that has it all, otherwise a cached
     /// environment, which is made if need be.
     pub async fn environment(&self, image: &str, component: &Component) -> Result<Arc<PythonEnvironment>, PythonError> {
-        let base = self.base(image).await?;
-        let groups = self.packages(&base, component);
+        let wanted = wanted_packages(component);
+        self.start_early(component).await;
+        let base = self.base_with(image, &wanted).await?;
+        let groups = self.packages(&base, wanted);
         // Another image than a plain Python one has packages of its own, for which those of the base stand in.
         let inherit = interpreter::version_of_image(image).is_none();
         let digest = environments::digest(&base, &groups, inherit);
         let cell = cell(&self.environments, &digest).await;
         let prepare = async || -> Result<Arc<PythonEnvironment>, PythonError> {
-            let python = match interpreter::satisfies(&base, &groups).await? {
-                true => base.executable().to_owned(),
-                false => environments::prepare(&self.settings.envs_dir, &digest, &base, &groups, inherit).await?,
-            };
-            Ok(Arc::new(PythonEnvironment::new(python)))
+            let early = self.early.take(base.program());
+            if interpreter::satisfies(&base, &groups).await? {
+                return Ok(Arc::new(PythonEnvironment::new(base.executable().to_owned(), early)));
+            }
+            // It lacks packages.
+            drop(early);
+            let python = environments::prepare(&self.settings.envs_dir, &digest, &base, &groups, inherit).await?;
+            Ok(Arc::new(PythonEnvironment::new(python, None)))
         };
         cell.get_or_try_init(|| Box::pin(prepare())).await.cloned()
     }
 
-    fn packages(&self, base: &Interpreter, component: &Component) -> Vec<PackageGroup> {
-        let mut groups = component.packages.clone();
-        let has_sdk = groups.iter().any(PackageGroup::names_sdk);
-        if component.executor.is_some() && !has_sdk {
-            // The image is meant to have it.
-            groups.push(PackageGroup::sdk());
-        }
+    fn packages(&self, base: &Interpreter, mut groups: Vec<PackageGroup>) -> Vec<PackageGroup> {
         if !self.settings.exact_sdk
             && let Some(version) = base.sdk_version()
         {
             groups.iter_mut().for_each(|group| group.pin_sdk(version));
         }
         groups
+    }
+
+    /// Starts a warm interpreter of the usual kind while it is still being found out whether that has the packages.
+    async fn start_early(&self, component: &Component) {
+        let Some(executor) = component.executor.as_ref().filter(|_| self.settings.warm) else { return };
+        // Whatever is wrong shows again when the interpreter is needed.
+        let Ok(program) = self.program().await else { return };
+        self.early.start(&self.usual_program(), program, executor, &self.logs_dir());
+    }
+
+    fn logs_dir(&self) -> PathBuf {
+        self.settings.envs_dir.join("logs")
     }
 
     /// Starts a task in a warm interpreter. `None`: there is none, and the task has to start as a process of its own.
@@ -213,8 +239,16 @@ impl PythonHost {
             Some(Warm::Running(interpreter)) if interpreter.is_alive() => return Some(Arc::clone(interpreter)),
             _ => {}
         }
-        let log_dir = self.settings.envs_dir.join("logs");
-        match WarmInterpreter::start(&environment.python, program, executor, &log_dir).await {
+        let early = environment.early.lock().await.take();
+        let started = match early.filter(|early| early.serves(executor)) {
+            Some(early) => early.started().await,
+            None => None,
+        };
+        let started = match started {
+            Some(interpreter) => Ok(interpreter),
+            None => WarmInterpreter::start(&environment.python, program, executor, &self.logs_dir()).await,
+        };
+        match started {
             Ok(interpreter) => {
                 let interpreter = Arc::new(interpreter);
                 warm.insert(executor.runtime, Warm::Running(Arc::clone(&interpreter)));
@@ -250,6 +284,16 @@ impl PythonHost {
         let envs_dir = self.settings.envs_dir.clone();
         self.program.get_or_try_init(|| async { warm::write_program(&envs_dir) }).await
     }
+}
+
+fn wanted_packages(component: &Component) -> Vec<PackageGroup> {
+    let mut groups = component.packages.clone();
+    let has_sdk = groups.iter().any(PackageGroup::names_sdk);
+    if component.executor.is_some() && !has_sdk {
+        // The image is meant to have it.
+        groups.push(PackageGroup::sdk());
+    }
+    groups
 }
 
 async fn cell<T>(shared: &Shared<T>, key: &str) -> Arc<OnceCell<Arc<T>>> {

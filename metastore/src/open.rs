@@ -95,13 +95,17 @@ async fn prepare_once(path: &Path) -> Result<(), Attempt> {
                 reason: "it is a SQLite database of another program",
             }));
         }
-        State::Ours { newest } if newest > supported() => {
+        State::Ours { newest, .. } if newest > supported() => {
             let (found, supported) = (newest, supported());
             return Err(Attempt::Failed(MetastoreError::NewerVersion { path: path.to_owned(), found, supported }));
         }
         State::Ours { .. } | State::Empty => {}
     }
     connection.close().await.map_err(failed)?;
+    if let State::Ours { up_to_date: true, .. } = state {
+        // The usual case writes nothing.
+        return Ok(());
+    }
     let mut connection = writer_options(path).connect().await.map_err(failed)?;
     // Migrations of two processes must not run side by side, and a migration is whole or not at all.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
@@ -115,7 +119,11 @@ async fn prepare_once(path: &Path) -> Result<(), Attempt> {
 enum State {
     Empty,
     Foreign,
-    Ours { newest: i64 },
+    Ours {
+        newest: i64,
+        /// Whether the layout came from the very migrations that this build has.
+        up_to_date: bool,
+    },
 }
 
 async fn inspect(connection: &mut SqliteConnection) -> Result<State, sqlx::Error> {
@@ -124,9 +132,15 @@ async fn inspect(connection: &mut SqliteConnection) -> Result<State, sqlx::Error
     match (tables, application) {
         (0, 0 | APPLICATION_ID) => Ok(State::Empty),
         (_, APPLICATION_ID) => {
-            let newest: Option<i64> =
-                sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await?;
-            Ok(State::Ours { newest: newest.unwrap_or(0) })
+            let applied: Vec<(i64, bool, Vec<u8>)> =
+                sqlx::query_as("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")
+                    .fetch_all(connection)
+                    .await?;
+            let known = MIGRATIONS.iter().map(|migration| (migration.version, true, migration.checksum.to_vec()));
+            Ok(State::Ours {
+                newest: applied.last().map_or(0, |(version, ..)| *version),
+                up_to_date: applied.iter().cloned().eq(known),
+            })
         }
         _ => Ok(State::Foreign),
     }
@@ -168,5 +182,10 @@ pub(crate) async fn connect_writer(path: &Path) -> Result<SqliteConnection, sqlx
 pub(crate) fn reader_pool(path: &Path) -> SqlitePool {
     let options =
         base_options(path).pragma("query_only", "on").thread_name(|number| format!("metastore-read-{number}"));
-    SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(READER_WAIT).connect_lazy_with(options)
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(READER_WAIT)
+        // A file does not go away between two reads as a server does; the question costs as much as a read.
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
 }

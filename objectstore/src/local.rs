@@ -51,6 +51,8 @@ struct Unfinished<'a> {
     path: PathBuf,
     file: File,
     place: &'a Path,
+    /// Directories that hold new directories and have not been synced since.
+    unsynced: Vec<PathBuf>,
 }
 
 impl Drop for Unfinished<'_> {
@@ -89,12 +91,21 @@ impl LocalStore {
         rustix::fs::access(&directory, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| failed(error.into()))
     }
 
-    /// Copies `source` to `key`, hashing it on the way. Blocks. The object's directory is returned: the object lasts
-    /// through a crash once that directory was synced by [`sync_directories`].
-    pub fn import(&self, key: &str, source: &mut impl Read) -> Result<(u64, FileDigest, PathBuf), StoreError> {
+    /// Copies `source`, which has about `size` bytes, to `key`, hashing it on the way. Blocks. The object's directory is
+    /// returned: the object lasts through a crash once that directory was synced by [`sync_directories`].
+    pub fn import(
+        &self,
+        key: &str,
+        source: &mut impl Read,
+        size: u64,
+    ) -> Result<(u64, FileDigest, PathBuf), StoreError> {
         let place = self.path(key)?;
         let failed = |error| StoreError::io("write", self.name(key), error);
-        let unfinished = Unfinished::create(&place, &self.root).map_err(failed)?;
+        let mut unfinished = Unfinished::create(&place, &self.root).map_err(failed)?;
+        if size > CHUNK as u64 {
+            // Others may already be putting objects into the new directories, and rely on them.
+            unfinished.sync_new_directories().map_err(failed)?;
+        }
         let mut target = &unfinished.file;
         let (size, digest) = copy_hashing(source, &mut target).map_err(failed)?;
         let directory = unfinished.finish().map_err(failed)?;
@@ -203,26 +214,36 @@ impl<'a> Unfinished<'a> {
     fn create(place: &'a Path, root: &Path) -> io::Result<Unfinished<'a>> {
         let path = place.with_file_name(format!("{TEMPORARY}{}", Uuid::new_v4()));
         let create = || fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        let mut unsynced = Vec::new();
         let file = match create() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create_directories(place.parent().unwrap_or(root))?;
+                unsynced = create_directories(place.parent().unwrap_or(root))?;
                 create()
             }
             other => other,
         }?;
-        Ok(Unfinished { path, file, place })
+        Ok(Unfinished { path, file, place, unsynced })
     }
 
     /// Syncs the file and puts it in its place; returns the directory that remains to be synced.
-    fn finish(self) -> io::Result<PathBuf> {
+    ///
+    /// New directories are synced after the file: a file system with a journal has written them with the file by then,
+    /// so that this costs next to nothing, while the other order costs a write of the journal for each.
+    fn finish(mut self) -> io::Result<PathBuf> {
         self.file.sync_data()?;
+        self.sync_new_directories()?;
         fs::rename(&self.path, self.place)?;
         Ok(self.place.parent().unwrap_or(Path::new("/")).to_owned())
     }
+
+    fn sync_new_directories(&mut self) -> io::Result<()> {
+        self.unsynced.drain(..).try_for_each(|directory| sync_directory(&directory))
+    }
 }
 
-/// Creates a directory and those above it, and makes their entries last.
-fn create_directories(path: &Path) -> io::Result<()> {
+/// Creates a directory and those above it where they are missing. Returns the directories to sync to make that last, the
+/// upper ones first.
+fn create_directories(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut missing = Vec::new();
     let mut at = path;
     while !at.as_os_str().is_empty() && !at.try_exists()? {
@@ -233,10 +254,7 @@ fn create_directories(path: &Path) -> io::Result<()> {
         }
     }
     fs::create_dir_all(path)?;
-    for created in missing.into_iter().rev() {
-        sync_directory(created.parent().unwrap_or(Path::new("/")))?;
-    }
-    Ok(())
+    Ok(missing.into_iter().rev().map(|created| created.parent().unwrap_or(Path::new("/")).to_owned()).collect())
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
@@ -343,7 +361,7 @@ impl ObjectStore for LocalStore {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
         let (store, key) = (self.clone(), key.to_owned());
         blocking(move || {
-            let (_, _, directory) = store.import(&key, &mut body.as_ref())?;
+            let (_, _, directory) = store.import(&key, &mut body.as_ref(), body.len() as u64)?;
             sync_directories([&directory])
         })
         .await
@@ -375,8 +393,9 @@ impl ObjectStore for LocalStore {
             let upload = MultipartUpload { nonce: id.clone(), id };
             let path = store.upload_path(&key, &upload)?;
             let failed = |error| StoreError::io("write", store.name(&key), error);
-            create_directories(path.parent().unwrap_or(&store.root)).map_err(failed)?;
+            let unsynced = create_directories(path.parent().unwrap_or(&store.root)).map_err(failed)?;
             File::create_new(path).map_err(failed)?;
+            unsynced.iter().try_for_each(|directory| sync_directory(directory)).map_err(failed)?;
             Ok(upload)
         })
         .await

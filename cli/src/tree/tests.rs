@@ -39,6 +39,7 @@ impl Run {
             created_at: now,
             scheduled_at: now,
             caching: true,
+            workspace: None,
         };
         let state = RunState::new(Pipeline::compile(&checked));
         let mut run = Run { state, now, attempts: VecDeque::new(), timers: VecDeque::new() };

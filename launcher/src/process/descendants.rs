@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use penstock_spec::keys::ENV_ATTEMPT;
@@ -16,12 +17,23 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 const KILL_PAUSE: Duration = Duration::from_millis(2);
 /// An environment larger than this is not searched to its end.
 const MAX_ENVIRONMENT: u64 = 4 << 20;
+/// Within this time no machine gives out all its process numbers, so that those given out since are the ones in between.
+const NO_LAP: Duration = Duration::from_millis(50);
+/// A system with fewer numbers than this may be through with them sooner.
+const USUAL_NUMBERS: u32 = 32_768;
+/// Numbers that are looked up one by one; looking through all processes is quicker for more.
+const MANY_NUMBERS: u32 = 1_000;
+/// The number that was given out last, in this process's own numbering.
+const LAST_NUMBER: &str = "/proc/sys/kernel/ns_last_pid";
+const HIGHEST_NUMBER: &str = "/proc/sys/kernel/pid_max";
 
 /// The processes of one attempt.
 #[derive(Debug, Clone)]
 pub struct Family {
     leader: Option<ProcessIdentity>,
     marker: String,
+    /// A moment before the leader started; absent when that was not seen.
+    since: Option<Instant>,
 }
 
 /// What `/proc/<pid>/stat` says.
@@ -66,7 +78,12 @@ impl ProcessStat {
 impl Family {
     /// The family of a process and of a marker.
     pub fn new(leader: Option<ProcessIdentity>, marker: String) -> Family {
-        Family { leader, marker }
+        Family { leader, marker, since: None }
+    }
+
+    /// The family of a process that has just started, at a moment after `since`.
+    pub fn of_started(leader: Option<ProcessIdentity>, marker: String, since: Instant) -> Family {
+        Family { leader, marker, since: Some(since) }
     }
 
     /// Sends a signal to the leader's group.
@@ -104,7 +121,7 @@ impl Family {
 
     /// The members that are alive now, the leader among them.
     pub fn members(&self) -> Vec<ProcessIdentity> {
-        let processes = all_processes();
+        let processes = self.recent_processes().unwrap_or_else(all_processes);
         let own = std::process::id();
         let leader = self.leader.as_ref().map(|leader| leader.pid);
         let oldest = self.leader.as_ref().map_or(0, |leader| leader.start_time);
@@ -123,6 +140,40 @@ impl Family {
         }
         members
     }
+
+    /// The processes that are younger than a leader that has lived for a moment only. None when that cannot be told.
+    ///
+    /// Looking through all of `/proc` takes longer than a short task runs. Numbers are given out in ascending order, so
+    /// what a short-lived leader started, and what that started, lies between its number and the last one.
+    fn recent_processes(&self) -> Option<HashMap<u32, ProcessStat>> {
+        let (leader, since) = (self.leader.as_ref()?.pid, self.since?);
+        let mut found = HashMap::new();
+        let mut next = leader;
+        loop {
+            let last = last_number()?;
+            let is_certain = last >= leader && last - leader <= MANY_NUMBERS && since.elapsed() < NO_LAP;
+            if !is_certain {
+                return None;
+            }
+            // A member may have started another and ended before it was looked at: until no number is new.
+            if last < next {
+                return Some(found);
+            }
+            found.extend((next..=last).filter_map(|pid| Some((pid, ProcessStat::read(pid)?))));
+            next = last + 1;
+        }
+    }
+}
+
+/// The process number that was given out last; none when this system does not say, or has few numbers.
+fn last_number() -> Option<u32> {
+    static HAS_USUAL_NUMBERS: OnceLock<bool> = OnceLock::new();
+    let read = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u32>().ok();
+    let usual = || read(HIGHEST_NUMBER).is_some_and(|highest| highest >= USUAL_NUMBERS);
+    if !*HAS_USUAL_NUMBERS.get_or_init(usual) {
+        return None;
+    }
+    read(LAST_NUMBER)
 }
 
 pub(super) fn pid(number: u32) -> Option<Pid> {
@@ -178,6 +229,45 @@ mod tests {
         assert_eq!((stat.state, stat.parent, stat.group, stat.session, stat.start_time), (b'S', 5, 6, 7, 12345));
         assert_eq!(ProcessStat::parse(b"77 (x"), None);
         assert_eq!(ProcessStat::parse(b"77 (x) S 1"), None);
+    }
+
+    #[test]
+    fn members_of_a_short_life_are_those_that_a_look_at_all_processes_finds() {
+        let marker = format!("short-life-{}", std::process::id());
+        for script in ["exit 0", "sleep 60 & exit 0", "setsid sh -c 'sleep 60 & exec sleep 60' & exit 0"] {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", script]).env(ENV_ATTEMPT, &marker);
+            let since = Instant::now();
+            let mut child = command.spawn().expect("a shell starts");
+            let leader = ProcessIdentity::of(child.id());
+            let family = Family::of_started(leader.clone(), marker.clone(), since);
+            child.wait().expect("the shell ends");
+            let short = family.recent_processes().is_some();
+            let sorted = |mut members: Vec<ProcessIdentity>| {
+                members.sort_by_key(|member| member.pid);
+                members
+            };
+            // What is still on its way is waited for, in the way that needs no numbers.
+            let all = Family::new(leader, marker.clone());
+            let expected = script.matches("sleep").count();
+            let deadline = Instant::now() + KILL_LIMIT;
+            while all.members().len() < expected && Instant::now() < deadline {
+                std::thread::sleep(KILL_PAUSE);
+            }
+            let quick = Family { since: Some(Instant::now()), ..family.clone() };
+            assert_eq!(sorted(quick.members()), sorted(all.members()), "{script:?}, short life: {short}");
+            assert_eq!(family.kill_now(), expected, "{script:?}");
+            assert_eq!(all.members(), Vec::new());
+        }
+    }
+
+    #[test]
+    fn numbers_tell_nothing_of_a_leader_that_lived_long_or_whose_start_was_not_seen() {
+        let leader = ProcessIdentity::of(std::process::id());
+        assert!(Family::new(leader.clone(), "marker".to_owned()).recent_processes().is_none());
+        if let Some(long_ago) = Instant::now().checked_sub(NO_LAP) {
+            assert!(Family::of_started(leader, "marker".to_owned(), long_ago).recent_processes().is_none());
+        }
     }
 
     #[test]

@@ -23,6 +23,12 @@ pub struct Interpreter {
     sdk: Option<String>,
     site: Vec<String>,
     satisfied: bool,
+    /// The packages that `satisfied` is about.
+    #[serde(skip)]
+    asked: Vec<PackageGroup>,
+    /// What was started to find all this out.
+    #[serde(skip)]
+    program: String,
 }
 
 /// Why an interpreter cannot be used.
@@ -52,6 +58,11 @@ impl Interpreter {
         &self.executable
     }
 
+    /// The name or path that it was started by.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
     /// Directory of the interpreter.
     pub fn bin_dir(&self) -> Option<PathBuf> {
         self.executable.parent().map(Path::to_owned)
@@ -79,9 +90,9 @@ impl Interpreter {
     }
 }
 
-/// Looks at an interpreter.
-pub async fn probe(program: &str) -> Result<Interpreter, InterpreterError> {
-    inspect(program, &[]).await
+/// Looks at an interpreter, and already for the packages that are likely to be asked for.
+pub async fn probe(program: &str, likely: &[PackageGroup]) -> Result<Interpreter, InterpreterError> {
+    inspect(program, likely).await
 }
 
 /// Whether an interpreter has all packages already, in fitting versions, with what they need.
@@ -89,15 +100,18 @@ pub async fn satisfies(interpreter: &Interpreter, groups: &[PackageGroup]) -> Re
     if groups.is_empty() {
         return Ok(true);
     }
+    if groups == interpreter.asked {
+        return Ok(interpreter.satisfied);
+    }
     Ok(inspect(&interpreter.executable.to_string_lossy(), groups).await?.satisfied)
 }
 
 async fn inspect(program: &str, groups: &[PackageGroup]) -> Result<Interpreter, InterpreterError> {
     let wrong = |reason: String| InterpreterError::Answer { program: program.to_owned(), reason };
-    let groups = serde_json::to_string(groups).map_err(|error| wrong(error.to_string()))?;
+    let question = serde_json::to_string(groups).map_err(|error| wrong(error.to_string()))?;
     let mut command = Command::new(program);
     command
-        .args(["-c", INSPECT, &groups])
+        .args(["-c", INSPECT, &question])
         .env_clear()
         .envs(environment::base(std::env::vars_os()))
         .stdin(Stdio::null())
@@ -118,7 +132,9 @@ async fn inspect(program: &str, groups: &[PackageGroup]) -> Result<Interpreter, 
     let text = String::from_utf8_lossy(&output.stdout);
     // Site customisations may print lines of their own before.
     let last = text.lines().last().unwrap_or_default();
-    serde_json::from_str(last).map_err(|error| wrong(format!("unexpected answer: {error}")))
+    let answer: Interpreter =
+        serde_json::from_str(last).map_err(|error| wrong(format!("unexpected answer: {error}")))?;
+    Ok(Interpreter { asked: groups.to_vec(), program: program.to_owned(), ..answer })
 }
 
 /// The `3.X` of an image `python:3.X…`, in any registry.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use penstock_objectstore::content::{digest_of, format_digest};
 use penstock_spec::keys::ENV_ATTEMPT;
@@ -134,6 +134,7 @@ impl WarmInterpreter {
         let mut record = ProcessRecord::announce(&spec.marker);
         record.write(&spec.work_dir).map_err(record_failed)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let since = Instant::now();
         let (sender, receiver) = oneshot::channel();
         lock(&self.waiting.starts).insert(id, sender);
         let lost = || ProcessError::Lost { log: self.log.clone() };
@@ -152,7 +153,7 @@ impl WarmInterpreter {
             Ok(Err(_)) | Err(_) => return Err(lost()),
         };
         record.process = ProcessIdentity::of(pid);
-        let family = Family::new(record.process.clone(), spec.marker.clone());
+        let family = Family::of_started(record.process.clone(), spec.marker.clone(), since);
         let process = WarmProcess { pid, family, end, known: None, log: self.log.clone() };
         if let Err(source) = record.write(&spec.work_dir) {
             process.family.kill_now();

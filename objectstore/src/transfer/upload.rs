@@ -164,7 +164,7 @@ impl Drop for StopOnDrop {
 fn import(store: &LocalStore, key: &str, opened: Opened) -> Result<(u64, FileDigest, PathBuf), TransferError> {
     // One byte more than there was shows a file that grew.
     let mut bytes = std::io::Read::take(&opened.file, opened.size.saturating_add(1));
-    let (size, digest, directory) = store.import(key, &mut bytes)?;
+    let (size, digest, directory) = store.import(key, &mut bytes, opened.size)?;
     if size == opened.size { Ok((size, digest, directory)) } else { Err(TransferError::Changed { path: opened.path }) }
 }
 
