@@ -212,7 +212,8 @@ fn work_directories_go_with_success_and_stay_with_failure() {
     let mut tasks = vec![
         Task::new("second-try", script).arg(&folder).artifact("data").retries(1),
         // A path that is handed on leads somewhere as long as the run is at work.
-        Task::new("hand-on", r#"path="$(mktemp)"; echo handed > "$path"; printf %s "$path" > "$1""#).output("path", "STRING"),
+        Task::new("hand-on", r#"path="$(mktemp)"; echo handed > "$path"; printf %s "$path" > "$1""#)
+            .output("path", "STRING"),
         Task::new("take", r#"cat "$1""#).arg("{{$.inputs.parameters['path']}}").input_from(
             "path",
             "STRING",
