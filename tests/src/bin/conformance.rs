@@ -73,6 +73,7 @@ fn run(args: &Args) -> Result<bool, String> {
         data_dir: args.data_dir.clone().unwrap_or_else(|| folder.path().join("data")),
         home: std::env::var_os("HOME").map_or_else(|| folder.path().to_owned(), PathBuf::from),
         python: args.python.clone(),
+        sdk: python.rsplit(' ').next().unwrap_or_default().to_owned(),
         limit: Duration::from_secs(args.limit),
     };
     let settings = Settings::read();

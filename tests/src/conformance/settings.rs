@@ -30,6 +30,9 @@ pub struct Needs {
     pub parameters: BTreeMap<String, Map<String, Value>>,
     /// Further arguments of the command, by path of the pipeline.
     pub arguments: BTreeMap<String, Vec<String>>,
+    /// Pipelines whose components install an SDK that lacks what they use, and why: they run with the SDK of the
+    /// interpreter instead.
+    pub newer_sdk: BTreeMap<String, String>,
     /// Part of the message with which an invalid package must be refused, by its path.
     pub refusals: BTreeMap<String, String>,
     /// Images whose command means nothing on this machine, and why. The beginning of the name counts.
@@ -73,6 +76,7 @@ impl Settings {
         let needs = &self.needs;
         let all = needs.parameters.keys().chain(needs.arguments.keys()).chain(needs.refusals.keys());
         let all = all.chain(needs.needs.keys()).chain(needs.runs_anyway.keys());
+        let all = all.chain(needs.newer_sdk.keys());
         let all = all.chain(self.expected.keys()).map(String::as_str);
         let mut unused: Vec<&str> = all.filter(|name| !names.contains(name)).collect();
         unused.sort_unstable();
