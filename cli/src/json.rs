@@ -1,21 +1,23 @@
 //! The document of `-o json`: a run with all its tasks, in KFP's words. Scripts depend on it: members are added, never
 //! changed.
 
+use std::io::{BufWriter, Write};
+
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
 use penstock_spec::Timestamp;
 use penstock_spec::artifact::{Artifact, Content};
 use penstock_spec::ir::Named;
 use penstock_spec::report::{FailureCause, TaskOutputs};
 use penstock_spec::run::{RunStatus, TaskStatus};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::tree::{order, skip_text};
 
-/// A run.
+/// A run. What it says of tasks is put together one task after the other while it is written.
 #[derive(Debug, Serialize)]
-pub(crate) struct RunDocument {
+pub(crate) struct RunDocument<'a> {
     run_id: Option<Uuid>,
     name: String,
     display_name: String,
@@ -28,7 +30,16 @@ pub(crate) struct RunDocument {
     root: Option<String>,
     parameters: Map<String, Value>,
     outputs: Values,
-    tasks: Vec<TaskDocument>,
+    tasks: Tasks<'a>,
+}
+
+#[derive(Debug)]
+struct Tasks<'a>(&'a RunState);
+
+impl Serialize for Tasks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(order(self.0).into_iter().filter_map(|id| task(self.0, id)))
+    }
 }
 
 /// Parameters and artifacts by name.
@@ -80,9 +91,9 @@ struct ArtifactDocument {
     content: Option<Content>,
 }
 
-impl RunDocument {
+impl RunDocument<'_> {
     /// Describes a run as it is now.
-    pub(crate) fn new(state: &RunState) -> RunDocument {
+    pub(crate) fn new(state: &RunState) -> RunDocument<'_> {
         let info = state.info();
         RunDocument {
             run_id: info.map(|info| info.id),
@@ -97,20 +108,26 @@ impl RunDocument {
             root: info.map(|info| info.pipeline_root.clone()),
             parameters: state.parameters().cloned().unwrap_or_default(),
             outputs: state.outputs().map(values).unwrap_or_default(),
-            tasks: order(state).into_iter().filter_map(|id| task(state, id)).collect(),
+            tasks: Tasks(state),
         }
     }
 
-    /// One line.
-    pub(crate) fn to_text(&self) -> String {
-        // Only a map with keys that are not text could fail, and there is none.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    /// Prints it as the one thing on standard output; a reader that went away is no error.
+    pub(crate) fn print(&self) {
+        let mut output = BufWriter::new(std::io::stdout().lock());
+        let _ = self.write(&mut output);
+    }
+
+    fn write(&self, output: &mut impl Write) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut *output, self)?;
+        output.write_all(b"\n")?;
+        output.flush()
     }
 }
 
 fn task(state: &RunState, id: NodeId) -> Option<TaskDocument> {
     let view = state.node(id)?;
-    let inputs = view.inputs();
+    let inputs = view.own_inputs();
     let outputs = values(view.outputs());
     Some(TaskDocument {
         name: view.key.to_owned(),

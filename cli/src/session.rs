@@ -44,7 +44,7 @@ pub(crate) async fn drive(
         }
         Err(DriveError::Aborted(_)) => {
             if args.output == OutputFormat::Json {
-                Stream::Out.print(&RunDocument::new(feed.state()).to_text());
+                RunDocument::new(feed.state()).print();
             }
             Stream::Err.print(&format!("stopped at once; go on with: penstock run --resume {run}\n"));
             Ok(ExitCode::from(failure::CANCELED))
@@ -125,7 +125,7 @@ pub(crate) async fn finish(
     with_verdict: bool,
 ) -> anyhow::Result<ExitCode> {
     match args.output {
-        OutputFormat::Json => Stream::Out.print(&RunDocument::new(state).to_text()),
+        OutputFormat::Json => RunDocument::new(state).print(),
         OutputFormat::Text => {
             let summary = Summary::gather(context, run, state).await;
             Stream::Out.print(&summary.text(context.color_out, with_verdict));

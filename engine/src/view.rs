@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::fact::{CacheSource, NodeId, SkipReason};
 use crate::node::{End, GroupState, Node, NodeKind, Phase};
+use crate::pipeline::Scope;
 use crate::state::RunState;
 
 /// A node of a run.
@@ -154,6 +155,16 @@ impl<'a> NodeView<'a> {
             around = self.state.parent(id);
         }
         self.node.started_at.is_some()
+    }
+
+    /// Its own inputs, resolved now: of an iteration the item alone, without what it shares with all others of its loop.
+    /// The list that the loop goes over is among that, and a list repeated for each of its items is a square.
+    pub fn own_inputs(&self) -> PlanInputs {
+        if !self.node.iteration || self.node.started_at.is_none() {
+            return self.inputs();
+        }
+        let scope = self.state.scope(self.id);
+        crate::plan::plan_inputs(&Scope { base: None, ..(*scope).clone() })
     }
 
     /// Path from the root.

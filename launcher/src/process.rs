@@ -5,7 +5,7 @@ pub mod descendants;
 pub mod environment;
 pub mod record;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, access};
 use rustix::process::Signal;
 use thiserror::Error;
 use tokio::process::{Child, Command};
@@ -155,8 +156,11 @@ impl RunningProcess {
         let log = open_log(&spec.log_file)?;
         let clone = |log: &File| log.try_clone().map(Stdio::from);
         let failed = |source| ProcessError::File { operation: "open", path: spec.log_file.clone(), source };
-        let mut command = Command::new(&program);
+        // With a name and a PATH of its own the standard library forks this whole process; with a path it need not.
+        let path = find_program(&program, &spec.env);
+        let mut command = Command::new(path.as_deref().unwrap_or(Path::new(&program)));
         command
+            .arg0(&program)
             .args(spec.argv.iter().skip(1))
             .current_dir(&spec.cwd)
             .env_clear()
@@ -213,6 +217,25 @@ impl RunningProcess {
     pub fn family(&self) -> &Family {
         &self.family
     }
+}
+
+/// The program that `execvp` would start by this name; none where that is better left to it.
+fn find_program(program: &OsStr, env: &[(OsString, OsString)]) -> Option<PathBuf> {
+    if program.is_empty() || program.as_encoded_bytes().contains(&b'/') {
+        return None;
+    }
+    let (_, directories) = env.iter().rev().find(|(name, _)| name == "PATH")?;
+    for directory in std::env::split_paths(directories) {
+        if !directory.is_absolute() {
+            // It is meant from the working directory of the program.
+            return None;
+        }
+        let path = directory.join(program);
+        if path.is_file() && access(&path, Access::EXEC_OK).is_ok() {
+            return Some(path);
+        }
+    }
+    None
 }
 
 fn start_error(program: &OsString, spec: &ProcessSpec, source: io::Error) -> ProcessError {
