@@ -231,7 +231,10 @@ impl Case {
         writer.root(genome, &mut parameters);
         let deadline = genome.troubles[7] % 8 == 7;
         let mut platform = PlatformSpec::default();
-        platform.kubernetes.pipeline_config.active_deadline_seconds = if deadline { 100 } else { 0 };
+        if deadline {
+            platform.raw =
+                json!({ "platforms": { "kubernetes": { "pipelineConfig": { "activeDeadlineSeconds": 100 } } } });
+        }
         let documents = Documents {
             pipeline: writer.spec,
             platform: Some(platform),

@@ -2,23 +2,24 @@
 //! it needs. There are no events, no order, no limits and no accidents: it says what a run comes to, whatever happens
 //! on the way. It reads the specification as it is written and shares no code with the engine.
 
+mod bodies;
 mod inputs;
+mod loops;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use penstock_spec::ir::{ArtifactInput, ComponentSpec, DagOutputParameter, DagSpec, ExecutorSpec, ParameterSource};
+use penstock_spec::ir::{ArtifactInput, ComponentSpec, DagOutputParameter, DagSpec, ParameterSource};
 use penstock_spec::ir::{RetryPolicy, TaskSpec, TriggerStrategy};
-use penstock_spec::report::FailureCause;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::case::Case;
-use crate::expected::{End, Expected, Group, Inputs, Outputs, Prior, Priors};
+use crate::expected::{End, Expected, Group, Outputs, Prior, Priors};
 use crate::features::Features;
 use crate::world::Uris;
 
-use inputs::{Items, Unresolved};
+use inputs::Unresolved;
 
 /// A wrong idea of how pipelines run, for tests of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,93 +123,6 @@ impl<'a> Naive<'a> {
 
     fn prior(&self, path: &str) -> Option<&Prior> {
         self.prior.get(path)
-    }
-
-    fn body(&self, scope: &Scope, body: Body<'_>) -> Expected {
-        if let Some(dag) = &body.component.dag {
-            return self.dag(scope, body, dag);
-        }
-        let label = body.component.executor_label.as_deref().unwrap_or_default();
-        match &self.case.spec.deployment_spec.executors[label] {
-            ExecutorSpec::Importer(importer) => {
-                let uri = match (&importer.artifact_uri.constant, &importer.artifact_uri.runtime_parameter) {
-                    (Some(uri), _) => uri.clone(),
-                    (None, name) => scope.parameters[name.as_ref().unwrap()].as_str().unwrap().to_owned(),
-                };
-                if uri.is_empty() || self.case.world.import_fails(body.path) {
-                    self.note("import failed");
-                    return Expected::ended(body.path, End::Failed);
-                }
-                self.note("import");
-                let mut expected = Expected::ended(body.path, End::Succeeded);
-                expected.outputs.artifacts.insert("artifact".to_owned(), vec![uri]);
-                expected
-            }
-            _ => self.container(scope, body),
-        }
-    }
-
-    fn container(&self, scope: &Scope, body: Body<'_>) -> Expected {
-        let parameters: Map<String, Value> =
-            scope.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let declared = &body.component.input_definitions.parameters;
-        let left_out = declared.iter().filter(|(name, _)| !parameters.contains_key(*name));
-        let defaults: Map<String, Value> = left_out
-            .filter_map(|(name, input)| Some((name.clone(), input.default_value.clone()?)))
-            .filter(|_| !self.is(Wrong::DefaultIsForgotten))
-            .collect();
-        if !defaults.is_empty() {
-            self.note("default of a task");
-        }
-        let mut all = defaults.clone();
-        all.extend(parameters.clone());
-        let mut expected = Expected::ended(body.path, End::Succeeded);
-        let outputs = self.case.world.outputs(body.path, &all, &scope.artifacts, &body.component.output_definitions);
-        expected.inputs = Some(Inputs { parameters, defaults, artifacts: scope.artifacts.clone() });
-        expected.attempts = self.prior(body.path).map_or(0, |prior| prior.attempts);
-        if outputs.parameters.values().any(Value::is_null) {
-            self.note("null output");
-        }
-        let cached = body.task.caching_options.enable_cache && self.case.world.is_cached(body.path);
-        if cached && !self.is(Wrong::CacheIsIgnored) {
-            self.note("cached task");
-            expected.cached = true;
-        } else if !self.attempts(&mut expected, body) {
-            self.note("failed task");
-            expected.end = End::Failed;
-            return expected;
-        }
-        expected.outputs = Outputs::from(&outputs);
-        expected
-    }
-
-    /// Tries until one attempt succeeds or nobody pays for another.
-    fn attempts(&self, expected: &mut Expected, body: Body<'_>) -> bool {
-        let Body { policy, task, .. } = body;
-        let own_policy = policy.is_none() || task.retry_policy.is_some();
-        let mut of_user = policy.map_or(0, |policy| policy.max_retry_count);
-        if self.is(Wrong::OneMoreRetry) {
-            of_user += 1;
-        }
-        let mut of_machine = 3;
-        loop {
-            let failure = self.case.world.failure(&expected.path, expected.attempts);
-            expected.attempts += 1;
-            let budget = match failure.map(|it| it.cause) {
-                None => return true,
-                Some(FailureCause::User | FailureCause::Timeout | FailureCause::Output) => &mut of_user,
-                Some(FailureCause::Infrastructure) => &mut of_machine,
-                Some(_) => return false,
-            };
-            if *budget == 0 {
-                return false;
-            }
-            *budget -= 1;
-            self.note("retry");
-            if !own_policy {
-                self.note("retry by the policy of a group");
-            }
-        }
     }
 
     fn dag(&self, scope: &Scope, body: Body<'_>, spec: &DagSpec) -> Expected {
@@ -386,66 +300,6 @@ impl<'a> Naive<'a> {
                 Expected::ended(path, End::Failed)
             }
         }
-    }
-
-    fn iterations(&self, scope: &Scope, body: Body<'_>, items: &Items) -> Expected {
-        let limit = usize::try_from(body.task.iterator_policy.parallelism_limit).ok().filter(|limit| *limit > 0);
-        let mut all = Vec::new();
-        for index in 0..items.len() {
-            let path = format!("{}[{index}]", body.path);
-            let mut inner = scope.clone();
-            items.give(index, &mut inner);
-            let prior = self.prior(&path).filter(|prior| body.reopened && prior.current);
-            let prior = prior.filter(|_| !self.is(Wrong::RerunForgetsEverything));
-            if let Some(prior) = prior.filter(|prior| prior.succeeded) {
-                self.note("kept iteration");
-                all.push(Rc::new(kept(&path, prior)));
-                continue;
-            }
-            let reopened = prior.is_some_and(|prior| prior.begun);
-            all.push(Rc::new(self.body(&inner, Body { path: &path, reopened, ..body })));
-        }
-        self.note(match (items.len(), body.path.contains('[')) {
-            (0, _) => "empty loop",
-            (_, true) => "loop in a loop",
-            (_, false) => "loop",
-        });
-        let failed = all.iter().any(|it| it.end == End::Failed && !it.kept);
-        let failed = failed && !self.is(Wrong::FailedIterationIsForgiven);
-        let mut expected = Expected::ended(body.path, if failed { End::Failed } else { End::Succeeded });
-        if failed {
-            self.note(if limit.is_some() { "failed loop with a limit" } else { "failed loop" });
-        } else {
-            expected.outputs = self.collected(body.component, &all);
-        }
-        expected.group = Some(Group::Loop { limit, iterations: all });
-        expected
-    }
-
-    fn collected(&self, component: &ComponentSpec, iterations: &[Rc<Expected>]) -> Outputs {
-        let mut outputs = Outputs::default();
-        let mut iterations: Vec<&Rc<Expected>> = iterations.iter().collect();
-        if self.is(Wrong::CollectedBackwards) {
-            iterations.reverse();
-        }
-        for name in component.output_definitions.parameters.keys() {
-            let mut list: Vec<Option<Value>> =
-                iterations.iter().map(|it| it.outputs.parameters.get(name).cloned()).collect();
-            if list.contains(&None) {
-                self.note("collected with gaps");
-            }
-            if !self.is(Wrong::CollectedWithGaps) {
-                list.retain(Option::is_some);
-            }
-            self.note("collected");
-            outputs.parameters.insert(name.clone(), list.into_iter().map(Option::unwrap_or_default).collect());
-        }
-        for name in component.output_definitions.artifacts.keys() {
-            let lists = iterations.iter().filter_map(|it| it.outputs.artifacts.get(name));
-            outputs.artifacts.insert(name.clone(), lists.flatten().cloned().collect());
-            self.note("collected artifacts");
-        }
-        outputs
     }
 }
 

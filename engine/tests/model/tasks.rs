@@ -267,7 +267,7 @@ impl Draft<'_> {
 
     fn iterator(&mut self, iterates: Iterates, choices: &[u8], depth: usize) {
         let iterates = match iterates {
-            Iterates::Artifact if !self.artifact("x8", 2 + choices[20] / 8 * 8) => Iterates::Raw,
+            Iterates::Artifact if !self.artifact("x8", 2 + choices[20] / 4 * 4) => Iterates::Raw,
             other => other,
         };
         let choice = choices[22];

@@ -104,6 +104,7 @@ impl World {
             Some('n') => json!(drawn % 6),
             Some('b') => json!(drawn.is_multiple_of(2)),
             Some('l') => (0..drawn % 4).map(|index| json!((drawn >> (8 + index)) % 6)).collect(),
+            Some('d') if drawn.is_multiple_of(13) => json!({ "another": 1 }),
             Some('d') => json!({ "k": drawn % 6 }),
             _ => json!(["a", "b", "c"][(drawn % 3) as usize]),
         })
