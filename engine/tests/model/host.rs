@@ -57,6 +57,7 @@ pub(crate) fn run_info() -> RunInfo {
         created_at: start,
         scheduled_at: start,
         caching: true,
+        workspace: None,
     }
 }
 
