@@ -71,7 +71,8 @@ pub(crate) struct GlobalArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = STORAGE)]
 pub(crate) struct StorageArgs {
-    /// Directory for runs, local artifacts, logs and Python environments
+    /// Directory for runs, local artifacts, logs and Python environments. The directories in which attempts of tasks
+    /// failed stay in its work/, to be looked at
     /// [default: $XDG_DATA_HOME/penstock or ~/.local/share/penstock]
     #[arg(long, env = "PENSTOCK_DATA_DIR", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
