@@ -7,6 +7,7 @@ SHELL := /bin/bash
 export PENSTOCK_CACHE ?= $(HOME)/.cache/penstock-build
 TOOLS := .ci/tools
 PIPELINE ?= tests/pipelines/hello.yaml
+ROUNDS ?= 7
 
 .PHONY: help run test check lint fmt snapshots soak bench conformance clean
 
@@ -28,7 +29,7 @@ test: ## All tests: unit, property, component (real S3 server), end to end (real
 
 check: ## The quick part of the tests, to run all day
 	@$(TOOLS) build
-	cargo test -p penstock-spec -p penstock-engine
+	PENSTOCK_MODEL_CASES=$${PENSTOCK_MODEL_CASES:-1000} cargo test -p penstock-spec -p penstock-engine
 
 lint: ## Formatting, clippy, dependencies, documentation
 	@$(TOOLS) build
@@ -41,11 +42,24 @@ lint: ## Formatting, clippy, dependencies, documentation
 fmt: ## Format the code
 	cargo fmt --all
 
-soak: ## The long counts: fifty kills of a run (about ten minutes)
+soak: ## The long counts: a million random pipelines, fifty kills of a run (about half an hour)
 	@$(TOOLS) build
 	@cargo build --quiet -p penstock-cli
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
 	  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-50} cargo test -p penstock-tests --test faults_kill
+	@export PENSTOCK_MODEL_CASES=$${PENSTOCK_MODEL_CASES:-1000000}; \
+	  export PENSTOCK_MODEL_SEED=$${PENSTOCK_MODEL_SEED:-$$(date +%s)}; \
+	  echo "model cases: PENSTOCK_MODEL_SEED=$$PENSTOCK_MODEL_SEED"; \
+	  CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --release -p penstock-engine --test model \
+	    --target-dir "$$($(TOOLS) target)/soak"
+
+bench: ## Measure beside kfp.local and write docs/benchmarks.md (ROUNDS=n)
+	@$(TOOLS) build
+	@cargo build --quiet --release -p penstock-cli
+	@cargo build --quiet --release -p penstock-engine --example step_cost
+	@python="$$($(TOOLS) python)" target="$$($(TOOLS) target)/release"; \
+	  "$$python" bench/local.py --penstock "$$target/penstock" --step-cost "$$target/examples/step_cost" \
+	    --rounds $(ROUNDS) --write docs/benchmarks.md
 
 conformance: ## Run Kubeflow's own samples: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone)
 	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }
