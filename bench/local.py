@@ -84,7 +84,7 @@ def loop_rows(loops: dict[int, list[runners.Run]]) -> list[Row]:
         # Rounds that ran next to each other are compared.
         ratios = [(b.seconds / large) / (a.seconds / small) for a, b in zip(loops[small], loops[large], strict=True)]
         cpu = [(b.cpu / large) / (a.cpu / small) for a, b in zip(loops[small], loops[large], strict=True)]
-        rows.append(Row(f'time per iteration of the large loop, as a multiple of the small one', '1.1',
+        rows.append(Row('time per iteration of the large loop, as a multiple of the small one', '1.1',
                         spread(ratios, '×'), 'of processor time: ' + spread(cpu, '×'),
                         statistics.median(ratios) <= 1.1))
         memory = [run.megabytes for run in loops[large]]

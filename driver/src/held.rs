@@ -95,3 +95,44 @@ impl Held {
         (std::mem::take(&mut self.facts), std::mem::take(&mut self.effects))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look_up(node: u32, key: &str) -> (NodeId, String) {
+        (NodeId(node), key.to_owned())
+    }
+
+    #[test]
+    fn look_up_of_a_result_that_is_not_durable_yet_waits_for_it() {
+        let mut held = Held { look_ups: vec![look_up(1, "new"), look_up(2, "old")], ..Held::default() };
+        held.new_keys.insert("new".to_owned());
+        assert_eq!(held.take_look_ups(), [look_up(2, "old")]);
+        assert!(!held.may_wait(), "the other look-up needs the commit");
+        let (_, effects) = held.take();
+        assert_eq!(effects, [Effect::LookUpCache { node: NodeId(1), key: "new".to_owned() }]);
+        held.look_ups.push(look_up(3, "new"));
+        assert_eq!(held.take_look_ups(), [look_up(3, "new")], "it is durable now");
+    }
+
+    #[test]
+    fn facts_wait_only_while_an_answer_is_on_its_way_and_not_for_long() {
+        let ready = || (Fact::AttemptStarted { node: NodeId(1), attempt: 0 }, Timestamp::UNIX_EPOCH);
+        let mut held = Held { facts: vec![ready()], since: Some(Instant::now()), ..Held::default() };
+        assert!(!held.may_wait(), "nothing is on its way");
+        held.asked();
+        assert!(held.may_wait());
+        held.since = Instant::now().checked_sub(LIMIT * 2);
+        assert!(held.since.is_none() || !held.may_wait(), "it takes too long");
+        assert_eq!(held.take().0.len(), 1);
+        held.facts.push(ready());
+        held.since = Some(Instant::now());
+        held.urgent = true;
+        assert!(!held.may_wait(), "somebody waits for it");
+        held.urgent = false;
+        assert!(held.may_wait());
+        held.answered();
+        assert!(!held.may_wait());
+    }
+}

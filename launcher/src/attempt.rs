@@ -289,7 +289,8 @@ impl Attempt<'_> {
     /// Stores the log; none when there is none or it could not be stored, which is said in our own log.
     async fn store_log(&self) -> Option<String> {
         let path = &self.host.log_file;
-        if tokio::fs::metadata(path).await.is_err() {
+        // One look is quicker here than on a thread for blocking work.
+        if !path.exists() {
             return None;
         }
         let uri = self.plan.log_uri();

@@ -16,8 +16,9 @@ pub(crate) struct Staged<'a> {
     cache_entries: Vec<(Uuid, &'a EncodedCacheEntry)>,
 }
 
-/// Few different lengths, so that the prepared statements are found again.
-const ROWS_PER_STATEMENT: [usize; 4] = [64, 16, 4, 1];
+/// Few different lengths, so that the prepared statements are found again. A step of a chain has two or three rows of a
+/// kind, and each statement costs two changes of thread.
+const ROWS_PER_STATEMENT: [usize; 7] = [64, 16, 8, 4, 3, 2, 1];
 
 impl<'a> Staged<'a> {
     /// Takes the rows of an append that has passed the fence.
