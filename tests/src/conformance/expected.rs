@@ -101,3 +101,46 @@ fn differing(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(failed: &[&str]) -> RunDocument {
+        let sides = json!({"inputs": {}, "outputs": {}});
+        let task = |path: &&str| {
+            json!({
+                "name": path, "path": path, "kind": "CONTAINER", "state": "FAILED", "cached": false,
+                "iteration": null, "attempt": 1, "started_at": null, "finished_at": null,
+                "parameters": sides, "artifacts": sides, "error": "boom", "cause": "USER",
+            })
+        };
+        let tasks: Vec<Value> = failed.iter().map(task).collect();
+        let outputs = json!({"parameters": {"Output": 2.0}, "artifacts": {}});
+        let run = json!({"run_id": "r", "state": "FAILED", "error": "boom", "outputs": outputs, "tasks": tasks});
+        serde_json::from_value(run).expect("a run")
+    }
+
+    fn expected(value: Value) -> Expected {
+        serde_json::from_value(value).expect("an expectation")
+    }
+
+    #[test]
+    fn failure_that_was_not_meant_is_a_difference() {
+        let expected = expected(json!({"fails": "on purpose", "tasks": {"a": {"state": "FAILED"}}}));
+        assert_eq!(expected.differences(&run(&["a"]), |_| String::new()), [] as [String; 0]);
+        let found = expected.differences(&run(&["a", "b"]), |_| String::new());
+        assert_eq!(found, ["b failed: boom"]);
+    }
+
+    #[test]
+    fn outputs_and_logs_are_compared() {
+        let expected =
+            expected(json!({"outputs": {"Output": 2}, "logs": {"a": ["x"]}, "tasks": {"a": {"state": "FAILED"}}}));
+        assert_eq!(expected.differences(&run(&["a"]), |_| "xyz".to_owned()), [] as [String; 0]);
+        assert_eq!(expected.differences(&run(&["a"]), |_| "yz".to_owned()).len(), 1);
+        assert_eq!(expected.count(), 3);
+    }
+}

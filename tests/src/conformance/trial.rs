@@ -16,6 +16,8 @@ use crate::binary;
 use crate::document::RunDocument;
 use crate::invocation::Invocation;
 
+/// What a version of the SDK follows where a component installs it.
+const SDK_PIN: &str = "kfp==";
 const LONGEST_REASON: usize = 400;
 
 /// How a pipeline ended, for the page.
@@ -117,16 +119,20 @@ fn run(entry: &Entry, promise: Promise, settings: &Settings, place: &Place) -> O
 
 /// A copy whose components install the interpreter's SDK.
 fn with_newer_sdk(pipeline: &Path, folder: &Path, place: &Place) -> std::io::Result<PathBuf> {
-    let text = fs::read_to_string(pipeline)?;
-    let mut parts = text.split("kfp==");
+    let copy = folder.join("pipeline.yaml");
+    fs::write(&copy, pin_sdk(&fs::read_to_string(pipeline)?, &place.sdk))?;
+    Ok(copy)
+}
+
+/// The text with every pinned kfp replaced by another version.
+fn pin_sdk(text: &str, version: &str) -> String {
+    let mut parts = text.split(SDK_PIN);
     let mut replaced = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let version = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
-        replaced += &format!("kfp=={}{}", place.sdk, part.get(version..).unwrap_or_default());
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.');
+        replaced += &format!("{SDK_PIN}{version}{rest}");
     }
-    let copy = folder.join("pipeline.yaml");
-    fs::write(&copy, replaced)?;
-    Ok(copy)
+    replaced
 }
 
 fn compare(promise: Promise, code: Option<i32>, run: &RunDocument, known: &Expected, place: &Place) -> Outcome {
@@ -190,5 +196,18 @@ fn one_line(text: &str) -> String {
     match line.char_indices().nth(LONGEST_REASON) {
         Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pinned_sdk_is_replaced_and_nothing_else() {
+        let text = "pip install 'kfp==2.14.3' 'yapf==1.0' && pip install 'kfp==2.1.3rc1'";
+        let wanted = "pip install 'kfp==2.17.0' 'yapf==1.0' && pip install 'kfp==2.17.0'";
+        assert_eq!(pin_sdk(text, "2.17.0"), wanted);
+        assert_eq!(pin_sdk("nothing", "2.17.0"), "nothing");
     }
 }
