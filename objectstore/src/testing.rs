@@ -1,3 +1,4 @@
 //! What tests of this and other crates need besides the doubles: a real S3 server.
 
+mod certificates;
 pub mod seaweed;

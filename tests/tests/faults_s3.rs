@@ -80,6 +80,51 @@ fn artifacts_go_through_s3_and_results_come_from_the_cache() {
 }
 
 #[test]
+fn server_with_a_certificate_of_a_private_authority_is_trusted_by_its_file_only() {
+    let Some(server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let pipeline = exchange(&sandbox);
+    let secure = || run(&server, &sandbox, &pipeline).env("PENSTOCK_S3_ENDPOINT", server.https_endpoint());
+    check_exchange(secure().env("PENSTOCK_S3_CA_FILE", server.ca_file()).run());
+
+    let refused = secure().run();
+    assert!(matches!(refused.code(), Some(1 | 2)), "{refused}");
+    assert!(refused.stderr.contains(&server.https_endpoint()), "{refused}");
+    assert!(refused.stderr.to_lowercase().contains("certificate"), "the reason is missing: {refused}");
+    assert_eq!(sandbox.read("made"), "x\n", "user code ran although its outputs could not be stored");
+}
+
+/// The command where these names are of this machine; `None` where this user may not mount.
+fn with_host_names(sandbox: &Sandbox, names: &str, invocation: Invocation) -> Option<Invocation> {
+    let hosts = sandbox.write("hosts", format!("127.0.0.1 localhost {names}\n")).to_string_lossy().into_owned();
+    let script = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+    let args = ["--mount", "--propagation", "private", "sh", "-c", script, &hosts].map(str::to_owned);
+    let can = Command::new("unshare").args(&args).arg("true").output();
+    can.is_ok_and(|output| output.status.success()).then(|| invocation.through("unshare", &args))
+}
+
+#[test]
+fn bucket_may_stand_in_the_host_name() {
+    let name = "bucket_may_stand_in_the_host_name";
+    let Some(server) = server() else { return };
+    let sandbox = Sandbox::new();
+    let pipeline = exchange(&sandbox);
+    let where_known = |names: &str| {
+        let command = run(&server, &sandbox, &pipeline)
+            .env("PENSTOCK_S3_ENDPOINT", server.named_endpoint())
+            .env("PENSTOCK_S3_PATH_STYLE", "false");
+        with_host_names(&sandbox, names, command)
+    };
+    let Some(command) = where_known(&format!("{0} {BUCKET}.{0}", seaweed::DOMAIN)) else {
+        return python::skip(name, "this user may not mount");
+    };
+    check_exchange(command.run());
+    // Where only the server's own name is known the bucket's is missed.
+    let unknown = where_known(seaweed::DOMAIN).expect("it could be done before").run();
+    assert!(matches!(unknown.code(), Some(1 | 2)), "{unknown}");
+}
+
+#[test]
 fn f22_server_that_goes_away_and_comes_back_does_not_fail_the_run() {
     let Some(mut server) = server() else { return };
     let sandbox = Sandbox::new();

@@ -18,6 +18,7 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::certificates;
 use crate::{
     s3::{S3Connection, S3Credentials, S3Settings, S3Store, Secret},
     store::ObjectStore,
@@ -32,6 +33,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// Starts, each on other ports: somebody may take a free port before the server does.
 const STARTS: u32 = 3;
 
+/// Name of the server. Buckets have names below it. No resolver knows either (RFC 6761).
+pub const DOMAIN: &str = "s3.test";
 /// Access key that may do everything.
 pub const ACCESS_KEY: &str = "penstock-test";
 /// Its secret.
@@ -77,7 +80,8 @@ impl S3Server {
             let home = tempfile::Builder::new().prefix("penstock-s3-").tempdir()?;
             fs::create_dir(home.path().join("data"))?;
             fs::write(home.path().join("identities.json"), identities())?;
-            let mut server = S3Server { program: program.clone(), home, ports: free_ports(8)?, child: None };
+            certificates::write(home.path(), &["127.0.0.1", DOMAIN, &format!("*.{DOMAIN}")])?;
+            let mut server = S3Server { program: program.clone(), home, ports: free_ports(9)?, child: None };
             match server.run() {
                 Ok(()) => return Ok(server),
                 Err(error) => last = error.to_string(),
@@ -107,6 +111,21 @@ impl S3Server {
     /// `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port(6))
+    }
+
+    /// `https://127.0.0.1:<port>`, with a certificate of the authority in [`S3Server::ca_file`].
+    pub fn https_endpoint(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port(8))
+    }
+
+    /// `http://s3.test:<port>`, for whoever knows that the name, and the names below it, are of this machine.
+    pub fn named_endpoint(&self) -> String {
+        format!("http://{DOMAIN}:{}", self.port(6))
+    }
+
+    /// Certificate of the authority that the server's own is of.
+    pub fn ca_file(&self) -> PathBuf {
+        self.home.path().join(certificates::AUTHORITY)
     }
 
     /// Settings of the access key that may do everything.
@@ -175,7 +194,7 @@ impl S3Server {
         for (index, flag) in
             ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"]
                 .into_iter()
-                .chain(["s3.port", "s3.port.grpc"])
+                .chain(["s3.port", "s3.port.grpc", "s3.port.https"])
                 .enumerate()
         {
             command.arg(format!("-{flag}={}", self.port(index)));
@@ -183,11 +202,14 @@ impl S3Server {
         for (flag, file) in [
             ("dir", "data"),
             ("s3.config", "identities.json"),
+            ("s3.cert.file", certificates::CERTIFICATE),
+            ("s3.key.file", certificates::KEY),
             ("filer.localSocket", "f.sock"),
             ("s3.localSocket", "s.sock"),
         ] {
             command.arg(format!("-{flag}={}", home.join(file).display()));
         }
+        command.arg(format!("-s3.domainName={DOMAIN}"));
         // Whatever the machine's AWS or WEED settings say is not for this server.
         command.env_clear().env("HOME", home).current_dir(home);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
