@@ -39,12 +39,14 @@ pub struct PythonSettings {
     pub exact_sdk: bool,
     /// Whether interpreters are kept running and forked for each task.
     pub warm: bool,
+    /// The program `uv`, which makes environments faster than `venv` and `pip` do; those serve when absent.
+    pub uv: Option<PathBuf>,
 }
 
 impl PythonSettings {
-    /// The usual settings.
+    /// The usual settings, with `uv` where it is in `PATH`.
     pub fn new(python: Option<PathBuf>, envs_dir: PathBuf) -> PythonSettings {
-        PythonSettings { python, envs_dir, exact_sdk: true, warm: true }
+        PythonSettings { python, envs_dir, exact_sdk: true, warm: true, uv: environments::find_uv() }
     }
 }
 
@@ -174,7 +176,8 @@ impl PythonHost {
             }
             // It lacks packages.
             drop(early);
-            let python = environments::prepare(&self.settings.envs_dir, &digest, &base, &groups, inherit).await?;
+            let (envs_dir, uv) = (&self.settings.envs_dir, self.settings.uv.as_deref());
+            let python = environments::prepare(envs_dir, &digest, &base, &groups, inherit, uv).await?;
             Ok(Arc::new(PythonEnvironment::new(python, None)))
         };
         cell.get_or_try_init(|| Box::pin(prepare())).await.cloned()

@@ -583,16 +583,17 @@ fn installing(world: &World, requirement: &str) -> Plan {
     plan
 }
 
-#[tokio::test]
-async fn packages_are_installed_once_by_one_builder_and_then_only_used() {
-    let first = World::new();
+/// Two hosts with one directory stand for two processes.
+async fn packages_are_installed_once(uv: Option<PathBuf>, installed: &str) {
+    let python = std::env::var_os("PENSTOCK_TEST_PYTHON").map(PathBuf::from);
+    let directory = tempfile::tempdir().expect("a directory");
+    let envs = directory.path().join("envs");
+    let settings = PythonSettings { uv, ..PythonSettings::new(python, envs.clone()) };
+    let first = World::with(directory, settings.clone());
     write_wheel(first.directory.path());
     let plan = installing(&first, "tiny-thing==1.0");
-    // A second host with the same directory stands for a second process.
     let mut second = first.host.clone();
-    let envs = first.directory.path().join("envs");
-    let python = std::env::var_os("PENSTOCK_TEST_PYTHON").map(PathBuf::from);
-    second.python = Arc::new(PythonHost::new(PythonSettings::new(python, envs.clone())));
+    second.python = Arc::new(PythonHost::new(settings));
     second.work_dir = first.directory.path().join("work-2");
     second.log_file = first.directory.path().join("log-2");
     // Another task: the end of an attempt kills whatever carries its marker.
@@ -601,13 +602,26 @@ async fn packages_are_installed_once_by_one_builder_and_then_only_used() {
     outputs(&one);
     outputs(&two);
     assert_eq!(first.log(), "42\n");
+    // What is there is used, also where it could not be had any more.
     std::fs::remove_file(first.directory.path().join("tiny_thing-1.0-py3-none-any.whl")).expect("a wheel");
     outputs(&first.run(&plan).await);
     let logs = std::fs::read_dir(&envs).expect("a directory").flatten().map(|entry| entry.path());
     let logs: Vec<PathBuf> = logs.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
     let [log] = logs.as_slice() else { panic!("one environment: {logs:?}") };
     let text = std::fs::read_to_string(log).expect("a log");
-    assert_eq!(text.matches("Successfully installed tiny").count(), 1, "{text}");
+    assert_eq!(text.matches(installed).count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn packages_are_installed_once_by_pip_and_then_only_used() {
+    packages_are_installed_once(None, "Successfully installed tiny").await;
+}
+
+#[tokio::test]
+async fn packages_are_installed_once_by_uv_and_then_only_used() {
+    // The interpreter that `make test` names has uv beside it.
+    let Some(python) = std::env::var_os("PENSTOCK_TEST_PYTHON").map(PathBuf::from) else { return };
+    packages_are_installed_once(Some(python.with_file_name("uv")), "+ tiny-thing==1.0").await;
 }
 
 #[tokio::test]

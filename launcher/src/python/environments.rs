@@ -108,6 +108,7 @@ pub async fn prepare(
     base: &Interpreter,
     groups: &[PackageGroup],
     inherit: bool,
+    uv: Option<&Path>,
 ) -> Result<PathBuf, EnvironmentError> {
     let directory = envs_dir.join(digest);
     let python = directory.join("bin").join("python3");
@@ -124,7 +125,7 @@ pub async fn prepare(
     }
     let log = envs_dir.join(format!("{digest}.log"));
     tracing::info!(python = base.version(), "making a Python environment in {}", directory.display());
-    let builder = Builder { directory: &directory, python: &python, base, log: &log };
+    let builder = Builder { directory: &directory, python: &python, base, log: &log, uv };
     builder.build(groups, inherit).await?;
     let marker = directory.join(COMPLETE);
     tokio::fs::write(&marker, b"").await.map_err(file_error("write", &marker))?;
@@ -161,13 +162,13 @@ struct Builder<'a> {
     python: &'a Path,
     base: &'a Interpreter,
     log: &'a Path,
+    uv: Option<&'a Path>,
 }
 
 impl Builder<'_> {
     async fn build(&self, groups: &[PackageGroup], inherit: bool) -> Result<(), EnvironmentError> {
-        let uv = find_uv();
         let base = self.base.executable();
-        let mut create = match &uv {
+        let mut create = match self.uv {
             Some(uv) => {
                 let mut create = Command::new(uv);
                 create.args(["venv", "--quiet", "--python"]).arg(base);
@@ -182,14 +183,13 @@ impl Builder<'_> {
         create.arg(self.directory);
         self.run(create, "creating the environment".to_owned()).await?;
         for group in groups {
-            self.run(self.install(uv.as_deref(), group), format!("installing {}", group.requirements.join(", ")))
-                .await?;
+            self.run(self.install(group), format!("installing {}", group.requirements.join(", "))).await?;
         }
         if inherit { self.inherit().await } else { Ok(()) }
     }
 
-    fn install(&self, uv: Option<&Path>, group: &PackageGroup) -> Command {
-        let mut install = match uv {
+    fn install(&self, group: &PackageGroup) -> Command {
+        let mut install = match self.uv {
             Some(uv) => {
                 let mut install = Command::new(uv);
                 install.args(["pip", "install", "--index-strategy", "unsafe-best-match", "--python"]).arg(self.python);
@@ -238,7 +238,7 @@ impl Builder<'_> {
 }
 
 /// `uv`, where it is in PATH.
-fn find_uv() -> Option<PathBuf> {
+pub(super) fn find_uv() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join("uv")).find(|program| program.is_file())
 }
