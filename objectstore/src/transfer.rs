@@ -42,6 +42,8 @@ pub use error::TransferError;
 
 /// Bytes that one permit of the budget stands for.
 const PERMIT_BYTES: u64 = 1024;
+/// Tries of each request of a probe: nothing is lost yet, and somebody waits for an answer.
+const PROBE_TRIES: u32 = 3;
 /// Name of the object that a probe begins and never stores.
 const PROBE: &str = ".penstock-probe";
 /// Parts that a multipart upload may have.
@@ -221,11 +223,13 @@ impl Transfer {
             return Ok(crate::local::blocking(move || local.make_writable(&key)).await?);
         }
         let prefix = if key.is_empty() { String::new() } else { format!("{key}/") };
-        retry(&self.settings.retry, || store.list(&prefix, None)).await?;
+        let mut tries = self.settings.retry.clone();
+        tries.tries = tries.tries.min(PROBE_TRIES);
+        retry(&tries, || store.list(&prefix, None)).await?;
         let key = format!("{prefix}{PROBE}");
-        let upload = retry(&self.settings.retry, || store.create_multipart(&key)).await?;
+        let upload = retry(&tries, || store.create_multipart(&key)).await?;
         // Whoever may not give an upload up may still store one: the bucket's own rules remove what is left.
-        if let Err(error) = retry(&self.settings.retry, || store.abort_multipart(&key, &upload)).await {
+        if let Err(error) = retry(&tries, || store.abort_multipart(&key, &upload)).await {
             tracing::warn!(%error, "an empty upload that only tried the rights was left behind in the store");
         }
         Ok(())
