@@ -50,7 +50,7 @@ soak: ## The long counts: a million random pipelines, fifty kills of a run (abou
 	@export PENSTOCK_MODEL_CASES=$${PENSTOCK_MODEL_CASES:-1000000}; \
 	  export PENSTOCK_MODEL_SEED=$${PENSTOCK_MODEL_SEED:-$$(date +%s)}; \
 	  echo "model cases: PENSTOCK_MODEL_SEED=$$PENSTOCK_MODEL_SEED"; \
-	  CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo test --release -p penstock-engine --test model \
+	  CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_LTO=off cargo test --release -p penstock-engine --test model \
 	    --target-dir "$$($(TOOLS) target)/soak"
 
 bench: ## Measure beside kfp.local and write docs/benchmarks.md (ROUNDS=n)
