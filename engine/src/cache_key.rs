@@ -24,7 +24,7 @@ impl RunState {
         if task.caching.cache_key.is_empty() {
             hash.update(sorted_json(&self.cache_document_of(id, component, scope)?));
         } else {
-            hash.update(unnumbered(&component.name).as_bytes());
+            hash.update(component.shared_name.as_bytes());
             hash.update([0]);
             hash.update(sorted_json(&output_document(component)));
             hash.update([0]);
@@ -81,15 +81,6 @@ fn output_document(component: &Component) -> Value {
         .map(|(name, output)| (name.clone(), Value::from(output.parameter_type.name())))
         .collect();
     json!({ "outputArtifactsSpec": artifacts, "outputParametersSpec": parameters })
-}
-
-/// The SDK numbers the uses of one component (`comp-train`, `comp-train-2`) when they differ, and a cache key of the
-/// author's own is one way to differ.
-fn unnumbered(component: &str) -> &str {
-    match component.rsplit_once('-') {
-        Some((name, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => component,
-    }
 }
 
 fn id_text(artifact: &Artifact) -> String {
