@@ -126,6 +126,17 @@ fn items_are_fitted_to_the_declared_type() {
 }
 
 #[test]
+fn items_are_checked_against_the_literals_of_the_input() {
+    let text = raw("[\"a\",\"b\"]", "STRING", "")
+        .replace("item: {parameterType: STRING}", "item: {parameterType: STRING, literals: [a]}");
+    let host = Host::new(&text).ran().fails();
+    assert_eq!(
+        host.message("for-loop-1"),
+        "item 1 of the loop: input parameter \"item\" value \"b\" does not match any of the allowed literal values: \"a\""
+    );
+}
+
+#[test]
 fn parallelism_limit_holds_and_iterations_start_in_order() {
     let text = raw("[\"a\",\"b\",\"c\",\"d\",\"e\"]", "STRING", "iteratorPolicy: {parallelismLimit: 2}");
     let mut host = Host::new(&text).started(json!({}));
