@@ -169,6 +169,11 @@ fn document_behind_the_key_can_be_seen() {
     let id = host.node("make").outputs().artifacts["data"][0].id.to_string();
     let document = host.node("use").cache_document().unwrap();
     assert_eq!(document["inputArtifactNames"], json!({"data": {"artifactNames": [id]}}));
+    let own =
+        CACHED.replace("cachingOptions: {enableCache: true}", "cachingOptions: {enableCache: true, cacheKey: mine}");
+    let document = Host::new(&own).ran().succeeds().node("make").cache_document().unwrap();
+    assert_eq!(document["cacheKey"], json!("mine"));
+    assert_eq!(document.get("inputParameterValues"), None, "what does not count is not in it");
 }
 
 #[test]
