@@ -19,23 +19,17 @@ impl RunState {
         if !task.caching.enable_cache || !self.info()?.caching {
             return None;
         }
-        let component = self.component(id)?;
-        let mut hash = Sha256::new();
-        if task.caching.cache_key.is_empty() {
-            hash.update(sorted_json(&self.cache_document_of(id, component, scope)?));
-        } else {
-            hash.update(unnumbered(&component.name).as_bytes());
-            hash.update([0]);
-            hash.update(sorted_json(&output_document(component)));
-            hash.update([0]);
-            hash.update(task.caching.cache_key.as_bytes());
-        }
-        Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        let document = self.cache_document_of(id, task, scope)?;
+        Some(Sha256::digest(sorted_json(&document)).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The document whose digest is the cache key of a task that runs a container.
-    pub(crate) fn cache_document_of(&self, id: NodeId, component: &Component, scope: &Scope) -> Option<Value> {
+    pub(crate) fn cache_document_of(&self, id: NodeId, task: &Task, scope: &Scope) -> Option<Value> {
+        let component = self.component(id)?;
         let Body::Container(container) = &component.body else { return None };
+        if !task.caching.cache_key.is_empty() {
+            return Some(authors_document(component, &task.caching.cache_key));
+        }
         let inputs = crate::plan::plan_inputs(scope);
         let spec = &container.spec;
         let artifact_names: Map<String, Value> = inputs
@@ -63,6 +57,16 @@ impl RunState {
     }
 }
 
+/// What counts when the author gives a key: that, the component, and what fits where its result is expected.
+fn authors_document(component: &Component, cache_key: &str) -> Value {
+    let mut document = output_document(component);
+    if let Some(members) = document.as_object_mut() {
+        members.insert("component".to_owned(), Value::from(component.shared_name.as_str()));
+        members.insert("cacheKey".to_owned(), Value::from(cache_key));
+    }
+    document
+}
+
 /// What a component puts out: a result fits only where the same is expected.
 fn output_document(component: &Component) -> Value {
     let artifacts: Map<String, Value> = component
@@ -81,15 +85,6 @@ fn output_document(component: &Component) -> Value {
         .map(|(name, output)| (name.clone(), Value::from(output.parameter_type.name())))
         .collect();
     json!({ "outputArtifactsSpec": artifacts, "outputParametersSpec": parameters })
-}
-
-/// The SDK numbers the uses of one component (`comp-train`, `comp-train-2`) when they differ, and a cache key of the
-/// author's own is one way to differ.
-fn unnumbered(component: &str) -> &str {
-    match component.rsplit_once('-') {
-        Some((name, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => component,
-    }
 }
 
 fn id_text(artifact: &Artifact) -> String {

@@ -35,6 +35,8 @@ pub(crate) type ComponentId = u32;
 #[derive(Debug)]
 pub(crate) struct Component {
     pub(crate) name: String,
+    /// The name that cache keys of the author's own go with: of components that do the same work, the first one's.
+    pub(crate) shared_name: String,
     pub(crate) inputs: InputDefinitions,
     pub(crate) outputs: OutputDefinitions,
     pub(crate) passthroughs: Vec<TaskConfigPassthrough>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_spec::ir::{EnvVar, ParameterType, RetryPolicy, TaskConfigField};
+use penstock_spec::ir::{Accelerator, EnvVar, ParameterType, ResourceSpec, RetryPolicy, TaskConfigField};
 use penstock_spec::plan::{PLAN_VERSION, Plan, PlanInputs, PlanTask};
 use serde_json::{Map, Value, json};
 
@@ -28,10 +28,13 @@ impl RunState {
         let task_id = task_id(run.id, &path);
         let mut inputs = plan_inputs(scope);
         let defaults = defaults(component, &inputs);
-        inject_task_config(component, container, &mut inputs);
+        let replaced = |text: &str| self.substitute_in_container(id, text, &inputs.parameters, &defaults);
+        let config = task_config(component, container, &replaced);
+        let image = replaced(&container.spec.image);
+        inputs.parameters.extend(config);
         Some(Plan {
             version: PLAN_VERSION,
-            image: self.substitute_in_container(id, &container.spec.image, &inputs.parameters, &defaults),
+            image,
             command: container.spec.command.clone(),
             args: container.spec.args.clone(),
             env: own_env(component, container),
@@ -77,7 +80,7 @@ impl RunState {
         None
     }
 
-    /// A text of a container's specification with its placeholders replaced.
+    /// A text of a container's specification with its placeholders replaced; an input that was left out has no text.
     pub(crate) fn substitute_in_container(
         &self,
         id: NodeId,
@@ -85,9 +88,12 @@ impl RunState {
         inputs: &Map<String, Value>,
         defaults: &Map<String, Value>,
     ) -> String {
+        let declared = self.component(id).map(|component| &component.inputs.parameters);
+        let left_out = |name: &String| declared?.contains_key(name).then_some(Value::Null);
         substitute_text(text, &|placeholder| match placeholder {
             penstock_spec::placeholder::Placeholder::InputParameter(name) => {
-                inputs.get(name).or_else(|| defaults.get(name)).cloned().map(Arc::new)
+                let given = inputs.get(name).or_else(|| defaults.get(name)).cloned();
+                given.or_else(|| left_out(name)).map(Arc::new)
             }
             other => self.run_placeholder(id, other).map(|text| Arc::new(Value::String(text))),
         })
@@ -122,9 +128,10 @@ fn own_env(component: &Component, container: &Container) -> Vec<EnvVar> {
     if passed.is_some_and(|it| !it.apply_to_task) { Vec::new() } else { container.spec.env.clone() }
 }
 
-/// Gives `TASK_CONFIG` inputs what of the pod's settings is known here: environment and resources. A backend that has
-/// pods adds the rest.
-fn inject_task_config(component: &Component, container: &Container, inputs: &mut PlanInputs) {
+/// Values of `TASK_CONFIG` inputs: what of the pod's settings is known here, which is environment and resources. A
+/// backend that has pods adds the rest.
+fn task_config(component: &Component, container: &Container, replaced: &dyn Fn(&str) -> String) -> Map<String, Value> {
+    let mut configs = Map::new();
     let wanted = component.inputs.parameters.iter();
     for (name, _) in wanted.filter(|(_, input)| input.parameter_type == ParameterType::TaskConfig) {
         let passed = |field| component.passthroughs.iter().any(|it| it.field == field);
@@ -137,31 +144,47 @@ fn inject_task_config(component: &Component, container: &Container, inputs: &mut
             "env": env,
             "volumes": null,
             "volumeMounts": null,
-            "resources": resources.map_or_else(|| json!({}), resource_requirements),
+            "resources": resources.map_or_else(|| json!({}), |it| resource_requirements(it, replaced)),
         });
-        inputs.parameters.insert(name.clone(), config);
+        configs.insert(name.clone(), config);
     }
+    configs
 }
 
-/// Requests and limits as Kubernetes writes them.
-fn resource_requirements(resources: &penstock_spec::ir::ResourceSpec) -> Value {
+/// Requests and limits as Kubernetes writes them, with placeholders replaced. What comes out empty is not set.
+fn resource_requirements(resources: &ResourceSpec, replaced: &dyn Fn(&str) -> String) -> Value {
     let quantity = |text: &str, number: Option<f64>, unit: &str| {
         if !text.is_empty() {
-            return Some(Value::String(text.to_owned()));
+            return Some(replaced(text)).filter(|text| !text.is_empty());
         }
-        number.filter(|number| *number > 0.0).map(|number| Value::String(format!("{number}{unit}")))
+        number.filter(|number| *number > 0.0).map(|number| format!("{number}{unit}"))
     };
-    let side = |cpu: Option<Value>, memory: Option<Value>| {
+    let side = |cpu: Option<String>, memory: Option<String>| {
         let named = [("cpu", cpu), ("memory", memory)];
-        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>()
+        named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))))
+            .collect::<Map<_, _>>()
     };
-    let limits = side(
+    let mut limits = side(
         quantity(&resources.resource_cpu_limit, resources.cpu_limit, ""),
         quantity(&resources.resource_memory_limit, resources.memory_limit, "G"),
     );
+    limits.extend(resources.accelerator.as_ref().and_then(|it| accelerator_limit(it, replaced)));
     let requests = side(
         quantity(&resources.resource_cpu_request, resources.cpu_request, ""),
         quantity(&resources.resource_memory_request, resources.memory_request, "G"),
     );
     json!({ "limits": limits, "requests": requests })
+}
+
+/// The limit that an accelerator is: its type names the resource. Both type and count are needed.
+fn accelerator_limit(accelerator: &Accelerator, replaced: &dyn Fn(&str) -> String) -> Option<(String, Value)> {
+    let named = if accelerator.resource_type.is_empty() { &accelerator.kind } else { &accelerator.resource_type };
+    let resource = replaced(named);
+    let count = match accelerator.resource_count.as_str() {
+        "" => accelerator.count.filter(|count| *count > 0).map(|count| count.to_string()).unwrap_or_default(),
+        text => replaced(text),
+    };
+    (!resource.is_empty() && !count.is_empty()).then_some((resource, Value::String(count)))
 }

@@ -188,12 +188,12 @@ impl Resolver<'_> {
             None => Ok(Bound::Value(Arc::new(Value::Null))),
             Some(_) if !self.gave_null(task, output) && self.skips_without(task) => Err(Unresolved::Skip { task }),
             Some(_) => {
-                let producer = self.sibling_key(task);
-                Err(format!(
-                    "got null for input parameter {:?}: task {producer:?} has no output parameter {output:?}",
-                    binding.name
-                )
-                .into())
+                let (name, producer) = (&binding.name, self.sibling_key(task));
+                let reason = match self.gave_null(task, output) {
+                    true => format!("output parameter {output:?} of task {producer:?} is null"),
+                    false => format!("task {producer:?} has no output parameter {output:?}"),
+                };
+                Err(format!("got null for input parameter {name:?}: {reason}").into())
             }
         }
     }

@@ -131,8 +131,7 @@ impl<'a> NodeView<'a> {
         if !self.has_inputs() {
             return None;
         }
-        let component = self.state.component(self.id)?;
-        self.state.cache_document_of(self.id, component, &self.state.scope(self.id))
+        self.state.cache_document_of(self.id, self.state.task(self.id)?, &self.state.scope(self.id))
     }
 
     /// Name of its component.

@@ -126,7 +126,7 @@ fn describe(view: &NodeView<'_>, verdict: &Verdict) -> String {
                         text.push_str(&difference.describe());
                     }
                     if found.is_empty() {
-                        text.push_str("  nothing that is recorded differs; the author's own cache key does\n");
+                        text.push_str("  nothing that is recorded differs; another version of Penstock made its key\n");
                     }
                 }
             }

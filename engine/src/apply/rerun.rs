@@ -1,6 +1,6 @@
 //! A run that goes on after it failed or was cancelled.
 //!
-//! What succeeded stays, and so does what its condition kept from running; everything else starts anew. There is one
+//! What succeeded stays, and so does what was skipped without a failure; everything else starts anew. There is one
 //! exception: a task that depends on one which starts anew cannot keep its result, since its inputs may change. Only
 //! tasks that run whatever their dependencies did (exit tasks, `ignore_upstream_failure`) and their dependants can be
 //! in that place.
@@ -93,7 +93,9 @@ impl RunState {
 fn keeps_result(node: &Node) -> bool {
     match node.status {
         TaskStatus::Succeeded => true,
-        TaskStatus::Skipped => matches!(node.skip_reason(), Some(SkipReason::Condition { .. })),
+        TaskStatus::Skipped => {
+            matches!(node.skip_reason(), Some(SkipReason::Condition { .. } | SkipReason::Upstream { .. }))
+        }
         _ => false,
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use penstock_spec::cel::{Condition, Selector};
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::ir::{
-    ArtifactInput, ComponentSpec, DagOutputParameter, DagSpec, ExecutorSpec, InputParameter, ParameterInput,
-    ParameterSource, PipelineSpec, TaskSpec,
+    ArtifactInput, ComponentSpec, ContainerSpec, DagOutputParameter, DagSpec, ExecutorSpec, InputParameter,
+    ParameterInput, ParameterSource, PipelineSpec, TaskSpec,
 };
 use penstock_spec::placeholder::has_placeholder;
 use penstock_spec::value::canonicalize;
@@ -46,10 +46,44 @@ impl Context<'_> {
     fn component(&self, name: &str, component: &ComponentSpec) -> Component {
         Component {
             name: name.to_owned(),
+            shared_name: self.shared_name(name, component).to_owned(),
             inputs: component.input_definitions.clone(),
             outputs: component.output_definitions.clone(),
             passthroughs: component.task_config_passthroughs.clone(),
             body: self.body(name, component),
+        }
+    }
+
+    /// The SDK makes a component of each use and numbers them: `comp-train`, `comp-train-2`, `comp-train-2-2`. The
+    /// number alone says nothing, since a function may be called `train_2`: what runs must be the same as well.
+    fn shared_name<'n>(&self, name: &'n str, component: &ComponentSpec) -> &'n str {
+        let mut shared = name;
+        let mut rest = name;
+        while let Some((base, number)) = rest.rsplit_once('-') {
+            if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+                break;
+            }
+            if self.spec.components.get(base).is_some_and(|other| self.does_the_same(other, component)) {
+                shared = base;
+            }
+            rest = base;
+        }
+        shared
+    }
+
+    fn does_the_same(&self, left: &ComponentSpec, right: &ComponentSpec) -> bool {
+        let (Some(left_runs), Some(right_runs)) = (self.container_of(left), self.container_of(right)) else {
+            return false;
+        };
+        left.output_definitions == right.output_definitions
+            && (&left_runs.image, &left_runs.command, &left_runs.args)
+                == (&right_runs.image, &right_runs.command, &right_runs.args)
+    }
+
+    fn container_of(&self, component: &ComponentSpec) -> Option<&ContainerSpec> {
+        match self.spec.deployment_spec.executors.get(component.executor_label.as_ref()?) {
+            Some(ExecutorSpec::Container(container)) => Some(container),
+            _ => None,
         }
     }
 

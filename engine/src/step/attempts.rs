@@ -72,7 +72,7 @@ impl Stepper<'_> {
         let delay = next_attempt(failure.cause, spent, self.state.retry_policy(id), identity);
         let retry_at = delay.and_then(|delay| self.now.checked_add(delay).ok());
         let Some(retry_at) = retry_at else {
-            let failure = final_failure(failure, spent.user.max(spent.infrastructure));
+            let failure = final_failure(failure, spent.user.saturating_add(spent.infrastructure));
             return self.record_end(id, Fact::TaskFailed { node: id, attempt: Some(attempt), failure, log_uri });
         };
         if !self.record(Fact::AttemptFailed { node: id, attempt, failure, retry_at, log_uri }) {

@@ -42,6 +42,7 @@ fn wrong_interpreters_are_found_out() {
         Wrong::PolicyIsNotInherited,
         Wrong::RerunKeepsDependants,
         Wrong::RerunForgetsEverything,
+        Wrong::RerunForgetsSkips,
         Wrong::CacheIsIgnored,
         Wrong::DefaultIsForgotten,
     ];

@@ -99,7 +99,8 @@ impl Expected {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Prior {
     pub(crate) succeeded: bool,
-    pub(crate) not_triggered: bool,
+    /// How it was skipped, if no failure was behind that.
+    pub(crate) skipped: Option<End>,
     /// Whether tasks within it, or iterations, were begun.
     pub(crate) begun: bool,
     /// Whether it belongs to the latest start of the loop that it is an iteration of.

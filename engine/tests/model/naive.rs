@@ -41,6 +41,7 @@ pub(crate) enum Wrong {
     PolicyIsNotInherited,
     RerunKeepsDependants,
     RerunForgetsEverything,
+    RerunForgetsSkips,
     CacheIsIgnored,
     DefaultIsForgotten,
 }
@@ -227,8 +228,9 @@ impl<'a> Naive<'a> {
         let prior = if dag.reopened { self.prior(path) } else { None };
         let as_before = needed.iter().all(|it| it.kept) || self.is(Wrong::RerunKeepsDependants);
         if let Some(prior) = prior.filter(|_| as_before && !self.is(Wrong::RerunForgetsEverything)) {
-            if prior.succeeded || prior.not_triggered {
-                return kept(path, prior);
+            let skipped = prior.skipped.filter(|_| !self.is(Wrong::RerunForgetsSkips));
+            if let Some(end) = prior.succeeded.then_some(End::Succeeded).or(skipped) {
+                return kept(path, prior, end);
             }
             if prior.begun {
                 self.note("reopened group");
@@ -303,8 +305,7 @@ impl<'a> Naive<'a> {
     }
 }
 
-fn kept(path: &str, prior: &Prior) -> Expected {
-    let end = if prior.succeeded { End::Succeeded } else { End::NotTriggered };
+fn kept(path: &str, prior: &Prior, end: End) -> Expected {
     let mut expected = Expected::ended(path, end);
     expected.kept = true;
     expected.outputs = prior.outputs.clone();

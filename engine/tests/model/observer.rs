@@ -11,7 +11,7 @@ use penstock_spec::ir::{ComponentSpec, DagSpec, PipelineSpec, TaskSpec};
 use penstock_spec::report::FailureCause;
 use penstock_spec::run::{RunStatus, TaskStatus};
 
-use crate::expected::Outputs;
+use crate::expected::{End, Outputs};
 use crate::naive::dependencies;
 
 /// A node, as far as facts tell.
@@ -30,7 +30,8 @@ pub(crate) struct Seen {
     key: String,
     component: String,
     is_loop: bool,
-    not_triggered: bool,
+    /// How it was skipped, if no failure was behind that.
+    skipped: Option<End>,
     begun: bool,
     /// Whether it belongs to the latest start of its loop.
     current: bool,
@@ -191,7 +192,7 @@ impl<'a> Observer<'a> {
             key,
             component,
             is_loop,
-            not_triggered: false,
+            skipped: None,
             begun: false,
             current: true,
             running: false,

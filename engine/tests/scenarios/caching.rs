@@ -124,6 +124,40 @@ fn authors_key_replaces_everything_else() {
     assert_ne!(host.node("make").cache_key(), host.node("use").cache_key(), "the component counts");
 }
 
+/// Two uses of one function with a cache key of their own, and a function whose name ends in a number.
+const NUMBERED: &str = "
+components:
+  comp-step: {executorLabel: exec-step}
+  comp-step-2: {executorLabel: exec-step-2}
+  comp-step-2-2: {executorLabel: exec-step-again}
+  comp-other-1: {executorLabel: exec-other-1}
+  comp-other-2: {executorLabel: exec-other-2}
+root:
+  dag:
+    tasks:
+      step: {componentRef: {name: comp-step}, cachingOptions: {enableCache: true, cacheKey: mine}}
+      step-2: {componentRef: {name: comp-step-2}, cachingOptions: {enableCache: true, cacheKey: mine}}
+      step-again: {componentRef: {name: comp-step-2-2}, cachingOptions: {enableCache: true, cacheKey: mine}}
+      other-1: {componentRef: {name: comp-other-1}, cachingOptions: {enableCache: true, cacheKey: mine}}
+      other-2: {componentRef: {name: comp-other-2}, cachingOptions: {enableCache: true, cacheKey: mine}}
+deploymentSpec:
+  executors:
+    exec-step: {container: {image: python, command: [step]}}
+    exec-step-2: {container: {image: python, command: [step_2]}}
+    exec-step-again: {container: {image: python, command: [step], env: [{name: K, value: v}]}}
+    exec-other-1: {container: {image: python, command: [other_1]}}
+    exec-other-2: {container: {image: python, command: [other_2]}}
+";
+
+#[test]
+fn authors_key_is_shared_by_uses_of_a_component_and_not_by_names_that_end_in_numbers() {
+    let host = Host::new(NUMBERED).ran().succeeds();
+    let key = |path: &str| host.node(path).cache_key().unwrap().to_owned();
+    assert_eq!(key("step"), key("step-again"), "another use of the same component");
+    assert_ne!(key("step"), key("step-2"), "another function, called step_2");
+    assert_ne!(key("other-1"), key("other-2"), "two functions, and none without a number");
+}
+
 #[test]
 fn document_behind_the_key_can_be_seen() {
     let host = Host::new(CACHED).ran().succeeds();
@@ -135,6 +169,11 @@ fn document_behind_the_key_can_be_seen() {
     let id = host.node("make").outputs().artifacts["data"][0].id.to_string();
     let document = host.node("use").cache_document().unwrap();
     assert_eq!(document["inputArtifactNames"], json!({"data": {"artifactNames": [id]}}));
+    let own =
+        CACHED.replace("cachingOptions: {enableCache: true}", "cachingOptions: {enableCache: true, cacheKey: mine}");
+    let document = Host::new(&own).ran().succeeds().node("make").cache_document().unwrap();
+    assert_eq!(document["cacheKey"], json!("mine"));
+    assert_eq!(document.get("inputParameterValues"), None, "what does not count is not in it");
 }
 
 #[test]

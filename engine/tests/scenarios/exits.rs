@@ -151,6 +151,34 @@ root:
     assert_eq!(host.input("on-after", "status").unwrap()["state"], "UNSCHEDULABLE");
 }
 
+#[test]
+fn status_of_a_cached_task_is_a_success() {
+    let host = Host::new(
+        "
+components:
+  comp: {executorLabel: exec}
+  comp-notify: {executorLabel: exec-notify, inputDefinitions: {parameters: {status: {parameterType: TASK_FINAL_STATUS}}}}
+root:
+  dag:
+    tasks:
+      work: {componentRef: {name: comp}, taskInfo: {name: work}, cachingOptions: {enableCache: true}}
+      same: {componentRef: {name: comp}, taskInfo: {name: same}, cachingOptions: {enableCache: true}, dependentTasks: [work]}
+      notify:
+        componentRef: {name: comp-notify}
+        taskInfo: {name: notify}
+        dependentTasks: [same]
+        inputs: {parameters: {status: {taskFinalStatus: {producerTask: same}}}}
+        triggerPolicy: {strategy: ALL_UPSTREAM_TASKS_COMPLETED}
+",
+    )
+    .caching()
+    .ran()
+    .succeeds();
+    assert!(host.node("same").cached_from().is_some());
+    let status = host.input("notify", "status").unwrap();
+    assert_eq!((&status["state"], &status["error"]), (&json!("SUCCEEDED"), &json!({})));
+}
+
 const IGNORE: &str = "
 components:
   comp-make: {executorLabel: exec-make, outputDefinitions: {parameters: {x: {parameterType: STRING}}}}

@@ -138,3 +138,36 @@ fn identity_of_the_record_follows_from_run_and_path() {
     let (mut one, mut two) = (Host::new(&text).started(json!({})), Host::new(&text).started(json!({})));
     assert_eq!(id(&mut one), id(&mut two));
 }
+
+#[test]
+fn importer_may_have_a_condition_and_conditions_see_what_it_imported() {
+    let import = "artifactUri: {constant: 's3://b/k'}, metadata: {stage: 2.0}";
+    let with = |task: &str, condition: &str| {
+        let untriggered = format!("taskInfo: {{name: {task}}},");
+        let triggered = format!("{untriggered} triggerPolicy: {{condition: \"{condition}\"}},");
+        pipeline(import, "").replacen(&untriggered, &triggered, 1)
+    };
+    let host = Host::new(&with("importer", "1 > 2")).ran().succeeds();
+    assert_eq!(host.status("importer"), TaskStatus::Skipped);
+    assert_eq!(host.status("use"), TaskStatus::Skipped);
+    let artifact = "inputs.artifacts['m'].artifacts[0]";
+    for (condition, status) in [
+        (format!("{artifact}.uri == 's3://b/k' && {artifact}.metadata['stage'] == 2"), TaskStatus::Succeeded),
+        (format!("{artifact}.metadata['stage'] > 2.0"), TaskStatus::Skipped),
+    ] {
+        let host = Host::new(&with("use", &condition)).ran().succeeds();
+        assert_eq!(host.status("use"), status, "{condition}");
+    }
+}
+
+#[test]
+fn importers_in_a_loop_import_what_their_iteration_says() {
+    let items = "{parameterIterator: {items: {raw: '[\"s3://b/0\", \"s3://b/1\"]'}, itemInput: uri},";
+    let text = pipeline("artifactUri: {runtimeParameter: uri}", "")
+        .replace("importer: {componentRef", &format!("importer: {items} componentRef"))
+        .replace("{m: {artifactType", "{m: {isArtifactList: true, artifactType");
+    let host = Host::new(&text).ran().succeeds();
+    let found: Vec<&str> = host.plan("use").inputs.artifacts["m"].iter().map(|it| it.uri.as_str()).collect();
+    assert_eq!(found, ["s3://b/0", "s3://b/1"]);
+    assert_eq!(host.node("importer[1]").kind, NodeKind::Importer);
+}

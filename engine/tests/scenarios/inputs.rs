@@ -254,6 +254,12 @@ root:
     assert_eq!(host.input("use", "x"), None);
     let host = Host::new(&pipeline(false)).on("make", nothing).ran().fails();
     assert_eq!(host.message("use"), "got null for input parameter \"x\": task \"make\" has no output parameter \"x\"");
+    let null = |_: &penstock_spec::plan::Plan| Ok(parameters(json!({"x": null})));
+    let host = Host::new(&pipeline(false)).on("make", null).ran().fails();
+    assert_eq!(
+        host.message("use"),
+        "got null for input parameter \"x\": output parameter \"x\" of task \"make\" is null"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Loops: items, order, limits, nesting, collected outputs.
 
 use penstock_engine::{Event, NodeKind};
+use penstock_spec::plan::Plan;
 use penstock_spec::report::{FailureCause, Outcome};
 use penstock_spec::run::{RunStatus, TaskStatus};
 use serde_json::{Value, json};
@@ -122,6 +123,17 @@ fn items_are_fitted_to_the_declared_type() {
     assert_eq!(
         host.message("for-loop-1"),
         "item 1 of the loop: input parameter \"item\" type mismatch: expect NUMBER_INTEGER, got string"
+    );
+}
+
+#[test]
+fn items_are_checked_against_the_literals_of_the_input() {
+    let text = raw("[\"a\",\"b\"]", "STRING", "")
+        .replace("item: {parameterType: STRING}", "item: {parameterType: STRING, literals: [a]}");
+    let host = Host::new(&text).ran().fails();
+    assert_eq!(
+        host.message("for-loop-1"),
+        "item 1 of the loop: input parameter \"item\" value \"b\" does not match any of the allowed literal values: \"a\""
     );
 }
 
@@ -303,10 +315,7 @@ fn list_of(host: &Host) -> Value {
     host.state.parameters().unwrap()["list"].clone()
 }
 
-#[test]
-fn artifact_loop_gives_each_iteration_one_artifact() {
-    let host = Host::new(
-        "
+const ARTIFACT_LOOP: &str = "
 components:
   comp-make: {executorLabel: exec-make, outputDefinitions: {artifacts: {all: {isArtifactList: true, artifactType: {schemaTitle: system.Dataset}}}}}
   comp-t: {executorLabel: exec-t, inputDefinitions: {artifacts: {one: {artifactType: {schemaTitle: system.Dataset}}}}}
@@ -327,23 +336,38 @@ root:
         taskInfo: {name: for-loop-1}
         inputs: {artifacts: {all: {taskOutputArtifact: {producerTask: make, outputArtifactKey: all}}}}
         artifactIterator: {items: {inputArtifact: all}, itemInput: item}
-",
-    )
-    .on("make", |plan| {
-        let mut outputs = any_outputs(plan);
-        let mut second = outputs.artifacts["all"][0].clone();
-        second.uri.push_str("-2");
-        outputs.artifacts.get_mut("all").unwrap().push(second);
-        Ok(outputs)
-    })
-    .ran()
-    .succeeds();
+";
+
+#[test]
+fn artifact_loop_gives_each_iteration_one_artifact() {
+    let host = Host::new(ARTIFACT_LOOP)
+        .on("make", |plan| {
+            let mut outputs = any_outputs(plan);
+            let mut second = outputs.artifacts["all"][0].clone();
+            second.uri.push_str("-2");
+            outputs.artifacts.get_mut("all").unwrap().push(second);
+            Ok(outputs)
+        })
+        .ran()
+        .succeeds();
     let made = &host.node("make").outputs().artifacts["all"];
     for (index, artifact) in made.iter().enumerate() {
         let inputs = &host.plan(&format!("for-loop-1[{index}]/t")).inputs.artifacts;
         assert_eq!(inputs["one"], std::slice::from_ref(artifact));
     }
     assert!(host.find("for-loop-1[2]").is_none());
+}
+
+#[test]
+fn artifact_loop_over_nothing_succeeds() {
+    let nothing = |plan: &Plan| {
+        let mut outputs = any_outputs(plan);
+        outputs.artifacts.insert("all".to_owned(), Vec::new());
+        Ok(outputs)
+    };
+    let host = Host::new(ARTIFACT_LOOP).on("make", nothing).ran().succeeds();
+    assert_eq!(host.node("for-loop-1").items, Some(0));
+    assert_eq!(host.status("for-loop-1"), TaskStatus::Succeeded);
 }
 
 #[test]

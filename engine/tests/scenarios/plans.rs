@@ -93,6 +93,46 @@ deploymentSpec:
 }
 
 #[test]
+fn resources_in_a_task_config_have_their_placeholders_replaced_and_the_accelerator_among_the_limits() {
+    let host = Host::new(
+        "
+components:
+  comp:
+    executorLabel: exec
+    inputDefinitions:
+      parameters:
+        config: {parameterType: TASK_CONFIG}
+        memory: {parameterType: STRING, defaultValue: 2Gi, isOptional: true}
+        nothing: {parameterType: STRING, isOptional: true}
+    taskConfigPassthroughs: [{field: RESOURCES}]
+root:
+  dag:
+    tasks:
+      a:
+        componentRef: {name: comp}
+        taskInfo: {name: a}
+        inputs: {parameters: {cpu: {runtimeValue: {constant: 2.0}}, gpu: {runtimeValue: {constant: nvidia.com/gpu}}}}
+deploymentSpec:
+  executors:
+    exec:
+      container:
+        image: i
+        command: [c]
+        resources:
+          resourceCpuLimit: '{{$.inputs.parameters[''cpu'']}}'
+          resourceMemoryLimit: '{{$.inputs.parameters[''memory'']}}'
+          resourceCpuRequest: '{{$.inputs.parameters[''nothing'']}}'
+          accelerator: {resourceType: '{{$.inputs.parameters[''gpu'']}}', count: '1'}
+",
+    )
+    .ran()
+    .succeeds();
+    let config = host.input("a", "config").unwrap();
+    let limits = json!({"cpu": "2", "memory": "2Gi", "nvidia.com/gpu": "1"});
+    assert_eq!(config["resources"], json!({"limits": limits, "requests": {}}));
+}
+
+#[test]
 fn platform_settings_that_use_an_output_make_a_dependency() {
     let mut host = Host::new(
         "

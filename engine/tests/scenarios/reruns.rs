@@ -69,6 +69,34 @@ fn retried_run_keeps_what_succeeded_and_starts_the_rest_anew() {
 }
 
 #[test]
+fn retried_run_keeps_what_ran_after_a_skip_that_no_failure_was_behind() {
+    let works = Works::default();
+    let text = "
+components:
+  comp: {executorLabel: exec, outputDefinitions: {parameters: {x: {parameterType: STRING}}}}
+root:
+  dag:
+    tasks:
+      untriggered: {componentRef: {name: comp}, taskInfo: {name: untriggered}, triggerPolicy: {condition: '1 > 2'}}
+      skipped: {componentRef: {name: comp}, taskInfo: {name: skipped}, dependentTasks: [untriggered]}
+      report:
+        componentRef: {name: comp}
+        taskInfo: {name: report}
+        dependentTasks: [skipped]
+        triggerPolicy: {strategy: ALL_UPSTREAM_TASKS_COMPLETED}
+      weak: {componentRef: {name: comp}, taskInfo: {name: weak}}
+";
+    let mut host = Host::new(text).on("weak", switched(&works)).ran().fails();
+    works.set(true);
+    host.deliver(Event::Retry);
+    assert_eq!(host.running(), ["weak"]);
+    host.finish();
+    let host = host.succeeds();
+    assert_eq!(host.status("skipped"), TaskStatus::Skipped);
+    assert_eq!(attempts(&host, "report"), [0], "it succeeded, and nothing that it depends on starts anew");
+}
+
+#[test]
 fn exit_task_of_a_retried_run_sees_the_new_status() {
     let works = Works::default();
     let mut host = Host::new(PIPELINE).on("weak", switched(&works)).ran().fails();

@@ -73,6 +73,17 @@ fn last_failure_says_how_many_attempts_there_were() {
 }
 
 #[test]
+fn last_failure_counts_attempts_that_infrastructure_cost_too() {
+    let mixed = |plan: &Plan| match plan.task.attempt {
+        0 | 1 => Err(failure(FailureCause::Infrastructure, "node gone")),
+        _ => Err(failure(FailureCause::User, "exit code 1")),
+    };
+    let host = Host::new(&one_task(", retryPolicy: {maxRetryCount: 1}")).on("a", mixed).ran().fails();
+    assert_eq!(host.attempts("a"), 4);
+    assert_eq!(host.message("a"), "exit code 1 (after 4 attempts)");
+}
+
+#[test]
 fn timeouts_and_bad_outputs_count_against_the_policy() {
     for cause in [FailureCause::Timeout, FailureCause::Output] {
         let host = Host::new(&one_task(", retryPolicy: {maxRetryCount: 1}")).on("a", fails(9, cause)).ran().fails();

@@ -9,6 +9,8 @@ use crate::text::{fit, inert};
 const VALUE_WIDTH: usize = 100;
 /// Differences that are looked for.
 const LIMIT: usize = 100;
+/// Where the key that an author gave is in a document.
+const AUTHORS_KEY: &str = "cacheKey";
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,11 @@ pub(super) struct Difference {
 
 /// The fields that differ. Lists are compared by position, and only if they are of one length.
 pub(super) fn differences(then: &Value, now: &Value) -> Vec<Difference> {
+    let key_of = |document: &Value| document.get(AUTHORS_KEY).cloned();
+    if key_of(then).is_some() != key_of(now).is_some() {
+        // The documents have nothing in common then: an author's own key stands for all the rest.
+        return vec![Difference { field: vec![AUTHORS_KEY.to_owned()], then: key_of(then), now: key_of(now) }];
+    }
     let mut found = Vec::new();
     let mut pending = vec![(Vec::new(), Some(then), Some(now))];
     while let Some((field, then, now)) = pending.pop() {
@@ -91,6 +98,7 @@ impl Difference {
             ["inputArtifactNames", name, ..] => format!("input artifact {}: another artifact", inert(name)),
             ["outputParametersSpec", rest_of @ ..] => format!("output parameter {}", rest(rest_of)),
             ["outputArtifactsSpec", rest_of @ ..] => format!("output artifact {}", rest(rest_of)),
+            [AUTHORS_KEY] => "cacheKey, the author's own cache key".to_owned(),
             ["containerSpec", "image"] => "image".to_owned(),
             ["containerSpec", "cmdArgs", ..] => "command (for a Python component: its code)".to_owned(),
             ["containerSpec", "env", ..] => "environment variables".to_owned(),
@@ -134,6 +142,24 @@ mod tests {
         input parameter gone
           then: true
           now:  absent
+        ");
+    }
+
+    #[test]
+    fn of_an_authors_own_key_nothing_else_is_shown() {
+        let then = json!({"inputParameterValues": {"a": 1}, "containerSpec": {"image": "i:1"}});
+        let mine = json!({"cacheKey": "mine", "component": "comp-train"});
+        let other = json!({"cacheKey": "other", "component": "comp-train"});
+        let text = |then, now| differences(then, now).iter().map(Difference::describe).collect::<String>();
+        insta::assert_snapshot!(text(&then, &mine), @r"
+        cacheKey, the author's own cache key
+          then: absent
+          now:  mine
+        ");
+        insta::assert_snapshot!(text(&mine, &other), @r"
+        cacheKey, the author's own cache key
+          then: mine
+          now:  other
         ");
     }
 

@@ -21,7 +21,7 @@ impl Naive<'_> {
             let prior = prior.filter(|_| !self.is(Wrong::RerunForgetsEverything));
             if let Some(prior) = prior.filter(|prior| prior.succeeded) {
                 self.note("kept iteration");
-                all.push(Rc::new(kept(&path, prior)));
+                all.push(Rc::new(kept(&path, prior, End::Succeeded)));
                 continue;
             }
             let reopened = prior.is_some_and(|prior| prior.begun);

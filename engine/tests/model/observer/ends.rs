@@ -4,7 +4,7 @@ use penstock_engine::{Fact, NodeId, SkipReason};
 use penstock_spec::run::TaskStatus;
 
 use super::{Judged, Observer};
-use crate::expected::Outputs;
+use crate::expected::{End, Outputs};
 
 impl Observer<'_> {
     pub(super) fn attempt_ended(&mut self, id: NodeId, attempt: Option<u32>) -> Judged {
@@ -41,7 +41,11 @@ impl Observer<'_> {
             Fact::TaskSkipped { node, reason } => {
                 self.ended_before(*node, self.task(*node)?)?;
                 self.ends(*node, TaskStatus::Skipped, false)?;
-                self.node_mut(*node)?.not_triggered = matches!(reason, SkipReason::Condition { .. });
+                self.node_mut(*node)?.skipped = match reason {
+                    SkipReason::Condition { .. } => Some(End::NotTriggered),
+                    SkipReason::Upstream { .. } => Some(End::Unschedulable { failed: false }),
+                    SkipReason::UpstreamFailed { .. } => None,
+                };
                 Ok(())
             }
             Fact::DagEnded { node, status, outputs, .. } => {
@@ -67,7 +71,7 @@ impl Observer<'_> {
             return Err(format!("{:?} ends as {status:?}, but it is {:?}", node.path, node.status));
         }
         node.status = status;
-        node.not_triggered = false;
+        node.skipped = None;
         if status != TaskStatus::Succeeded {
             node.outputs = Outputs::default();
         }

@@ -14,7 +14,7 @@ impl Observer<'_> {
     pub(crate) fn priors(&self) -> Priors {
         let prior = |node: &super::Seen| Prior {
             succeeded: node.status == TaskStatus::Succeeded,
-            not_triggered: node.status == TaskStatus::Skipped && node.not_triggered,
+            skipped: node.skipped,
             begun: node.begun,
             current: node.current,
             attempts: node.attempts - node.interrupted,
@@ -37,7 +37,7 @@ impl Observer<'_> {
     pub(super) fn reset(&mut self, id: NodeId) -> Judged {
         let node = self.node_mut(id)?;
         node.status = TaskStatus::Pending;
-        node.not_triggered = false;
+        node.skipped = None;
         node.begun = false;
         node.outputs = Outputs::default();
         Ok(())
@@ -66,8 +66,7 @@ impl Observer<'_> {
                 let Some(needed) = needed.filter(|_| !stays.contains_key(key)) else { continue };
                 let as_before = needed.into_iter().all(|stays| stays);
                 let node = self.node(*child)?;
-                let ended_well =
-                    node.status == TaskStatus::Succeeded || (node.status == TaskStatus::Skipped && node.not_triggered);
+                let ended_well = node.status == TaskStatus::Succeeded || node.skipped.is_some();
                 let begun = node.begun && matches!(node.status, TaskStatus::Failed | TaskStatus::Canceled);
                 stays.insert(*key, as_before && ended_well);
                 match as_before {
