@@ -36,8 +36,7 @@ impl Live {
 
     /// Height and width of the terminal.
     pub(crate) fn size(&self) -> (usize, usize) {
-        let (height, width) = self.term.size_checked().unwrap_or((24, 80));
-        (usize::from(height.max(4)), usize::from(width.max(20)))
+        usable(self.term.size_checked().unwrap_or((24, 80)))
     }
 
     /// Replaces the block. The lines must not be wider than the terminal.
@@ -100,6 +99,12 @@ impl Drop for Live {
         let _ = self.clear();
         self.notices.hold(false);
     }
+}
+
+/// Height and width to draw for. The width is never more than there is: a line that the terminal wraps takes rows that
+/// nobody counts, and the next frame leaves them behind.
+fn usable((height, width): (u16, u16)) -> (usize, usize) {
+    (usize::from(height.max(4)), usize::from(width.max(1)))
 }
 
 fn push_line(frame: &mut String, line: &str) {
@@ -182,5 +187,16 @@ impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Notices {
 
     fn make_writer(&'a self) -> NoticeWriter {
         NoticeWriter { notices: self.clone(), buffer: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_a_narrow_terminal() {
+        assert_eq!(usable((6, 15)), (6, 15));
+        assert_eq!(usable((1, 1)), (4, 1));
     }
 }

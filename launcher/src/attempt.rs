@@ -88,6 +88,12 @@ impl Attempt<'_> {
         }
 
         let deadline = self.plan.timeout_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        for (name, uri) in inputs::without_files(self.plan, layout.places()) {
+            tracing::warn!(
+                task.path = %self.plan.task.path,
+                "input artifact {name:?} is not fetched: nothing can be fetched from {uri} here, and its path is the URI"
+            );
+        }
         let fetches = inputs::needed(self.plan, layout.places());
         let fetched = inputs::fetch(&self.host.transfer, fetches);
         self.or_stopped(deadline, fetched).await?.map_err(|error| match &error {

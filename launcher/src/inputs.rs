@@ -62,6 +62,21 @@ pub fn needed(plan: &Plan, places: &Places) -> Vec<Fetch> {
     fetches
 }
 
+/// Input artifacts that user code may want as files and that are of a scheme without files, each with its URI: their
+/// path is the URI itself.
+pub fn without_files<'a>(plan: &'a Plan, places: &Places) -> Vec<(&'a str, &'a str)> {
+    let wanted = wanted_inputs(plan);
+    let mut found = Vec::new();
+    for (name, artifacts) in plan.inputs.artifacts.iter().filter(|(name, _)| wanted.contains(*name)) {
+        for (artifact, place) in artifacts.iter().zip(places.inputs.get(name).into_iter().flatten()) {
+            if place.path.is_none() && artifact.uri.contains("://") {
+                found.push((name.as_str(), artifact.uri.as_str()));
+            }
+        }
+    }
+    found
+}
+
 fn wanted_inputs(plan: &Plan) -> BTreeSet<String> {
     let mut wanted = BTreeSet::new();
     let mut pending: Vec<Argument> = plan.command.iter().chain(&plan.args).map(|text| parse_argument(text)).collect();

@@ -436,6 +436,30 @@ async fn warm_task_cannot_change_the_next_one() {
 }
 
 #[tokio::test]
+async fn warm_task_may_start_processes_and_threads_of_every_kind() {
+    if !has_sdk() {
+        return;
+    }
+    let world = World::new();
+    let source = "def f() -> list:\n    import multiprocessing, os, subprocess, sys, threading, time\n    \
+                  from concurrent.futures import ProcessPoolExecutor\n    found = []\n    \
+                  for method in ('fork', 'spawn', 'forkserver'):\n        \
+                  with multiprocessing.get_context(method).Pool(1) as pool:\n            found += pool.map(abs, [-1])\n    \
+                  with ProcessPoolExecutor(1) as executor:\n        found += executor.map(abs, [-2])\n    \
+                  code = 'print(3)'\n    \
+                  found.append(int(subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE).stdout))\n    \
+                  child = os.fork()\n    if child == 0:\n        os._exit(4)\n    \
+                  found.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n    \
+                  threading.Thread(target=lambda: (time.sleep(0.2), print('thread ended'))).start()\n    \
+                  return found\n";
+    let mut plan = python(&world, source, "f");
+    declare(&mut plan, &json!({ "Output": "LIST" }), &json!({}));
+    let report = world.run(&plan).await;
+    assert_eq!(outputs(&report).parameters["Output"], json!([1, 1, 1, 2, 3, 4]), "{}", world.log());
+    assert!(world.log().contains("thread ended"), "a thread that is no daemon is waited for: {}", world.log());
+}
+
+#[tokio::test]
 async fn python_exits_exceptions_and_exit_handlers_are_those_of_a_process() {
     if !has_sdk() {
         return;

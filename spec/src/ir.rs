@@ -157,25 +157,26 @@ pub enum ParameterType {
     TaskConfig,
 }
 
+/// The deprecated field `type` of compilers before 2.0, as the newer type that means the same.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PrimitiveType(pub(crate) ParameterType);
+
 /// A declared input parameter. The deprecated `type` of compilers before 2.0 is read into `parameter_type`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", from = "wire::InputParameter")]
 pub struct InputParameter {
     /// Type of the value.
-    #[serde(default, alias = "parameter_type", alias = "type", deserialize_with = "proto_json::nullable")]
     pub parameter_type: ParameterType,
     /// Value when none is given. `Some(Value::Null)` is an explicit null.
-    #[serde(default, alias = "default_value", skip_serializing_if = "Option::is_none")]
-    #[serde(deserialize_with = "proto_json::present_value")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub default_value: Option<Value>,
     /// Whether the value may be absent.
-    #[serde(default, alias = "is_optional", deserialize_with = "proto_json::nullable")]
     pub is_optional: bool,
     /// Text for people.
-    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// When not empty: the only values allowed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "proto_json::values")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub literals: Vec<Value>,
 }
 
@@ -197,15 +198,14 @@ pub struct InputArtifact {
     pub description: String,
 }
 
-/// A declared output parameter.
+/// A declared output parameter; see [`InputParameter`] for its type.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", from = "wire::OutputParameter")]
 pub struct OutputParameter {
     /// Type of the value.
-    #[serde(default, alias = "parameter_type", alias = "type", deserialize_with = "proto_json::nullable")]
     pub parameter_type: ParameterType,
     /// Text for people.
-    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "proto_json::nullable")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
 }
 
@@ -575,7 +575,7 @@ pub struct DeploymentSpec {
 
 /// What an executor does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "wire::ExecutorSpec")]
 pub enum ExecutorSpec {
     /// Runs a command in an image.
     Container(Box<ContainerSpec>),
@@ -584,8 +584,9 @@ pub enum ExecutorSpec {
     /// Never written by the SDK; refused.
     Resolver(Value),
     /// Never written by the SDK; refused.
-    #[serde(alias = "custom_job")]
     CustomJob(Value),
+    /// None of these; refused where it is used.
+    Unknown {},
 }
 
 /// A command in an image.
@@ -677,30 +678,27 @@ pub struct Accelerator {
 #[serde(rename_all = "camelCase", try_from = "wire::ImporterSpec")]
 pub struct ImporterSpec {
     /// Where the artifact is.
-    #[serde(default, alias = "artifact_uri", deserialize_with = "proto_json::nullable")]
     pub artifact_uri: ArtifactUri,
     /// Type of the artifact.
-    #[serde(default, alias = "type_schema", deserialize_with = "proto_json::nullable")]
     pub type_schema: ArtifactType,
     /// Whether to make a new record even when an equal one exists.
-    #[serde(default, deserialize_with = "proto_json::nullable")]
     pub reimport: bool,
     /// Metadata; keys and values may hold placeholders.
-    #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "proto_json::structure")]
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
     /// Whether to copy the artifact into the run's workspace.
-    #[serde(default, alias = "download_to_workspace", deserialize_with = "proto_json::nullable")]
     pub download_to_workspace: bool,
 }
 
-/// The URI of an importer: a constant, or the name of a task input.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// The URI of an importer: a constant, or the name of a task input. A deprecated `constantValue` is read into
+/// `constant`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactUri {
     /// A literal URI.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub constant: Option<String>,
     /// Name of the task input that holds the URI.
-    #[serde(default, alias = "runtime_parameter", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_parameter: Option<String>,
 }

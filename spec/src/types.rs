@@ -210,6 +210,19 @@ mod tests {
         assert_eq!(parse_output_file("x", declared, text.as_bytes()), Ok(expected));
     }
 
+    #[test]
+    fn bools_of_output_files_have_twelve_spellings_and_no_more() {
+        for (spellings, value) in [("1 t T TRUE true True", true), ("0 f F FALSE false False", false)] {
+            for text in spellings.split(' ') {
+                let read = parse_output_file("x", ParameterType::Boolean, format!(" {text}\n").as_bytes());
+                assert_eq!(read, Ok(json!(value)), "{text}");
+            }
+        }
+        for text in ["", "tRUE", "yes", "on", "2", "null"] {
+            assert!(parse_output_file("x", ParameterType::Boolean, text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
     #[rstest::rstest]
     #[case(ParameterType::NumberInteger, "1.5")]
     #[case(ParameterType::NumberInteger, "9223372036854775808")]

@@ -3,7 +3,7 @@
 use penstock_spec::ir::{ParameterSource, PipelineSpec};
 use penstock_spec::limits::Limits;
 use penstock_spec::parse::parse;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 fn read(text: &str) -> PipelineSpec {
     parse(text, &Limits::default()).expect("the document is valid").pipeline
@@ -46,4 +46,18 @@ fn old_spellings_are_read_and_the_new_ones_written() {
     let expected: Value = serde_json::from_str(include_str!("golden/old_spellings.json")).expect("JSON");
     assert_eq!(written, expected, "{written:#}");
     assert_eq!(read(&expected.to_string()), pipeline);
+}
+
+/// Every field of the platform document, in the old spelling and with its deprecated companions.
+#[test]
+fn every_platform_field_is_read_in_both_spellings() {
+    let old = parse(include_str!("golden/platform.yaml"), &Limits::default()).expect("the document is valid");
+    assert_eq!(old.warnings, Vec::<String>::new());
+    let kubernetes = old.platform.expect("a platform").kubernetes;
+    let written = serde_json::to_value(&kubernetes).expect("a document");
+    let expected: Value = serde_json::from_str(include_str!("golden/platform.json")).expect("JSON");
+    assert_eq!(written, expected, "{written:#}");
+    let pair = json!({"pipelineSpec": {"root": {}}, "platformSpec": {"platforms": {"kubernetes": expected}}});
+    let new = parse(&pair.to_string(), &Limits::default()).expect("the document is valid");
+    assert_eq!((new.platform.expect("a platform").kubernetes, new.warnings), (kubernetes, Vec::new()));
 }

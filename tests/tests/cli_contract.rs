@@ -93,6 +93,17 @@ fn i31_settings_that_make_no_sense_are_refused_by_name() {
 }
 
 #[test]
+fn every_shell_gets_a_script_that_knows_the_commands() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = sandbox.penstock().args(["completion", shell]).run().expect_code(0).stdout;
+        for word in ["run", "retry", "evict", "host-commands"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+}
+
+#[test]
 fn exit_code_and_document_tell_the_result() {
     let sandbox = Sandbox::new();
     let good = Pipeline::new("good", [Task::new("a", "true")]).build();

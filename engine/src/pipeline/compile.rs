@@ -104,7 +104,7 @@ impl Context<'_> {
                 }))
             }
             Some(ExecutorSpec::Importer(importer)) => Body::Importer((**importer).clone()),
-            Some(ExecutorSpec::Resolver(_) | ExecutorSpec::CustomJob(_)) => {
+            Some(ExecutorSpec::Resolver(_) | ExecutorSpec::CustomJob(_) | ExecutorSpec::Unknown {}) => {
                 Body::Broken(format!("executor {label:?} is neither a container nor an importer"))
             }
             None => Body::Broken(format!("component {name:?} names executor {label:?}, which does not exist")),

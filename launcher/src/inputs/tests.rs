@@ -1,6 +1,6 @@
 use super::*;
 
-fn wanted(templates: &[&str]) -> Vec<String> {
+fn plan(templates: &[&str]) -> Plan {
     let artifact = serde_json::json!([
         { "id": "33333333-3333-4333-8333-333333333333", "name": "a", "type": {}, "uri": "s3://b/k" }
     ]);
@@ -20,9 +20,29 @@ fn wanted(templates: &[&str]) -> Vec<String> {
         ] } },
         "taskRoot": "s3://b/t",
     });
-    let plan: Plan = serde_json::from_value(plan).expect("a plan");
-    let layout = crate::local::LocalLayout::new(&plan, "/w".as_ref()).expect("a layout");
-    needed(&plan, layout.places()).into_iter().map(|fetch| fetch.name).collect()
+    serde_json::from_value(plan).expect("a plan")
+}
+
+fn layout(plan: &Plan) -> crate::local::LocalLayout {
+    crate::local::LocalLayout::new(plan, "/w".as_ref()).expect("a layout")
+}
+
+fn wanted(templates: &[&str]) -> Vec<String> {
+    let plan = plan(templates);
+    needed(&plan, layout(&plan).places()).into_iter().map(|fetch| fetch.name).collect()
+}
+
+#[test]
+fn inputs_of_schemes_without_files_are_told_where_user_code_may_want_the_file() {
+    for (template, expected) in [
+        ("{{$.inputs.artifacts['c'].path}}", vec![("c", "oci://r/i:1")]),
+        ("{{$}}", vec![("c", "oci://r/i:1")]),
+        ("{{$.inputs.artifacts['c'].uri}}", vec![]),
+        ("{{$.inputs.artifacts['a'].path}}", vec![]),
+    ] {
+        let plan = plan(&["x", template]);
+        assert_eq!(without_files(&plan, layout(&plan).places()), expected, "{template}");
+    }
 }
 
 #[test]

@@ -144,9 +144,10 @@ pub fn parse(bytes: &[u8]) -> Result<ExecutorOutput, String> {
 /// Python writes `NaN` and `Infinity` into JSON; say so instead of "expected value".
 fn not_a_number_near(bytes: &[u8], line: usize, column: usize) -> Option<&'static str> {
     let line = bytes.split(|byte| *byte == b'\n').nth(line.checked_sub(1)?)?;
-    let rest = line.get(column.saturating_sub(2)..)?;
-    let rest = rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b":")).unwrap_or(rest);
-    ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| rest.trim_ascii_start().starts_with(word.as_bytes()))
+    // The place is that of the word, or after its sign.
+    let starts = [column.checked_sub(2), column.checked_sub(1)].into_iter().flatten();
+    let mut rests = starts.filter_map(|start| line.get(start..));
+    rests.find_map(|rest| ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| rest.starts_with(word.as_bytes())))
 }
 
 #[cfg(test)]
@@ -167,6 +168,14 @@ mod tests {
         assert!(reason(r#"{"paramValues":{}}"#).contains("unknown field `paramValues`"));
         assert!(reason(r#"{"artifacts":{"m":{"artifacts":[{"path":"x"}]}}}"#).contains("unknown field `path`"));
         assert_eq!(reason(r#"{"parameterValues":{"a": NaN}}"#), "NaN is not a JSON value (line 1, column 26)");
+        for (written, word) in [
+            (r#"{"parameterValues":{"a":[Infinity]}}"#, "Infinity"),
+            (r#"{"parameterValues":{"a":[1, -Infinity]}}"#, "-Infinity"),
+            (r#"{"parameterValues":{"a":[1,NaN]}}"#, "NaN"),
+            (r#"{"parameterValues":{"a":-Infinity}}"#, "-Infinity"),
+        ] {
+            assert!(reason(written).starts_with(&format!("{word} is not a JSON value")), "{}", reason(written));
+        }
         let deep = format!(r#"{{"parameterValues":{{"a":{}1{}}}}}"#, "[".repeat(200), "]".repeat(200));
         assert!(reason(&deep).contains("recursion limit"));
         assert_eq!(reason("[]"), "it is not a JSON object");

@@ -40,12 +40,10 @@ impl Attempt {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 (ErrorKind::Unavailable, format!("no connection in time: {}", chain(error)))
             }
-            SdkError::DispatchFailure(failure) if failure.is_io() => {
-                (ErrorKind::Unavailable, format!("the server was not reached: {}", chain(error)))
-            }
+            SdkError::DispatchFailure(failure) if failure.is_io() => not_reached(&chain(error)),
             SdkError::DispatchFailure(failure) if failure.is_user() => (ErrorKind::Invalid, chain(error)),
             // Mostly that no credentials were found, or their source did not answer.
-            _ => (kind_of_chain(error), chain(error)),
+            _ => (kind_of_chain(error), with_advice(chain(error))),
         };
         StoreError::new(kind, self.operation, self.object.clone(), reason).with_code(code)
     }
@@ -54,6 +52,28 @@ impl Attempt {
     pub(super) fn broken_body(&self, error: &ByteStreamError) -> StoreError {
         let reason = format!("the body broke off: {}", chain(error));
         StoreError::new(ErrorKind::Incomplete, self.operation, self.object.clone(), reason)
+    }
+}
+
+/// No connection. That a certificate is not trusted does not change by trying again.
+fn not_reached(causes: &str) -> (ErrorKind, String) {
+    match causes.contains("invalid peer certificate") {
+        true => {
+            let advice = "name the file with the certificate of its authority (--s3-ca-file)";
+            (ErrorKind::Invalid, format!("the server's certificate is not accepted: {causes}; {advice}"))
+        }
+        false => (ErrorKind::Unavailable, format!("the server was not reached: {causes}")),
+    }
+}
+
+fn with_advice(causes: String) -> String {
+    match causes.contains("no credentials found") {
+        true => {
+            let advice = "give some in one of the standard AWS places (environment, profile, ...), or ask without any \
+                          (--s3-anonymous)";
+            format!("there are no credentials: {advice}; {causes}")
+        }
+        false => causes,
     }
 }
 
@@ -162,6 +182,16 @@ mod tests {
         ] {
             assert_eq!(classify(status, code), kind, "{status} {code:?}");
         }
+    }
+
+    #[test]
+    fn missing_trust_and_credentials_come_with_the_flag_that_helps() {
+        let (kind, reason) = not_reached("client error (Connect): invalid peer certificate: UnknownIssuer");
+        assert!(kind == ErrorKind::Invalid && reason.contains("--s3-ca-file"), "{kind:?} {reason}");
+        assert_eq!(not_reached("connection refused").0, ErrorKind::Unavailable);
+        let reason = with_advice("other: no credentials found in chain".to_owned());
+        assert!(reason.contains("--s3-anonymous"), "{reason}");
+        assert_eq!(with_advice("other".to_owned()), "other");
     }
 
     #[test]

@@ -17,6 +17,10 @@ impl Checker<'_> {
             Some(ExecutorSpec::CustomJob(_)) => {
                 findings.problem(path, format!("executor {label:?} is a customJob, which is not supported"));
             }
+            Some(ExecutorSpec::Unknown {}) => {
+                let message = format!("executor {label:?} is of no known kind: expected a container or an importer");
+                findings.problem(path, message);
+            }
         }
     }
 }

@@ -300,3 +300,14 @@ fn no_more_problems_are_reported_than_people_can_read() {
         (0..500).map(|index| (format!("t{index}"), task(json!({"dependentTasks": ["z"]})))).collect();
     assert_eq!(problems(&pipeline(&tasks.into())).lines().count(), Limits::default().problems);
 }
+
+#[test]
+fn an_executor_of_no_known_kind_is_refused_only_where_it_is_used() {
+    let mut document = pipeline(&json!({"a": task(json!({}))}));
+    document["deploymentSpec"]["executors"]["other"] = json!({"newKind": {}});
+    assert_eq!(problems(&document), "no problem");
+    document["deploymentSpec"]["executors"]["e"] = json!({"newKind": {}});
+    let expected =
+        "deploymentSpec.executors.e: executor \"e\" is of no known kind: expected a container or an importer";
+    assert_eq!(problems(&document), expected);
+}

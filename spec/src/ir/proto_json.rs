@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{ParameterType, ProtoDuration, TaskConfigField, TriggerStrategy};
+use super::{ParameterType, PrimitiveType, ProtoDuration, TaskConfigField, TriggerStrategy};
 use crate::value::canonicalize;
 
 /// A field that is unset when it is null.
@@ -172,7 +172,7 @@ fn read_enum<'de, D: Deserializer<'de>, T: Copy>(deserializer: D, table: &[(&str
 
 impl<'de> Deserialize<'de> for ParameterType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const TABLE: [(&str, i64, ParameterType); 11] = [
+        const TABLE: [(&str, i64, ParameterType); 9] = [
             ("PARAMETER_TYPE_ENUM_UNSPECIFIED", 0, ParameterType::Unspecified),
             ("NUMBER_DOUBLE", 1, ParameterType::NumberDouble),
             ("NUMBER_INTEGER", 2, ParameterType::NumberInteger),
@@ -182,11 +182,20 @@ impl<'de> Deserialize<'de> for ParameterType {
             ("STRUCT", 6, ParameterType::Struct),
             ("TASK_FINAL_STATUS", 7, ParameterType::TaskFinalStatus),
             ("TASK_CONFIG", 8, ParameterType::TaskConfig),
-            // Names of the deprecated field `type`; `STRING` is the same.
-            ("INT", -1, ParameterType::NumberInteger),
-            ("DOUBLE", -2, ParameterType::NumberDouble),
         ];
         read_enum(deserializer, &TABLE)
+    }
+}
+
+impl<'de> Deserialize<'de> for PrimitiveType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const TABLE: [(&str, i64, ParameterType); 4] = [
+            ("PRIMITIVE_TYPE_UNSPECIFIED", 0, ParameterType::Unspecified),
+            ("INT", 1, ParameterType::NumberInteger),
+            ("DOUBLE", 2, ParameterType::NumberDouble),
+            ("STRING", 3, ParameterType::String),
+        ];
+        read_enum(deserializer, &TABLE).map(Self)
     }
 }
 

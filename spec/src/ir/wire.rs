@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ArtifactType, ArtifactUri, Named, ParameterSource, proto_json};
+use super::{
+    ArtifactType, ArtifactUri, ContainerSpec, ImporterSpec as TypedImporter, Named, ParameterSource, ParameterType,
+    PrimitiveType, proto_json,
+};
 
 /// `TaskInputsSpec.InputParameterSpec`.
 #[derive(Default, Deserialize, Serialize)]
@@ -153,6 +156,59 @@ fn add_properties(metadata: &mut Map<String, Value>, properties: Named<RuntimeVa
     Ok(())
 }
 
+/// `ComponentInputsSpec.ParameterSpec`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct InputParameter {
+    #[serde(default, alias = "parameter_type", deserialize_with = "proto_json::nullable")]
+    parameter_type: ParameterType,
+    #[serde(default, rename = "type", deserialize_with = "proto_json::nullable")]
+    primitive_type: PrimitiveType,
+    #[serde(default, alias = "default_value", deserialize_with = "proto_json::present_value")]
+    default_value: Option<Value>,
+    #[serde(default, alias = "is_optional", deserialize_with = "proto_json::nullable")]
+    is_optional: bool,
+    #[serde(default, deserialize_with = "proto_json::nullable")]
+    description: String,
+    #[serde(default, deserialize_with = "proto_json::values")]
+    literals: Vec<Value>,
+}
+
+impl From<InputParameter> for super::InputParameter {
+    fn from(wire: InputParameter) -> Self {
+        let InputParameter { parameter_type, primitive_type, default_value, is_optional, description, literals } = wire;
+        let parameter_type = newer(parameter_type, primitive_type);
+        Self { parameter_type, default_value, is_optional, description, literals }
+    }
+}
+
+/// `ComponentOutputsSpec.ParameterSpec`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct OutputParameter {
+    #[serde(default, alias = "parameter_type", deserialize_with = "proto_json::nullable")]
+    parameter_type: ParameterType,
+    #[serde(default, rename = "type", deserialize_with = "proto_json::nullable")]
+    primitive_type: PrimitiveType,
+    #[serde(default, deserialize_with = "proto_json::nullable")]
+    description: String,
+}
+
+impl From<OutputParameter> for super::OutputParameter {
+    fn from(wire: OutputParameter) -> Self {
+        let OutputParameter { parameter_type, primitive_type, description } = wire;
+        Self { parameter_type: newer(parameter_type, primitive_type), description }
+    }
+}
+
+/// The type of a parameter, by the newer of its two fields that is set.
+fn newer(parameter_type: ParameterType, primitive_type: PrimitiveType) -> ParameterType {
+    match parameter_type {
+        ParameterType::Unspecified => primitive_type.0,
+        set => set,
+    }
+}
+
 /// `ComponentOutputsSpec.ArtifactSpec`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -182,14 +238,86 @@ impl TryFrom<OutputArtifact> for super::OutputArtifact {
     }
 }
 
+/// `PipelineDeploymentConfig.ExecutorSpec`. Below `deploymentSpec` unknown fields are ignored.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExecutorSpec {
+    #[serde(default)]
+    container: Option<Box<ContainerSpec>>,
+    #[serde(default)]
+    importer: Option<Box<TypedImporter>>,
+    #[serde(default)]
+    resolver: Option<Value>,
+    #[serde(default, alias = "custom_job")]
+    custom_job: Option<Value>,
+}
+
+impl TryFrom<ExecutorSpec> for super::ExecutorSpec {
+    type Error = &'static str;
+
+    fn try_from(wire: ExecutorSpec) -> Result<Self, Self::Error> {
+        match (wire.container, wire.importer, wire.resolver, wire.custom_job) {
+            (Some(container), None, None, None) => Ok(Self::Container(container)),
+            (None, Some(importer), None, None) => Ok(Self::Importer(importer)),
+            (None, None, Some(resolver), None) => Ok(Self::Resolver(resolver)),
+            (None, None, None, Some(job)) => Ok(Self::CustomJob(job)),
+            (None, None, None, None) => Ok(Self::Unknown {}),
+            _ => Err("only one of container, importer, resolver and customJob can be set"),
+        }
+    }
+}
+
+/// `ValueOrRuntimeParameter`, as the URI of an importer.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportedUri {
+    #[serde(default)]
+    constant: Option<String>,
+    #[serde(default, alias = "constant_value")]
+    constant_value: Option<TypedValue>,
+    #[serde(default, alias = "runtime_parameter")]
+    runtime_parameter: Option<String>,
+}
+
+impl TryFrom<ImportedUri> for ArtifactUri {
+    type Error = String;
+
+    fn try_from(wire: ImportedUri) -> Result<Self, String> {
+        let old = wire.constant_value.map(TypedValue::into_value).transpose()?;
+        let constant = wire.constant.or_else(|| old.as_ref().map(crate::value::to_text));
+        Ok(Self { constant, runtime_parameter: wire.runtime_parameter })
+    }
+}
+
+/// `ArtifactTypeSchema` below `deploymentSpec`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportedType {
+    #[serde(default, alias = "schema_title", deserialize_with = "proto_json::nullable")]
+    schema_title: String,
+    #[serde(default, alias = "schema_uri", deserialize_with = "proto_json::nullable")]
+    schema_uri: String,
+    #[serde(default, alias = "instance_schema", deserialize_with = "proto_json::nullable")]
+    instance_schema: String,
+    #[serde(default, alias = "schema_version", deserialize_with = "proto_json::nullable")]
+    schema_version: String,
+}
+
+impl From<ImportedType> for ArtifactType {
+    fn from(wire: ImportedType) -> Self {
+        let ImportedType { schema_title, schema_uri, instance_schema, schema_version } = wire;
+        Self { schema_title, schema_uri, instance_schema, schema_version }
+    }
+}
+
 /// `ImporterSpec`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ImporterSpec {
     #[serde(default, alias = "artifact_uri", deserialize_with = "proto_json::nullable")]
-    artifact_uri: ArtifactUri,
+    artifact_uri: ImportedUri,
     #[serde(default, alias = "type_schema", deserialize_with = "proto_json::nullable")]
-    type_schema: ArtifactType,
+    type_schema: ImportedType,
     #[serde(default, deserialize_with = "proto_json::nullable")]
     reimport: bool,
     #[serde(default, deserialize_with = "proto_json::structure")]
@@ -209,6 +337,7 @@ impl TryFrom<ImporterSpec> for super::ImporterSpec {
         let ImporterSpec { artifact_uri, type_schema, reimport, mut metadata, download_to_workspace, .. } = wire;
         add_properties(&mut metadata, wire.properties)?;
         add_properties(&mut metadata, wire.custom_properties)?;
+        let (artifact_uri, type_schema) = (artifact_uri.try_into()?, type_schema.into());
         Ok(Self { artifact_uri, type_schema, reimport, metadata, download_to_workspace })
     }
 }

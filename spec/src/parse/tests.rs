@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::ir::{ExecutorSpec, ParameterType};
 
 fn read(text: &str) -> Result<Documents, ParseError> {
     parse(text, &Limits::default())
@@ -218,6 +219,40 @@ fn i28_faults_of_fields_name_their_path(#[case] text: &str, #[case] path: &str, 
 fn unknown_fields_are_ignored_only_below_the_deployment_spec() {
     let text = "root: {}\ndeploymentSpec: {new: 1, executors: {e: {container: {image: i, lifecycle: {}}}}}";
     assert_eq!(read(text).unwrap().pipeline.deployment_spec.executors.len(), 1);
+    let text = "root: {}\ndeploymentSpec: {executors: {a: {}, b: {new: {x: 1}}, c: {container: {image: i}, new: 1}, \
+                d: {importer: {artifactUri: {constant: u, new: 1}, typeSchema: {schemaTitle: t, new: 1}}}}}";
+    let executors = read(text).unwrap().pipeline.deployment_spec.executors;
+    assert!(matches!(executors["a"], ExecutorSpec::Unknown {}) && matches!(executors["b"], ExecutorSpec::Unknown {}));
+    assert!(matches!(&executors["c"], ExecutorSpec::Container(container) if container.image == "i"));
+    assert!(matches!(&executors["d"], ExecutorSpec::Importer(importer) if importer.type_schema.schema_title == "t"));
+    let text =
+        "root: {}\ndeploymentSpec: {executors: {e: {importer: {artifactUri: {constantValue: {stringValue: u}}}}}}";
+    let executors = read(text).unwrap().pipeline.deployment_spec.executors;
+    assert!(matches!(&executors["e"], ExecutorSpec::Importer(it) if it.artifact_uri.constant.as_deref() == Some("u")));
+    let error = message("root: {}\ndeploymentSpec: {executors: {e: {container: {}, customJob: {}}}}");
+    assert!(error.contains("deploymentSpec.executors.e: only one of container"), "{error}");
+}
+
+#[rstest::rstest]
+#[case("type: INT", ParameterType::NumberInteger)]
+#[case("type: 1", ParameterType::NumberInteger)]
+#[case("type: DOUBLE", ParameterType::NumberDouble)]
+#[case("type: 2", ParameterType::NumberDouble)]
+#[case("type: STRING", ParameterType::String)]
+#[case("type: 3", ParameterType::String)]
+#[case("type: PRIMITIVE_TYPE_UNSPECIFIED", ParameterType::Unspecified)]
+#[case("type: STRING, parameterType: LIST", ParameterType::List)]
+#[case("type: INT, parameterType: PARAMETER_TYPE_ENUM_UNSPECIFIED", ParameterType::NumberInteger)]
+fn the_old_type_of_a_parameter_counts_where_the_new_one_is_not_set(#[case] fields: &str, #[case] of: ParameterType) {
+    let text = format!(
+        "root: {{inputDefinitions: {{parameters: {{p: {{{fields}}}}}}}, outputDefinitions: {{parameters: {{p: \
+         {{{fields}}}}}}}}}"
+    );
+    let root = read(&text).unwrap().pipeline.root;
+    assert_eq!(root.input_definitions.parameters["p"].parameter_type, of);
+    assert_eq!(root.output_definitions.parameters["p"].parameter_type, of);
+    // The two fields have names of their own.
+    assert!(read("root: {inputDefinitions: {parameters: {p: {parameterType: INT}}}}").is_err());
 }
 
 #[test]
