@@ -17,6 +17,11 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 const KILL_PAUSE: Duration = Duration::from_millis(2);
 /// An environment larger than this is not searched to its end.
 const MAX_ENVIRONMENT: u64 = 4 << 20;
+/// `PF_KTHREAD` among the flags of a process.
+const KERNEL_THREAD: u32 = 0x0020_0000;
+/// Looks at a process that shows no environment.
+const EXEC_LOOKS: u32 = 4;
+const EXEC_PAUSE: Duration = Duration::from_millis(1);
 /// Within this time no machine gives out all its process numbers, so that those given out since are the ones in between.
 const NO_LAP: Duration = Duration::from_millis(50);
 /// A system with fewer numbers than this may be through with them sooner.
@@ -43,6 +48,7 @@ pub struct ProcessStat {
     parent: u32,
     group: u32,
     session: u32,
+    flags: u32,
     /// Clock ticks since boot.
     pub start_time: u64,
 }
@@ -65,8 +71,14 @@ impl ProcessStat {
             parent: number(1)?,
             group: number(2)?,
             session: number(3)?,
+            flags: number(6)?,
             start_time: fields.get(19)?.parse().ok()?,
         })
+    }
+
+    /// Whether it is a thread of the kernel's own, which has no environment.
+    fn is_of_kernel(&self) -> bool {
+        self.flags & KERNEL_THREAD != 0
     }
 
     /// Whether the process has ended and waits to be waited for.
@@ -128,7 +140,7 @@ impl Family {
         let mut members = Vec::new();
         for (pid, stat) in &processes {
             // Nothing that the leader started is older than the leader.
-            if *pid == own || *pid <= 1 || stat.is_zombie() || stat.start_time < oldest {
+            if *pid == own || *pid <= 1 || stat.is_zombie() || stat.is_of_kernel() || stat.start_time < oldest {
                 continue;
             }
             let related = leader.is_some_and(|leader| {
@@ -208,14 +220,25 @@ fn descends(pid: u32, ancestor: u32, processes: &HashMap<u32, ProcessStat>) -> b
 
 /// Whether a process carries the marker. A process of somebody else cannot be read, and is not ours.
 fn has_marker(pid: u32, marker: &str) -> bool {
-    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return false };
-    let mut environment = Vec::new();
-    if file.take(MAX_ENVIRONMENT).read_to_end(&mut environment).is_err() {
-        return false;
+    for _ in 0..EXEC_LOOKS {
+        let Some(environment) = read_environment(pid) else { return false };
+        if !environment.is_empty() {
+            return environment.split(|byte| *byte == 0).any(|entry| {
+                let value = entry.strip_prefix(ENV_ATTEMPT.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+                value == Some(marker.as_bytes())
+            });
+        }
+        // Empty for a moment while a process becomes another program, and for good in one that was started so.
+        std::thread::sleep(EXEC_PAUSE);
     }
-    environment.split(|byte| *byte == 0).any(|entry| {
-        entry.strip_prefix(ENV_ATTEMPT.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")) == Some(marker.as_bytes())
-    })
+    false
+}
+
+fn read_environment(pid: u32) -> Option<Vec<u8>> {
+    let file = File::open(format!("/proc/{pid}/environ")).ok()?;
+    let mut environment = Vec::new();
+    file.take(MAX_ENVIRONMENT).read_to_end(&mut environment).ok()?;
+    Some(environment)
 }
 
 #[cfg(test)]
