@@ -32,6 +32,7 @@ impl RunState {
         let config = task_config(component, container, &replaced);
         let image = replaced(&container.spec.image);
         inputs.parameters.extend(config);
+        let absent_inputs = absent(component, &inputs, &defaults);
         Some(Plan {
             version: PLAN_VERSION,
             image,
@@ -39,6 +40,7 @@ impl RunState {
             args: container.spec.args.clone(),
             env: own_env(component, container),
             defaults,
+            absent_inputs,
             input_artifact_types: component
                 .inputs
                 .artifacts
@@ -120,6 +122,14 @@ fn defaults(component: &Component, inputs: &PlanInputs) -> Map<String, Value> {
             Some((name.clone(), value))
         })
         .collect()
+}
+
+/// Declared inputs without a value.
+fn absent(component: &Component, inputs: &PlanInputs, defaults: &Map<String, Value>) -> Vec<String> {
+    let parameters = component.inputs.parameters.keys();
+    let parameters = parameters.filter(|name| !inputs.parameters.contains_key(*name) && !defaults.contains_key(*name));
+    let artifacts = component.inputs.artifacts.keys().filter(|name| !inputs.artifacts.contains_key(*name));
+    parameters.chain(artifacts).cloned().collect()
 }
 
 /// Environment of the task itself: all of it, unless the component takes it as data and says that it does not apply.

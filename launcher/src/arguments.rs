@@ -249,8 +249,8 @@ impl Resolver<'_> {
         Ok(match placeholder {
             Placeholder::ExecutorInput => Some(self.document.clone()),
             Placeholder::JsonEscape(times) => Some(self.escaped(*times)?),
-            Placeholder::InputParameter(name) => Some(self.parameter(name)),
-            Placeholder::InputArtifact { name, field } => Some(self.input_artifact(name, field)),
+            Placeholder::InputParameter(name) => self.parameter(name),
+            Placeholder::InputArtifact { name, field } => self.input_artifact(name, field),
             Placeholder::OutputArtifact { name, field } => self.output_artifact(name, field),
             Placeholder::OutputParameterFile(name) => self.places.parameter_files.get(name).cloned(),
             Placeholder::OutputFile => Some(self.places.output_file.clone()),
@@ -266,19 +266,29 @@ impl Resolver<'_> {
         })
     }
 
-    /// A parameter without a value is empty text: the engine has checked that it may be absent.
-    fn parameter(&self, name: &str) -> String {
-        self.input.inputs.parameter_values.get(name).map(to_text).unwrap_or_default()
+    /// A declared input without a value is empty text: the engine has checked that it may be absent. What is not
+    /// declared is the author's own text.
+    fn without_value(&self, name: &str) -> Option<String> {
+        self.plan.absent_inputs.iter().any(|absent| absent == name).then(String::new)
     }
 
-    fn input_artifact(&self, name: &str, field: &ArtifactField) -> String {
-        let list = self.input.inputs.artifacts.get(name);
-        let first = list.and_then(|list| list.artifacts.first());
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.input.inputs.parameter_values.get(name).map(to_text).or_else(|| self.without_value(name))
+    }
+
+    fn input_artifact(&self, name: &str, field: &ArtifactField) -> Option<String> {
+        let Some(list) = self.input.inputs.artifacts.get(name) else {
+            return match field {
+                ArtifactField::Whole => self.without_value(name).map(|_| "[]".to_owned()),
+                _ => self.without_value(name),
+            };
+        };
+        let first = list.artifacts.first();
         let place = self.places.inputs.get(name).and_then(|places| places.first());
-        match field {
-            ArtifactField::Whole => list.map_or_else(|| "[]".to_owned(), |list| to_json(&list.artifacts)),
+        Some(match field {
+            ArtifactField::Whole => to_json(&list.artifacts),
             _ => first.zip(place).map(|(artifact, place)| field_text(artifact, place, field)).unwrap_or_default(),
-        }
+        })
     }
 
     fn output_artifact(&self, name: &str, field: &ArtifactField) -> Option<String> {

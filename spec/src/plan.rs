@@ -36,6 +36,10 @@ pub struct Plan {
     /// "present" for `IfPresent`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub defaults: Map<String, Value>,
+    /// Declared inputs that have neither a value nor a default: their placeholders are empty text. A placeholder of an
+    /// input that is not declared is no placeholder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent_inputs: Vec<String>,
     /// Types that the component declares for its input artifacts: an artifact of no particular type is handed on as
     /// the consumer's.
     #[serde(default, skip_serializing_if = "Named::is_empty")]

@@ -60,12 +60,17 @@ fn every_placeholder_has_its_value() {
         ("{{$.pipeline_job_name}}/{{$.pipeline_task_name}}", "My run/train"),
         ("{{$.inputs.parameters['absent']}}", ""),
         ("{{$.inputs.artifacts['absent'].path}}", ""),
+        ("{{$.inputs.artifacts['absent']}}", "[]"),
+        // Text of the author's own code, say, for there is no such input.
+        ("{{$.inputs.parameters['undeclared']}}", "{{$.inputs.parameters['undeclared']}}"),
+        ("{{$.inputs.artifacts['undeclared'].uri}}", "{{$.inputs.artifacts['undeclared'].uri}}"),
         ("{{$.outputs.parameters['absent'].output_file}}", "{{$.outputs.parameters['absent'].output_file}}"),
         ("{{$.unknown}} {{$", "{{$.unknown}} {{$"),
     ] {
         let mut plan = plan(&["x", template]);
         plan.inputs.parameters.insert("n".to_owned(), json!(3.0));
         plan.inputs.artifacts.insert("a".to_owned(), vec![artifact("system.Dataset")]);
+        plan.absent_inputs = vec!["absent".to_owned()];
         // Numbers of a plan are canonical; a double with an integral value is written without its fraction all the same.
         assert_eq!(resolve(&plan).expect("argv")[1], expected, "{template}");
     }
@@ -138,7 +143,8 @@ fn i11_metacharacters_newlines_and_dashes_arrive_as_they_are() {
 #[test]
 fn nothing_to_run_is_said_and_escapes_are_bounded() {
     assert_eq!(resolve(&plan(&[])), Err(ArgumentError::Empty));
-    assert_eq!(resolve(&plan(&["{{$.inputs.parameters['absent']}}"])), Err(ArgumentError::Empty));
+    let absent = Plan { absent_inputs: vec!["absent".to_owned()], ..plan(&["{{$.inputs.parameters['absent']}}"]) };
+    assert_eq!(resolve(&absent), Err(ArgumentError::Empty));
     // A depth that the template reader does not know stays text.
     assert_eq!(resolve(&plan(&["x", "{{$.json_escape[30]}}"])).expect("argv")[1], "{{$.json_escape[30]}}");
     let argv = resolve(&plan(&["x", "\"{{$.json_escape[1]}}\""])).expect("argv");
