@@ -12,7 +12,7 @@ use penstock_spec::artifact::Artifact;
 use penstock_spec::ir::{Named, OutputArtifact, ParameterType};
 use penstock_spec::plan::Plan;
 use penstock_spec::types;
-use penstock_spec::value::{canonicalize, kind};
+use penstock_spec::value::{canonicalize, kind, to_text};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use uuid::Uuid;
@@ -173,8 +173,9 @@ fn parameters(
     Ok(parameters)
 }
 
-/// A reported value of the declared type; an integer may be written as an integral number. Null stands for "none" of
-/// any type. Numbers in lists and structs stay as the author's code wrote them.
+/// A reported value of the declared type; an integer may be written as an integral number. Whatever is reported of a
+/// `STRING` is its text, as wherever it goes next. Null stands for "none" of any type. Numbers in lists and structs stay
+/// as the author's code wrote them.
 fn checked(name: &str, declared: ParameterType, mut value: Value) -> Result<Value, OutputError> {
     if declared == ParameterType::NumberInteger {
         canonicalize(&mut value);
@@ -182,7 +183,11 @@ fn checked(name: &str, declared: ParameterType, mut value: Value) -> Result<Valu
     let fits = match declared {
         ParameterType::NumberInteger => value.is_i64() || value.is_u64(),
         ParameterType::NumberDouble => value.is_number(),
-        ParameterType::String => value.is_string(),
+        ParameterType::String if value.is_null() || value.is_string() => true,
+        ParameterType::String => {
+            canonicalize(&mut value);
+            return Ok(Value::String(to_text(&value)));
+        }
         ParameterType::Boolean => value.is_boolean(),
         ParameterType::List => value.is_array(),
         ParameterType::Struct | ParameterType::TaskFinalStatus | ParameterType::TaskConfig => value.is_object(),

@@ -69,7 +69,6 @@ fn reported_values_must_be_of_their_type() {
     for (declared, value, expected) in [
         ("NUMBER_INTEGER", json!(1.5), "expect NUMBER_INTEGER, got number with a fraction"),
         ("NUMBER_INTEGER", json!("1"), "expect NUMBER_INTEGER, got string"),
-        ("STRING", json!(1), "expect STRING, got number"),
         ("BOOLEAN", json!(0), "expect BOOLEAN, got number"),
         ("LIST", json!({}), "expect LIST, got struct"),
         ("STRUCT", json!([]), "expect STRUCT, got list"),
@@ -77,6 +76,15 @@ fn reported_values_must_be_of_their_type() {
         let world = world(&json!({ "x": declared }), &json!({}));
         world.report(&json!({ "parameterValues": { "x": value } }));
         assert_eq!(world.reason(), format!("output parameter \"x\" type mismatch: {expected}"));
+    }
+}
+
+#[test]
+fn whatever_is_reported_of_a_string_is_its_text() {
+    for (value, text) in [(json!(1.0), "1"), (json!(true), "true"), (json!({"a": [1]}), r#"{"a":[1]}"#)] {
+        let world = world(&json!({ "x": "STRING" }), &json!({}));
+        world.report(&json!({ "parameterValues": { "x": value } }));
+        assert_eq!(json!(world.collect().expect("outputs").parameters), json!({ "x": text }));
     }
 }
 
