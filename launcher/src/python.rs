@@ -9,10 +9,10 @@ pub mod packages;
 pub mod task;
 pub mod warm;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use penstock_spec::report::FailureCause;
 use thiserror::Error;
@@ -114,6 +114,8 @@ pub struct PythonHost {
     environments: Shared<PythonEnvironment>,
     program: OnceCell<PathBuf>,
     early: EarlyStart,
+    /// Images of which it was said that another version of Python runs their tasks.
+    told: StdMutex<BTreeSet<String>>,
 }
 
 impl PythonHost {
@@ -124,6 +126,7 @@ impl PythonHost {
             interpreters: Mutex::default(),
             environments: Mutex::default(),
             program: OnceCell::new(),
+            told: StdMutex::default(),
             early: EarlyStart::default(),
         }
     }
@@ -136,16 +139,26 @@ impl PythonHost {
     /// The same, for a component that is likely to ask for certain packages.
     async fn base_with(&self, image: &str, likely: &[PackageGroup]) -> Result<Arc<Interpreter>, InterpreterError> {
         let usual = self.interpreter(&self.usual_program(), likely).await;
-        if self.settings.python.is_some() {
-            return usual;
-        }
         let Some(wanted) = interpreter::version_of_image(image) else { return usual };
+        if self.settings.python.is_some() {
+            return usual.inspect(|usual| self.warn_of_version(image, usual));
+        }
         match usual {
             Ok(usual) if usual.minor_version() == wanted => Ok(usual),
             usual => match self.interpreter(&format!("python{wanted}"), likely).await {
                 Ok(other) if other.minor_version() == wanted => Ok(other),
-                _ => usual,
+                _ => usual.inspect(|usual| self.warn_of_version(image, usual)),
             },
+        }
+    }
+
+    /// Says once for each image that another version of Python than the image's runs its tasks.
+    fn warn_of_version(&self, image: &str, used: &Interpreter) {
+        let differs = interpreter::version_of_image(image).is_some_and(|wanted| wanted != used.minor_version());
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if differs && told.insert(image.to_owned()) {
+            let (version, program) = (used.minor_version(), used.executable().display());
+            tracing::warn!("tasks of the image {image} run with Python {version} ({program}); --python names another");
         }
     }
 
