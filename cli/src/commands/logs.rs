@@ -73,6 +73,11 @@ async fn print(
 ) -> anyhow::Result<()> {
     let tasks = containers(state, task)?;
     let several = tasks.len() > 1;
+    if let Some(wanted) = attempt.filter(|_| several)
+        && !tasks.iter().filter_map(|id| state.node(*id)?.attempt).any(|latest| wanted <= latest.saturating_add(1))
+    {
+        return Err(Refusal::new(format!("none of the tasks had an attempt {wanted}")).into());
+    }
     let mut printed = false;
     for id in &tasks {
         let Some(view) = state.node(*id) else { continue };
