@@ -169,6 +169,11 @@ impl Locate for LocalLayout {
         }
     }
 
+    fn uri_of(&self, text: &str) -> Option<String> {
+        let own = || Some(join(&self.task_root, below(text, &self.outputs_dir())?));
+        self.input_uri(text).or_else(own)
+    }
+
     fn locate_custom_path(&self, path: &str) -> Result<PathBuf, String> {
         // A relative path means what it meant to the process.
         let path = self.scratch_dir().join(path);

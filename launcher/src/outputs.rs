@@ -140,7 +140,7 @@ pub fn collect(
     options: CollectOptions,
 ) -> Result<Collected, OutputError> {
     let reported = executor_output::read(&places.output_file)?;
-    let parameters = parameters(plan, places, &reported, options)?;
+    let parameters = parameters(plan, places, locate, &reported, options)?;
     let mut artifacts = Named::new();
     for (name, declared) in &plan.output_artifacts {
         let entries = reported.artifacts.get(name).map(|list| list.artifacts.as_slice()).unwrap_or_default();
@@ -154,12 +154,13 @@ pub fn collect(
 fn parameters(
     plan: &Plan,
     places: &Places,
+    locate: &dyn Locate,
     reported: &ExecutorOutput,
     options: CollectOptions,
 ) -> Result<Map<String, Value>, OutputError> {
     let mut parameters = Map::new();
     for (name, declared) in &plan.output_parameters {
-        let value = match reported.parameter(name) {
+        let mut value = match reported.parameter(name) {
             Some(value) => checked(name, *declared, value)?,
             None => match read_parameter(name, *declared, places) {
                 Err(OutputError::ParameterFile { .. }) if options.optional_return && name == SINGLE_RETURN => {
@@ -168,9 +169,25 @@ fn parameters(
                 read => read?,
             },
         };
+        name_objects(&mut value, locate);
         parameters.insert(name.clone(), value);
     }
     Ok(parameters)
+}
+
+/// Puts the URI of the object in the place of each text that is a place of this attempt. The depth is bounded by what a
+/// document may have.
+fn name_objects(value: &mut Value, locate: &dyn Locate) {
+    match value {
+        Value::String(text) => {
+            if let Some(uri) = locate.uri_of(text) {
+                *text = uri;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| name_objects(item, locate)),
+        Value::Object(members) => members.values_mut().for_each(|member| name_objects(member, locate)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// A reported value of the declared type; an integer may be written as an integral number. Whatever is reported of a

@@ -52,4 +52,8 @@ pub trait Locate {
 
     /// A reported custom path; never empty.
     fn locate_custom_path(&self, path: &str) -> Result<PathBuf, String>;
+
+    /// The URI of the object that a text stands for, if the text is a place of this attempt. User code may hand the URI
+    /// of an artifact on as a parameter, and the place goes with the attempt.
+    fn uri_of(&self, text: &str) -> Option<String>;
 }

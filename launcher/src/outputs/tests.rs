@@ -80,6 +80,23 @@ fn reported_values_must_be_of_their_type() {
 }
 
 #[test]
+fn uri_that_is_handed_on_as_a_parameter_is_the_object_s() {
+    let world =
+        world(&json!({ "in": "STRING", "made": "STRING", "list": "LIST", "text": "STRING" }), &json!({ "o": {} }));
+    let (input, output) =
+        (&world.layout.places().inputs["in"][0].shown_uri, &world.layout.places().outputs["o"].shown_uri);
+    world.parameter("in", input.as_bytes());
+    let text = format!("see {output}");
+    world.report(&json!({ "parameterValues": {
+        "made": format!("{output}/part"), "list": [{ "uri": output }], "text": text,
+    } }));
+    let expected = json!({
+        "in": "s3://b/in", "made": "s3://b/p/r/t/1/o/part", "list": [{ "uri": "s3://b/p/r/t/1/o" }], "text": text,
+    });
+    assert_eq!(json!(world.collect().expect("outputs").parameters), expected);
+}
+
+#[test]
 fn whatever_is_reported_of_a_string_is_its_text() {
     for (value, text) in [(json!(1.0), "1"), (json!(true), "true"), (json!({"a": [1]}), r#"{"a":[1]}"#)] {
         let world = world(&json!({ "x": "STRING" }), &json!({}));
