@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TIME_LIMIT = 1800
@@ -81,6 +82,30 @@ def wait_for_orphans() -> float:
     sys.exit('error: a run left processes that do not end')
 
 
+class Peak(threading.Thread):
+    """The largest resident size of a process, as the kernel keeps it for the program that runs (VmHWM), in MiB.
+
+    What wait4 tells would be larger: there the kernel counts the process before it became this program, a copy of us.
+    """
+
+    def __init__(self, pid: int):
+        super().__init__(daemon=True)
+        self.pid, self.megabytes = pid, 0.0
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                with open(f'/proc/{self.pid}/status') as file:
+                    lines = [line for line in file if line.startswith('VmHWM')]
+            except OSError:
+                return
+            if not lines:
+                return  # It has ended.
+            self.megabytes = int(lines[0].split()[1]) / 1024
+            time.sleep(0.01)
+
+
 class Penstock:
     """The binary, with everything of it in one directory."""
 
@@ -95,6 +120,7 @@ class Penstock:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             began, started = time.time(), time.perf_counter()
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+            peak = Peak(process.pid)
             signal.alarm(TIME_LIMIT)
             _, status, usage = os.wait4(process.pid, 0)
             took = time.perf_counter() - started
@@ -109,7 +135,7 @@ class Penstock:
         if process.returncode != 0 or document['state'] != 'SUCCEEDED':
             sys.exit(f'error: {pipeline} ended as {document["state"]} with code {process.returncode}:'
                      f' {document["error"]}\n{said[-2000:]}')
-        return Run(took, usage.ru_utime + usage.ru_stime + orphans, usage.ru_maxrss / 1024, began, document)
+        return Run(took, usage.ru_utime + usage.ru_stime + orphans, peak.megabytes, began, document)
 
     def write(self, name: str, document: dict) -> str:
         path = os.path.join(self.directory, name)
