@@ -8,6 +8,7 @@ use anyhow::Context;
 use penstock_driver::load_state;
 use penstock_engine::RunState;
 use penstock_metastore::{Change, Metastore, StoredFact};
+use penstock_spec::run::RunInfo;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::time::{Interval, MissedTickBehavior};
 use uuid::Uuid;
@@ -22,7 +23,7 @@ const PAGE: u32 = 4096;
 #[derive(Debug)]
 pub(crate) struct Feed {
     metastore: Metastore,
-    run: Uuid,
+    info: RunInfo,
     state: RunState,
     seq: u64,
     changes: broadcast::Receiver<Change>,
@@ -36,25 +37,37 @@ impl Feed {
         // Subscribed before reading: what is stored in between is seen twice rather than never.
         let changes = metastore.subscribe();
         let loaded = load_state(metastore, run).await?;
-        Ok(Self::new(metastore, run, loaded.state, loaded.stored, changes))
+        Self::new(metastore, run, loaded.state, loaded.stored, changes).await
     }
 
     /// Follows the run from its first fact.
     pub(crate) async fn from_start(metastore: &Metastore, run: Uuid) -> anyhow::Result<Feed> {
         let changes = metastore.subscribe();
         let loaded = load_state(metastore, run).await?;
-        Ok(Self::new(metastore, run, RunState::new(loaded.pipeline), 0, changes))
+        Self::new(metastore, run, RunState::new(loaded.pipeline), 0, changes).await
     }
 
-    fn new(metastore: &Metastore, run: Uuid, state: RunState, seq: u64, changes: broadcast::Receiver<Change>) -> Feed {
+    async fn new(
+        metastore: &Metastore,
+        run: Uuid,
+        state: RunState,
+        seq: u64,
+        changes: broadcast::Receiver<Change>,
+    ) -> anyhow::Result<Feed> {
+        let info = metastore.run(run).await.context("cannot read the run")?.info;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Feed { metastore: metastore.clone(), run, state, seq, changes, tick, ticks: 0 }
+        Ok(Feed { metastore: metastore.clone(), info, state, seq, changes, tick, ticks: 0 })
     }
 
     /// The run.
     pub(crate) fn run(&self) -> Uuid {
-        self.run
+        self.info.id
+    }
+
+    /// Identity and settings of the run, also of one that has no facts yet.
+    pub(crate) fn info(&self) -> &RunInfo {
+        &self.info
     }
 
     /// What the facts so far make.
@@ -69,7 +82,7 @@ impl Feed {
         let mut told = false;
         loop {
             match self.changes.try_recv() {
-                Ok(Change::FactsAppended { run, .. }) => told |= run == self.run,
+                Ok(Change::FactsAppended { run, .. }) => told |= run == self.info.id,
                 Ok(_) => {}
                 Err(TryRecvError::Lagged(_)) => told = true,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
@@ -81,11 +94,12 @@ impl Feed {
     /// Reads one page of facts that are new and applies them one by one, each followed by a call of `seen` with the
     /// state just after it. False if there was none.
     pub(crate) async fn read(&mut self, mut seen: impl FnMut(&RunState, &StoredFact)) -> anyhow::Result<bool> {
-        let facts = self.metastore.facts(self.run, self.seq, PAGE).await.context("cannot read the run's progress")?;
+        let facts =
+            self.metastore.facts(self.info.id, self.seq, PAGE).await.context("cannot read the run's progress")?;
         for fact in &facts {
             self.state
                 .apply(&fact.fact, fact.at)
-                .with_context(|| format!("fact {} of run {} does not fit what came before", fact.seq, self.run))?;
+                .with_context(|| format!("fact {} of run {} does not fit what came before", fact.seq, self.info.id))?;
             self.seq = fact.seq;
             seen(&self.state, fact);
         }

@@ -8,7 +8,7 @@ use penstock_spec::Timestamp;
 use penstock_spec::artifact::{Artifact, Content};
 use penstock_spec::ir::Named;
 use penstock_spec::report::{FailureCause, TaskOutputs};
-use penstock_spec::run::{RunStatus, TaskStatus};
+use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -18,16 +18,16 @@ use crate::tree::{order, skip_text};
 /// A run. What it says of tasks is put together one task after the other while it is written.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunDocument<'a> {
-    run_id: Option<Uuid>,
+    run_id: Uuid,
     name: String,
     display_name: String,
     pipeline: String,
     state: RunStatus,
     error: Option<String>,
-    created_at: Option<Timestamp>,
+    created_at: Timestamp,
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
-    root: Option<String>,
+    root: String,
     parameters: Map<String, Value>,
     outputs: Values,
     tasks: Tasks<'a>,
@@ -92,20 +92,19 @@ struct ArtifactDocument {
 }
 
 impl RunDocument<'_> {
-    /// Describes a run as it is now.
-    pub(crate) fn new(state: &RunState) -> RunDocument<'_> {
-        let info = state.info();
+    /// Describes a run as it is now. One that was created and has not started yet has its identity and no more.
+    pub(crate) fn new<'a>(info: &RunInfo, state: &'a RunState) -> RunDocument<'a> {
         RunDocument {
-            run_id: info.map(|info| info.id),
-            name: info.map(|info| info.name.clone()).unwrap_or_default(),
-            display_name: info.map(|info| info.display_name.clone()).unwrap_or_default(),
+            run_id: info.id,
+            name: info.name.clone(),
+            display_name: info.display_name.clone(),
             pipeline: state.pipeline().name().to_owned(),
             state: state.status(),
             error: state.failure().map(|failure| failure.message.clone()),
-            created_at: info.map(|info| info.created_at),
+            created_at: info.created_at,
             started_at: state.started_at(),
             finished_at: state.ended_at(),
-            root: info.map(|info| info.pipeline_root.clone()),
+            root: info.pipeline_root.clone(),
             parameters: state.parameters().cloned().unwrap_or_default(),
             outputs: state.outputs().map(values).unwrap_or_default(),
             tasks: Tasks(state),
@@ -191,5 +190,40 @@ fn artifact(artifact: &Artifact) -> ArtifactDocument {
         uri: artifact.uri.clone(),
         metadata: artifact.metadata.clone(),
         content: artifact.content.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_engine::Pipeline;
+    use penstock_spec::check;
+    use penstock_spec::limits::Limits;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn run_that_was_created_and_never_started_has_its_identity() {
+        let text = "{pipelineInfo: {name: p}, schemaVersion: 2.1.0, sdkVersion: kfp-2.17.0, root: {dag: {tasks: {}}}}";
+        let pipeline = check::load("p.yaml", text.as_bytes(), &Limits::default()).expect("a valid pipeline");
+        let info = RunInfo {
+            id: Uuid::from_u128(7),
+            name: "p-00007".to_owned(),
+            display_name: "First".to_owned(),
+            pipeline_name: "p".to_owned(),
+            namespace: String::new(),
+            pipeline_root: "file:///data".to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
+            scheduled_at: Timestamp::UNIX_EPOCH,
+            caching: true,
+            workspace: None,
+        };
+        let state = RunState::new(Pipeline::compile(&pipeline));
+        let document = json!(RunDocument::new(&info, &state));
+        for (member, value) in
+            [("run_id", info.id.to_string()), ("name", info.name.clone()), ("state", "PENDING".to_owned())]
+        {
+            assert_eq!(document[member], json!(value), "{member}");
+        }
     }
 }

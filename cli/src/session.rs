@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use penstock_driver::{DriveError, Driver, RunControl};
-use penstock_engine::RunState;
 use penstock_spec::run::RunStatus;
-use uuid::Uuid;
 
 use crate::args::{OutputFormat, ProgressArgs};
 use crate::context::Context;
@@ -40,11 +38,11 @@ pub(crate) async fn drive(
     match end {
         Ok(_) => {
             caught_up?;
-            finish(context, run, feed.state(), args, args.quiet).await
+            finish(context, &feed, args, args.quiet).await
         }
         Err(DriveError::Aborted(_)) => {
             if args.output == OutputFormat::Json {
-                RunDocument::new(feed.state()).print();
+                RunDocument::new(feed.info(), feed.state()).print();
             }
             Stream::Err.print(&format!("stopped at once; go on with: penstock run --resume {run}\n"));
             Ok(ExitCode::from(failure::CANCELED))
@@ -111,27 +109,25 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
         }
     }
     progress.end(feed.state());
-    let run = feed.run();
-    finish(context, run, feed.state(), args, args.quiet).await
+    finish(context, &feed, args, args.quiet).await
 }
 
 /// Prints the result of a run that has ended and returns the exit code that stands for it. `with_verdict` if nothing
 /// that was shown before says how it ended.
 pub(crate) async fn finish(
     context: &Context,
-    run: Uuid,
-    state: &RunState,
+    feed: &Feed,
     args: &ProgressArgs,
     with_verdict: bool,
 ) -> anyhow::Result<ExitCode> {
     match args.output {
-        OutputFormat::Json => RunDocument::new(state).print(),
+        OutputFormat::Json => RunDocument::new(feed.info(), feed.state()).print(),
         OutputFormat::Text => {
-            let summary = Summary::gather(context, run, state).await;
+            let summary = Summary::gather(context, feed.run(), feed.state()).await;
             Stream::Out.print(&summary.text(context.color_out, with_verdict));
         }
     }
-    Ok(ExitCode::from(exit_code(state.status())))
+    Ok(ExitCode::from(exit_code(feed.state().status())))
 }
 
 /// The exit code that stands for a run's end.

@@ -21,7 +21,7 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
     let feed = Feed::from_now(&metastore, run).await?;
     let state = feed.state();
     match output {
-        OutputFormat::Json => RunDocument::new(state).print(),
+        OutputFormat::Json => RunDocument::new(feed.info(), state).print(),
         OutputFormat::Text => {
             let term = Term::stdout();
             // Elsewhere than on a terminal nothing is cut.

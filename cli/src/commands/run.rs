@@ -90,7 +90,7 @@ async fn resume(
     let feed = Feed::from_now(driver.metastore(), run).await?;
     if feed.state().status().is_final() {
         Stream::Err.print(&format!("run {run} has ended already\n"));
-        let code = session::finish(context, run, feed.state(), progress, true).await?;
+        let code = session::finish(context, &feed, progress, true).await?;
         driver.close().await;
         return Ok(code);
     }
@@ -100,10 +100,8 @@ async fn resume(
 
 /// Before a run goes on: without its store, tasks would run for nothing.
 pub(super) async fn check_root(driver: &Driver, feed: &Feed) -> anyhow::Result<()> {
-    match feed.state().info() {
-        Some(info) => driver.check_root(&info.pipeline_root).await.context("the run cannot go on now; nothing is lost"),
-        None => Ok(()),
-    }
+    let root = &feed.info().pipeline_root;
+    driver.check_root(root).await.context("the run cannot go on now; nothing is lost")
 }
 
 /// Drives to the end and closes what was opened, however it went.
