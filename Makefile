@@ -16,7 +16,7 @@ help: ## Show this list
 
 run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
 	@$(TOOLS) build
-	@cargo build --quiet -p penstock-cli
+	@cargo build -p penstock-cli
 	@python="$$($(TOOLS) python)"; \
 	  PENSTOCK_PYTHON="$$python" PENSTOCK_DATA_DIR="$${PENSTOCK_DATA_DIR:-$(CURDIR)/.penstock}" \
 	  $$($(TOOLS) target)/debug/penstock run $(PIPELINE)
