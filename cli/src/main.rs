@@ -3,6 +3,7 @@
 //! This crate turns arguments into requests to the driver and the metastore, and facts into text. What a pipeline does
 //! is the engine's, how a task runs the launcher's.
 
+mod abandoned;
 mod args;
 mod attempt_log;
 mod commands;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use penstock_driver::{DriveError, Driver, RunControl};
 use penstock_spec::run::RunStatus;
 
+use crate::abandoned::DriverWatch;
 use crate::args::{OutputFormat, ProgressArgs};
 use crate::context::Context;
 use crate::failure;
@@ -93,6 +94,7 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
     let mut progress = Progress::new(context, args);
     let mut signals = Signals::new()?;
     feed.catch_up(|state, fact| progress.fact(state, fact)).await?;
+    let mut driver = DriverWatch::new(context, feed.run());
     while !feed.state().status().is_final() {
         tokio::select! {
             news = feed.tick() => {
@@ -100,6 +102,10 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
                     feed.read(|state, fact| progress.fact(state, fact)).await?;
                 }
                 progress.draw(feed.state());
+                if let Err(nobody) = driver.check() {
+                    progress.end(feed.state());
+                    return Err(nobody.into());
+                }
             }
             _ = signals.next() => {
                 progress.end(feed.state());

@@ -95,7 +95,7 @@ impl Driver {
 
     /// Whether some process of this machine drives the run now.
     pub fn is_driven(&self, run: Uuid) -> bool {
-        Ownership::is_taken(&self.parts.data_dir, run)
+        is_driven(&self.parts.data_dir, run)
     }
 
     /// Drives a run to its end: starts it, goes on after a kill, or carries out a command that waits.
@@ -148,4 +148,9 @@ impl Driver {
         self.parts.transfer.settle(SETTLE_LIMIT).await;
         self.parts.metastore.close().await;
     }
+}
+
+/// Whether some process of this machine drives a run of this data directory now.
+pub fn is_driven(data_dir: &std::path::Path, run: Uuid) -> bool {
+    Ownership::is_taken(data_dir, run)
 }

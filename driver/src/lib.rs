@@ -23,7 +23,7 @@ pub use backend::{AttemptKey, Backend, Observation};
 pub use cluster_only::{ClusterOnlySetting, cluster_only_settings};
 pub use create::{CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};
-pub use driver::{Driver, DriverSettings};
+pub use driver::{Driver, DriverSettings, is_driven};
 pub use error::{DriveError, DriverError};
 pub use load::load_state;
 pub use process::{attempt_log, attempt_work_dir};

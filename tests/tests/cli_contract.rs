@@ -150,6 +150,23 @@ fn i32_logs_are_kept_whole_and_shown_inert_on_request_only() {
 }
 
 #[test]
+fn f01_nobody_waits_for_a_run_whose_process_was_killed() {
+    let sandbox = Sandbox::new();
+    let run = start_waiting(&sandbox);
+    run.kill_now();
+    for args in [&["watch", "latest"][..], &["logs", "latest", "wait", "-f"]] {
+        let finished = sandbox.penstock().args(args).limit(SOON).run().expect_code(1);
+        finished.expect_complaint("penstock run --resume");
+    }
+    let seen = sandbox.penstock().args(["get", "latest"]).run().expect_code(0);
+    assert!(seen.stdout.contains("penstock run --resume"), "{seen}");
+    sandbox.write("go", "");
+    sandbox.penstock().args(["run", "-o", "json", "--resume", "latest"]).run().expect_code(0);
+    let seen = sandbox.penstock().args(["get", "latest"]).run().expect_code(0);
+    assert!(!seen.stdout.contains("--resume"), "{seen}");
+}
+
+#[test]
 fn list_pages_and_get_understand_beginnings_and_names() {
     let sandbox = Sandbox::new();
     let pipeline = Pipeline::new("many", [Task::new("a", "true")]).build();

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use console::Term;
+use penstock_driver::is_driven;
 use penstock_spec::Timestamp;
 
+use crate::abandoned;
 use crate::args::{GetArgs, OutputFormat};
 use crate::context::Context;
 use crate::failure;
@@ -30,6 +32,9 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
             let tree: String = lines.iter().map(|line| line.render(context.color_out, width) + "\n").collect();
             let summary = Summary::gather(context, run, state).await.text(context.color_out, false);
             Stream::Out.print(&format!("{tree}{summary}"));
+            if !state.status().is_final() && !is_driven(&context.data_dir, run) {
+                Stream::Out.print(&format!("\n  no process drives the run; {}\n", abandoned::hint(run)));
+            }
         }
     }
     metastore.close().await;

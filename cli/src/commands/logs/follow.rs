@@ -6,6 +6,7 @@ use std::io::{self, SeekFrom};
 use penstock_engine::{NodeId, NodeKind, RunState};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
+use crate::abandoned::DriverWatch;
 use crate::attempt_log::AttemptLog;
 use crate::context::Context;
 use crate::failure::Refusal;
@@ -30,10 +31,14 @@ pub(super) async fn follow(context: &Context, mut feed: Feed, task: Option<&str>
     let mut cursors: BTreeMap<(NodeId, u32), Cursor> = BTreeMap::new();
     let mut finished = std::collections::BTreeSet::new();
     let mut announced = false;
+    let mut driver = DriverWatch::new(context, feed.run());
     loop {
         feed.catch_up(|_, _| {}).await?;
         let state = feed.state();
         let ended = state.status().is_final();
+        if !ended {
+            driver.check()?;
+        }
         let tasks = match chosen(state, task) {
             Ok(tasks) => tasks,
             // Tasks appear as the run goes on.
