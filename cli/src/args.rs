@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Cancel a run
     Stop(StopArgs),
-    /// Let a failed or cancelled run go on: what succeeded stays, the rest runs again
+    /// Let a failed or cancelled run go on as it was: what succeeded stays, the rest runs again
     Retry(RetryArgs),
     /// Copy an artifact out of a run
     Cp(CpArgs),
@@ -266,7 +266,7 @@ pub(crate) struct StopArgs {
     pub(crate) grace: Duration,
 }
 
-/// `penstock retry`
+/// `penstock retry`: the pipeline is the one that the run was created with.
 #[derive(Debug, Args)]
 pub(crate) struct RetryArgs {
     /// Run: id, unique beginning of it, name, or `latest`

@@ -105,6 +105,18 @@ fn parse_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
+/// The parameters of a pipeline in one line, for whoever gave a wrong one.
+pub(crate) fn list(declared: &Named<InputParameter>) -> String {
+    let described = declared.iter().map(|(name, input)| {
+        let needed = if input.is_optional || input.default_value.is_some() { "" } else { ", required" };
+        format!("{name} ({}{needed})", input.parameter_type.name())
+    });
+    match described.collect::<Vec<_>>() {
+        all if all.is_empty() => "the pipeline takes no parameters".to_owned(),
+        all => format!("the pipeline takes: {}", all.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -187,5 +199,21 @@ mod tests {
     fn i03_deep_parameter_files_are_refused() {
         let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(parse_file("p.json", deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn parameters_are_listed_with_their_types() {
+        let declared = |name: &str, default: Option<Value>| {
+            let input = InputParameter {
+                parameter_type: ParameterType::NumberInteger,
+                default_value: default,
+                ..InputParameter::default()
+            };
+            (name.to_owned(), input)
+        };
+        let all: Named<InputParameter> =
+            [declared("rows", None), declared("size", Some(1.into()))].into_iter().collect();
+        assert_eq!(list(&all), "the pipeline takes: rows (NUMBER_INTEGER, required), size (NUMBER_INTEGER)");
+        assert_eq!(list(&Named::new()), "the pipeline takes no parameters");
     }
 }

@@ -137,14 +137,15 @@ impl Summary {
         lines.push(Line::default());
         let mut hint = |what: &str, command: String| {
             let mut line = single(Tone::Faint, what);
-            line.pad_to(18);
+            line.pad_to(20);
             line.push(Tone::Plain, command);
             lines.push(line);
         };
         if let Some(task) = self.failures.iter().find(|failure| failure.has_log) {
             hint("the whole log", format!("penstock logs {} {}", self.selector, quoted(&task.path)));
         }
-        hint("go on from here", format!("penstock retry {}", self.selector));
+        hint("go on as it was", format!("penstock retry {}", self.selector));
+        hint("go on with changes", "penstock run your file again: what did not change comes from the cache".to_owned());
     }
 }
 

@@ -73,8 +73,9 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let request =
         CreateRun { pipeline, pipeline_text, parameters, display_name: name, root, caching: !no_cache, options };
 
+    let takes = parameters::list(&request.pipeline.spec.root.input_definitions.parameters);
     let driver = context.driver(&execution).await?;
-    let run = driver.create_run(request).await.map_err(refuse)?;
+    let run = driver.create_run(request).await.map_err(|error| refuse(error, takes))?;
     let feed = Feed::from_start(driver.metastore(), run).await?;
     drive(context, driver, feed, &progress).await
 }
@@ -187,15 +188,17 @@ fn refuse_parameters(error: parameters::ParameterError) -> Refusal {
     Refusal::new(text)
 }
 
-fn refuse(error: CreateRunError) -> anyhow::Error {
+/// `takes` says which parameters there are.
+fn refuse(error: CreateRunError, takes: String) -> anyhow::Error {
     match error {
         CreateRunError::Metastore(_) => error.into(),
         CreateRunError::Root(ref root) if root.may_pass() => {
             anyhow::Error::from(error).context("cannot create the run")
         }
-        CreateRunError::Parameters(_) | CreateRunError::Root(_) => {
-            anyhow::Error::from(error).context(Refusal::new("cannot create the run"))
+        CreateRunError::Parameters(_) => {
+            anyhow::Error::from(error).context(Refusal::new("cannot create the run").with_hint(takes))
         }
+        CreateRunError::Root(_) => anyhow::Error::from(error).context(Refusal::new("cannot create the run")),
     }
 }
 
