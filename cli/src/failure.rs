@@ -72,18 +72,13 @@ impl std::error::Error for Hinted {}
 /// Text for standard error: the chain joined once, the single problems, the hint.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = format!("error: {}", chain(error));
-    let mut hint = None;
-    for cause in error.chain() {
-        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
-            for problem in &refusal.problems {
-                text.push_str("\n  ");
-                text.push_str(&problem.replace('\n', "\n  "));
-            }
-            hint = hint.or(refusal.hint.as_deref());
-        } else if let Some(hinted) = cause.downcast_ref::<Hinted>() {
-            hint = hint.or(Some(&hinted.hint));
-        }
+    let refusal = find::<Refusal>(error);
+    for problem in refusal.into_iter().flat_map(|refusal| &refusal.problems) {
+        text.push_str("\n  ");
+        text.push_str(&problem.replace('\n', "\n  "));
     }
+    let hinted = || find::<Hinted>(error).map(|hinted| hinted.hint.as_str());
+    let hint = refusal.and_then(|refusal| refusal.hint.as_deref()).or_else(hinted);
     if let Some(hint) = hint {
         text.push_str("\nhint: ");
         text.push_str(hint);
@@ -91,10 +86,15 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
     crate::text::inert_lines(&text)
 }
 
+/// An error of a type among what was said of an error and what it came from.
+fn find<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&E> {
+    // What was added as context is not of its own type within the chain.
+    error.downcast_ref::<E>().or_else(|| error.chain().find_map(|cause| cause.downcast_ref::<E>()))
+}
+
 /// The exit code that an error ends with.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let refused = error.is::<Refusal>() || error.chain().any(|cause| cause.is::<Refusal>());
-    ExitCode::from(if refused { USAGE } else { FAILED })
+    ExitCode::from(if find::<Refusal>(error).is_some() { USAGE } else { FAILED })
 }
 
 /// The messages of a chain of errors, joined by `: `. A message that repeats the end of the one before is left out.
@@ -124,6 +124,14 @@ mod tests {
         let error = Err::<(), _>(inner).context("cannot create the run").unwrap_err();
         assert_eq!(describe(&error), "error: cannot create the run: parameter n is not a number\nhint: give -p n=3");
         assert_eq!(exit_code(&error), ExitCode::from(USAGE));
+    }
+
+    #[test]
+    fn hint_of_a_refusal_that_was_added_as_context_follows_too() {
+        let refusal = Refusal::new("cannot create the run").with_hint("the pipeline takes no parameters");
+        let error = anyhow::anyhow!("unknown parameter").context(refusal);
+        let text = "error: cannot create the run: unknown parameter\nhint: the pipeline takes no parameters";
+        assert_eq!((describe(&error).as_str(), exit_code(&error)), (text, ExitCode::from(USAGE)));
     }
 
     #[test]
