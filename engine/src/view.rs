@@ -159,7 +159,7 @@ impl<'a> NodeView<'a> {
     /// Its own inputs, resolved now: of an iteration the item alone, without what it shares with all others of its loop.
     /// The list that the loop goes over is among that, and a list repeated for each of its items is a square.
     pub fn own_inputs(&self) -> PlanInputs {
-        if !self.node.iteration || self.node.started_at.is_none() {
+        if !self.node.iteration || !self.has_inputs() {
             return self.inputs();
         }
         let scope = self.state.scope(self.id);

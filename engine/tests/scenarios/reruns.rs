@@ -294,6 +294,7 @@ root:
     works.set(true);
     host.deliver(Event::Retry);
     assert!(host.node("each[0]/use").inputs().parameters.is_empty(), "what it is given is not known before it starts");
+    assert!(host.node("each[0]").own_inputs().parameters.is_empty(), "its item belongs to the start that is void");
     host.finish();
     let host = host.succeeds();
     assert_eq!(host.input("each[0]/use", "x"), Some(json!("weak:x")));
