@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use penstock_spec::limits::Limits;
 use penstock_spec::report::Failure;
-use penstock_spec::types::check_literals;
 use penstock_spec::value::{canonicalize, kind};
 use serde_json::Value;
 
@@ -53,11 +52,7 @@ impl RunState {
             if item.is_null() && optional {
                 return Ok(item);
             }
-            fit_value(input, declared.parameter_type, &item)
-                .and_then(|item| match check_literals(input, &declared.literals, &item) {
-                    Ok(()) => Ok(item),
-                    Err(error) => Err(error.to_string()),
-                })
+            fit_value(input, declared.parameter_type, &declared.literals, &item)
                 .map_err(|reason| input_failure(format!("item {index} of the loop: {reason}")))
         });
         fitted.collect::<Result<_, _>>().map(LoopItems::Parameters)

@@ -327,13 +327,16 @@ fn fit(binding: &ParameterBinding, value: Arc<Value>) -> Result<Bound, Unresolve
             return Err(format!("got null for input parameter {:?}", binding.name).into());
         }
     }
-    let value = fit_value(&binding.name, declared.parameter_type, &value)?;
-    types::check_literals(&binding.name, &declared.literals, &value).map_err(|error| error.to_string())?;
-    Ok(Bound::Value(value))
+    Ok(Bound::Value(fit_value(&binding.name, declared.parameter_type, &declared.literals, &value)?))
 }
 
-/// Fits a value to a declared type; copies it only where the type converts.
-pub(crate) fn fit_value(name: &str, declared: ParameterType, value: &Arc<Value>) -> Result<Arc<Value>, String> {
+/// Fits a value to a declared type and its literals; copies it only where the type converts.
+pub(crate) fn fit_value(
+    name: &str,
+    declared: ParameterType,
+    literals: &[Value],
+    value: &Arc<Value>,
+) -> Result<Arc<Value>, String> {
     let as_is = match declared {
         ParameterType::String => value.is_string(),
         ParameterType::NumberDouble => value.is_f64(),
@@ -343,8 +346,10 @@ pub(crate) fn fit_value(name: &str, declared: ParameterType, value: &Arc<Value>)
         ParameterType::Struct | ParameterType::TaskFinalStatus | ParameterType::TaskConfig => value.is_object(),
         ParameterType::Unspecified => true,
     };
-    if as_is {
-        return Ok(Arc::clone(value));
-    }
-    types::check_input(name, declared, (**value).clone()).map(Arc::new).map_err(|error| error.to_string())
+    let fitted = match as_is {
+        true => Ok(Arc::clone(value)),
+        false => types::check_input(name, declared, (**value).clone()).map(Arc::new),
+    };
+    let checked = fitted.and_then(|value| types::check_literals(name, literals, &value).map(|()| value));
+    checked.map_err(|error| error.to_string())
 }
