@@ -88,14 +88,14 @@ impl Attempt<'_> {
         }
 
         let deadline = self.plan.timeout_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-        for (name, uri) in inputs::without_files(self.plan, layout.places()) {
+        let needed = inputs::needed(self.plan, layout.places());
+        for (name, uri) in &needed.without_files {
             tracing::warn!(
                 task.path = %self.plan.task.path,
                 "input artifact {name:?} is not fetched: nothing can be fetched from {uri} here, and its path is the URI"
             );
         }
-        let fetches = inputs::needed(self.plan, layout.places());
-        let fetched = inputs::fetch(&self.host.transfer, fetches);
+        let fetched = inputs::fetch(&self.host.transfer, needed.fetches);
         self.or_stopped(deadline, fetched).await?.map_err(|error| match &error {
             inputs::InputError::Fetch { source, .. } if !source.is_infrastructure() => {
                 failure(FailureCause::Input, describe(&error))

@@ -40,41 +40,36 @@ pub struct Fetch {
     path: PathBuf,
 }
 
-/// The artifacts that user code can reach by path. Code that sees the whole executor input can reach all of them;
-/// placeholders for a URI or metadata reach none.
-pub fn needed(plan: &Plan, places: &Places) -> Vec<Fetch> {
-    let wanted = wanted_inputs(plan);
-    let mut fetches = Vec::new();
-    for (name, artifacts) in &plan.inputs.artifacts {
-        if !wanted.contains(name) {
-            continue;
-        }
-        for (artifact, place) in artifacts.iter().zip(places.inputs.get(name).into_iter().flatten()) {
-            let Some(path) = &place.path else { continue };
-            fetches.push(Fetch {
-                name: name.clone(),
-                uri: artifact.uri.clone(),
-                expected: artifact.content.clone(),
-                path: PathBuf::from(path),
-            });
-        }
-    }
-    fetches
+/// The artifacts that user code can reach by path.
+#[derive(Debug, Default)]
+pub struct Needed {
+    /// Those that are fetched.
+    pub fetches: Vec<Fetch>,
+    /// Those of a scheme without files, by name and URI: their path is the URI itself.
+    pub without_files: Vec<(String, String)>,
 }
 
-/// Input artifacts that user code may want as files and that are of a scheme without files, each with its URI: their
-/// path is the URI itself.
-pub fn without_files<'a>(plan: &'a Plan, places: &Places) -> Vec<(&'a str, &'a str)> {
+/// The artifacts that user code can reach by path. Code that sees the whole executor input can reach all of them;
+/// placeholders for a URI or metadata reach none.
+pub fn needed(plan: &Plan, places: &Places) -> Needed {
     let wanted = wanted_inputs(plan);
-    let mut found = Vec::new();
+    let mut needed = Needed::default();
     for (name, artifacts) in plan.inputs.artifacts.iter().filter(|(name, _)| wanted.contains(*name)) {
         for (artifact, place) in artifacts.iter().zip(places.inputs.get(name).into_iter().flatten()) {
-            if place.path.is_none() && artifact.uri.contains("://") {
-                found.push((name.as_str(), artifact.uri.as_str()));
+            let (name, uri) = (name.clone(), artifact.uri.clone());
+            match &place.path {
+                Some(path) => needed.fetches.push(Fetch {
+                    name,
+                    uri,
+                    expected: artifact.content.clone(),
+                    path: PathBuf::from(path),
+                }),
+                None if uri.contains("://") => needed.without_files.push((name, uri)),
+                None => {}
             }
         }
     }
-    found
+    needed
 }
 
 fn wanted_inputs(plan: &Plan) -> BTreeSet<String> {

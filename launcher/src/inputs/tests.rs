@@ -29,7 +29,7 @@ fn layout(plan: &Plan) -> crate::local::LocalLayout {
 
 fn wanted(templates: &[&str]) -> Vec<String> {
     let plan = plan(templates);
-    needed(&plan, layout(&plan).places()).into_iter().map(|fetch| fetch.name).collect()
+    needed(&plan, layout(&plan).places()).fetches.into_iter().map(|fetch| fetch.name).collect()
 }
 
 #[test]
@@ -41,7 +41,9 @@ fn inputs_of_schemes_without_files_are_told_where_user_code_may_want_the_file() 
         ("{{$.inputs.artifacts['a'].path}}", vec![]),
     ] {
         let plan = plan(&["x", template]);
-        assert_eq!(without_files(&plan, layout(&plan).places()), expected, "{template}");
+        let found = needed(&plan, layout(&plan).places()).without_files;
+        let found: Vec<(&str, &str)> = found.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect();
+        assert_eq!(found, expected, "{template}");
     }
 }
 
