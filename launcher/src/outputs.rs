@@ -194,23 +194,22 @@ fn name_objects(value: &mut Value, locate: &dyn Locate) {
 /// `STRING` is its text, as wherever it goes next. Null stands for "none" of any type. Numbers in lists and structs stay
 /// as the author's code wrote them.
 fn checked(name: &str, declared: ParameterType, mut value: Value) -> Result<Value, OutputError> {
-    if declared == ParameterType::NumberInteger {
+    if value.is_null() {
+        return Ok(value);
+    }
+    if matches!(declared, ParameterType::NumberInteger | ParameterType::String) {
         canonicalize(&mut value);
     }
     let fits = match declared {
         ParameterType::NumberInteger => value.is_i64() || value.is_u64(),
         ParameterType::NumberDouble => value.is_number(),
-        ParameterType::String if value.is_null() || value.is_string() => true,
-        ParameterType::String => {
-            canonicalize(&mut value);
-            return Ok(Value::String(to_text(&value)));
-        }
+        ParameterType::String => return Ok(Value::String(to_text(&value))),
         ParameterType::Boolean => value.is_boolean(),
         ParameterType::List => value.is_array(),
         ParameterType::Struct | ParameterType::TaskFinalStatus | ParameterType::TaskConfig => value.is_object(),
         ParameterType::Unspecified => true,
     };
-    if fits || value.is_null() {
+    if fits {
         return Ok(value);
     }
     let actual = match (&value, declared) {
