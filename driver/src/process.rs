@@ -20,15 +20,20 @@ use uuid::Uuid;
 use crate::backend::{AttemptKey, Backend, Observation};
 use crate::cleaner::Cleaner;
 
+/// Directory of everything that a run needs on this machine while it is at work.
+fn run_work_dir(data_dir: &Path, run: Uuid) -> PathBuf {
+    data_dir.join("work").join(run.to_string())
+}
+
 /// Directory of an attempt: its inputs, outputs, scratch space, log and process record. It stays when the attempt fails;
 /// after a success it goes.
 pub fn attempt_work_dir(data_dir: &Path, run: Uuid, task: Uuid, attempt: u32) -> PathBuf {
-    data_dir.join("work").join(run.to_string()).join(task.to_string()).join(attempt.to_string())
+    run_work_dir(data_dir, run).join(task.to_string()).join(attempt.to_string())
 }
 
 /// Directory that the tasks of a run share, when its pipeline asks for a workspace.
 pub(crate) fn workspace_dir(data_dir: &Path, run: Uuid) -> PathBuf {
-    data_dir.join("work").join(run.to_string()).join("workspace")
+    run_work_dir(data_dir, run).join("workspace")
 }
 
 /// Log of an attempt while it runs; afterwards it is in the object store.
@@ -67,7 +72,7 @@ struct Running {
 
 impl ProcessBackend {
     pub(crate) fn new(run: Uuid, settings: ProcessSettings, observations: Observation) -> ProcessBackend {
-        let cleaner = Cleaner::start(settings.data_dir.join("work").join(run.to_string()));
+        let cleaner = Cleaner::start(run_work_dir(&settings.data_dir, run));
         ProcessBackend { run, settings, observations, running: Arc::default(), tasks: Mutex::default(), cleaner }
     }
 
