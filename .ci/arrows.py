@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 
-KUBE, SQL, AWS, TOKIO = {"kube", "k8s-openapi"}, {"sqlx"}, {"aws-sdk-s3", "aws-config"}, {"tokio"}
+KUBE, SQL, AWS = {"kube", "k8s-openapi"}, {"sqlx"}, {"aws-sdk-s3", "aws-config"}
+TOKIO, TLS = {"tokio"}, {"rustls", "tokio-rustls"}
 
 # crate -> (neighbours it may use, foreign crates it must not use)
 MAP = {
@@ -12,9 +13,12 @@ MAP = {
     "engine": ({"spec"}, KUBE | SQL | AWS | TOKIO),
     "objectstore": ({"spec"}, KUBE | SQL),
     "metastore": ({"spec", "engine"}, KUBE | AWS),
-    "launcher": ({"spec", "objectstore"}, SQL | {"kube-runtime"}),
-    "driver": ({"spec", "engine", "objectstore", "metastore", "launcher"}, {"axum"}),
-    "cli": ({"spec", "engine", "objectstore", "metastore", "launcher", "driver"}, set()),
+    "runtime": (set(), KUBE | SQL | AWS),
+    "webhook": ({"spec", "runtime"}, SQL | AWS),
+    "entry": (set(), KUBE | SQL | AWS | TOKIO | TLS),
+    "launcher": ({"spec", "objectstore", "entry"}, SQL | {"kube-runtime"}),
+    "driver": ({"spec", "engine", "objectstore", "metastore", "runtime", "launcher"}, {"axum"}),
+    "cli": ({"spec", "engine", "objectstore", "metastore", "runtime", "webhook", "launcher", "driver"}, set()),
 }
 
 metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version", "1"]))

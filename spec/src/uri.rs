@@ -8,7 +8,7 @@ const MAX_KEY: usize = 1024;
 const MAX_NAME: usize = 255;
 
 /// A URI that cannot be used, and why.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum UriError {
     #[error("{uri:?} is not a URI: expected scheme://bucket/key")]

@@ -1,0 +1,158 @@
+//! What the entry and the launcher say to one another over a Unix stream socket. A message is a frame: its length in
+//! four bytes, little-endian, then JSON. The launcher listens; the entry connects, and connects again when the launcher
+//! was restarted: what the entry knows, it says again in its next [`EntryMessage::Hello`].
+//!
+//! What comes from the entry is not trusted: user code of the same UID can speak for it. It can only lie about its own
+//! task.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the protocol. Both programs come from one image, so they never differ but by mistake.
+pub const PROTOCOL_VERSION: u32 = 1;
+/// The most bytes of a frame: argv and environment of a process, with room for JSON's escapes.
+pub const MAX_FRAME: usize = 64 << 20;
+/// Exit code of the entry when the attempt failed for a reason that is not the user's process.
+pub const EXIT_LAUNCHER_FAILED: u8 = 125;
+/// Exit code when the user's program exists and cannot be executed.
+pub const EXIT_NOT_EXECUTABLE: u8 = 126;
+/// Exit code when the user's program does not exist.
+pub const EXIT_NOT_FOUND: u8 = 127;
+
+/// What the entry says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum EntryMessage {
+    /// The first message of each connection.
+    #[serde(rename_all = "camelCase")]
+    Hello {
+        /// [`PROTOCOL_VERSION`].
+        version: u32,
+        /// Proof that this is the same entry as before; none at the first connection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
+        /// Argv as Kubernetes passed it, variables expanded, placeholders not resolved.
+        argv: Vec<String>,
+        /// Where it stands.
+        state: EntryState,
+    },
+    /// The user's process runs.
+    Started,
+    /// The user's process has ended, and nothing of it runs any more.
+    Exited(ProcessEnd),
+    /// Answer to [`LauncherMessage::Open`]; the descriptor comes with this frame when `error` is none.
+    #[serde(rename_all = "camelCase")]
+    Opened {
+        /// Of the question.
+        id: u64,
+        /// Why it could not be opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<OpenError>,
+    },
+}
+
+/// Where the entry stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum EntryState {
+    /// Nothing runs yet.
+    Waiting,
+    /// The user's process runs.
+    Running,
+    /// It has ended.
+    Exited(ProcessEnd),
+}
+
+/// How the user's process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessEnd {
+    /// The way it ended.
+    pub how: End,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// Processes that the kernel killed in this container for want of memory since the entry started.
+    #[serde(default)]
+    pub oom_kills: u64,
+    /// Why the log is not whole, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_error: Option<String>,
+}
+
+/// Ways to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum End {
+    /// By itself.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+    /// It could not be started.
+    #[serde(rename_all = "camelCase")]
+    NotStarted {
+        /// [`EXIT_NOT_EXECUTABLE`] or [`EXIT_NOT_FOUND`].
+        code: u8,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Why a file could not be opened for the launcher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenError {
+    /// `errno`.
+    pub code: i32,
+    /// In words.
+    pub message: String,
+}
+
+/// What the launcher says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum LauncherMessage {
+    /// Answers the hello of a first connection: start when [`LauncherMessage::Start`] comes.
+    #[serde(rename_all = "camelCase")]
+    Welcome {
+        /// To show at the next connection.
+        nonce: String,
+    },
+    /// Inputs are there: run this.
+    #[serde(rename_all = "camelCase")]
+    Start {
+        /// Argv; the first element is looked up in `PATH`.
+        argv: Vec<String>,
+        /// Variables to set on top of the container's own.
+        #[serde(default)]
+        env: BTreeMap<String, String>,
+        /// Directories to make before the start, as the user's UID, mode 0777.
+        #[serde(default)]
+        directories: Vec<String>,
+        /// File that gets a copy of standard output and error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
+        /// Time between SIGTERM and SIGKILL when the process is stopped.
+        grace_ms: u64,
+    },
+    /// Stop the user's process: SIGTERM, later SIGKILL. Its end is reported as usual.
+    Stop,
+    /// Open a file or directory as the user's UID sees it and pass its descriptor. Never blocks on a FIFO.
+    #[serde(rename_all = "camelCase")]
+    Open {
+        /// For the answer.
+        id: u64,
+        /// Absolute path in the user's container.
+        path: String,
+    },
+    /// Everything is stored and reported, or given up: exit.
+    #[serde(rename_all = "camelCase")]
+    Acknowledge {
+        /// Exit with this instead of the process's own code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<u8>,
+        /// For the container's termination message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+}

@@ -1,0 +1,148 @@
+//! Settings of a namespace: where object stores are and which Secrets open them. The driver writes them, the webhook and
+//! the launcher read them. They hold names of Secrets, never their content.
+
+use serde::{Deserialize, Serialize};
+
+use crate::keys;
+use crate::uri::ObjectUri;
+
+/// Version of the format that this build writes.
+pub const SETTINGS_VERSION: u32 = 1;
+/// Pipeline root where nothing else is set: KFP's.
+pub const DEFAULT_ROOT: &str = "minio://mlpipeline/v2/artifacts";
+
+/// Settings of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSettings {
+    /// Format, [`SETTINGS_VERSION`].
+    pub version: u32,
+    /// Pipeline root of runs that name none.
+    pub default_root: String,
+    /// Object stores; the first that matches a URI is taken.
+    pub stores: Vec<StoreSetting>,
+    /// What Pods that are no tasks may name as inputs and outputs: URIs at or below one of these.
+    #[serde(default)]
+    pub allowed_prefixes: Vec<String>,
+}
+
+/// One object store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreSetting {
+    /// `s3` or `minio`.
+    pub scheme: String,
+    /// Bucket that this is for; all buckets when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// Whole segments at the beginning of the key; empty for all keys.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key_prefix: String,
+    /// URL of the server; AWS by region when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Whether the bucket stands in the path rather than in the host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_style: Option<bool>,
+    /// Tries of one request in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_tries: Option<u32>,
+    /// Who the launcher is to the store.
+    pub credentials: StoreCredentials,
+}
+
+/// Where credentials come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StoreCredentials {
+    /// The SDK's standard chain: web identity, instance metadata and so on.
+    Environment,
+    /// Nobody: requests are not signed.
+    Anonymous,
+    /// Keys of a Secret of the namespace.
+    #[serde(rename_all = "camelCase")]
+    Secret {
+        /// Name of the Secret.
+        name: String,
+        /// Key of the access key.
+        access_key: String,
+        /// Key of the secret key.
+        secret_key: String,
+    },
+}
+
+impl NamespaceSettings {
+    /// What KFP takes where nothing is configured: its bundled store, and the Secret of its keys.
+    pub fn kfp_default(endpoint: &str) -> NamespaceSettings {
+        let store = |scheme: &str| StoreSetting {
+            scheme: scheme.to_owned(),
+            bucket: None,
+            key_prefix: String::new(),
+            endpoint: Some(endpoint.to_owned()),
+            region: None,
+            path_style: Some(true),
+            request_tries: None,
+            credentials: StoreCredentials::Secret {
+                name: keys::KFP_STORE_SECRET.to_owned(),
+                access_key: keys::KFP_ACCESS_KEY.to_owned(),
+                secret_key: keys::KFP_SECRET_KEY.to_owned(),
+            },
+        };
+        NamespaceSettings {
+            version: SETTINGS_VERSION,
+            default_root: DEFAULT_ROOT.to_owned(),
+            stores: vec![store("minio"), store("s3")],
+            allowed_prefixes: vec!["minio://mlpipeline".to_owned()],
+        }
+    }
+
+    /// Names of Secrets that the stores need, each with its keys, in order and without repetition.
+    pub fn secrets(&self) -> Vec<(&str, &str)> {
+        let mut secrets = Vec::new();
+        for store in &self.stores {
+            if let StoreCredentials::Secret { name, access_key, secret_key } = &store.credentials {
+                for item in [(name.as_str(), access_key.as_str()), (name.as_str(), secret_key.as_str())] {
+                    if !secrets.contains(&item) {
+                        secrets.push(item);
+                    }
+                }
+            }
+        }
+        secrets
+    }
+
+    /// Whether a Pod that is no task may name this URI (T-03: compared by segments).
+    pub fn allows(&self, uri: &ObjectUri) -> bool {
+        let prefixes = self.allowed_prefixes.iter().filter_map(|prefix| ObjectUri::parse(prefix).ok());
+        prefixes.into_iter().any(|prefix| uri.starts_with(&prefix))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t03_a_prefix_covers_whole_segments() {
+        let mut settings = NamespaceSettings::kfp_default("http://minio-service.kubeflow:9000");
+        settings.allowed_prefixes = vec!["s3://data/team".to_owned(), "not a uri".to_owned()];
+        let allows = |uri: &str| settings.allows(&ObjectUri::parse(uri).expect("parses"));
+        assert!(allows("s3://data/team"));
+        assert!(allows("s3://data/team/x/y"));
+        assert!(!allows("s3://data/team-2/x"));
+        assert!(!allows("s3://data2/team/x"));
+        assert!(!allows("minio://data/team/x"));
+    }
+
+    #[test]
+    fn secrets_are_named_once() {
+        let settings = NamespaceSettings::kfp_default("http://minio-service.kubeflow:9000");
+        assert_eq!(
+            settings.secrets(),
+            [("mlpipeline-minio-artifact", "accesskey"), ("mlpipeline-minio-artifact", "secretkey")]
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Admission: puts the launcher into Pods that ask for it.
