@@ -8,6 +8,7 @@ mod cache;
 mod cleaner;
 mod cluster_only;
 mod create;
+pub mod doctor;
 mod drive;
 mod driver;
 mod error;

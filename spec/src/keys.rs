@@ -45,7 +45,9 @@ pub const LABEL_KFP_RUN_ID: &str = "pipeline/runid";
 pub const KFP_V2_COMPONENT: &str = "pipelines.kubeflow.org/v2_component";
 /// Label of every object that Penstock makes.
 pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Value of [`LABEL_MANAGED_BY`].
+/// Label of every object that installing Penstock makes.
+pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";
+/// Value of [`LABEL_MANAGED_BY`] and [`LABEL_PART_OF`].
 pub const MANAGED_BY: &str = "penstock";
 
 // Kubernetes: annotations and finalizer.
