@@ -1,5 +1,7 @@
 //! Every flag and where its value may come from. Nothing else reads the environment.
 
+pub(crate) mod cluster;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +13,7 @@ const STORAGE: &str = "Storage options";
 const DISPLAY: &str = "Display options";
 const EXECUTION: &str = "Execution options";
 
-/// Runs Kubeflow Pipelines on this machine.
+/// Runs Kubeflow Pipelines, on this machine or on Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "penstock", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     /// Ask about cached results, or remove them
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Examine a cluster: can it run tasks, and what to do where it cannot
+    Doctor(cluster::DoctorArgs),
     /// Print a script that completes commands in a shell
     Completion {
         /// Shell
@@ -65,6 +69,9 @@ pub(crate) struct GlobalArgs {
     /// Where things are stored.
     #[command(flatten)]
     pub(crate) storage: StorageArgs,
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) cluster: cluster::ClusterArgs,
 }
 
 /// Where things are stored.

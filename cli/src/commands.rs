@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod completion;
 pub(crate) mod cp;
+pub(crate) mod doctor;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod logs;

@@ -10,6 +10,7 @@ use penstock_metastore::{Metastore, MetastoreError};
 use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
 use uuid::Uuid;
 
+use crate::args::cluster::ClusterArgs;
 use crate::args::{ColorChoice, Environment, ExecutionArgs, GlobalArgs, StorageArgs};
 use crate::failure::Refusal;
 use crate::live::Notices;
@@ -28,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) dumb_terminal: bool,
     /// Where warnings go.
     pub(crate) notices: Notices,
+    /// Which cluster, where one is needed.
+    pub(crate) cluster: ClusterArgs,
     stores: StoreSettings,
     virtual_env: Option<PathBuf>,
 }
@@ -35,7 +38,7 @@ pub(crate) struct Context {
 impl Context {
     /// Puts flags and environment together.
     pub(crate) fn new(global: GlobalArgs, environment: Environment, notices: Notices) -> anyhow::Result<Context> {
-        let GlobalArgs { color, log_level: _, storage } = global;
+        let GlobalArgs { color, log_level: _, storage, cluster } = global;
         let StorageArgs { data_dir, s3_endpoint, s3_region, s3_path_style, s3_ca_file, s3_anonymous } = storage;
         let data_dir = data_dir.or_else(|| environment.default_data_dir()).ok_or_else(|| {
             Refusal::new("there is no place for data: HOME is not set").with_hint("name a directory with --data-dir")
@@ -60,6 +63,7 @@ impl Context {
             color_err: colored(std::io::stderr().is_terminal()),
             dumb_terminal: environment.dumb_terminal,
             notices,
+            cluster,
             stores: StoreSettings { local: LocalAccess::Anywhere, s3, ..StoreSettings::default() },
             virtual_env: environment.virtual_env,
             data_dir,

@@ -6,6 +6,7 @@
 mod abandoned;
 mod args;
 mod attempt_log;
+mod cluster;
 mod commands;
 mod context;
 mod failure;
@@ -73,6 +74,7 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Retry(args) => Box::pin(commands::retry::retry(context, args)).await,
         Command::Cp(args) => Box::pin(commands::cp::cp(context, args)).await,
         Command::Cache(command) => Box::pin(commands::cache::cache(context, command)).await,
+        Command::Doctor(args) => Box::pin(commands::doctor::doctor(context, args)).await,
         Command::Completion { shell } => {
             commands::completion::completion(shell);
             Ok(ExitCode::from(failure::SUCCEEDED))

@@ -34,8 +34,8 @@ pub struct Examination {
     pub webhook_configuration: String,
     /// Namespace in which tasks are to run.
     pub namespace: String,
-    /// An image that every task of the trial would name; nothing is pulled.
-    pub launcher_trial_image: String,
+    /// Image that the trial Pod names; nothing is pulled.
+    pub trial_image: String,
 }
 
 /// What was read of one object: there, not there, or not to be told.
@@ -79,21 +79,25 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
     if !usable {
         return found;
     }
-    let account = get::<ServiceAccount>(&Api::namespaced(client.clone(), name), keys::TASK_SERVICE_ACCOUNT).await;
+    let service_account = get::<ServiceAccount>(&Api::namespaced(client.clone(), name), keys::TASK_SERVICE_ACCOUNT).await;
     let role = get::<Role>(&Api::namespaced(client.clone(), name), keys::TASK_ROLE).await;
     let binding = get::<RoleBinding>(&Api::namespaced(client.clone(), name), keys::TASK_ROLE).await;
-    found.push(findings::task_account(&[
-        ("ServiceAccount", &presence(&account)),
+    let account = findings::task_account(&[
+        ("ServiceAccount", &presence(&service_account)),
         ("Role", &presence(&role)),
         ("RoleBinding", &presence(&binding)),
-    ]));
+    ]);
+    let accounted = account.state != FindingState::Bad;
+    found.push(account);
     let settings = get::<ConfigMap>(&Api::namespaced(client.clone(), name), keys::SETTINGS_CONFIG_MAP).await;
     let (finding, settings) = findings::settings(&settings);
     found.push(finding);
     if let Some(settings) = &settings {
         found.extend(examine_stores(client, transfer, name, settings).await);
     }
-    found.push(try_injection(client, what).await);
+    if accounted {
+        found.push(try_injection(client, what).await);
+    }
     found
 }
 
@@ -130,7 +134,7 @@ async fn examine_stores(
 async fn try_injection(client: &Client, what: &Examination) -> Finding {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &what.namespace);
     let parameters = PostParams { dry_run: true, field_manager: None };
-    let pod = findings::trial_pod(&what.launcher_trial_image);
+    let pod = findings::trial_pod(&what.trial_image);
     findings::injection(&bounded(pods.create(&parameters, &pod)).await)
 }
 
@@ -153,6 +157,8 @@ async fn bounded<T>(answer: impl Future<Output = kube::Result<T>>) -> Read<T> {
     match tokio::time::timeout(ANSWER_LIMIT, answer).await {
         Ok(Ok(found)) => Read::Found(found),
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => Read::Missing,
+        // Its own text repeats the message, and everything around it.
+        Ok(Err(kube::Error::Api(status))) => Read::Failed(status.message.clone()),
         Ok(Err(error)) => Read::Failed(penstock_launcher::report::describe(&error)),
         Err(_) => Read::Failed(format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
     }

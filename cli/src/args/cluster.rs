@@ -1,0 +1,199 @@
+//! Flags about clusters: which one, where in it, and how Penstock's own services run there.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::{OutputFormat, parse_duration};
+
+const CLUSTER: &str = "Cluster options";
+const SERVICE: &str = "Service options";
+const WEBHOOK: &str = "Webhook options";
+const DRIVER: &str = "Driver options";
+
+/// Which cluster, found as kubectl finds it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = CLUSTER)]
+pub(crate) struct ClusterArgs {
+    /// File that says how clusters are reached [default: $KUBECONFIG, ~/.kube/config, or the Pod's own account]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context in it [default: its current one]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
+/// Where tasks run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    /// As processes of this machine
+    #[default]
+    Process,
+    /// As Pods of a Kubernetes cluster
+    Kubernetes,
+}
+
+/// `penstock doctor`
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Namespace in which tasks are to run [default: that of the context]
+    #[arg(short, long, env = "PENSTOCK_NAMESPACE", value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Namespace that Penstock itself runs in
+    #[arg(long, default_value = "penstock-system", value_name = "NAMESPACE")]
+    pub(crate) system_namespace: String,
+    /// Name of the webhook's Service
+    #[arg(long, default_value = "penstock-webhook", value_name = "NAME")]
+    pub(crate) webhook_service: String,
+    /// Name of the MutatingWebhookConfiguration
+    #[arg(long, default_value = "penstock", value_name = "NAME")]
+    pub(crate) webhook_configuration: String,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: OutputFormat,
+}
+
+/// What every service of Penstock's needs.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = SERVICE)]
+pub(crate) struct ServiceArgs {
+    /// Namespace that this service runs in
+    #[arg(long, env = "POD_NAMESPACE", default_value = "penstock-system", value_name = "NAMESPACE")]
+    pub(crate) namespace: String,
+    /// Address of /metrics, /live and /ready
+    #[arg(long, env = "PENSTOCK_ADMIN_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
+    pub(crate) admin_listen: SocketAddr,
+    /// How messages are written
+    #[arg(long, env = "PENSTOCK_LOG_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How messages are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// `penstock webhook`
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = WEBHOOK)]
+pub(crate) struct WebhookArgs {
+    /// Address at which the cluster calls
+    #[arg(long, env = "PENSTOCK_WEBHOOK_LISTEN", default_value = "0.0.0.0:9443", value_name = "ADDRESS")]
+    pub(crate) webhook_listen: SocketAddr,
+    /// Image with the launcher, by digest where possible
+    #[arg(long, env = "PENSTOCK_LAUNCHER_IMAGE", value_name = "IMAGE")]
+    pub(crate) launcher_image: String,
+    /// When the launcher's image is pulled: Always, IfNotPresent, Never
+    #[arg(long, env = "PENSTOCK_LAUNCHER_PULL_POLICY", default_value = "IfNotPresent", value_name = "POLICY")]
+    pub(crate) launcher_pull_policy: String,
+    /// Processor time of each launcher
+    #[arg(long, env = "PENSTOCK_LAUNCHER_CPU", default_value = "50m", value_name = "QUANTITY")]
+    pub(crate) launcher_cpu: String,
+    /// Memory of each launcher
+    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY", default_value = "64Mi", value_name = "QUANTITY")]
+    pub(crate) launcher_memory: String,
+    /// User that launchers run as; `image` leaves it to the cluster, for platforms that assign one
+    #[arg(long, env = "PENSTOCK_LAUNCHER_USER", default_value = "65532", value_name = "UID", value_parser = parse_user)]
+    pub(crate) launcher_user: LauncherUser,
+    /// Name of the webhook's Service, for its certificate
+    #[arg(long, env = "PENSTOCK_WEBHOOK_SERVICE", default_value = "penstock-webhook", value_name = "NAME")]
+    pub(crate) webhook_service: String,
+    /// Name of the MutatingWebhookConfiguration whose caBundle is kept
+    #[arg(long, env = "PENSTOCK_WEBHOOK_CONFIGURATION", default_value = "penstock", value_name = "NAME")]
+    pub(crate) webhook_configuration: String,
+    /// Secret in which authority and certificate are kept
+    #[arg(long, env = "PENSTOCK_CERTIFICATE_SECRET", default_value = "penstock-webhook-certificate",
+          value_name = "NAME")]
+    pub(crate) certificate_secret: String,
+    /// Directory with tls.crt and tls.key that somebody else renews, such as cert-manager
+    #[arg(long, env = "PENSTOCK_CERTIFICATE_DIR", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) certificate_dir: Option<PathBuf>,
+}
+
+/// The user that launchers run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LauncherUser(pub(crate) Option<i64>);
+
+fn parse_user(text: &str) -> Result<LauncherUser, String> {
+    match text {
+        "image" => Ok(LauncherUser(None)),
+        _ => match text.parse::<u32>() {
+            Ok(0) => Err("the launcher does not run as root".to_owned()),
+            Ok(user) => Ok(LauncherUser(Some(i64::from(user)))),
+            Err(_) => Err("write the number of a user, or `image`".to_owned()),
+        },
+    }
+}
+
+/// `penstock driver`
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = DRIVER)]
+pub(crate) struct DriverArgs {
+    /// URL of the object store of namespaces that configure none
+    #[arg(long, env = "PENSTOCK_STORE_ENDPOINT", default_value = "http://minio-service.kubeflow:9000", value_name = "URL",
+          value_hint = ValueHint::Url)]
+    pub(crate) store_endpoint: String,
+    /// Runs that are driven at a time
+    #[arg(long, env = "PENSTOCK_RUNS", default_value_t = 100, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) runs: u32,
+    /// Lease by which one of several drivers works
+    #[arg(long, env = "PENSTOCK_LEASE", default_value = "penstock-driver", value_name = "NAME")]
+    pub(crate) lease: String,
+    /// How Pods are waited for.
+    #[command(flatten)]
+    pub(crate) pods: PodArgs,
+}
+
+/// How Pods are waited for and kept.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = CLUSTER)]
+pub(crate) struct PodArgs {
+    /// Longest time for a Pod to be placed on a node
+    #[arg(long, env = "PENSTOCK_PENDING_TIMEOUT", default_value = "1h", value_name = "DURATION",
+          value_parser = parse_duration)]
+    pub(crate) pending_timeout: Duration,
+    /// Longest time for an image that cannot be pulled, and for other trouble before a container starts
+    #[arg(long, env = "PENSTOCK_IMAGE_TIMEOUT", default_value = "5m", value_name = "DURATION",
+          value_parser = parse_duration)]
+    pub(crate) image_timeout: Duration,
+    /// How long Pods of failed attempts are kept, to be looked at
+    #[arg(long, env = "PENSTOCK_KEEP_FAILED", default_value = "1h", value_name = "DURATION",
+          value_parser = parse_duration)]
+    pub(crate) keep_failed: Duration,
+}
+
+/// `penstock serve`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    /// What every service needs.
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+    /// The webhook.
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+    /// The driver.
+    #[command(flatten)]
+    pub(crate) driver: DriverArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i31_the_launcher_never_runs_as_root() {
+        assert_eq!(parse_user("65532"), Ok(LauncherUser(Some(65532))));
+        assert_eq!(parse_user("image"), Ok(LauncherUser(None)));
+        for text in ["0", "", "-1", "root", "4294967296"] {
+            assert!(parse_user(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The connection to a cluster, found as kubectl finds it.
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use crate::args::cluster::ClusterArgs;
+use crate::failure::Refusal;
+
+/// A cluster, and the namespace that the user works in.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
+}
+
+/// Reads how the cluster is reached. Nothing is sent yet.
+pub(crate) async fn connect(args: &ClusterArgs, namespace: Option<&str>) -> Result<Cluster, Refusal> {
+    let config = configuration(args).await?;
+    let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
+    let client = Client::try_from(config).map_err(|error| {
+        Refusal::new(format!("cannot set up the connection to the cluster: {error}"))
+            .with_hint("check the kubeconfig with: kubectl version")
+    })?;
+    Ok(Cluster { client, namespace })
+}
+
+async fn configuration(args: &ClusterArgs) -> Result<Config, Refusal> {
+    let ClusterArgs { kubeconfig, context } = args;
+    let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+    if let Some(file) = kubeconfig {
+        let refuse = |reason: String| Refusal::new(format!("cannot use --kubeconfig {}: {reason}", file.display()));
+        let read = Kubeconfig::read_from(file).map_err(|error| refuse(describe(&error)))?;
+        return Config::from_custom_kubeconfig(read, &options).await.map_err(|error| refuse(describe(&error)));
+    }
+    if context.is_some() {
+        return Config::from_kubeconfig(&options)
+            .await
+            .map_err(|error| Refusal::new(format!("cannot use --context: {}", describe(&error))));
+    }
+    Config::infer().await.map_err(|error| {
+        Refusal::new(format!("there is no cluster to be found: {}", describe(&error)))
+            .with_hint("name a kubeconfig with --kubeconfig, or set KUBECONFIG")
+    })
+}
+
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}
