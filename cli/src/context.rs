@@ -58,13 +58,15 @@ impl Context {
             credentials: if s3_anonymous { S3Credentials::Anonymous } else { S3Credentials::Chain },
             ..S3Settings::default()
         };
+        // KFP writes minio:// for the S3 server that comes with it, whichever that is.
+        let minio = s3.endpoint.is_some().then(|| s3.clone());
         Ok(Context {
             color_out: colored(std::io::stdout().is_terminal()),
             color_err: colored(std::io::stderr().is_terminal()),
             dumb_terminal: environment.dumb_terminal,
             notices,
             cluster,
-            stores: StoreSettings { local: LocalAccess::Anywhere, s3, ..StoreSettings::default() },
+            stores: StoreSettings { local: LocalAccess::Anywhere, minio, s3, ..StoreSettings::default() },
             virtual_env: environment.virtual_env,
             data_dir,
         })

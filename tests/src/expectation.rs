@@ -137,6 +137,19 @@ impl Expectation {
         Some(Expectation { state, exit_code, outputs, tasks, repeat: None, ..self.clone() })
     }
 
+    /// All differences between what was expected of a run and what it is, its artifacts' content included.
+    pub fn all_differences(
+        &self,
+        run: &RunDocument,
+        content: impl Fn(&ArtifactDocument) -> Option<Vec<u8>>,
+    ) -> Vec<String> {
+        let values = run.outputs.artifacts.iter().map(|(name, list)| {
+            let is_list = self.output_artifacts.get(name).is_some_and(Value::is_array);
+            (name.clone(), artifact_value(list, is_list, &content))
+        });
+        self.differences(run, &values.collect())
+    }
+
     /// All differences between what was expected of a run and what it is. Artifacts of the pipeline come as
     /// `contents`, in the form of [`artifact_value`].
     pub fn differences(&self, run: &RunDocument, contents: &Map<String, Value>) -> Vec<String> {
@@ -205,16 +218,23 @@ impl ExpectedTask {
     }
 }
 
+/// The bytes of an artifact that is a small file of this machine.
+pub fn local_content(artifact: &ArtifactDocument) -> Option<Vec<u8>> {
+    let is_small = |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.len() <= SMALL);
+    artifact.local_path().filter(is_small).and_then(|path| fs::read(path).ok())
+}
+
 /// Artifacts by value: `{"metadata": ..., "content": text of a small file}`, or a list of them when the pipeline
 /// declares a list.
-pub fn artifact_value(artifacts: &[ArtifactDocument], is_list: bool) -> Value {
+pub fn artifact_value(
+    artifacts: &[ArtifactDocument],
+    is_list: bool,
+    content: impl Fn(&ArtifactDocument) -> Option<Vec<u8>>,
+) -> Value {
     let mut values = artifacts.iter().map(|artifact| {
-        let path = artifact.local_path();
-        let is_small = |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.len() <= SMALL);
-        let content = path.filter(is_small).and_then(|path| fs::read(path).ok());
         json!({
             "metadata": artifact.metadata,
-            "content": content.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            "content": content(artifact).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         })
     });
     if is_list { values.collect() } else { values.next().unwrap_or(Value::Null) }

@@ -4,6 +4,7 @@
 //! Penstock is looked at from outside only: its command line, its files where a user would see them, its processes.
 
 pub mod binary;
+pub mod cluster;
 pub mod conformance;
 pub mod deadline;
 pub mod document;

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 #[must_use]
 pub struct Task {
     name: String,
+    image: String,
+    resources: Option<Value>,
     command: Vec<String>,
     inputs: Vec<(String, &'static str, Value)>,
     outputs: Vec<(String, &'static str)>,
@@ -25,6 +27,8 @@ impl Task {
     pub fn new(name: &str, script: &str) -> Task {
         Task {
             name: name.to_owned(),
+            image: "busybox:1.36".to_owned(),
+            resources: None,
             command: ["sh", "-c", script, "sh"].map(str::to_owned).to_vec(),
             inputs: Vec::new(),
             outputs: Vec::new(),
@@ -42,6 +46,18 @@ impl Task {
     /// The command in place of a script.
     pub fn command(mut self, command: &[&str]) -> Task {
         self.command = command.iter().map(|&part| part.to_owned()).collect();
+        self
+    }
+
+    /// The image, for a cluster.
+    pub fn image(mut self, image: &str) -> Task {
+        self.image = image.to_owned();
+        self
+    }
+
+    /// Requests and limits, as the specification spells them.
+    pub fn resources(mut self, resources: Value) -> Task {
+        self.resources = Some(resources);
         self
     }
 
@@ -219,7 +235,11 @@ impl Pipeline {
             .tasks
             .iter()
             .map(|task| {
-                (format!("exec-{}", task.name), json!({"container": {"image": "alpine", "command": task.command}}))
+                let mut container = json!({"image": task.image, "command": task.command});
+                if let Some(resources) = &task.resources {
+                    container["resources"] = resources.clone();
+                }
+                (format!("exec-{}", task.name), json!({ "container": container }))
             })
             .collect();
         let tasks: Map<_, _> = self.tasks.iter().map(|task| (task.name.clone(), task.task())).collect();

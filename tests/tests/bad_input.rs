@@ -639,7 +639,7 @@ fn component_without_python_needs_leave_to_run_on_the_host() {
     let file = sandbox.write_pipeline("pipeline.json", &trivial());
     let finished = sandbox.penstock().args(["run", "-o", "json"]).arg(file).run();
     assert!(matches!(finished.code(), Some(1 | 2)), "{finished}");
-    finished.expect_complaint("alpine").expect_complaint("--host-commands");
+    finished.expect_complaint("busybox:1.36").expect_complaint("--host-commands");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use penstock_tests::binary;
 use penstock_tests::document::RunDocument;
-use penstock_tests::expectation::{Case, artifact_value, same};
+use penstock_tests::expectation::{Case, artifact_value, local_content, same};
 use penstock_tests::invocation::Invocation;
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
@@ -67,7 +67,7 @@ fn our_outputs(sandbox: &Sandbox, run: &RunDocument, reference: &Map<String, Val
     let mut outputs = run.outputs.parameters.clone();
     for (name, artifacts) in &run.outputs.artifacts {
         let is_list = reference.get(name).is_some_and(Value::is_array);
-        let mut value = artifact_value(artifacts, is_list);
+        let mut value = artifact_value(artifacts, is_list, local_content);
         if !is_list && value.get("content").is_some_and(Value::is_string) {
             value["content"] = Value::String(copied_out(sandbox, &run.run_id, name));
         }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use penstock_tests::expectation::{Case, Expectation, artifact_value};
+use penstock_tests::expectation::{Case, Expectation, local_content};
 use penstock_tests::invocation::Finished;
 use penstock_tests::process;
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -75,17 +75,7 @@ fn run_and_compare(case: &Case, expected: &Expectation, sandbox: &Sandbox, pytho
     let finished = start(case, expected, sandbox, python).expect_code(expected.exit_code);
     let run = finished.document();
 
-    let artifacts: Map<String, Value> = run
-        .outputs
-        .artifacts
-        .iter()
-        .map(|(name, list)| {
-            let is_list = expected.output_artifacts.get(name).is_some_and(Value::is_array);
-            (name.clone(), artifact_value(list, is_list))
-        })
-        .collect();
-    let mut differences = expected.differences(&run, &artifacts);
-
+    let mut differences = expected.all_differences(&run, local_content);
     if sandbox.get_latest() != run {
         differences.push("`penstock get` shows another document than `penstock run`".to_owned());
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::document::{ArtifactDocument, RunDocument};
-use crate::expectation::{ExpectedTask, artifact_value, covers, same};
+use crate::expectation::{ExpectedTask, artifact_value, covers, local_content, same};
 
 /// An entry of `tests/conformance/expected.json`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -94,7 +94,7 @@ fn differing(
 ) -> Vec<String> {
     let mut found = Vec::new();
     for (name, wanted) in wanted {
-        let seen = artifact_value(seen.get(name).map_or(&[][..], Vec::as_slice), wanted.is_array());
+        let seen = artifact_value(seen.get(name).map_or(&[][..], Vec::as_slice), wanted.is_array(), local_content);
         if !covers(wanted, &seen) {
             found.push(format!("the artifact {name} of {of} is {seen}, not {wanted}"));
         }

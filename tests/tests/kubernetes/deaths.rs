@@ -1,0 +1,165 @@
+//! The ways in which a Pod dies, and the reason that is shown for each.
+
+use penstock_tests::pipeline::{Pipeline, Task};
+use serde_json::json;
+
+use crate::scenario::{Scenario, container, main_runs};
+
+/// The first attempt waits to be disturbed; later ones end at once.
+fn disturbed() -> Task {
+    Task::new("work", "if [ \"$KFP_RETRY_INDEX\" = 0 ]; then sleep 300; fi; printf done > \"$1\"")
+        .output("said", "STRING")
+        .retries(1)
+}
+
+fn one(task: Task) -> Pipeline {
+    Pipeline::new("deaths", [task])
+}
+
+#[test]
+fn a_failure_carries_the_users_exit_code() {
+    let Some(scenario) = Scenario::new("a_failure_carries_the_users_exit_code") else { return };
+    let pipeline = one(Task::new("work", "echo to be read; exit 3"));
+    let run = scenario.run(&pipeline).run().expect_code(1).document();
+    assert_eq!(run.task("work").cause.as_deref(), Some("USER"));
+    let error = run.failure_of("work");
+    assert!(error.contains("exit code 3") && error.contains("to be read"), "{error}");
+    let logs = scenario.penstock(&["logs", "latest", "work"]).run().expect_code(0);
+    assert_eq!(logs.stdout, "to be read\n");
+}
+
+#[test]
+fn f11_a_pod_deleted_before_it_runs_is_replaced() {
+    let Some(scenario) = Scenario::new("f11_a_pod_deleted_before_it_runs_is_replaced") else { return };
+    let mut running = scenario.run(&one(disturbed())).spawn();
+    let pod = scenario.wait_for_pod(&mut running, "exists", |_| true);
+    scenario.delete_pod(&pod);
+    let run = running.wait().expect_code(0).document();
+    assert_eq!(run.task("work").attempt, Some(2), "{run:?}");
+}
+
+#[test]
+fn f11_a_pod_deleted_while_it_runs_is_replaced() {
+    let Some(scenario) = Scenario::new("f11_a_pod_deleted_while_it_runs_is_replaced") else { return };
+    let mut running = scenario.run(&one(disturbed())).spawn();
+    let pod = scenario.wait_for_pod(&mut running, "runs", main_runs);
+    scenario.delete_pod(&pod);
+    let run = running.wait().expect_code(0).document();
+    assert_eq!(run.task("work").attempt, Some(2), "{run:?}");
+    assert_eq!(run.task("work").parameters.outputs["said"], json!("done"));
+}
+
+#[test]
+fn f14_a_process_killed_for_want_of_memory_is_told_from_others() {
+    let Some(scenario) = Scenario::new("f14_a_process_killed_for_want_of_memory_is_told_from_others") else { return };
+    let task = Task::new("work", "tail /dev/zero").resources(json!({"resourceMemoryLimit": "32Mi"}));
+    let run = scenario.run(&one(task)).run().expect_code(1).document();
+    let error = run.failure_of("work");
+    assert!(error.contains("OOMKilled"), "{error}");
+    assert_eq!(run.task("work").cause.as_deref(), Some("USER"));
+}
+
+#[test]
+fn f15_a_killed_launcher_loses_nothing() {
+    let Some(scenario) = Scenario::new("f15_a_killed_launcher_loses_nothing") else { return };
+    let task = Task::new("work", "sleep 8; printf done > \"$1\"").output("said", "STRING");
+    let mut running = scenario.run(&one(task)).spawn();
+    let pod = scenario.wait_for_pod(&mut running, "runs", main_runs);
+    let killed = kill_launcher_of(&pod);
+    assert!(killed, "no launcher of {pod} was found among the processes of this machine");
+    let run = running.wait().expect_code(0).document();
+    assert_eq!(run.task("work").parameters.outputs["said"], json!("done"));
+}
+
+/// Kills the launcher of a Pod, whose node is this machine.
+fn kill_launcher_of(pod: &str) -> bool {
+    let wanted = format!("PENSTOCK_POD_NAME={pod}");
+    let processes = std::fs::read_dir("/proc").expect("a list of processes").flatten();
+    let mut found = false;
+    for process in processes {
+        let path = process.path();
+        let command = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+        let is_it = command.starts_with(b"/penstock-launcher\0sidecar")
+            && environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes());
+        let pid = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+        if let Some(pid) = pid.filter(|_| is_it).and_then(rustix::process::Pid::from_raw) {
+            found |= rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok();
+        }
+    }
+    found
+}
+
+#[test]
+fn f16_a_missing_image_fails_with_the_pullers_words() {
+    let Some(scenario) = Scenario::new("f16_a_missing_image_fails_with_the_pullers_words") else { return };
+    let pipeline = one(Task::new("work", "true").image("penstock.test/missing:1"));
+    let run = scenario.run(&pipeline).args(["--image-timeout", "4s"]).run().expect_code(1).document();
+    let error = run.failure_of("work");
+    assert!(error.contains("penstock.test/missing:1"), "{error}");
+    scenario.assert_no_pods_left(&run);
+}
+
+#[test]
+fn f16_a_bad_image_name_fails_at_once() {
+    let Some(scenario) = Scenario::new("f16_a_bad_image_name_fails_at_once") else { return };
+    let run = scenario.run(&one(Task::new("work", "true").image("No Such Name"))).run().expect_code(1).document();
+    let error = run.failure_of("work");
+    assert!(error.contains("No Such Name"), "{error}");
+}
+
+#[test]
+fn f17_a_pod_that_fits_nowhere_fails_with_the_schedulers_words() {
+    let Some(scenario) = Scenario::new("f17_a_pod_that_fits_nowhere_fails_with_the_schedulers_words") else { return };
+    let pipeline = one(Task::new("work", "true").resources(json!({"resourceCpuRequest": "1000"})));
+    let run = scenario.run(&pipeline).args(["--pending-timeout", "3s"]).run().expect_code(1).document();
+    let error = run.failure_of("work");
+    assert!(error.contains("Insufficient cpu"), "{error}");
+    scenario.assert_no_pods_left(&run);
+}
+
+#[test]
+fn f18_programs_that_cannot_start_are_told_apart() {
+    let Some(scenario) = Scenario::new("f18_programs_that_cannot_start_are_told_apart") else { return };
+    let missing = Task::new("missing", "").command(&["/no/such/program"]);
+    let not_executable = Task::new("text", "").command(&["/etc/passwd"]);
+    let run = scenario.run(&Pipeline::new("deaths", [missing, not_executable])).run().expect_code(1).document();
+    let error = run.failure_of("missing");
+    assert!(error.contains("/no/such/program") && error.contains("no such file"), "{error}");
+    let error = run.failure_of("text");
+    assert!(error.contains("/etc/passwd") && error.contains("permission denied"), "{error}");
+}
+
+#[test]
+fn a_deadline_ends_an_attempt() {
+    let Some(scenario) = Scenario::new("a_deadline_ends_an_attempt") else { return };
+    let run = scenario.run(&one(Task::new("work", "sleep 300").deadline(3))).run().expect_code(1).document();
+    assert_eq!(run.task("work").cause.as_deref(), Some("TIMEOUT"), "{:?}", run.task("work"));
+    assert!(run.failure_of("work").contains("timeout of 3 s"), "{}", run.failure_of("work"));
+}
+
+#[test]
+fn f18_an_image_without_a_shell_runs_its_program() {
+    let Some(scenario) = Scenario::new("f18_an_image_without_a_shell_runs_its_program") else { return };
+    let task = Task::new("work", "").command(&["/hello"]).image("penstock.test/scratch-hello:1");
+    let pipeline = one(task.output("said", "STRING").arg("from").arg("nothing"));
+    let run = scenario.run(&pipeline).run().expect_code(0).document();
+    let said = run.task("work").parameters.outputs["said"].as_str().unwrap_or_default().to_owned();
+    assert!(said.contains("nothing"), "{said:?}");
+}
+
+#[test]
+fn pods_of_a_run_go_when_it_has_succeeded() {
+    let Some(scenario) = Scenario::new("pods_of_a_run_go_when_it_has_succeeded") else { return };
+    let steps = ["one", "two", "three"];
+    let tasks = steps.iter().enumerate().map(|(index, name)| {
+        let task = Task::new(name, "true");
+        if index == 0 { task } else { task.after(steps[index - 1]) }
+    });
+    let run = scenario.run(&Pipeline::new("chain", tasks)).run().expect_code(0).document();
+    scenario.assert_no_pods_left(&run);
+    penstock_tests::deadline::wait_until("every Pod to be gone", std::time::Duration::from_secs(60), || {
+        scenario.namespace.pods().is_empty()
+    });
+    assert!(container(&json!({}), "main").is_none());
+}

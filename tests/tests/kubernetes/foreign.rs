@@ -1,0 +1,182 @@
+//! Pods that are no tasks: those that ask for inputs and outputs, and those that have nothing to do with Penstock.
+
+use std::time::Duration;
+
+use penstock_tests::deadline::wait_for;
+use serde_json::{Value, json};
+
+use crate::scenario::Scenario;
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A Job whose Pod has annotations and labels.
+fn job(name: &str, annotations: &Value, script: &str) -> Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {
+                "metadata": {"labels": {"penstock.dev/inject": "enabled"}, "annotations": annotations},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{
+                        "name": "work", "image": "busybox:1.36", "command": ["sh", "-c", script],
+                    }],
+                },
+            },
+        },
+    })
+}
+
+fn in_namespace(scenario: &Scenario, mut object: Value) -> Value {
+    object["metadata"]["namespace"] = json!(scenario.namespace.name());
+    object
+}
+
+/// The end of a Job: whether it completed, and its Pod.
+fn end_of(scenario: &Scenario, name: &str) -> (bool, Value) {
+    wait_for("the job to end", LIMIT, || {
+        let job = scenario.namespace.get(["job", name])?;
+        let conditions = job["status"]["conditions"].as_array()?.clone();
+        let is = |kind: &str| conditions.iter().any(|one| one["type"] == kind && one["status"] == "True");
+        if !is("Complete") && !is("Failed") {
+            return None;
+        }
+        let pods = scenario.namespace.pods();
+        let pod = pods.into_iter().find(|pod| pod["metadata"]["labels"]["job-name"] == name)?;
+        Some((is("Complete"), pod))
+    })
+}
+
+#[test]
+fn a_job_gets_its_inputs_and_stores_its_outputs() {
+    let Some(scenario) = Scenario::new("a_job_gets_its_inputs_and_stores_its_outputs") else { return };
+    let root = format!("minio://mlpipeline/{}", scenario.namespace.name());
+    // What one Job stores, another reads.
+    let first = job(
+        "first",
+        &json!({"penstock.dev/outputs": format!("/out/words.txt -> {root}/words.txt\n/out/tree/ -> {root}/tree")}),
+        "echo hello > /out/words.txt; mkdir -p /out/tree/deep; echo leaf > /out/tree/deep/leaf",
+    );
+    scenario.cluster.apply(&in_namespace(&scenario, first));
+    let (completed, pod) = end_of(&scenario, "first");
+    assert!(completed, "{pod:#}");
+    assert_eq!(scenario.cluster.object(&format!("{root}/words.txt")).as_deref(), Some(&b"hello\n"[..]));
+    assert_eq!(scenario.cluster.object(&format!("{root}/tree/deep/leaf")).as_deref(), Some(&b"leaf\n"[..]));
+    assert_eq!(pod["spec"]["serviceAccountName"], "default");
+
+    let second = job(
+        "second",
+        &json!({
+            "penstock.dev/inputs": format!("{root}/words.txt -> /in/words.txt\n{root}/tree/ -> /tree"),
+            "penstock.dev/outputs": format!("/out/all -> {root}/all"),
+        }),
+        "cat /in/words.txt /tree/deep/leaf > /out/all",
+    );
+    scenario.cluster.apply(&in_namespace(&scenario, second));
+    let (completed, pod) = end_of(&scenario, "second");
+    assert!(completed, "{pod:#}");
+    assert_eq!(scenario.cluster.object(&format!("{root}/all")).as_deref(), Some(&b"hello\nleaf\n"[..]));
+}
+
+#[test]
+fn a_missing_output_fails_the_pod_and_says_so() {
+    let Some(scenario) = Scenario::new("a_missing_output_fails_the_pod_and_says_so") else { return };
+    let outputs = format!("/out/x -> minio://mlpipeline/{}/x", scenario.namespace.name());
+    let job = job("nothing", &json!({"penstock.dev/outputs": outputs}), "true");
+    scenario.cluster.apply(&in_namespace(&scenario, job));
+    let (completed, pod) = end_of(&scenario, "nothing");
+    assert!(!completed, "{pod:#}");
+    let ended = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    assert_eq!(ended["exitCode"], 125, "{pod:#}");
+    assert!(ended["message"].as_str().is_some_and(|text| text.contains("/out/x")), "{ended}");
+}
+
+#[test]
+fn a_users_failure_keeps_its_exit_code() {
+    let Some(scenario) = Scenario::new("a_users_failure_keeps_its_exit_code") else { return };
+    let outputs = format!("/out/x -> minio://mlpipeline/{}/x", scenario.namespace.name());
+    let job = job("failing", &json!({"penstock.dev/outputs": outputs}), "echo x > /out/x; exit 7");
+    scenario.cluster.apply(&in_namespace(&scenario, job));
+    let (completed, pod) = end_of(&scenario, "failing");
+    assert!(!completed);
+    assert_eq!(pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"], 7, "{pod:#}");
+}
+
+fn pod(name: &str, annotations: &Value, restart: &str, container: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "labels": {"penstock.dev/inject": "enabled"}, "annotations": annotations},
+        "spec": {"restartPolicy": restart, "containers": [container]},
+    })
+}
+
+#[test]
+fn denials_say_what_to_change() {
+    let Some(scenario) = Scenario::new("denials_say_what_to_change") else { return };
+    let container = json!({"name": "work", "image": "busybox:1.36", "command": ["true"]});
+    let entrypoint = json!({"name": "work", "image": "busybox:1.36"});
+    let inside = format!("/out/x -> minio://mlpipeline/{}/x", scenario.namespace.name());
+    for (name, annotations, restart, container, reason) in [
+        ("always", json!({"penstock.dev/outputs": &inside}), "Always", &container, "restartPolicy"),
+        (
+            "bucket",
+            json!({"penstock.dev/inputs": "s3://elsewhere/x -> /in/x"}),
+            "Never",
+            &container,
+            "s3://elsewhere/x",
+        ),
+        ("command", json!({"penstock.dev/outputs": &inside}), "Never", &entrypoint, "command"),
+        ("syntax", json!({"penstock.dev/inputs": "s3://mlpipeline/x /in/x"}), "Never", &container, "->"),
+    ] {
+        let object = in_namespace(&scenario, pod(name, &annotations, restart, container));
+        let (code, text) = scenario.cluster.try_apply(&object);
+        assert!(code != Some(0), "{name} was admitted");
+        assert!(text.contains(reason), "{name}: {text}");
+    }
+}
+
+#[test]
+fn pods_that_ask_for_nothing_stay_as_they_are() {
+    let Some(scenario) = Scenario::new("pods_that_ask_for_nothing_stay_as_they_are") else { return };
+    let container = json!({"name": "work", "image": "busybox:1.36", "command": ["true"]});
+    let mut plain = in_namespace(&scenario, pod("plain", &json!({}), "Never", &container));
+    plain["metadata"]["labels"] = json!({});
+    scenario.cluster.apply(&plain);
+    let asks_nothing = in_namespace(&scenario, pod("nothing", &json!({}), "Never", &container));
+    let (code, text) = scenario.cluster.try_apply(&asks_nothing);
+    assert!(code == Some(0) && text.contains("Warning"), "{text}");
+    for name in ["plain", "nothing"] {
+        let pod = scenario.namespace.get(["pod", name]).expect("the Pod is there");
+        assert!(pod["spec"]["initContainers"].is_null(), "{pod:#}");
+        assert_eq!(pod["spec"]["containers"][0]["command"], json!(["true"]));
+    }
+
+    let elsewhere = penstock_tests::cluster::Namespace::unlabelled(scenario.cluster, "plain");
+    let inputs = json!({"penstock.dev/inputs": "s3://mlpipeline/x -> /in/x"});
+    let mut untouched = pod("untouched", &inputs, "Never", &container);
+    untouched["metadata"]["namespace"] = json!(elsewhere.name());
+    scenario.cluster.apply(&untouched);
+    let pod = elsewhere.get(["pod", "untouched"]).expect("the Pod is there");
+    assert!(pod["spec"]["initContainers"].is_null(), "{pod:#}");
+}
+
+#[test]
+fn a_pod_that_is_injected_already_stays_as_it_is() {
+    let Some(scenario) = Scenario::new("a_pod_that_is_injected_already_stays_as_it_is") else { return };
+    let outputs =
+        json!({"penstock.dev/outputs": format!("/out/x -> minio://mlpipeline/{}/x", scenario.namespace.name())});
+    let container = json!({"name": "work", "image": "busybox:1.36", "command": ["sh", "-c", "echo x > /out/x"]});
+    let first = in_namespace(&scenario, pod("first", &outputs, "Never", &container));
+    scenario.cluster.apply(&first);
+    let stored = scenario.namespace.get(["pod", "first"]).expect("the Pod is there");
+    let mut again = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": stored["spec"]});
+    again["metadata"]["name"] = json!("again");
+    again["metadata"]["namespace"] = json!(scenario.namespace.name());
+    again["metadata"]["labels"] = stored["metadata"]["labels"].clone();
+    again["metadata"]["annotations"] = stored["metadata"]["annotations"].clone();
+    scenario.cluster.apply(&again);
+    let again = scenario.namespace.get(["pod", "again"]).expect("the Pod is there");
+    assert_eq!(again["spec"]["initContainers"].as_array().map(Vec::len), Some(1));
+    assert_eq!(again["spec"]["containers"], stored["spec"]["containers"]);
+}
