@@ -8,7 +8,6 @@ out. With --write FILE the table also replaces what FILE has between the two mar
 """
 
 import argparse
-import dataclasses
 import os
 import statistics
 import sys
@@ -17,31 +16,12 @@ import tempfile
 import machine
 import pipelines
 import runners
+from report import Row, progress, spread, table, write_between_marks
 
 MARKS = ('<!-- figures: written by `make bench` -->', '<!-- end of figures -->')
 COMMANDS = 100
 LOOPS = (1_000, 10_000)
 NO_OP = ['true']
-
-
-@dataclasses.dataclass
-class Row:
-    """One line of the table."""
-
-    what: str
-    goal: str
-    ours: str
-    beside: str = ''
-    met: bool | None = None
-
-    def text(self) -> str:
-        verdict = {True: 'yes', False: '**no**', None: ''}[self.met]
-        return f'| {self.what} | {self.goal} | {self.ours} | {verdict} | {self.beside} |'
-
-
-def spread(values: list[float], unit: str, factor: float = 1.0, digits: int = 2) -> str:
-    middle, low, high = (value * factor for value in (statistics.median(values), min(values), max(values)))
-    return f'{middle:.{digits}f} {unit} ({low:.{digits}f} to {high:.{digits}f})'
 
 
 def chain_rows(ours: list[runners.Run], theirs: list[runners.Run]) -> list[Row]:
@@ -160,25 +140,6 @@ def measure(arguments: argparse.Namespace, directory: str) -> list[Row]:
     return rows
 
 
-def progress(text: str) -> None:
-    print(f'bench: {text}', file=sys.stderr, flush=True)
-
-
-def table(rows: list[Row]) -> str:
-    head = '| what | goal | Penstock | met | beside it |\n|---|---|---|---|---|'
-    return '\n'.join([head, *(row.text() for row in rows)])
-
-
-def write_between_marks(path: str, text: str) -> None:
-    with open(path) as file:
-        before, _, rest = file.read().partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        sys.exit(f'error: {path} lacks the marks {MARKS[0]} and {MARKS[1]}')
-    with open(path, 'w') as file:
-        file.write(f'{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}')
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--penstock', required=True, help='the binary, built with --release')
@@ -200,7 +161,7 @@ def main() -> None:
     ])
     print(text)
     if arguments.write:
-        write_between_marks(arguments.write, text)
+        write_between_marks(arguments.write, MARKS, text)
 
 
 if __name__ == '__main__':
