@@ -136,6 +136,10 @@ pub const ENV_LAUNCHER_POD_NAME: &str = "PENSTOCK_POD_NAME";
 pub const ENV_LAUNCHER_POD_UID: &str = "PENSTOCK_POD_UID";
 /// Environment of the sidecar: namespace of the Pod.
 pub const ENV_LAUNCHER_NAMESPACE: &str = "PENSTOCK_NAMESPACE";
+/// Environment of the sidecar: seconds between the wish that the Pod ends and its end by force.
+pub const ENV_LAUNCHER_GRACE: &str = "PENSTOCK_TERMINATION_GRACE_SECONDS";
+/// The sidecar's program in the launcher's image.
+pub const LAUNCHER_PATH: &str = "/penstock-launcher";
 
 /// KFP's scratch volumes of a task's Pod, with the paths they are mounted at: artifacts by scheme.
 pub const ARTIFACT_VOLUMES: [(&str, &str); 3] =
@@ -143,6 +147,8 @@ pub const ARTIFACT_VOLUMES: [(&str, &str); 3] =
 /// KFP's scratch volumes of a task's Pod, with the paths they are mounted at: for user code of any UID.
 pub const HOME_VOLUMES: [(&str, &str); 3] =
     [("dot-local-scratch", "/.local"), ("dot-cache-scratch", "/.cache"), ("dot-config-scratch", "/.config")];
+/// Volume of a run's workspace in a task's Pod.
+pub const VOLUME_WORKSPACE: &str = "kfp-workspace";
 /// Volume of output parameter files in a task's Pod, mounted at [`OUTPUT_PARAMETER_DIR`] in main and sidecar.
 pub const VOLUME_OUTPUT_PARAMETERS: &str = "kfp-outputs";
 

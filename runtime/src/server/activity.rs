@@ -1,0 +1,112 @@
+//! What a connection is doing, so that each stage has its own deadline.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::ServerLimits;
+
+/// A stage of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Between two requests.
+    Idle,
+    /// Something of a request has come, but not all of its head.
+    Head,
+    /// A request is being read and answered.
+    Busy,
+}
+
+/// The stage of one connection. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Activity {
+    current: Arc<Mutex<(Stage, Instant)>>,
+}
+
+impl Activity {
+    pub(super) fn new() -> Activity {
+        Activity { current: Arc::new(Mutex::new((Stage::Idle, Instant::now()))) }
+    }
+
+    pub(super) fn enter(&self, stage: Stage) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
+    }
+
+    /// Bytes have come.
+    fn received(&self) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 == Stage::Idle {
+            *current = (Stage::Head, Instant::now());
+        }
+    }
+
+    /// Waits until a stage has taken longer than it may. `idle` is how long the connection may idle now.
+    pub(super) async fn expired(&self, limits: &ServerLimits, idle: std::time::Duration) -> Stage {
+        loop {
+            let (stage, since) = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            let deadline = since
+                + match stage {
+                    Stage::Idle => idle,
+                    Stage::Head => limits.head,
+                    // The handler has its own deadline and then answers; this one is for those who do not read.
+                    Stage::Busy => limits.request + limits.head,
+                };
+            if deadline <= Instant::now() {
+                return stage;
+            }
+            tokio::time::sleep_until(deadline).await;
+        }
+    }
+}
+
+/// A stream that notes when something comes.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) activity: Activity,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.received();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,130 @@
+//! One connection, from its handshake to its end.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, error};
+
+use super::activity::{Activity, Stage, Watched};
+use super::{Mood, ServerLimits, text_response};
+
+/// How long a connection may idle when others wait for its place.
+const IDLE_WHEN_CROWDED: Duration = Duration::from_millis(500);
+/// The most headers of a request.
+const MAX_HEADERS: usize = 64;
+
+pub(super) struct Connection<H> {
+    pub(super) stream: TcpStream,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) limits: Arc<ServerLimits>,
+    pub(super) mood: watch::Receiver<Mood>,
+    pub(super) handler: H,
+}
+
+impl<H, F> Connection<H>
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    pub(super) async fn run(mut self) {
+        if let Err(error) = self.stream.set_nodelay(true) {
+            debug!(%error, "cannot set TCP_NODELAY");
+        }
+        let Some(tls) = self.tls.take() else {
+            let Connection { stream, limits, mood, handler, .. } = self;
+            return serve(stream, &limits, mood, handler).await;
+        };
+        let Connection { stream, limits, mood, handler, .. } = self;
+        match timeout(limits.handshake, tls.accept(stream)).await {
+            Ok(Ok(stream)) => serve(stream, &limits, mood, handler).await,
+            Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
+            Err(_) => debug!(limit_ms = limits.handshake.as_millis(), "TLS handshake took too long"),
+        }
+    }
+}
+
+async fn serve<S, H, F>(stream: S, limits: &Arc<ServerLimits>, mut mood: watch::Receiver<Mood>, handler: H)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let activity = Activity::new();
+    let service = {
+        let (activity, limits) = (activity.clone(), Arc::clone(limits));
+        service_fn(move |request| {
+            activity.enter(Stage::Busy);
+            let answer = answer(handler(request), limits.request);
+            let activity = activity.clone();
+            async move {
+                let answer = answer.await;
+                activity.enter(Stage::Idle);
+                Ok::<_, Infallible>(answer)
+            }
+        })
+    };
+    let mut http = http1::Builder::new();
+    // The stages are timed here: hyper's own limit on heads counts idle time too.
+    http.header_read_timeout(None).max_header_size(limits.head_bytes).max_headers(MAX_HEADERS);
+    let watched = TokioIo::new(Watched { stream, activity: activity.clone() });
+    let mut connection = std::pin::pin!(http.serve_connection(watched, service));
+    let mut is_draining = false;
+    loop {
+        let now = *mood.borrow_and_update();
+        if now == Mood::Draining && !is_draining {
+            is_draining = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        let idle = if now == Mood::Open { limits.idle } else { limits.idle.min(IDLE_WHEN_CROWDED) };
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    debug!(%error, "connection failed");
+                }
+                return;
+            }
+            stage = activity.expired(limits, idle) => {
+                debug!(?stage, "connection is closed: it took too long");
+                return;
+            }
+            changed = mood.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// The handler's answer, or one that says why there is none.
+async fn answer(handling: impl Future<Output = Response<Full<Bytes>>>, limit: Duration) -> Response<Full<Bytes>> {
+    match timeout(limit, AssertUnwindSafe(handling).catch_unwind()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            error!("a request made its handler panic; it is answered with 500");
+            closing(text_response(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n"))
+        }
+        Err(_) => {
+            let text = format!("the request took longer than {} ms\n", limit.as_millis());
+            closing(text_response(StatusCode::REQUEST_TIMEOUT, text))
+        }
+    }
+}
+
+/// What is left of the request may still be on its way.
+fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

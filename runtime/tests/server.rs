@@ -1,0 +1,187 @@
+//! Listeners under clients that mean ill or are merely slow: over loopback, with real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response, StatusCode};
+use penstock_runtime::admin;
+use penstock_runtime::health::Health;
+use penstock_runtime::server::{self, BodyError, ServerLimits, read_body, text_response};
+use penstock_runtime::shutdown::Shutdown;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+const BODY_LIMIT: usize = 1 << 20;
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Server {
+    address: SocketAddr,
+    shutdown: Shutdown,
+    task: JoinHandle<()>,
+}
+
+fn quick() -> ServerLimits {
+    ServerLimits {
+        connections: 4,
+        handshake: Duration::from_millis(300),
+        head: Duration::from_millis(300),
+        head_bytes: 8 << 10,
+        request: Duration::from_millis(600),
+        idle: Duration::from_secs(3),
+        lame_duck: Duration::ZERO,
+        drain: Duration::from_secs(2),
+    }
+}
+
+async fn handle(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    match request.uri().path() {
+        "/panic" => panic!("on purpose"),
+        "/slow" => sleep(Duration::from_millis(400)).await,
+        "/stuck" => sleep(Duration::from_secs(60)).await,
+        _ => {}
+    }
+    match read_body(request.into_body(), BODY_LIMIT).await {
+        Ok(body) => text_response(StatusCode::OK, format!("read {}\n", body.len())),
+        Err(error @ BodyError::TooLarge { .. }) => text_response(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+        Err(error) => text_response(StatusCode::BAD_REQUEST, error.to_string()),
+    }
+}
+
+async fn start(limits: ServerLimits) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let shutdown = Shutdown::new();
+    let task = tokio::spawn(server::serve(listener, None, limits, shutdown.clone(), handle));
+    Server { address, shutdown, task }
+}
+
+/// Everything that the server sends until it closes the connection.
+async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    // A server that closes early makes writing fail; what it answered is what counts.
+    let _ = stream.write_all(request).await;
+    read_all(stream).await
+}
+
+async fn read_all(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server closes the connection");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status(answer: &str) -> &str {
+    answer.lines().next().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn i25_odd_requests_are_answered_and_do_no_harm() {
+    let server = start(quick()).await;
+    let close = "Connection: close\r\n";
+    for (request, expected) in [
+        (format!("GET / HTTP/1.1\r\nHost: x\r\n{close}\r\n"), "200"),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "u".repeat(20_000)), "431"),
+        (format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "v".repeat(20_000)), "431"),
+        (format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "a: b\r\n".repeat(100)), "431"),
+        ("NONSENSE\r\n\r\n".to_owned(), "400"),
+        (format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n{close}\r\nabcd"), "400"),
+        (format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n{close}\r\nabc"), "408"),
+        (format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n{close}\r\nzz\r\n"), "400"),
+        (format!("GET /panic HTTP/1.1\r\nHost: x\r\n{close}\r\n"), "500"),
+        (format!("GET /stuck HTTP/1.1\r\nHost: x\r\n{close}\r\n"), "408"),
+    ] {
+        let answer = exchange(server.address, request.as_bytes()).await;
+        assert!(status(&answer).contains(expected), "{}: {answer:?}", &request[..request.len().min(80)]);
+    }
+    // HTTP/2 without TLS is not spoken either.
+    let answer = exchange(server.address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert!(!status(&answer).contains("200"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn i25_a_body_over_the_limit_is_refused_with_413() {
+    let server = start(quick()).await;
+    for size in [BODY_LIMIT, BODY_LIMIT + 1, BODY_LIMIT * 3 / 2] {
+        let mut request =
+            format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n").into_bytes();
+        request.resize(request.len() + size, b'x');
+        let answer = exchange(server.address, &request).await;
+        let expected = if size > BODY_LIMIT { "413" } else { "200" };
+        assert!(status(&answer).contains(expected), "{size}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn i26_each_stage_of_a_slow_client_has_its_deadline() {
+    let server = start(quick()).await;
+    for (sent, limit) in [
+        // Nothing at all; half a head; a head, and then a body that does not come.
+        ("", Duration::from_secs(3)),
+        ("GET / HT", Duration::from_millis(300)),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", Duration::from_millis(600)),
+    ] {
+        let started = Instant::now();
+        exchange(server.address, sent.as_bytes()).await;
+        let took = started.elapsed();
+        assert!(took >= limit && took < limit + Duration::from_secs(2), "{sent:?} took {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn i26_idle_connections_make_room_for_new_ones() {
+    let server = start(quick()).await;
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        idle.push(TcpStream::connect(server.address).await.expect("connects"));
+    }
+    let started = Instant::now();
+    let answer = exchange(server.address, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(status(&answer).contains("200"), "{answer:?}");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_drain_answers_what_was_asked_and_closes_what_idles() {
+    let server = start(quick()).await;
+    let mut idle = TcpStream::connect(server.address).await.expect("connects");
+    let slow = tokio::spawn(exchange(server.address, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
+    sleep(Duration::from_millis(100)).await;
+    server.shutdown.request();
+    assert!(status(&slow.await.expect("ends")).contains("200"));
+    timeout(Duration::from_secs(2), server.task).await.expect("the drain ends").expect("without panic");
+    assert_eq!(idle.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn admin_port_tells_metrics_life_and_what_it_waits_for() {
+    let (registry, health, shutdown) = (prometheus::Registry::new(), Health::default(), Shutdown::new());
+    let counter = prometheus::IntCounter::new("penstock_test_total", "A test.").expect("a counter");
+    registry.register(Box::new(counter.clone())).expect("registers");
+    counter.inc();
+    let condition = health.condition("webhook certificate");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let task = tokio::spawn(admin::serve_on(listener, registry, health, shutdown.clone()));
+    let get = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        exchange(address, request.as_bytes()).await
+    };
+    let waiting = get("/ready").await;
+    assert!(status(&waiting).contains("503") && waiting.contains("webhook certificate: not started yet"), "{waiting}");
+    condition.set_ready();
+    assert!(status(&get("/ready").await).contains("200"));
+    assert!(status(&get("/live").await).contains("200"));
+    let metrics = get("/metrics").await;
+    assert!(metrics.contains("text/plain; version=0.0.4") && metrics.contains("penstock_test_total 1"), "{metrics}");
+    assert!(status(&get("/etc/passwd").await).contains("404"));
+    let answer = exchange(address, b"POST /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(status(&answer).contains("405"), "{answer}");
+    shutdown.request();
+    assert!(get("/ready").await.contains("shutting down"));
+    timeout(PATIENCE, task).await.expect("it ends").expect("without panic");
+}
