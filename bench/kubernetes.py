@@ -1,0 +1,189 @@
+"""Measures Penstock on a real Kubernetes beside bare Pods, interleaved in one run, and prints a table.
+
+    python bench/kubernetes.py --penstock target/release/penstock --namespace bench
+
+The cluster is the one of KUBECONFIG, its API server's audit log is PENSTOCK_TEST_AUDIT_LOG, and Penstock is installed in
+it. Both sides run the same container (`true` in busybox); bare Pods are created by a client that watches phases. One
+round of everything is done first and not counted. Every figure is the median of the rounds, with the smallest and the
+largest; no round is left out. With --write FILE the table also replaces what FILE has between its two marks.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import audit
+import bare
+import cluster_api
+import machine
+import pipelines
+from report import Row, percentile, progress, spread, table, write_between_marks
+
+MARKS = ('<!-- figures of Kubernetes: written by `make bench-kubernetes` -->', '<!-- end of figures of Kubernetes -->')
+IMAGE = 'busybox:1.36'
+CONTAINER = {'image': IMAGE, 'command': ['true'], 'imagePullPolicy': 'IfNotPresent'}
+CHAINS = (10, 20)
+FANS = (30, 100)
+TIME_LIMIT = 900
+# Creates a second of the measurement of admission, and how many of each kind.
+ADMISSION_RATE, ADMISSIONS = 50, 200
+
+
+class Penstock:
+    """`penstock run --on kubernetes`, whose driver is the process itself."""
+
+    def __init__(self, binary: str, namespace: str, directory: str):
+        self.binary, self.namespace, self.directory = os.path.abspath(binary), namespace, directory
+
+    def run(self, document: dict, tasks: int) -> dict:
+        path = os.path.join(self.directory, 'pipeline.json')
+        for executor in document['deploymentSpec']['executors'].values():
+            executor['container']['image'] = IMAGE
+        with open(path, 'w') as file:
+            json.dump(document, file)
+        done = subprocess.run(
+            [self.binary, 'run', '--on', 'kubernetes', '-n', self.namespace, '-o', 'json', '--concurrency', '1000',
+             '--no-cache', '--data-dir', os.path.join(self.directory, 'data'), path],
+            capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+        if done.returncode != 0:
+            sys.exit(f'error: the run ended with code {done.returncode}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}')
+        run = json.loads(done.stdout)
+        ran = [task for task in run['tasks'] if task['kind'] == 'CONTAINER']
+        if len(ran) != tasks or any(task['state'] != 'SUCCEEDED' for task in ran):
+            sys.exit(f'error: {len(ran)} tasks ran, not {tasks}')
+        return run
+
+
+class Measurement:
+    """What the rounds gave."""
+
+    def __init__(self, arguments: argparse.Namespace, directory: str):
+        self.api = cluster_api.Api(os.environ['KUBECONFIG'])
+        self.log = audit.AuditLog(os.environ['PENSTOCK_TEST_AUDIT_LOG'])
+        self.namespace = arguments.namespace
+        self.bare = bare.BarePods(self.api, arguments.namespace, CONTAINER)
+        self.penstock = Penstock(arguments.penstock, arguments.namespace, directory)
+        self.chains = {length: ([], []) for length in CHAINS}
+        self.fans = {width: ([], []) for width in FANS}
+        self.hops: list[float] = []
+        self.writes: list[float] = []
+        self.reports: list[float] = []
+
+    def round(self, number: int) -> None:
+        counts = number > 0
+        for length, (ours, theirs) in self.chains.items():
+            progress(f'round {number}: chain of {length}')
+            requests, theirs_took = self._both(
+                pipelines.commands(length, False, ['true']), length,
+                lambda length=length: self.bare.chain(f'bare-{number}-{length}', length))
+            if counts:
+                ours.append(audit.span(requests))
+                theirs.append(theirs_took)
+                self.hops += audit.hops(requests)
+                self._count(requests, length)
+        for width, (ours, theirs) in self.fans.items():
+            progress(f'round {number}: {width} at once')
+            requests, theirs_took = self._both(
+                pipelines.loop(width, ['true']), width,
+                lambda width=width: self.bare.fan_out(f'bare-{number}-{width}', width))
+            created = {request.pod for request in requests if request.verb == 'create' and not request.subresource}
+            if len([r for r in requests if r.verb == 'create' and not r.subresource]) != width:
+                sys.exit(f'error: {len(created)} Pods were created for {width} tasks')
+            if counts:
+                ours.append(audit.span(requests))
+                theirs.append(theirs_took)
+
+    def _both(self, document: dict, tasks: int, bare_side) -> tuple[list[audit.Request], float]:
+        self.log.requests(self.namespace)
+        self.penstock.run(document, tasks)
+        requests = self.log.requests(self.namespace)
+        self.bare.remove_all()
+        took = bare_side()
+        self.bare.remove_all()
+        return requests, took
+
+    def _count(self, requests: list[audit.Request], tasks: int) -> None:
+        ours = [request for request in requests if not request.is_of_the_cluster()]
+        kept = [request for request in ours if request.verb != 'delete' and request.subresource != 'binding']
+        self.writes.append(len(kept) / tasks)
+        self.reports += [request.answered - request.received for request in requests if request.is_report()]
+
+    def rows(self) -> list[Row]:
+        rows = []
+        for length, (ours, theirs) in self.chains.items():
+            ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+            rows.append(Row(f'chain of {length} no-op tasks, first create received to last report stored', '',
+                            spread(ours, 's'), f'bare Pods, first create to last phase seen: {spread(theirs, "s")}'))
+            rows.append(Row('the same, as a multiple of bare Pods', '0.4', spread(ratios, '×'),
+                            met=statistics.median(ratios) <= 0.4))
+        for width, (ours, theirs) in self.fans.items():
+            ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+            rows.append(Row(f'{width} no-op tasks at once, first create received to last report stored', '',
+                            spread(ours, 's'), f'bare Pods: {spread(theirs, "s")}'))
+            rows.append(Row('the same, as a multiple of bare Pods', '1.3', spread(ratios, '×'),
+                            met=statistics.median(ratios) <= 1.3))
+        late = percentile(self.hops, 99)
+        middle = statistics.median(self.hops)
+        rows.append(Row(f'hop: report stored to next create received, {len(self.hops)} hops', '5 ms median, 25 ms p99',
+                        f'{middle * 1e3:.1f} ms median, {late * 1e3:.1f} ms p99',
+                        met=middle <= 0.005 and late <= 0.025))
+        rows.append(Row('report, as the API server takes it', '', spread(self.reports, 'ms', 1e3, 1)))
+        rows.append(Row('writes of our parts per task beside the deletion', '3', spread(self.writes, ''),
+                        met=statistics.median(self.writes) <= 3))
+        return rows
+
+
+def admission_rows(measurement: Measurement) -> list[Row]:
+    """Creates as dry runs, at a steady rate, in turns with and without the label that the webhook selects."""
+    progress('admission')
+    path = f'/api/v1/namespaces/{measurement.namespace}/pods?dryRun=All'
+    plain = measurement.bare.pod('dry-run')
+    plain['spec']['serviceAccountName'] = 'penstock-task'
+    injected = json.loads(json.dumps(plain))
+    injected['metadata']['labels'] = {'penstock.dev/inject': 'task'}
+    injected['metadata']['annotations'] = {'penstock.dev/plan': '{}'}
+    took: tuple[list[float], list[float]] = ([], [])
+    begin = time.perf_counter()
+    for number in range(2 * ADMISSIONS):
+        pause = begin + number / ADMISSION_RATE - time.perf_counter()
+        if pause > 0:
+            time.sleep(pause)
+        started = time.perf_counter()
+        measurement.api.call('POST', path, injected if number % 2 else plain)
+        took[number % 2].append(time.perf_counter() - started)
+    middle = statistics.median(took[1]) - statistics.median(took[0])
+    late = percentile(took[1], 99) - percentile(took[0], 99)
+    return [Row(f'admission: time added to a create, {ADMISSION_RATE} creates a second, every other one ours',
+                '1 ms median, 5 ms p99', f'{middle * 1e3:.2f} ms median, {late * 1e3:.2f} ms p99',
+                f'without the webhook: {spread(took[0], "ms", 1e3)}', middle <= 0.001 and late <= 0.005)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--penstock', required=True, help='the binary, built with --release')
+    parser.add_argument('--namespace', default='bench', help='a namespace that Penstock looks after (bench)')
+    parser.add_argument('--rounds', type=int, default=5, help='rounds that count (5)')
+    parser.add_argument('--write', metavar='FILE', help='also put the table into this page')
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error('--rounds must be at least 1')
+    load_before = machine.load()
+    with tempfile.TemporaryDirectory(prefix='penstock-bench-') as directory:
+        disk = machine.disk(directory)
+        measurement = Measurement(arguments, directory)
+        for number in range(arguments.rounds + 1):
+            measurement.round(number)
+        rows = [*measurement.rows(), *admission_rows(measurement)]
+    text = '\n\n'.join([machine.describe(arguments.penstock, disk, load_before, arguments.rounds), table(rows)])
+    print(text)
+    if arguments.write:
+        write_between_marks(arguments.write, MARKS, text)
+
+
+if __name__ == '__main__':
+    main()
