@@ -62,6 +62,7 @@ class Components:
             'root-ca-file': self.state.certificate('ca'), 'client-ca-file': self.state.certificate('ca'),
             'cluster-signing-cert-file': self.state.certificate('ca'), 'cluster-signing-key-file': self.state.key('ca'),
             'service-account-private-key-file': self.state.key('service-account'),
+            'flex-volume-plugin-dir': self.state.root / 'kubelet/plugins-volume',
             'kube-api-qps': QPS, 'kube-api-burst': BURST})
 
     def scheduler(self) -> list[str]:

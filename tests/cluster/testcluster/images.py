@@ -31,7 +31,7 @@ def _busybox() -> Path:
 
 
 def _python() -> Path:
-    return _directory('python')
+    return _directory('python', rootfs.REQUIREMENTS.read_text())
 
 
 def built_already(programs: Path) -> list[Path]:

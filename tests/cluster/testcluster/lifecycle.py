@@ -24,6 +24,9 @@ PROCESSES = ['kubelet', 'kube-proxy', 'coredns', 'kube-scheduler', 'kube-control
 PATIENCE = {'containerd': 3.0}
 START_LIMIT = 60
 CONTAINER_LINKS = Path('/var/log/containers')
+SHIM_SOCKETS = Path('/run/containerd/s')
+# The kubelet has no setting for where device plugins register.
+DEVICE_PLUGINS = Path('/var/lib/kubelet/device-plugins')
 
 
 @contextlib.contextmanager
@@ -151,13 +154,14 @@ def _start(state: StateDirectory, built: Path) -> None:
     processes.start(state, record, 'kube-apiserver', components.api_server(), built)
     with _loading_images(state, record, built):
         _await_api(state, record)
+        # First what the components may do, so that none is refused and waits before it tries again.
+        api = Api(state)
+        for thing in objects.all_objects():
+            api.apply(thing)
         for name, command in (('kube-controller-manager', components.controller_manager()),
                               ('kube-scheduler', components.scheduler()), ('coredns', components.dns()),
                               ('kubelet', components.kubelet()), ('kube-proxy', components.proxy())):
             processes.start(state, record, name, command, built)
-        api = Api(state)
-        for thing in objects.all_objects():
-            api.apply(thing)
         s3.await_server(state, record)
     _await_ready(state, record, api)
 
@@ -239,13 +243,14 @@ def _take_down(state: StateDirectory, record: Record) -> None:
     processes.stop_unrecorded(state)
     for path in sockets:
         path.unlink(missing_ok=True)
-    for directory in ('/run/containerd/s', '/run/containerd'):
+    (DEVICE_PLUGINS / 'kubelet.sock').unlink(missing_ok=True)
+    for directory in (SHIM_SOCKETS, SHIM_SOCKETS.parent, DEVICE_PLUGINS, DEVICE_PLUGINS.parent):
         with contextlib.suppress(OSError):
-            Path(directory).rmdir()  # Unless someone else's sockets are there.
+            directory.rmdir()  # Unless someone else's things are there.
     kernel.unmount_below(state.root)
     network.remove_bridge()
     network.remove_chains(record.foreign_chains)
-    network.remove_plugin_results()
+    network.remove_plugin_results(state.root)
     kernel.write_sysctls(record.sysctls)
     _remove_container_links(state)
     for path in state.transient():

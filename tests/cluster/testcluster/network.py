@@ -1,10 +1,11 @@
 """The bridge of the Pods and the iptables chains around it."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
 from .run import run
-from .settings import BRIDGE, CNI_NETWORK, NODE_ADDRESS, POD_NETWORK
+from .settings import BRIDGE, NODE_ADDRESS, POD_NETWORK
 
 # What kube-proxy, the kubelet and the portmap plugin make, and our own.
 CHAINS = ('KUBE-', 'CNI-HOSTPORT-', 'CNI-DN-', 'PENSTOCK-TEST')
@@ -35,15 +36,17 @@ def remove_bridge() -> None:
         run(['ip', 'link', 'delete', BRIDGE])
 
 
-def remove_plugin_results() -> None:
-    """Removes what the plugins remember of each Pod outside of the state directory."""
-    for result in Path('/var/lib/cni/results').glob(f'{CNI_NETWORK}-*'):
-        result.unlink(missing_ok=True)
-    for directory in ('/var/lib/cni/results', '/var/lib/cni'):
-        try:
-            Path(directory).rmdir()
-        except OSError:
-            pass  # Not there, or someone else's.
+def remove_plugin_results(state: Path) -> None:
+    """Removes what the plugins remember, outside of the state directory, of each Pod with a namespace in it."""
+    results = Path('/var/lib/cni/results')
+    if not results.is_dir():
+        return
+    for result in results.iterdir():
+        if f'{state}/' in result.read_text(errors='replace'):
+            result.unlink()
+    for directory in (results, results.parent):
+        with contextlib.suppress(OSError):
+            directory.rmdir()  # Unless someone else's are there.
 
 
 def _save(family: str) -> list[tuple[str, str]]:

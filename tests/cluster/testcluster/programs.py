@@ -37,7 +37,7 @@ class GoBuild:
 BUILDS = [
     GoBuild('kubernetes', variables=(
         f'{VERSION_PACKAGE}.gitVersion={KUBERNETES_VERSION}', f'{VERSION_PACKAGE}.gitMajor={MAJOR}',
-        f'{VERSION_PACKAGE}.gitMinor={MINOR}')),
+        f'{VERSION_PACKAGE}.gitMinor={MINOR}', f'k8s.io/client-go/pkg/version.gitVersion={KUBERNETES_VERSION}')),
     GoBuild('containerd', variables=(f'github.com/containerd/containerd/v2/version.Version=v{CONTAINERD_VERSION}',),
             packages=tuple(f'github.com/containerd/containerd/v2/cmd/{name}'
                            for name in ('containerd', 'containerd-shim-runc-v2', 'ctr')),
