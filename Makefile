@@ -9,10 +9,10 @@ TOOLS := .ci/tools
 PIPELINE ?= tests/pipelines/hello.yaml
 ROUNDS ?= 7
 
-.PHONY: help run test check lint fmt snapshots soak bench conformance clean
+.PHONY: help run test check lint fmt snapshots soak bench conformance cluster cluster-down clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
 	@$(TOOLS) build
@@ -67,6 +67,15 @@ conformance: ## Run Kubeflow's own samples: CORPUS=clone of kubeflow/pipelines (
 	@cargo build --quiet -p penstock-cli -p penstock-tests
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)"; \
 	  $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" $(if $(COMMIT),--commit "$(COMMIT)")
+
+cluster: ## Build and start a real one-node Kubernetes for tests, with its images (as root, on Linux)
+	@cluster="$$($(TOOLS) cluster)"; \
+	  "$$cluster" up; \
+	  "$$cluster" images >/dev/null; \
+	  echo "to use it: set -a; eval \"\$$($$cluster env)\"; set +a   # sets KUBECONFIG and where the S3 server is"
+
+cluster-down: ## End the test cluster and undo what it did to the machine
+	@"$$($(TOOLS) cluster)" down
 
 snapshots: ## Accept changed golden files; read them in the diff
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test -p penstock-spec -p penstock-engine -p penstock-cli

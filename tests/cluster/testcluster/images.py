@@ -1,0 +1,62 @@
+"""The images that tests use, made without a container engine or a registry, and their import."""
+
+from pathlib import Path
+
+from . import rootfs
+from .archive import ImageConfig, pack
+from .cache import key_of, once
+from .run import run
+from .settings import SOURCES, StateDirectory, cache_directory
+
+BUSYBOX = ImageConfig(('busybox:1.36', 'busybox:1.37'), command=('sh',))
+# One root file system under every name that compiled pipelines use.
+PYTHON = ImageConfig(
+    tuple(f'python:3.{minor}' for minor in (9, 10, 11, 12, 13)), command=('python3',),
+    environment=('PATH=/usr/local/bin:/usr/bin:/bin', 'LANG=C.UTF-8'))
+RECIPES = [SOURCES / 'testcluster' / name for name in ('images.py', 'rootfs.py', 'archive.py')]
+CTR_NAMESPACE = 'k8s.io'
+
+
+def pause(programs: Path) -> Path:
+    """The image of each Pod's first process."""
+    return programs / 'pause.tar'
+
+
+def _directory(name: str, *more: str) -> Path:
+    return cache_directory() / f'cluster-image-{name}-{key_of([name, rootfs.release(), *more], RECIPES)}'
+
+
+def _busybox() -> Path:
+    return _directory('busybox')
+
+
+def _python() -> Path:
+    return _directory('python', rootfs.REQUIREMENTS.read_text())
+
+
+def built_already(programs: Path) -> list[Path]:
+    """Archives that need no work."""
+    made = [directory / 'image.tar' for directory in (_busybox(), _python()) if (directory / '.complete').exists()]
+    return [programs / 'hello.tar', *made]
+
+
+def build(programs: Path) -> list[Path]:
+    """Builds all archives that are not built."""
+    def busybox(directory: Path) -> None:
+        with rootfs.temporary(directory) as root:
+            rootfs.busybox(root)
+            pack(root, BUSYBOX, directory / 'image.tar')
+
+    def python(directory: Path) -> None:
+        with rootfs.temporary(directory) as root:
+            rootfs.python(root, directory)
+            pack(root, PYTHON, directory / 'image.tar')
+    return [programs / 'hello.tar', once(_busybox(), busybox) / 'image.tar', once(_python(), python) / 'image.tar']
+
+
+def load(state: StateDirectory, programs: Path, archives: list[Path]) -> list[str]:
+    """Imports archives into the running cluster and returns the names of what it has."""
+    ctr = [programs / 'ctr', '--address', state.containerd_socket, '--namespace', CTR_NAMESPACE, 'images']
+    for archive in archives:
+        run([*ctr, 'import', archive], limit=300)
+    return [line for line in run([*ctr, 'list', '--quiet']).splitlines() if not line.startswith('sha256:')]
