@@ -21,11 +21,12 @@ run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
 	  PENSTOCK_PYTHON="$$python" PENSTOCK_DATA_DIR="$${PENSTOCK_DATA_DIR:-$(CURDIR)/.penstock}" \
 	  $$($(TOOLS) target)/debug/penstock run $(PIPELINE)
 
-test: ## All tests: unit, property, component (real S3 server), end to end (real Python)
+test: ## All tests: unit, property, component (real S3 server), end to end (real Python, real Kubernetes)
 	@$(TOOLS) build
+	@$(TOOLS) image
 	@cargo build --quiet -p penstock-cli
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
-	  cargo test --workspace --no-fail-fast
+	  tests/cluster/around cargo test --workspace --no-fail-fast
 
 check: ## The quick part of the tests, to run all day
 	@$(TOOLS) build

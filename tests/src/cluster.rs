@@ -15,9 +15,8 @@ use crate::invocation::{Finished, Invocation};
 use crate::python;
 use crate::sandbox::Sandbox;
 
-/// Names the kubeconfig of the cluster.
-pub const KUBECONFIG: &str = "PENSTOCK_TEST_KUBECONFIG";
-/// Names the image with Penstock's programs, as nodes find it.
+/// Names the image with Penstock's programs, as nodes find it. Only where it is set is `KUBECONFIG` used: nobody's tests
+/// run on a cluster by accident.
 pub const IMAGE: &str = "PENSTOCK_TEST_IMAGE";
 /// Namespace that Penstock is installed in.
 pub const SYSTEM_NAMESPACE: &str = "penstock-system";
@@ -64,7 +63,7 @@ pub fn find_or_skip(test: &str) -> Option<&'static Cluster> {
         Some(cluster)
     });
     if found.is_none() {
-        python::skip(test, &format!("{KUBECONFIG} is not set; `make test` sets it where a cluster can be started"));
+        python::skip(test, &format!("{IMAGE} is not set; `make test` sets it where a cluster can be started"));
     }
     found.as_ref()
 }
@@ -74,19 +73,19 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn required(name: &str) -> String {
-    variable(name).unwrap_or_else(|| panic!("{KUBECONFIG} is set and {name} is not; see tests/cluster/README.md"))
+    variable(name).unwrap_or_else(|| panic!("{IMAGE} is set and {name} is not; see tests/cluster/README.md"))
 }
 
 impl Cluster {
     fn from_environment() -> Option<Cluster> {
-        let Some(kubeconfig) = variable(KUBECONFIG) else {
-            assert!(std::env::var_os("CI").is_none(), "{KUBECONFIG} is not set, and in CI nothing is skipped");
+        let Some(image) = variable(IMAGE) else {
+            assert!(std::env::var_os("CI").is_none(), "{IMAGE} is not set, and in CI nothing is skipped");
             return None;
         };
         Some(Cluster {
-            kubeconfig: kubeconfig.into(),
+            kubeconfig: required("KUBECONFIG").into(),
             kubectl: variable("PENSTOCK_TEST_KUBECTL").unwrap_or_else(|| "kubectl".to_owned()).into(),
-            image: required(IMAGE),
+            image,
             store: Store {
                 endpoint: required("PENSTOCK_TEST_S3_ENDPOINT"),
                 cluster_endpoint: required("PENSTOCK_TEST_S3_CLUSTER_ENDPOINT"),
