@@ -23,6 +23,7 @@ PROCESSES = ['kubelet', 'kube-proxy', 'coredns', 'kube-scheduler', 'kube-control
 # All they know is thrown away with them, so no one is given time to put it in order but the one that runs containers.
 PATIENCE = {'containerd': 3.0}
 START_LIMIT = 60
+LONGEST_SOCKET = 107
 CONTAINER_LINKS = Path('/var/log/containers')
 SHIM_SOCKETS = Path('/run/containerd/s')
 # The kubelet has no setting for where device plugins register.
@@ -134,6 +135,8 @@ def _problem(state: StateDirectory, record: Record) -> str | None:
 def _start(state: StateDirectory, built: Path) -> None:
     if kernel.has_pod_cgroups():
         raise ClusterError(f'a kubelet that is not ours runs here: there is a cgroup {kernel.CGROUP}')
+    if len(f'{state.containerd_socket}.ttrpc') > LONGEST_SOCKET:
+        raise ClusterError(f'the path {state.root} is too long for sockets below it: choose a shorter --dir')
     conflict = machine.address_conflict(settings.BRIDGE)
     if conflict is not None:
         raise ClusterError(conflict)
