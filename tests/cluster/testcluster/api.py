@@ -5,6 +5,7 @@ import ssl
 import urllib.error
 import urllib.request
 
+from .objects import Object
 from .run import ClusterError
 from .settings import API_URL, StateDirectory
 
@@ -28,14 +29,15 @@ class Api:
         """The body of a successful answer, otherwise None."""
         try:
             with urllib.request.urlopen(API_URL + path, timeout=TIMEOUT, context=self._tls) as answer:
-                return answer.read().decode()
+                body: bytes = answer.read()
+                return body.decode()
         except OSError:
             return None
 
-    def apply(self, thing: dict) -> None:
+    def apply(self, thing: Object) -> None:
         """Creates an object or makes it what it should be."""
-        kind, name = thing['kind'], thing['metadata']['name']
-        path = PATHS[kind].format(thing['metadata'].get('namespace', ''))
+        kind, metadata = str(thing['kind']), thing['metadata']
+        name, path = metadata['name'], PATHS[kind].format(metadata.get('namespace', ''))
         request = urllib.request.Request(
             f'{API_URL}{path}/{name}?fieldManager=penstock-test&force=true', json.dumps(thing).encode(),
             {'Content-Type': 'application/apply-patch+yaml'}, method='PATCH')

@@ -5,7 +5,7 @@ from pathlib import Path
 from . import rootfs
 from .archive import ImageConfig, pack
 from .cache import key_of, once
-from .run import run
+from .run import run, say
 from .settings import SOURCES, StateDirectory, cache_directory
 
 BUSYBOX = ImageConfig(('busybox:1.36', 'busybox:1.37'), command=('sh',))
@@ -13,7 +13,7 @@ BUSYBOX = ImageConfig(('busybox:1.36', 'busybox:1.37'), command=('sh',))
 PYTHON = ImageConfig(
     tuple(f'python:3.{minor}' for minor in (9, 10, 11, 12, 13)), command=('python3',),
     environment=('PATH=/usr/local/bin:/usr/bin:/bin', 'LANG=C.UTF-8'))
-RECIPES = [SOURCES / 'testcluster' / name for name in ('images.py', 'rootfs.py', 'archive.py')]
+RECIPES = [SOURCES / 'testcluster' / name for name in ('rootfs.py', 'archive.py')]
 CTR_NAMESPACE = 'k8s.io'
 
 
@@ -22,21 +22,23 @@ def pause(programs: Path) -> Path:
     return programs / 'pause.tar'
 
 
-def _directory(name: str, *more: str) -> Path:
-    return cache_directory() / f'cluster-image-{name}-{key_of([name, rootfs.release(), *more], RECIPES)}'
+def _directory(name: str, config: ImageConfig, *more: str) -> Path:
+    return cache_directory() / f'cluster-image-{name}-{key_of([rootfs.release(), repr(config), *more], RECIPES)}'
 
 
 def _busybox() -> Path:
-    return _directory('busybox')
+    return _directory('busybox', BUSYBOX)
 
 
 def _python() -> Path:
-    return _directory('python', rootfs.REQUIREMENTS.read_text())
+    return _directory('python', PYTHON, rootfs.REQUIREMENTS.read_text())
 
 
 def built_already(programs: Path) -> list[Path]:
-    """Archives that need no work."""
+    """Archives that need no work; says so if others do."""
     made = [directory / 'image.tar' for directory in (_busybox(), _python()) if (directory / '.complete').exists()]
+    if len(made) < 2:
+        say('not all test images are built: run `tests/cluster/cluster images` too')
     return [programs / 'hello.tar', *made]
 
 
@@ -52,6 +54,17 @@ def build(programs: Path) -> list[Path]:
             rootfs.python(root, directory)
             pack(root, PYTHON, directory / 'image.tar')
     return [programs / 'hello.tar', once(_busybox(), busybox) / 'image.tar', once(_python(), python) / 'image.tar']
+
+
+def load_missing(state: StateDirectory, programs: Path, archives: list[Path]) -> None:
+    """Imports those of the cache's archives that this start of the cluster has not got yet."""
+    done = state.imported
+    done.mkdir(exist_ok=True)
+    for archive in archives:
+        mark = done / f'{archive.parent.name}-{archive.stem}'
+        if not mark.exists():
+            load(state, programs, [archive])
+            mark.touch()
 
 
 def load(state: StateDirectory, programs: Path, archives: list[Path]) -> list[str]:

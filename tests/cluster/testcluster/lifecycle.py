@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import images, kernel, machine, names, network, objects, pki, processes, programs, s3, settings
@@ -23,6 +23,7 @@ PROCESSES = ['kubelet', 'kube-proxy', 'coredns', 'kube-scheduler', 'kube-control
 # All they know is thrown away with them, so no one is given time to put it in order but the one that runs containers.
 PATIENCE = {'containerd': 3.0}
 START_LIMIT = 60
+LONGEST_SOCKET = 107
 CONTAINER_LINKS = Path('/var/log/containers')
 SHIM_SOCKETS = Path('/run/containerd/s')
 # The kubelet has no setting for where device plugins register.
@@ -99,12 +100,17 @@ def _complete(state: StateDirectory, record: Record, built: Path) -> None:
     say(f'the cluster is up already{other}: KUBECONFIG={state.admin_kubeconfig}')
 
 
-def _refuse_second(state: StateDirectory) -> None:
+def _machine_cluster() -> Path | None:
+    """The state directory of the cluster that this machine was told to run last."""
     try:
-        other = Path(json.loads(MACHINE_RECORD.read_text())['directory'])
+        return Path(json.loads(MACHINE_RECORD.read_text())['directory'])
     except (OSError, ValueError, KeyError):
-        return
-    if other != state.root and StateDirectory(other).record.exists():
+        return None
+
+
+def _refuse_second(state: StateDirectory) -> None:
+    other = _machine_cluster()
+    if other is not None and other != state.root and StateDirectory(other).record.exists():
         raise ClusterError(f'another cluster of this machine is in {other}: use it, or take it down with '
                            f'`tests/cluster/cluster down --dir {other}`')
 
@@ -115,7 +121,10 @@ def _problem(state: StateDirectory, record: Record) -> str | None:
         process = record.processes.get(name)
         if process is None or not process.runs():
             return f'{name} does not run'
-    api = Api(state)
+    try:
+        api = Api(state)
+    except OSError as error:
+        return f'its certificates cannot be read: {error}'
     if api.get('/readyz') is None:
         return 'the API server is not ready'
     if not api.node_is_ready(settings.NODE_NAME):
@@ -126,6 +135,8 @@ def _problem(state: StateDirectory, record: Record) -> str | None:
 def _start(state: StateDirectory, built: Path) -> None:
     if kernel.has_pod_cgroups():
         raise ClusterError(f'a kubelet that is not ours runs here: there is a cgroup {kernel.CGROUP}')
+    if len(f'{state.containerd_socket}.ttrpc') > LONGEST_SOCKET:
+        raise ClusterError(f'the path {state.root} is too long for sockets below it: choose a shorter --dir')
     conflict = machine.address_conflict(settings.BRIDGE)
     if conflict is not None:
         raise ClusterError(conflict)
@@ -176,7 +187,7 @@ def _loading_images(state: StateDirectory, record: Record, built: Path) -> Itera
             wait_until('containerd answers', lambda: _accepts(state.containerd_socket), limit=START_LIMIT,
                        explain=lambda: tail(state.log('containerd')))
             processes.must_run(state, record, 'containerd')
-            images.load(state, built, [images.pause(built), *images.built_already(built)])
+            images.load_missing(state, built, [images.pause(built), *images.built_already(built)])
         except ClusterError as error:
             failures.append(error)
     loader = threading.Thread(target=load)
@@ -190,10 +201,15 @@ def _loading_images(state: StateDirectory, record: Record, built: Path) -> Itera
 
 
 def _await_port(state: StateDirectory, record: Record, name: str, address: str, port: int) -> None:
-    def listens() -> bool:
+    _await(state, record, name, f'{name} listens on {address}:{port}', lambda: _connects(address, port))
+
+
+def _await(state: StateDirectory, record: Record, name: str, what: str, probe: Callable[[], object]) -> None:
+    """Waits for something that one process brings about, as long as that process runs."""
+    def probe_while_it_runs() -> object:
         processes.must_run(state, record, name)
-        return _connects(address, port)
-    wait_until(f'{name} listens on {address}:{port}', listens, limit=START_LIMIT, explain=lambda: tail(state.log(name)))
+        return probe()
+    wait_until(what, probe_while_it_runs, limit=START_LIMIT, explain=lambda: tail(state.log(name)))
 
 
 def _await_api(state: StateDirectory, record: Record) -> None:
@@ -209,7 +225,7 @@ def _await_api(state: StateDirectory, record: Record) -> None:
 
 def _await_ready(state: StateDirectory, record: Record, api: Api) -> None:
     """Waits for everything that a test takes for granted."""
-    steps = [
+    steps: list[tuple[str, str, Callable[[], object]]] = [
         ('the node is ready', 'kubelet', lambda: api.node_is_ready(settings.NODE_NAME)),
         ('the certificate authority is published', 'kube-controller-manager',
          lambda: api.get('/api/v1/namespaces/default/configmaps/kube-root-ca.crt')),
@@ -223,10 +239,7 @@ def _await_ready(state: StateDirectory, record: Record, api: Api) -> None:
          lambda: names.address_of(f'minio-service.kubeflow.svc.{settings.CLUSTER_DOMAIN}')),
     ]
     for what, name, probe in steps:
-        def checked(name: str = name, probe=probe) -> object:
-            processes.must_run(state, record, name)
-            return probe()
-        wait_until(what, checked, limit=START_LIMIT, explain=lambda name=name: tail(state.log(name)))
+        _await(state, record, name, what, probe)
     for name in PROCESSES:
         processes.must_run(state, record, name)
 
@@ -255,7 +268,7 @@ def _take_down(state: StateDirectory, record: Record) -> None:
     _remove_container_links(state)
     for path in state.transient():
         _remove(path)
-    if MACHINE_RECORD.exists() and json.loads(MACHINE_RECORD.read_text()).get('directory') == str(state.root):
+    if _machine_cluster() == state.root:
         MACHINE_RECORD.unlink()
 
 

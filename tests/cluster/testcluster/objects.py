@@ -1,9 +1,12 @@
 """What every cluster holds from the start: the API server's own address, rights of components, the S3 Service."""
 
+from typing import Any
+
 from . import settings
 from .settings import NODE_ADDRESS
 
-Object = dict[str, object]
+# As the API takes it.
+Object = dict[str, Any]
 
 
 def all_objects() -> list[Object]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from .run import run
-from .settings import (API_SERVICE_ADDRESS, API_URL, CLUSTER_DOMAIN, NODE_ADDRESS, NODE_NAME, StateDirectory)
+from .settings import API_SERVICE_ADDRESS, API_URL, CLUSTER_DOMAIN, NODE_ADDRESS, NODE_NAME, StateDirectory
 
 DAYS = '365'
 CURVE = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc']

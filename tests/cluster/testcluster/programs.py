@@ -53,8 +53,9 @@ C_COMMAND = ['cc', '-static', '-O2', '-s', '-Wall', '-Wextra', '-Werror']
 def directory() -> Path:
     """Where the programs are once they are built."""
     sources = [path for path in (SOURCES / 'programs').rglob('*') if path.is_file()]
-    go = run(['go', 'env', 'GOVERSION', 'GOARCH'])
-    return cache_directory() / f'cluster-{key_of([go, repr(BUILDS), repr(GO_FLAGS), repr(C_COMMAND), repr(C_PROGRAMS)], sources)}'
+    compiler = run(['go', 'env', 'GOVERSION', 'GOARCH'])
+    recipes = map(repr, (BUILDS, GO_FLAGS, C_COMMAND, C_PROGRAMS))
+    return cache_directory() / f'cluster-{key_of([compiler, *recipes], sources)}'
 
 
 def build() -> Path:

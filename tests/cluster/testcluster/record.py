@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 from .run import ClusterError
@@ -55,24 +54,21 @@ class Record:
         """The record there. After a reboot nothing of it runs any more, and the kernel is as it was."""
         try:
             found = json.loads(path.read_text())
+            record = Record.new(path)
+            if found['boot'] == record.boot:
+                record.programs, record.sysctls = found['programs'], found['sysctls']
+                record.foreign_chains = found['foreign_chains']
+                record.processes = {name: Process(*process) for name, process in found['processes'].items()}
+            return record
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise ClusterError(f'cannot read {path}: {error}; remove it if no cluster runs') from None
-        record = Record.new(path)
-        if found['boot'] == record.boot:
-            record.programs, record.sysctls = found['programs'], found['sysctls']
-            record.foreign_chains = found['foreign_chains']
-            record.processes = {name: Process(*process) for name, process in found['processes'].items()}
-        return record
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ClusterError(f'cannot read {path}: {error!r}; remove it if no cluster runs') from None
 
     def write(self) -> None:
         content = {'boot': self.boot, 'programs': self.programs, 'sysctls': self.sysctls,
                    'foreign_chains': self.foreign_chains,
                    'processes': {name: [process.pid, process.start_time] for name, process in self.processes.items()}}
         unfinished = self.path.with_suffix('.new')
-        with unfinished.open('w') as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        unfinished.write_text(json.dumps(content, indent=1))
         unfinished.replace(self.path)

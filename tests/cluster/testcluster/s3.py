@@ -11,7 +11,7 @@ from .cache import locked
 from .processes import must_run, start, stop
 from .record import Record
 from .run import run, say, tail, wait_until
-from .settings import (NODE_ADDRESS, S3_BUCKET, S3_INNER_PORTS, S3_PACKAGE, S3_PORT, StateDirectory, cache_directory)
+from .settings import NODE_ADDRESS, S3_BUCKET, S3_INNER_PORTS, S3_PACKAGE, S3_PORT, StateDirectory, cache_directory
 
 NAME = 's3'
 ENDPOINT = f'http://{NODE_ADDRESS}:{S3_PORT}'

@@ -103,6 +103,11 @@ class StateDirectory:
     def containerd_socket(self) -> Path:
         return self.root / 'containerd' / 'containerd.sock'
 
+    @property
+    def imported(self) -> Path:
+        """A mark for each archive of the cache that was imported."""
+        return self.root / 'containerd' / 'imported'
+
     def kubeconfig(self, user: str) -> Path:
         return self.config / f'{user}.kubeconfig'
 
