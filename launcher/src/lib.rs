@@ -3,13 +3,14 @@
 //!
 //! [`arguments`], [`inputs`], [`outputs`] and [`report`] follow a [`Plan`](penstock_spec::plan::Plan) and know nothing
 //! of where the process runs. [`attempt`], [`local`], [`process`] and [`python`] are the process backend: the same
-//! steps with the user's code as a process of this machine.
+//! steps with the user's code as a process of this machine. [`link`] is the way to the user's process in a Pod.
 
 pub mod arguments;
 pub mod attempt;
 pub mod cancel;
 pub mod host;
 pub mod inputs;
+pub mod link;
 pub mod local;
 pub mod outputs;
 pub mod places;
