@@ -1,0 +1,109 @@
+//! What a Pod that is no task ought to hold: it names its inputs and outputs in annotations.
+
+use penstock_spec::keys;
+use penstock_spec::pod_data::{self, PodDatum};
+use penstock_spec::settings::NamespaceSettings;
+use serde_json::Value;
+
+use super::error::InjectError;
+use super::layout::{Datum, Direction, Layout};
+use super::pod::{ContainerView, PodView};
+use super::task::{present, refuse_shared_processes};
+use super::wanted::Wanted;
+use super::{InjectContext, argv, paths, sidecar};
+
+/// Kubernetes' annotation of the container that matters; set by those who put theirs before it.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+/// Kubernetes' grace period where a Pod names none.
+const DEFAULT_GRACE_SECONDS: i64 = 30;
+
+/// `None` when the Pod names neither inputs nor outputs.
+pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<Option<Wanted>, InjectError> {
+    let read = |annotation, parse: fn(&str) -> Result<Vec<PodDatum>, _>| {
+        let text = view.annotation(annotation).unwrap_or_default();
+        parse(text).map_err(|reason| InjectError::Data { annotation, reason })
+    };
+    let inputs = read(keys::ANNOTATION_INPUTS, pod_data::parse_inputs)?;
+    let outputs = read(keys::ANNOTATION_OUTPUTS, pod_data::parse_outputs)?;
+    if inputs.is_empty() && outputs.is_empty() {
+        return Ok(None);
+    }
+    refuse_shared_processes(view)?;
+    let settings =
+        context.settings.ok_or_else(|| InjectError::NoSettings { namespace: context.namespace.to_owned() })?;
+    for datum in inputs.iter().chain(&outputs) {
+        allow(datum, settings, context.namespace)?;
+    }
+    if !outputs.is_empty() && view.spec.get("restartPolicy").and_then(Value::as_str) != Some("Never") {
+        return Err(InjectError::RestartPolicy);
+    }
+    let container = choose(view)?;
+    let main = &view.containers[container];
+    if main.command.is_empty() || argv::is_empty(main) {
+        return Err(InjectError::NoCommand { container: main.name.to_owned() });
+    }
+    let layout = Layout::of(&data(inputs, outputs)?, main, &view.volumes)?;
+    let annotations = present(
+        view,
+        &[(keys::ANNOTATION_INPUTS, keys::POD_INPUTS_FILE), (keys::ANNOTATION_OUTPUTS, keys::POD_OUTPUTS_FILE)],
+    );
+    let grace_seconds = view.grace_seconds().unwrap_or(DEFAULT_GRACE_SECONDS);
+    Ok(Some(Wanted {
+        container,
+        mounts: [sidecar::main_mounts(), layout.main_mounts].concat(),
+        sidecar: sidecar::container(view, context.config, grace_seconds),
+        sidecar_mounts: [sidecar::mounts(), layout.sidecar_mounts].concat(),
+        volumes: [sidecar::volumes(&annotations, settings, false), layout.volumes].concat(),
+        grace_seconds: None,
+        warnings: layout.warnings,
+    }))
+}
+
+fn allow(datum: &PodDatum, settings: &NamespaceSettings, namespace: &str) -> Result<(), InjectError> {
+    if settings.allows(&datum.uri) {
+        return Ok(());
+    }
+    let allowed = match settings.allowed_prefixes.is_empty() {
+        true => "nothing".to_owned(),
+        false => settings.allowed_prefixes.join(", "),
+    };
+    Err(InjectError::NotAllowed { uri: datum.uri.to_string(), namespace: namespace.to_owned(), allowed })
+}
+
+/// The container that inputs and outputs are for. One that starts with the entry is it: others may have put theirs
+/// before it since.
+fn choose(view: &PodView<'_>) -> Result<usize, InjectError> {
+    if let Some(name) = view.annotation(keys::ANNOTATION_CONTAINER) {
+        let remedy = "name one of `containers` in annotation penstock.dev/container";
+        return view.position(name).ok_or_else(|| InjectError::NoContainer { name: name.to_owned(), remedy });
+    }
+    let wrapped = || view.containers.iter().position(argv::is_wrapped);
+    let default = || view.position(view.annotation(DEFAULT_CONTAINER)?);
+    let first = || (!view.containers.is_empty()).then_some(0);
+    wrapped().or_else(default).or_else(first).ok_or(InjectError::NoContainers)
+}
+
+fn data(inputs: Vec<PodDatum>, outputs: Vec<PodDatum>) -> Result<Vec<Datum>, InjectError> {
+    for input in &inputs {
+        if let Some(output) = outputs.iter().find(|output| pod_data::overlaps(&input.path, &output.path)) {
+            return Err(InjectError::Overlap { input: input.path.clone(), output: output.path.clone() });
+        }
+    }
+    let datum =
+        |direction| move |datum: PodDatum| Datum { path: datum.path, is_directory: datum.is_directory, direction };
+    let data: Vec<Datum> = (inputs.into_iter().map(datum(Direction::Input)))
+        .chain(outputs.into_iter().map(datum(Direction::Output)))
+        .collect();
+    match data.iter().find(|datum| paths::is_reserved(&datum.path)) {
+        Some(datum) => Err(InjectError::ReservedPath { path: datum.path.clone() }),
+        None => Ok(data),
+    }
+}
+
+/// The program that a container starts with, without the entry before it.
+pub(super) fn program<'a>(container: &ContainerView<'a>) -> Option<&'a str> {
+    match argv::is_wrapped(container) {
+        true => container.args.get(1)?.as_str(),
+        false => container.command.first()?.as_str(),
+    }
+}

@@ -1,0 +1,144 @@
+//! The sidecar and its volumes.
+
+use penstock_spec::keys;
+use penstock_spec::settings::NamespaceSettings;
+use serde_json::{Value, json};
+
+use super::InjectConfig;
+use super::mount::Mount;
+use super::pod::{ContainerView, PodView};
+
+/// What the launcher is told to be.
+pub(super) const SUBCOMMAND: &str = "sidecar";
+/// The hook that returns once the entry is in place, so that no container starts without it.
+const GATE: &str = "gate";
+/// Memory for the volumes that hold the entry, and the socket.
+const SMALL_VOLUME: &str = "16Mi";
+/// Seconds until the token expires; the kubelet renews it.
+const TOKEN_SECONDS: i64 = 3600;
+/// Mode of the files with identity, plan, settings and credentials: nobody else mounts them.
+const READ_ONLY: i64 = 0o444;
+/// ConfigMap that Kubernetes keeps in every namespace.
+const ROOT_CA_CONFIG_MAP: &str = "kube-root-ca.crt";
+
+/// The sidecar, but for its mounts.
+pub(super) fn container(view: &PodView<'_>, config: &InjectConfig, grace_seconds: i64) -> Value {
+    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
+    let mut container = json!({
+        "name": keys::SIDECAR_CONTAINER,
+        "image": config.launcher_image,
+        "command": [keys::LAUNCHER_PATH],
+        "args": [SUBCOMMAND],
+        "restartPolicy": "Always",
+        "env": [
+            field(keys::ENV_LAUNCHER_POD_NAME, "metadata.name"),
+            field(keys::ENV_LAUNCHER_POD_UID, "metadata.uid"),
+            field(keys::ENV_LAUNCHER_NAMESPACE, "metadata.namespace"),
+            {"name": keys::ENV_LAUNCHER_GRACE, "value": grace_seconds.to_string()},
+        ],
+        "lifecycle": {"postStart": {"exec": {"command": [keys::LAUNCHER_PATH, GATE]}}},
+        "resources": resources(view, config),
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": true,
+            "runAsNonRoot": true,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    });
+    if let Some(policy) = &config.pull_policy {
+        container["imagePullPolicy"] = json!(policy);
+    }
+    if let Some(user) = config.run_as_user {
+        container["securityContext"]["runAsUser"] = json!(user);
+    }
+    container
+}
+
+fn resources(view: &PodView<'_>, config: &InjectConfig) -> Value {
+    let resources = &config.resources;
+    if is_guaranteed(view) {
+        let all = json!({"cpu": resources.guaranteed_cpu, "memory": resources.memory_limit});
+        return json!({"requests": all, "limits": all});
+    }
+    let mut limits = json!({"memory": resources.memory_limit});
+    if let Some(cpu) = &resources.cpu_limit {
+        limits["cpu"] = json!(cpu);
+    }
+    json!({"requests": {"cpu": resources.cpu_request, "memory": resources.memory_request}, "limits": limits})
+}
+
+/// Whether every container gets exactly what it requests.
+fn is_guaranteed(view: &PodView<'_>) -> bool {
+    let is_exact = |container: &ContainerView<'_>| {
+        let part = |part: &str, name: &str| container.value.get("resources")?.get(part)?.get(name);
+        ["cpu", "memory"].iter().all(|name| {
+            part("limits", name).is_some_and(|limit| part("requests", name).is_none_or(|request| request == limit))
+        })
+    };
+    let is_users = |container: &&ContainerView<'_>| container.name != keys::SIDECAR_CONTAINER;
+    view.all_containers().filter(is_users).all(is_exact)
+}
+
+/// Mounts of the sidecar that every Pod gets.
+pub(super) fn mounts() -> Vec<Mount> {
+    vec![
+        Mount::writable(keys::VOLUME_BIN, keys::BIN_DIR),
+        Mount::writable(keys::VOLUME_CONTROL, keys::CONTROL_DIR),
+        Mount::writable(keys::VOLUME_SHARED, keys::SHARED_DIR),
+        Mount::read_only(keys::VOLUME_POD, keys::POD_DIR),
+    ]
+}
+
+/// Mounts of the user's container that every Pod gets.
+pub(super) fn main_mounts() -> Vec<Mount> {
+    vec![
+        Mount::read_only(keys::VOLUME_BIN, keys::BIN_DIR),
+        Mount::read_only(keys::VOLUME_CONTROL, keys::CONTROL_DIR),
+        Mount::writable(keys::VOLUME_SHARED, keys::SHARED_DIR),
+    ]
+}
+
+/// Volumes that every Pod gets. `annotations` are shown to the launcher as files; the token is for tasks.
+pub(super) fn volumes(annotations: &[(&str, &str)], settings: &NamespaceSettings, has_token: bool) -> Vec<Value> {
+    let memory = |name: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": SMALL_VOLUME}});
+    let mut sources = Vec::new();
+    if has_token {
+        let token = json!({"path": keys::POD_TOKEN_FILE, "expirationSeconds": TOKEN_SECONDS});
+        sources.push(json!({"serviceAccountToken": token}));
+        let authorities = json!([{"key": "ca.crt", "path": keys::POD_CA_FILE}]);
+        sources.push(json!({"configMap": {"name": ROOT_CA_CONFIG_MAP, "items": authorities}}));
+    }
+    let files: Vec<Value> = annotations
+        .iter()
+        .map(|(key, file)| {
+            let path = format!("metadata.annotations['{key}']");
+            json!({"path": file, "fieldRef": {"apiVersion": "v1", "fieldPath": path}})
+        })
+        .collect();
+    sources.push(json!({"downwardAPI": {"items": files}}));
+    let items = json!([{"key": keys::POD_SETTINGS_FILE, "path": keys::POD_SETTINGS_FILE}]);
+    sources.push(json!({"configMap": {"name": keys::SETTINGS_CONFIG_MAP, "items": items}}));
+    sources.extend(secrets(settings));
+    vec![
+        memory(keys::VOLUME_BIN),
+        memory(keys::VOLUME_CONTROL),
+        json!({"name": keys::VOLUME_SHARED, "emptyDir": {}}),
+        json!({"name": keys::VOLUME_POD, "projected": {"defaultMode": READ_ONLY, "sources": sources}}),
+    ]
+}
+
+/// The credentials that the settings name. A Secret that does not exist must not keep the Pod from starting for ever
+/// (F-27): the launcher says which one is missing, if it needs it at all.
+fn secrets(settings: &NamespaceSettings) -> Vec<Value> {
+    let mut sources: Vec<(&str, Vec<Value>)> = Vec::new();
+    for (secret, key) in settings.secrets() {
+        let item = json!({"key": key, "path": format!("{}/{secret}/{key}", keys::POD_CREDENTIALS_DIR)});
+        match sources.iter_mut().find(|(name, _)| *name == secret) {
+            Some((_, items)) => items.push(item),
+            None => sources.push((secret, vec![item])),
+        }
+    }
+    let source = |(name, items)| json!({"secret": {"name": name, "items": items, "optional": true}});
+    sources.into_iter().map(source).collect()
+}
