@@ -232,19 +232,7 @@ impl FakeApi {
         if let Some(Fault::Refuse(code, reason, message)) = &fault {
             return (status(*code, reason, message), false);
         }
-        let mut state = self.state();
-        if let Some(Fault::Occupy) = &fault {
-            let stranger = json!({"metadata": {"name": name, "labels": {keys::LABEL_INJECT: keys::INJECT_TASK}}});
-            state.create(&name, stranger);
-        }
-        let answer = match verb {
-            "create" => state.admit(&name, body.clone()),
-            "list" => Ok(state.list()),
-            "get" => state.pods.get(&name).cloned().ok_or((404, "NotFound", format!("pods {name:?} not found"))),
-            "delete" => state.delete(&name, body),
-            _ => state.patch(&name, body),
-        };
-        drop(state);
+        let answer = self.apply(verb, &name, body, matches!(fault, Some(Fault::Occupy)));
         if after {
             self.frozen.send_replace(true);
             std::future::pending::<()>().await;
@@ -254,6 +242,21 @@ impl FakeApi {
             Err((code, reason, message)) => status(code, reason, &message),
         };
         (answer, matches!(fault, Some(Fault::LoseAnswer)))
+    }
+
+    fn apply(&self, verb: &str, name: &str, body: &Value, occupied: bool) -> Outcome {
+        let mut state = self.state();
+        if occupied {
+            let stranger = json!({"metadata": {"name": name, "labels": {keys::LABEL_INJECT: keys::INJECT_TASK}}});
+            state.create(name, stranger);
+        }
+        match verb {
+            "create" => state.admit(name, body.clone()),
+            "list" => Ok(state.list()),
+            "get" => state.pods.get(name).cloned().ok_or((404, "NotFound", format!("pods {name:?} not found"))),
+            "delete" => state.delete(name, body),
+            _ => state.patch(name, body),
+        }
     }
 
     /// A stream of events after a version.

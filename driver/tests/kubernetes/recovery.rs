@@ -15,10 +15,11 @@ async fn killed_at(request: usize, after: bool) -> bool {
     let driver = world.driver().await;
     let run = world.create(&driver, &chain(3)).await;
     world.api.freeze_at(request, after);
+    let control = RunControl::new();
     let reached = tokio::select! {
         biased;
         () = world.api.frozen() => true,
-        end = drive(&driver, run, &RunControl::new()) => {
+        end = drive(&driver, run, &control) => {
             assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
             false
         }
