@@ -89,6 +89,7 @@ impl Context {
             concurrency: concurrency.map_or_else(processors, NonZeroU32::get),
             python: Some(self.python(python.as_deref())),
             grace: *grace,
+            kubernetes: None,
         };
         Ok(Driver::open(settings).await?)
     }

@@ -10,6 +10,8 @@ use penstock_spec::platform::{KubernetesExecutorConfig, PipelineConfig};
 
 /// Tasks named in one message.
 const SHOWN_TASKS: usize = 5;
+/// The setting that both backends know of, and one honours.
+pub(crate) const PULL_POLICY: &str = "when images are pulled";
 
 /// A setting that has no effect on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,16 +25,21 @@ pub struct ClusterOnlySetting {
 impl fmt::Display for ClusterOnlySetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: only a cluster can honour this, here it has no effect", self.setting)?;
-        match self.tasks.as_slice() {
-            [] => Ok(()),
-            [task] => write!(f, " (task {task:?})"),
-            tasks => {
-                let shown: Vec<String> = tasks.iter().take(SHOWN_TASKS).map(|task| format!("{task:?}")).collect();
-                write!(f, " (tasks {}", shown.join(", "))?;
-                match tasks.len().saturating_sub(SHOWN_TASKS) {
-                    0 => write!(f, ")"),
-                    more => write!(f, " and {more} more)"),
-                }
+        write_tasks(f, &self.tasks)
+    }
+}
+
+/// The tasks that something is about, after it.
+pub(crate) fn write_tasks(f: &mut fmt::Formatter<'_>, tasks: &[String]) -> fmt::Result {
+    match tasks {
+        [] => Ok(()),
+        [task] => write!(f, " (task {task:?})"),
+        tasks => {
+            let shown: Vec<String> = tasks.iter().take(SHOWN_TASKS).map(|task| format!("{task:?}")).collect();
+            write!(f, " (tasks {}", shown.join(", "))?;
+            match tasks.len().saturating_sub(SHOWN_TASKS) {
+                0 => write!(f, ")"),
+                more => write!(f, " and {more} more)"),
             }
         }
     }
@@ -69,14 +76,14 @@ pub fn cluster_only_settings(pipeline: &CheckedPipeline) -> Vec<ClusterOnlySetti
     found
 }
 
-fn of_run(config: &PipelineConfig) -> Vec<&'static str> {
+pub(crate) fn of_run(config: &PipelineConfig) -> Vec<&'static str> {
     let kept = [config.resource_ttl_on_completion, config.resource_ttl_on_success, config.resource_ttl_on_failure];
     let settings = [kept.iter().any(|seconds| *seconds > 0).then_some("how long the run's resources are kept")];
     settings.into_iter().flatten().collect()
 }
 
 /// One element for each setting, in a fixed order. The deadline is missing: it is honoured.
-fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static str>; 18] {
+pub(crate) fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static str>; 18] {
     let when = |is_set: bool, setting| is_set.then_some(setting);
     [
         when(!config.secret_as_env.is_empty(), "secrets as environment variables"),
@@ -93,7 +100,7 @@ fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static str>; 18] 
         when(!config.pod_affinity.is_empty(), "affinity between Pods"),
         when(!config.tolerations.is_empty(), "tolerations"),
         when(!config.image_pull_secret.is_empty(), "secrets for pulling images"),
-        when(!config.image_pull_policy.is_empty(), "when images are pulled"),
+        when(!config.image_pull_policy.is_empty(), PULL_POLICY),
         when(config.pod_metadata.is_some(), "labels and annotations of the Pod"),
         when(config.security_context.is_some(), "who the container runs as"),
         when(!config.init_containers.is_empty(), "init containers"),
@@ -101,7 +108,7 @@ fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static str>; 18] 
 }
 
 /// Names of the tasks that each executor carries out.
-fn tasks_by_executor(pipeline: &CheckedPipeline) -> BTreeMap<&str, BTreeSet<&str>> {
+pub(crate) fn tasks_by_executor(pipeline: &CheckedPipeline) -> BTreeMap<&str, BTreeSet<&str>> {
     let spec = &pipeline.spec;
     let dags = spec.components.values().chain([&spec.root]).filter_map(|component| component.dag.as_ref());
     let mut tasks: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

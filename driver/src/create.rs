@@ -16,6 +16,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::driver::Driver;
+use crate::kubernetes::{NamespaceSettingsError, UnsupportedSettings, default_root, unsupported_settings};
 use crate::process::workspace_dir;
 
 /// A run to create.
@@ -29,7 +30,10 @@ pub struct CreateRun {
     pub parameters: Map<String, Value>,
     /// Name for people; the pipeline's name and the time when absent.
     pub display_name: Option<String>,
-    /// Pipeline root, such as `s3://bucket/prefix`; when absent the author's own, or else the driver's default.
+    /// Namespace of a run on Kubernetes; the driver's default when absent. A run of this machine has none.
+    pub namespace: Option<String>,
+    /// Pipeline root, such as `s3://bucket/prefix`; when absent the author's own, or else the default of the driver or the
+    /// namespace.
     pub root: Option<String>,
     /// Whether results of earlier runs may be used.
     pub caching: bool,
@@ -37,14 +41,27 @@ pub struct CreateRun {
     pub options: RunOptions,
 }
 
-/// How attempts of a run are carried out on this machine. Stored with the run, so that a resume behaves the same.
+/// How attempts of a run are carried out. Stored with the run, so that a resume behaves the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunOptions {
+    /// Where attempts are carried out.
+    pub backend: BackendKind,
     /// Whether a component that is only an image and a command may run as a process of this machine.
     pub host_commands: bool,
     /// Where containerised Python components find their `kfp_config.ini`.
     pub component_dir: Option<PathBuf>,
+}
+
+/// Where attempts are carried out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BackendKind {
+    /// As processes of this machine.
+    #[default]
+    Process,
+    /// As Pods.
+    Kubernetes,
 }
 
 /// A run cannot be created.
@@ -53,6 +70,15 @@ pub enum CreateRunError {
     /// The parameters do not fit the pipeline.
     #[error(transparent)]
     Parameters(ParameterError),
+    /// The pipeline uses what the Kubernetes backend does not honour yet.
+    #[error(transparent)]
+    Unsupported(UnsupportedSettings),
+    /// The run is to be carried out on a cluster, and this driver has none.
+    #[error("the run is to be carried out on Kubernetes, and this driver has no cluster")]
+    NoCluster,
+    /// The namespace's settings cannot be used.
+    #[error(transparent)]
+    Namespace(NamespaceSettingsError),
     /// The pipeline root cannot be used.
     #[error(transparent)]
     Root(RootError),
@@ -78,10 +104,20 @@ impl RootError {
     }
 }
 
+/// What follows from where a run is carried out.
+struct Place {
+    /// Empty on this machine.
+    namespace: String,
+    default_root: String,
+    /// Whether tasks share directories of this machine.
+    has_directories: bool,
+}
+
 impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
     pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
-        let root = self.pipeline_root(&request).to_owned();
+        let place = self.place(&request).await?;
+        let root = self.pipeline_root(&request, &place.default_root).to_owned();
         let id = Uuid::new_v4();
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
@@ -92,12 +128,12 @@ impl Driver {
                 .display_name
                 .unwrap_or_else(|| format!("{} {}", pipeline.name(), now.strftime("%Y-%m-%d %H:%M:%S"))),
             pipeline_name: pipeline.name().to_owned(),
-            namespace: String::new(),
+            namespace: place.namespace,
             pipeline_root: without_last_slash(&root).to_owned(),
             created_at: now,
             scheduled_at: now,
             caching: request.caching,
-            workspace: self.workspace(&request.pipeline, id),
+            workspace: place.has_directories.then(|| self.workspace(&request.pipeline, id)).flatten(),
         };
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;
         self.check_root(&root).await.map_err(CreateRunError::Root)?;
@@ -109,19 +145,40 @@ impl Driver {
         Ok(id)
     }
 
+    /// What follows from where a run is carried out. What its backend does not honour is refused here.
+    async fn place(&self, request: &CreateRun) -> Result<Place, CreateRunError> {
+        match request.options.backend {
+            BackendKind::Process => Ok(Place {
+                namespace: String::new(),
+                default_root: self.default_root().to_owned(),
+                has_directories: true,
+            }),
+            BackendKind::Kubernetes => {
+                let host = self.kubernetes().ok_or(CreateRunError::NoCluster)?;
+                let unsupported = unsupported_settings(&request.pipeline);
+                if !unsupported.is_empty() {
+                    return Err(CreateRunError::Unsupported(UnsupportedSettings(unsupported)));
+                }
+                let namespace = request.namespace.as_deref().unwrap_or(host.default_namespace()).to_owned();
+                let default_root = default_root(host, &namespace).await.map_err(CreateRunError::Namespace)?;
+                Ok(Place { namespace, default_root, has_directories: false })
+            }
+        }
+    }
+
     /// A directory that the run's tasks share, when the pipeline asks for one; it is made before the first of them runs.
     fn workspace(&self, pipeline: &CheckedPipeline, run: Uuid) -> Option<String> {
         pipeline.platform.as_ref()?.kubernetes.pipeline_config.workspace.as_ref()?;
         Some(workspace_dir(self.data_dir(), run).display().to_string())
     }
 
-    /// The root that the run names, or its author, or the driver. An author's root of a kind that this machine has no
+    /// The root that the run names, or its author, or the driver or namespace. An author's root of a kind that this machine has no
     /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts.
-    fn pipeline_root<'a>(&'a self, request: &'a CreateRun) -> &'a str {
+    fn pipeline_root<'a>(&'a self, request: &'a CreateRun, default: &'a str) -> &'a str {
         if let Some(root) = &request.root {
             return root;
         }
-        let (authors, default) = (request.pipeline.spec.default_pipeline_root.as_str(), self.default_root());
+        let authors = request.pipeline.spec.default_pipeline_root.as_str();
         if authors.is_empty() {
             return default;
         }

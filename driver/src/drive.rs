@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::backend::{AttemptKey, Backend};
+use crate::backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Recovery};
 use crate::cache::CacheLookups;
 use crate::error::DriveError;
 use crate::held::Held;
@@ -205,13 +205,24 @@ impl RunHost {
         self.commit(&[]).await
     }
 
-    /// An earlier driver may have been killed between an attempt's success and the end of its forgetting.
+    /// An earlier driver may have been killed between the end of an attempt and that of its forgetting.
     async fn forget_finished(&self) {
-        for node in self.state.nodes().filter(|node| node.status == TaskStatus::Succeeded) {
-            if let (Some(task), Some(attempt), Some(_), None) =
-                (node.task_id(), node.attempt, node.log_uri(), node.cached_from())
-            {
-                self.backend.forget(task, attempt).await;
+        for node in self.state.nodes() {
+            let Some((task, latest)) = node.task_id().zip(node.attempt) else { continue };
+            let failed = AttemptEnd::Failed { cause: None, again: false };
+            let ended = |attempt, end| EndedAttempt { task, key: node.key.to_owned(), attempt, end };
+            for attempt in 0..latest {
+                self.backend.forget(ended(attempt, failed)).await;
+            }
+            match node.status {
+                TaskStatus::Succeeded if node.cached_from().is_none() => {
+                    let end = AttemptEnd::Succeeded { log_stored: node.log_uri().is_some() };
+                    self.backend.forget(ended(latest, end)).await;
+                }
+                TaskStatus::Failed | TaskStatus::Canceled | TaskStatus::Pending => {
+                    self.backend.forget(ended(latest, failed)).await;
+                }
+                _ => {}
             }
         }
     }
@@ -259,7 +270,7 @@ impl RunHost {
     /// Facts first, then effects.
     async fn commit(&mut self, commands: &[i64]) -> Result<(), DriveError> {
         let (facts, effects) = self.held.take();
-        let succeeded = self.succeeded_attempts(&facts);
+        let ended = self.ended_attempts(&facts);
         if !facts.is_empty() || !commands.is_empty() {
             let mut append = Append::new(self.run, self.epoch, self.stored);
             append.commands_taken = commands.to_vec();
@@ -269,22 +280,34 @@ impl RunHost {
         for effect in effects {
             self.carry_out(effect, Attempts::Start).await;
         }
-        for (task, attempt) in succeeded {
-            self.backend.forget(task, attempt).await;
+        for attempt in ended {
+            self.backend.forget(attempt).await;
         }
         Ok(())
     }
 
-    /// Attempts that these facts end well, and whose log is in the store. A log that could not be stored is kept where
-    /// it is.
-    fn succeeded_attempts(&self, facts: &[(Fact, Timestamp)]) -> Vec<(Uuid, u32)> {
-        let succeeded = facts.iter().filter_map(|(fact, _)| match fact {
-            Fact::TaskSucceeded { node, attempt: Some(attempt), cached_from: None, log_uri: Some(_), .. } => {
-                Some((self.state.node(*node)?.task_id()?, *attempt))
-            }
-            _ => None,
+    /// Attempts that these facts end.
+    fn ended_attempts(&self, facts: &[(Fact, Timestamp)]) -> Vec<EndedAttempt> {
+        let ended = facts.iter().filter_map(|(fact, _)| {
+            let (node, attempt, end) = match fact {
+                Fact::TaskSucceeded { node, attempt: Some(attempt), cached_from: None, log_uri, .. } => {
+                    (node, attempt, AttemptEnd::Succeeded { log_stored: log_uri.is_some() })
+                }
+                Fact::AttemptFailed { node, attempt, failure, .. } => {
+                    (node, attempt, AttemptEnd::Failed { cause: Some(failure.cause), again: true })
+                }
+                Fact::TaskFailed { node, attempt: Some(attempt), failure, .. } => {
+                    (node, attempt, AttemptEnd::Failed { cause: Some(failure.cause), again: false })
+                }
+                Fact::TaskCanceled { node, attempt: Some(attempt) } => {
+                    (node, attempt, AttemptEnd::Failed { cause: None, again: false })
+                }
+                _ => return None,
+            };
+            let view = self.state.node(*node)?;
+            Some(EndedAttempt { task: view.task_id()?, key: view.key.to_owned(), attempt: *attempt, end })
         });
-        succeeded.collect()
+        ended.collect()
     }
 
     async fn carry_out(&mut self, effect: Effect, attempts: Attempts) {
@@ -299,7 +322,7 @@ impl RunHost {
                 let key = AttemptKey { node, attempt };
                 match (attempts, self.state.plan(node)) {
                     // It belongs to an earlier driver: nobody here would hear of its end.
-                    (Attempts::Recover, Some(plan)) => self.backend.recover(key, plan).await,
+                    (Attempts::Recover, Some(plan)) => self.backend.recover(key, plan, Recovery::Stop).await,
                     _ => self.backend.stop(key).await,
                 }
             }
@@ -307,7 +330,7 @@ impl RunHost {
                 let key = AttemptKey { node, attempt: plan.task.attempt };
                 match attempts {
                     Attempts::Start => self.backend.start(key, *plan).await,
-                    Attempts::Recover => self.backend.recover(key, *plan).await,
+                    Attempts::Recover => self.backend.recover(key, *plan, Recovery::GoOn).await,
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The driver of this machine: its data directory, stores and interpreters, and the runs it drives.
+//! The driver: its data directory, stores and interpreters, its cluster if it has one, and the runs it drives.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,13 +7,21 @@ use std::time::Duration;
 use penstock_launcher::{PythonHost, PythonSettings};
 use penstock_metastore::{CacheScope, Command, Metastore};
 use penstock_objectstore::{StoreSettings, Stores, Transfer, TransferSettings};
+use penstock_spec::Timestamp;
+use penstock_spec::pod::pod_name;
+use penstock_spec::report::AttemptRef;
+use penstock_spec::run::RunInfo;
 use uuid::Uuid;
 
+use crate::backend::{Backend, Observation};
 use crate::cache::CacheLookups;
-use crate::create::RunOptions;
+use crate::create::{BackendKind, RunOptions};
 use crate::drive::{HostParts, RunControl, RunEnd, RunHost, event_queue};
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
+use crate::kubernetes::{
+    KubernetesBackend, KubernetesHost, KubernetesSettings, PodLog, PodLogError, RunPods, SweepError, Swept, sweep,
+};
 use crate::ownership::Ownership;
 use crate::process::{ProcessBackend, ProcessSettings};
 
@@ -35,6 +43,8 @@ pub struct DriverSettings {
     pub python: Option<PathBuf>,
     /// Time between SIGTERM and SIGKILL for a process that is stopped.
     pub grace: Duration,
+    /// The cluster on which runs may be carried out; none without.
+    pub kubernetes: Option<KubernetesSettings>,
 }
 
 /// The driver of this machine. Clones share everything.
@@ -52,12 +62,13 @@ struct Parts {
     metastore: Metastore,
     transfer: Arc<Transfer>,
     python: Arc<PythonHost>,
+    kubernetes: Option<Arc<KubernetesHost>>,
 }
 
 impl Driver {
     /// Opens the data directory.
     pub async fn open(settings: DriverSettings) -> Result<Driver, DriverError> {
-        let DriverSettings { data_dir, default_root, stores, concurrency, python, grace } = settings;
+        let DriverSettings { data_dir, default_root, stores, concurrency, python, grace, kubernetes } = settings;
         let unusable = |source| DriverError::DataDir { path: data_dir.clone(), source };
         std::fs::create_dir_all(&data_dir).map_err(unusable)?;
         let data_dir = data_dir.canonicalize().map_err(unusable)?;
@@ -69,9 +80,9 @@ impl Driver {
         let transfer = Arc::new(Transfer::new(stores, TransferSettings::default()));
         let python = Arc::new(PythonHost::new(PythonSettings::new(python, data_dir.join("envs"))));
         let default_root = default_root.unwrap_or_else(|| format!("file://{}", data_dir.join("artifacts").display()));
-        Ok(Driver {
-            parts: Arc::new(Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python }),
-        })
+        let kubernetes = kubernetes.map(KubernetesHost::new).transpose().map_err(DriverError::Metrics)?.map(Arc::new);
+        let parts = Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python, kubernetes };
+        Ok(Driver { parts: Arc::new(parts) })
     }
 
     /// The metastore.
@@ -93,6 +104,10 @@ impl Driver {
         &self.parts.default_root
     }
 
+    pub(crate) fn kubernetes(&self) -> Option<&Arc<KubernetesHost>> {
+        self.parts.kubernetes.as_ref()
+    }
+
     /// Whether some process of this machine drives the run now.
     pub fn is_driven(&self, run: Uuid) -> bool {
         is_driven(&self.parts.data_dir, run)
@@ -106,30 +121,82 @@ impl Driver {
         // Options of a newer build are unknown here; what they do not say has its default.
         let options: RunOptions = serde_json::from_value(row.options).unwrap_or_default();
         let has_workspace = row.info.workspace.is_some();
-        let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
         let (sender, events) = event_queue();
-        let settings = ProcessSettings {
-            data_dir: parts.data_dir.clone(),
-            transfer: Arc::clone(&parts.transfer),
-            python: Arc::clone(&parts.python),
-            component_dir: options.component_dir,
-            host_commands: options.host_commands,
-            grace: parts.grace,
-        };
+        let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
+        let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
         let host = RunHost::load(
             run,
             HostParts {
                 metastore: parts.metastore.clone(),
-                backend: Arc::new(ProcessBackend::new(run, settings, sender.clone())),
+                backend,
                 cache: CacheLookups::new(parts.metastore.clone(), Arc::clone(&parts.transfer), scope.clone()),
                 imports: Imports::new(parts.metastore.clone(), scope, has_workspace),
                 sender,
                 events,
-                capacity: parts.concurrency,
+                capacity,
             },
         )
         .await?;
         Box::pin(host.drive(control)).await
+    }
+
+    /// The place where attempts of a run are carried out, and how many of them at a time.
+    fn backend(
+        &self,
+        run: &RunInfo,
+        options: RunOptions,
+        observations: Observation,
+    ) -> Result<(Arc<dyn Backend>, u32), DriveError> {
+        let parts = &self.parts;
+        match options.backend {
+            BackendKind::Process => {
+                let settings = ProcessSettings {
+                    data_dir: parts.data_dir.clone(),
+                    transfer: Arc::clone(&parts.transfer),
+                    python: Arc::clone(&parts.python),
+                    component_dir: options.component_dir,
+                    host_commands: options.host_commands,
+                    grace: parts.grace,
+                };
+                Ok((Arc::new(ProcessBackend::new(run.id, settings, observations)), parts.concurrency))
+            }
+            BackendKind::Kubernetes => {
+                let no_cluster = || DriveError::NoCluster { run: run.id, namespace: run.namespace.clone() };
+                let host = self.kubernetes().ok_or_else(no_cluster)?;
+                let pods = RunPods::new(Arc::clone(host), &run.namespace, Arc::clone(&parts.transfer));
+                let backend = KubernetesBackend::new(run.id, run.name.clone(), pods, observations);
+                Ok((Arc::new(backend), host.concurrency()))
+            }
+        }
+    }
+
+    /// What attempts of a run wait for on the cluster, such as the scheduler's or the puller's message. Only of runs that
+    /// this process drives.
+    pub fn waiting_reasons(&self, run: Uuid) -> Vec<(AttemptRef, String)> {
+        self.kubernetes().map(|host| host.reasons(run)).unwrap_or_default()
+    }
+
+    /// The log of an attempt that runs as a Pod.
+    pub async fn pod_log(
+        &self,
+        run: &RunInfo,
+        task_key: &str,
+        attempt: &AttemptRef,
+        follow: bool,
+    ) -> Result<PodLog, PodLogError> {
+        let name = pod_name(&run.name, task_key, attempt.task_id, attempt.attempt);
+        let Some(host) = self.kubernetes() else {
+            return Err(PodLogError { pod: name, reason: "this driver has no cluster".to_owned() });
+        };
+        PodLog::open(&host.pods(&run.namespace), &run.namespace, &name, follow).await
+    }
+
+    /// Cleans up after Pods of runs of this driver in a namespace: those of runs that ended while no driver looked, and
+    /// those of failed attempts that were kept long enough.
+    pub async fn sweep_pods(&self, namespace: &str) -> Result<Swept, SweepError> {
+        let Some(host) = self.kubernetes() else { return Ok(Swept::default()) };
+        let status_of = |run| async move { self.metastore().run(run).await.ok().map(|row| row.status) };
+        sweep(host, namespace, Timestamp::now(), status_of).await
     }
 
     /// Stores the command that lets a failed or cancelled run go on; [`Driver::drive`] carries it out.

@@ -25,6 +25,9 @@ pub enum DriverError {
         /// Why.
         source: MetastoreError,
     },
+    /// The metrics of the Kubernetes backend cannot be set up.
+    #[error("cannot set up the metrics of the Kubernetes backend")]
+    Metrics(#[source] prometheus::Error),
     /// The object stores cannot be set up.
     #[error("cannot set up the object store")]
     Stores(#[source] penstock_objectstore::StoreError),
@@ -40,6 +43,16 @@ pub enum DriveError {
         run: Uuid,
         /// Number of the process.
         process: String,
+    },
+    /// The run is to be carried out on a cluster, and this driver has none.
+    #[error(
+        "run {run} is carried out as Pods of namespace {namespace}, and this driver has no cluster (--on kubernetes)"
+    )]
+    NoCluster {
+        /// The run.
+        run: Uuid,
+        /// Its namespace.
+        namespace: String,
     },
     /// The run's lock file cannot be used.
     #[error("cannot lock the run with {path}")]

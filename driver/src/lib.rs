@@ -14,17 +14,22 @@ mod driver;
 mod error;
 mod held;
 mod import;
+mod kubernetes;
 mod load;
 mod ownership;
 mod process;
 mod projection;
 mod timers;
 
-pub use backend::{AttemptKey, Backend, Observation};
+pub use backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
 pub use cluster_only::{ClusterOnlySetting, cluster_only_settings};
-pub use create::{CreateRun, CreateRunError, RootError, RunOptions};
+pub use create::{BackendKind, CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};
 pub use driver::{Driver, DriverSettings, is_driven};
 pub use error::{DriveError, DriverError};
+pub use kubernetes::{
+    CaBundle, KubernetesMetrics, KubernetesSettings, NamespaceSettingsError, PodLog, PodLogError, PodSettings,
+    SweepError, Swept, Timeouts, UnsupportedSetting, UnsupportedSettings, unsupported_settings,
+};
 pub use load::load_state;
 pub use process::{attempt_log, attempt_work_dir};

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::backend::{AttemptKey, Backend, Observation};
+use crate::backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
 use crate::cleaner::Cleaner;
 
 /// Directory of everything that a run needs on this machine while it is at work.
@@ -117,7 +117,7 @@ impl Backend for ProcessBackend {
         });
     }
 
-    async fn recover(&self, key: AttemptKey, plan: Plan) {
+    async fn recover(&self, key: AttemptKey, plan: Plan, _recovery: Recovery) {
         let host = self.host(&plan);
         let observations = self.observations.clone();
         self.spawn(async move {
@@ -135,8 +135,12 @@ impl Backend for ProcessBackend {
         }
     }
 
-    async fn forget(&self, task: Uuid, attempt: u32) {
-        self.cleaner.remove(attempt_work_dir(&self.settings.data_dir, self.run, task, attempt)).await;
+    async fn forget(&self, attempt: EndedAttempt) {
+        // A log that could not be stored is kept where it is, and so is all of a failed attempt.
+        if attempt.end == (AttemptEnd::Succeeded { log_stored: true }) {
+            let EndedAttempt { task, attempt, .. } = attempt;
+            self.cleaner.remove(attempt_work_dir(&self.settings.data_dir, self.run, task, attempt)).await;
+        }
     }
 
     async fn finish(&self, succeeded: bool) {

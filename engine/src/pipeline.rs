@@ -58,6 +58,7 @@ pub(crate) enum Body {
 pub(crate) struct Container {
     pub(crate) spec: ContainerSpec,
     pub(crate) timeout_seconds: Option<u64>,
+    pub(crate) image_pull_policy: String,
     /// Platform settings that give the container data, as written: part of the cache key.
     pub(crate) data_settings: Option<Value>,
 }

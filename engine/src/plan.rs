@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use penstock_spec::ir::{Accelerator, EnvVar, ParameterType, ResourceSpec, RetryPolicy, TaskConfigField};
-use penstock_spec::plan::{PLAN_VERSION, Plan, PlanInputs, PlanTask};
+use penstock_spec::ir::{Accelerator, EnvVar, Named, ParameterType, ResourceSpec, RetryPolicy, TaskConfigField};
+use penstock_spec::plan::{PLAN_VERSION, Plan, PlanInputs, PlanResources, PlanTask};
 use serde_json::{Map, Value, json};
 
 use crate::fact::NodeId;
@@ -31,6 +31,7 @@ impl RunState {
         let replaced = |text: &str| self.substitute_in_container(id, text, &inputs.parameters, &defaults);
         let config = task_config(component, container, &replaced);
         let image = replaced(&container.spec.image);
+        let resources = own_resources(component, container, &replaced);
         inputs.parameters.extend(config);
         let absent_inputs = absent(component, &inputs, &defaults);
         Some(Plan {
@@ -39,6 +40,8 @@ impl RunState {
             command: container.spec.command.clone(),
             args: container.spec.args.clone(),
             env: own_env(component, container),
+            resources,
+            image_pull_policy: container.image_pull_policy.clone(),
             defaults,
             absent_inputs,
             input_artifact_types: component
@@ -132,10 +135,21 @@ fn absent(component: &Component, inputs: &PlanInputs, defaults: &Map<String, Val
     parameters.chain(artifacts).cloned().collect()
 }
 
-/// Environment of the task itself: all of it, unless the component takes it as data and says that it does not apply.
+/// Whether a setting applies to the task itself: always, unless the component takes it as data and says that it does not.
+fn applies(component: &Component, field: TaskConfigField) -> bool {
+    let passed = component.passthroughs.iter().find(|it| it.field == field);
+    passed.is_none_or(|it| it.apply_to_task)
+}
+
 fn own_env(component: &Component, container: &Container) -> Vec<EnvVar> {
-    let passed = component.passthroughs.iter().find(|it| it.field == TaskConfigField::Env);
-    if passed.is_some_and(|it| !it.apply_to_task) { Vec::new() } else { container.spec.env.clone() }
+    if applies(component, TaskConfigField::Env) { container.spec.env.clone() } else { Vec::new() }
+}
+
+fn own_resources(component: &Component, container: &Container, replaced: &dyn Fn(&str) -> String) -> PlanResources {
+    match &container.spec.resources {
+        Some(resources) if applies(component, TaskConfigField::Resources) => resource_requirements(resources, replaced),
+        _ => PlanResources::default(),
+    }
 }
 
 /// Values of `TASK_CONFIG` inputs: what of the pod's settings is known here, which is environment and resources. A
@@ -154,7 +168,10 @@ fn task_config(component: &Component, container: &Container, replaced: &dyn Fn(&
             "env": env,
             "volumes": null,
             "volumeMounts": null,
-            "resources": resources.map_or_else(|| json!({}), |it| resource_requirements(it, replaced)),
+            "resources": resources.map_or_else(|| json!({}), |it| {
+                let PlanResources { requests, limits } = resource_requirements(it, replaced);
+                json!({ "limits": limits, "requests": requests })
+            }),
         });
         configs.insert(name.clone(), config);
     }
@@ -162,7 +179,7 @@ fn task_config(component: &Component, container: &Container, replaced: &dyn Fn(&
 }
 
 /// Requests and limits as Kubernetes writes them, with placeholders replaced. What comes out empty is not set.
-fn resource_requirements(resources: &ResourceSpec, replaced: &dyn Fn(&str) -> String) -> Value {
+fn resource_requirements(resources: &ResourceSpec, replaced: &dyn Fn(&str) -> String) -> PlanResources {
     let quantity = |text: &str, number: Option<f64>, unit: &str| {
         if !text.is_empty() {
             return Some(replaced(text)).filter(|text| !text.is_empty());
@@ -171,10 +188,7 @@ fn resource_requirements(resources: &ResourceSpec, replaced: &dyn Fn(&str) -> St
     };
     let side = |cpu: Option<String>, memory: Option<String>| {
         let named = [("cpu", cpu), ("memory", memory)];
-        named
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))))
-            .collect::<Map<_, _>>()
+        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Named<_>>()
     };
     let mut limits = side(
         quantity(&resources.resource_cpu_limit, resources.cpu_limit, ""),
@@ -185,16 +199,16 @@ fn resource_requirements(resources: &ResourceSpec, replaced: &dyn Fn(&str) -> St
         quantity(&resources.resource_cpu_request, resources.cpu_request, ""),
         quantity(&resources.resource_memory_request, resources.memory_request, "G"),
     );
-    json!({ "limits": limits, "requests": requests })
+    PlanResources { requests, limits }
 }
 
 /// The limit that an accelerator is: its type names the resource. Both type and count are needed.
-fn accelerator_limit(accelerator: &Accelerator, replaced: &dyn Fn(&str) -> String) -> Option<(String, Value)> {
+fn accelerator_limit(accelerator: &Accelerator, replaced: &dyn Fn(&str) -> String) -> Option<(String, String)> {
     let named = if accelerator.resource_type.is_empty() { &accelerator.kind } else { &accelerator.resource_type };
     let resource = replaced(named);
     let count = match accelerator.resource_count.as_str() {
         "" => accelerator.count.filter(|count| *count > 0).map(|count| count.to_string()).unwrap_or_default(),
         text => replaced(text),
     };
-    (!resource.is_empty() && !count.is_empty()).then_some((resource, Value::String(count)))
+    (!resource.is_empty() && !count.is_empty()).then_some((resource, count))
 }

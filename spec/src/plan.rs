@@ -30,6 +30,13 @@ pub struct Plan {
     pub args: Vec<String>,
     /// Environment in order, verbatim.
     pub env: Vec<EnvVar>,
+    /// What the user's container asks of a machine. Only a backend that has containers honours it.
+    #[serde(default, skip_serializing_if = "PlanResources::is_empty")]
+    pub resources: PlanResources,
+    /// When the image is pulled: `Always`, `IfNotPresent`, `Never`, or empty. Only a backend that has containers honours
+    /// it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub image_pull_policy: String,
     /// Inputs that were provided, without component defaults.
     pub inputs: PlanInputs,
     /// Defaults of declared parameters that were not provided. Part of `{{$}}` and of placeholders, but not
@@ -60,6 +67,18 @@ pub struct Plan {
     pub retries: bool,
 }
 
+/// Requests and limits by resource name, as the author wrote them, placeholders resolved. What is not set is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanResources {
+    /// What is set aside.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub requests: Named<String>,
+    /// What may not be exceeded. Accelerators are among it.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub limits: Named<String>,
+}
+
 /// Which task a plan is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,6 +105,13 @@ pub struct PlanInputs {
     /// Artifacts: only those the component declares. The list is normally of length one.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub artifacts: Named<Vec<Artifact>>,
+}
+
+impl PlanResources {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
 }
 
 impl Plan {

@@ -98,9 +98,8 @@ fn parse(
         let (uri, path) = sides(left.trim(), right.trim());
         let is_directory = uri.ends_with('/') || path.ends_with('/');
         let uri = ObjectUri::parse(uri.trim_end_matches('/')).map_err(|source| PodDataError::Uri { line, source })?;
-        let path = clean_path(path)
-            .map_err(|reason| PodDataError::Path { line, path: shorten(path), reason })?
-            .to_owned();
+        let path =
+            clean_path(path).map_err(|reason| PodDataError::Path { line, path: shorten(path), reason })?.to_owned();
         if data.iter().any(|other| overlaps(&other.path, &path)) {
             return Err(PodDataError::Overlap { line, path });
         }

@@ -68,10 +68,12 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         tracing::warn!("{}: {setting}", file.display());
     }
     let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
-    let options = RunOptions { host_commands, component_dir: component_directory(component_dir, file, is_python)? };
+    let component_dir = component_directory(component_dir, file, is_python)?;
+    let options = RunOptions { host_commands, component_dir, ..RunOptions::default() };
     let root = root.as_deref().map(root_uri).transpose()?;
+    let (caching, namespace) = (!no_cache, None);
     let request =
-        CreateRun { pipeline, pipeline_text, parameters, display_name: name, root, caching: !no_cache, options };
+        CreateRun { pipeline, pipeline_text, parameters, display_name: name, namespace, root, caching, options };
 
     let takes = parameters::list(&request.pipeline.spec.root.input_definitions.parameters);
     let driver = context.driver(&execution).await?;

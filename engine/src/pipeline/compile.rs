@@ -100,6 +100,10 @@ impl Context<'_> {
                 Body::Container(Box::new(Container {
                     spec: (**container).clone(),
                     timeout_seconds: platform.and_then(|it| platform::attempt_timeout_seconds(it, label)),
+                    image_pull_policy: platform
+                        .and_then(|it| platform::image_pull_policy(it, label))
+                        .unwrap_or_default()
+                        .to_owned(),
                     data_settings: platform.and_then(|it| platform::data_settings(it, label)),
                 }))
             }

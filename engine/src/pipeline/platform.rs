@@ -1,4 +1,4 @@
-//! What the engine needs of the platform settings: time limits, and the tasks that settings take values from.
+//! What the engine needs of the platform settings: time limits, what plans carry, and the tasks that settings take values from.
 
 use penstock_spec::platform::PlatformSpec;
 use serde_json::Value;
@@ -12,6 +12,11 @@ pub(super) fn run_deadline_seconds(platform: &PlatformSpec) -> Option<u64> {
 /// Seconds that an attempt of an executor may take.
 pub(super) fn attempt_timeout_seconds(platform: &PlatformSpec, executor: &str) -> Option<u64> {
     positive(member(executor_config(platform, executor)?, "activeDeadlineSeconds", "active_deadline_seconds")?)
+}
+
+/// When the image of an executor is pulled.
+pub(super) fn image_pull_policy<'a>(platform: &'a PlatformSpec, executor: &str) -> Option<&'a str> {
+    member(executor_config(platform, executor)?, "imagePullPolicy", "image_pull_policy")?.as_str()
 }
 
 /// The settings of an executor that give its container data: two tasks that differ in them may differ in results.

@@ -89,7 +89,9 @@ deploymentSpec:
     assert_eq!(config["env"], json!([{"name": "A", "value": "b"}]));
     assert_eq!(config["resources"], json!({"limits": {"cpu": "2"}, "requests": {"memory": "1.5G"}}));
     assert_eq!(config["tolerations"], Value::Null);
-    assert!(host.plan("a").env.is_empty(), "handed on, and not applied to the task itself");
+    let plan = host.plan("a");
+    assert!(plan.env.is_empty(), "handed on, and not applied to the task itself");
+    assert_eq!(json!(plan.resources), json!({"limits": {"cpu": "2"}, "requests": {"memory": "1.5G"}}), "both");
 }
 
 #[test]
@@ -130,6 +132,42 @@ deploymentSpec:
     let config = host.input("a", "config").unwrap();
     let limits = json!({"cpu": "2", "memory": "2Gi", "nvidia.com/gpu": "1"});
     assert_eq!(config["resources"], json!({"limits": limits, "requests": {}}));
+    assert!(host.plan("a").resources.is_empty(), "handed on, and not applied to the task itself");
+}
+
+#[test]
+fn plan_carries_what_the_container_asks_of_a_machine() {
+    let host = Host::new(
+        "
+components: {comp: {executorLabel: exec, inputDefinitions: {parameters: {memory: {parameterType: STRING}}}}}
+root:
+  dag:
+    tasks:
+      a:
+        componentRef: {name: comp}
+        taskInfo: {name: a}
+        inputs: {parameters: {memory: {runtimeValue: {constant: 2Gi}}}}
+deploymentSpec:
+  executors:
+    exec:
+      container:
+        image: i
+        command: [c]
+        resources:
+          resourceMemoryLimit: \"{{$.inputs.parameters['memory']}}\"
+          memoryLimit: 7
+          cpuRequest: 0.5
+          accelerator: {type: NVIDIA_TESLA_K80, count: '2'}
+---
+platforms: {kubernetes: {deploymentSpec: {executors: {exec: {imagePullPolicy: Always}}}}}
+",
+    )
+    .ran()
+    .succeeds();
+    let plan = host.plan("a");
+    let limits = json!({"memory": "2Gi", "NVIDIA_TESLA_K80": "2"});
+    assert_eq!(json!(plan.resources), json!({"limits": limits, "requests": {"cpu": "0.5"}}), "new fields win over old");
+    assert_eq!(plan.image_pull_policy, "Always");
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! Requests to the API server about Pods: each with a deadline, counted, and its failure understood.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use penstock_spec::keys;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::failure::RequestError;
+use super::metrics::KubernetesMetrics;
+
+/// Pods listed in one request.
+const PAGE: u32 = 500;
+
+/// Pods of one namespace.
+#[derive(Clone)]
+pub(crate) struct PodApi {
+    pods: Api<Pod>,
+    /// Longest time that a request may take.
+    deadline: Duration,
+    metrics: Arc<KubernetesMetrics>,
+}
+
+impl PodApi {
+    pub(crate) fn new(
+        client: kube::Client,
+        namespace: &str,
+        deadline: Duration,
+        metrics: Arc<KubernetesMetrics>,
+    ) -> PodApi {
+        PodApi { pods: Api::namespaced(client, namespace), deadline, metrics }
+    }
+
+    /// The client's own handle, for watches and streams.
+    pub(crate) fn raw(&self) -> &Api<Pod> {
+        &self.pods
+    }
+
+    pub(crate) async fn create(&self, pod: &Pod) -> Result<Pod, RequestError> {
+        let parameters = PostParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PostParams::default() };
+        self.send("create", self.pods.create(&parameters, pod)).await
+    }
+
+    /// A consistent read (F-07).
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Pod>, RequestError> {
+        match self.send("get", self.pods.get(name)).await {
+            Ok(pod) => Ok(Some(pod)),
+            Err(RequestError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All task Pods of the namespace, in a consistent read.
+    pub(crate) async fn list(&self) -> Result<Vec<Pod>, RequestError> {
+        let mut pods = Vec::new();
+        let mut parameters = ListParams::default().labels(&task_selector()).limit(PAGE);
+        loop {
+            let page = self.send("list", self.pods.list(&parameters)).await?;
+            pods.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => return Ok(pods),
+            }
+        }
+    }
+
+    /// Deletes this very Pod; fine if it is gone already, or another has its name.
+    pub(crate) async fn delete(&self, name: &str, uid: &str) -> Result<(), RequestError> {
+        let this = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        let parameters = DeleteParams { preconditions: Some(this), ..DeleteParams::default() };
+        match self.send("delete", async { self.pods.delete(name, &parameters).await.map(|_| ()) }).await {
+            Err(RequestError::NotFound | RequestError::Conflict(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Takes our finalizer off this very Pod, and leaves those of others; fine if the Pod is gone.
+    pub(crate) async fn remove_finalizer(&self, pod: &Pod) -> Result<(), RequestError> {
+        let (Some(name), Some(uid)) = (pod.metadata.name.as_deref(), pod.metadata.uid.as_deref()) else {
+            return Ok(());
+        };
+        let all = pod.metadata.finalizers.as_deref().unwrap_or_default();
+        if !all.iter().any(|finalizer| finalizer == keys::FINALIZER) {
+            return Ok(());
+        }
+        let others: Vec<&String> = all.iter().filter(|finalizer| *finalizer != keys::FINALIZER).collect();
+        let finalizers = (!others.is_empty()).then_some(others);
+        let patch = json!({"metadata": {"uid": uid, "finalizers": finalizers}});
+        let parameters = PatchParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PatchParams::default() };
+        let patched = async {
+            let patch = Patch::Merge(&patch);
+            self.pods.patch_metadata(name, &parameters, &patch).await.map(|_| ())
+        };
+        match self.send("patch", patched).await {
+            Err(RequestError::NotFound | RequestError::Conflict(_)) => Ok(()),
+            // A successor of the same name: the UID of an object cannot be changed.
+            Err(RequestError::Final(reason)) if reason.contains("uid") => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn send<T>(
+        &self,
+        verb: &'static str,
+        request: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, RequestError> {
+        let started = Instant::now();
+        let result = match tokio::time::timeout(self.deadline, request).await {
+            Ok(result) => result.map_err(RequestError::from),
+            Err(_) => Err(RequestError::Passing {
+                reason: format!("the API server did not answer within {} s", self.deadline.as_secs_f32()),
+                retry_after: None,
+            }),
+        };
+        let outcome = result.as_ref().map_or_else(RequestError::outcome, |_| "ok");
+        self.metrics.request(verb, outcome, started.elapsed());
+        result
+    }
+}
+
+/// The selector of task Pods.
+pub(crate) fn task_selector() -> String {
+    format!("{}={}", keys::LABEL_INJECT, keys::INJECT_TASK)
+}

@@ -1,0 +1,117 @@
+//! Carries out the attempts of one run as Pods.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use penstock_engine::Event;
+use penstock_spec::plan::Plan;
+use penstock_spec::pod::pod_name;
+use penstock_spec::report::AttemptRef;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::attempt::{AttemptPod, End, TakeUp};
+use super::cleanup;
+use super::run::RunPods;
+use crate::backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
+
+/// Longest time that the end of a run waits for the cleaning up after its attempts.
+const FINISH_LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs the attempts of one run as Pods.
+pub(crate) struct KubernetesBackend {
+    run: Uuid,
+    run_name: String,
+    shared: Arc<RunPods>,
+    observations: Observation,
+    stops: Arc<Mutex<HashMap<AttemptKey, watch::Sender<bool>>>>,
+    attempts: Mutex<JoinSet<()>>,
+    cleanups: Mutex<JoinSet<()>>,
+}
+
+impl KubernetesBackend {
+    pub(crate) fn new(run: Uuid, run_name: String, shared: RunPods, observations: Observation) -> KubernetesBackend {
+        KubernetesBackend {
+            run,
+            run_name,
+            shared: Arc::new(shared),
+            observations,
+            stops: Arc::default(),
+            attempts: Mutex::default(),
+            cleanups: Mutex::default(),
+        }
+    }
+
+    fn take_up(&self, key: AttemptKey, plan: Plan, take_up: TakeUp, stop: bool) {
+        let (sender, receiver) = watch::channel(stop);
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(key, sender);
+        let attempt = AttemptPod::new(Arc::clone(&self.shared), plan, receiver);
+        let (observations, stops) = (self.observations.clone(), Arc::clone(&self.stops));
+        let metrics = Arc::clone(&self.shared.host.metrics);
+        spawn(&self.attempts, async move {
+            let end = Box::pin(attempt.run(take_up)).await;
+            metrics.ended(end.result());
+            stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            let event = match end {
+                End::Reported(report) => Event::TaskReported { node: key.node, report: *report },
+                End::Lost(failure) => Event::TaskLost { node: key.node, attempt: key.attempt, failure },
+            };
+            // Nobody listens any more only when the run has ended.
+            let _ = observations.send(event).await;
+        });
+    }
+}
+
+fn spawn(tasks: &Mutex<JoinSet<()>>, task: impl Future<Output = ()> + Send + 'static) {
+    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+    while tasks.try_join_next().is_some() {}
+    tasks.spawn(task);
+}
+
+#[async_trait]
+impl Backend for KubernetesBackend {
+    async fn start(&self, key: AttemptKey, plan: Plan) {
+        self.take_up(key, plan, TakeUp::Start, false);
+    }
+
+    async fn recover(&self, key: AttemptKey, plan: Plan, recovery: Recovery) {
+        self.take_up(key, plan, TakeUp::Recover, recovery == Recovery::Stop);
+    }
+
+    async fn stop(&self, key: AttemptKey) {
+        if let Some(stop) = self.stops.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            stop.send_replace(true);
+        }
+    }
+
+    async fn forget(&self, attempt: EndedAttempt) {
+        let EndedAttempt { task, key, attempt, end } = attempt;
+        if let AttemptEnd::Failed { cause: Some(cause), again: true } = end {
+            self.shared.host.metrics.retried(cause);
+        }
+        let name = pod_name(&self.run_name, &key, task, attempt);
+        let attempt = AttemptRef { run_id: self.run, task_id: task, attempt };
+        let shared = Arc::clone(&self.shared);
+        spawn(&self.cleanups, async move { cleanup::after(&shared, &name, &attempt, end).await });
+    }
+
+    async fn finish(&self, _succeeded: bool) {
+        let mut cleanups = std::mem::take(&mut *self.cleanups.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = async { while cleanups.join_next().await.is_some() {} };
+        if tokio::time::timeout(FINISH_LIMIT, all).await.is_err() {
+            warn!(run.id = %self.run, "cleaning up after the run takes too long; some of its Pods are left to a later sweep");
+        }
+    }
+
+    /// Pods run on: a later `recover` takes them up.
+    async fn abort(&self) {
+        for tasks in [&self.attempts, &self.cleanups] {
+            let mut tasks = std::mem::take(&mut *tasks.lock().unwrap_or_else(PoisonError::into_inner));
+            tasks.shutdown().await;
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What becomes of Pods whose attempts have ended. The finalizer goes once the outcome is durable (R3); a Pod whose
+//! attempt succeeded goes with it, one that failed is kept for a look.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use penstock_spec::Timestamp;
+use penstock_spec::keys;
+use penstock_spec::report::AttemptRef;
+use penstock_spec::run::RunStatus;
+use thiserror::Error;
+use tracing::warn;
+
+use super::KubernetesHost;
+use super::api::PodApi;
+use super::backoff::Backoff;
+use super::failure::RequestError;
+use super::identity::attempt_of_pod;
+use super::run::RunPods;
+use super::view::View;
+use crate::backend::AttemptEnd;
+
+/// Tries of one request.
+const TRIES: u32 = 8;
+/// Longest wait for the first list of a namespace.
+const FIND_LIMIT: Duration = Duration::from_secs(20);
+
+/// What is to become of a Pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is not ours to touch, or its time has not come.
+    Leave,
+    /// It stays, and nothing of ours holds it any more.
+    Release,
+    /// It goes.
+    Delete,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Pods that were let go and stay for a look.
+    pub released: u32,
+    /// Pods that were deleted.
+    pub deleted: u32,
+}
+
+/// A sweep could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot clean up after the task Pods of namespace {namespace}: {reason}")]
+pub struct SweepError {
+    /// The namespace.
+    pub namespace: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Cleans up after an attempt whose end is durable.
+pub(super) async fn after(shared: &RunPods, name: &str, attempt: &AttemptRef, end: AttemptEnd) {
+    let Some(pod) = shared.watch.find(name, FIND_LIMIT).await else { return };
+    if attempt_of_pod(&pod).as_ref() != Some(attempt) {
+        return;
+    }
+    let fate = fate_of_ended(&pod, end, shared.settings.keep_failed);
+    let _permit = shared.cleanup_permit().await;
+    if let Err(error) = carry_out(&shared.api, &pod, fate).await {
+        warn!(pod = name, reason = error.reason(), "a Pod could not be cleaned up; a later sweep tries again");
+    }
+}
+
+fn fate_of_ended(pod: &Pod, end: AttemptEnd, keep_failed: Duration) -> Fate {
+    let view = View::new(pod);
+    let is_kept = match end {
+        AttemptEnd::Succeeded { log_stored } => !log_stored,
+        // Its launcher has reported, so it ends by itself.
+        AttemptEnd::Failed { .. } => view.is_over() || view.annotation(keys::ANNOTATION_REPORT).is_some(),
+    };
+    if is_kept && !keep_failed.is_zero() { Fate::Release } else { Fate::Delete }
+}
+
+/// What is to become of a Pod that is found, given the state of its run, if that is known here.
+fn fate_of_found(pod: &Pod, run: Option<RunStatus>, age: Duration, keep_failed: Duration) -> Fate {
+    let view = View::new(pod);
+    let held = pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == keys::FINALIZER);
+    let too_old = view.is_over() && age >= keep_failed;
+    match run {
+        None => Fate::Leave,
+        Some(status) if !status.is_final() => {
+            if too_old && !held {
+                Fate::Delete
+            } else {
+                Fate::Leave
+            }
+        }
+        Some(_) if too_old || !view.is_over() || view.phase() == "Succeeded" => Fate::Delete,
+        Some(_) if held => Fate::Release,
+        Some(_) => Fate::Leave,
+    }
+}
+
+async fn carry_out(api: &PodApi, pod: &Pod, fate: Fate) -> Result<(), RequestError> {
+    if fate == Fate::Leave {
+        return Ok(());
+    }
+    repeated(|| api.remove_finalizer(pod)).await?;
+    match (fate, pod.metadata.name.as_deref(), pod.metadata.uid.as_deref()) {
+        // One that is being deleted goes now that nothing holds it.
+        (Fate::Delete, Some(name), Some(uid)) if pod.metadata.deletion_timestamp.is_none() => {
+            repeated(|| api.delete(name, uid)).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn repeated<F>(request: impl Fn() -> F) -> Result<(), RequestError>
+where
+    F: Future<Output = Result<(), RequestError>>,
+{
+    let mut backoff = Backoff::default();
+    for _ in 1..TRIES {
+        match request().await {
+            Err(RequestError::Passing { retry_after, .. }) => tokio::time::sleep(backoff.next(retry_after)).await,
+            other => return other,
+        }
+    }
+    request().await
+}
+
+/// Cleans up after runs that ended while no driver looked, and deletes what was kept long enough. `status_of` says how
+/// a run stands, if it is one of this driver.
+pub(crate) async fn sweep<F>(
+    host: &KubernetesHost,
+    namespace: &str,
+    now: Timestamp,
+    status_of: impl Fn(uuid::Uuid) -> F,
+) -> Result<Swept, SweepError>
+where
+    F: Future<Output = Option<RunStatus>>,
+{
+    let failed = |error: RequestError| SweepError { namespace: namespace.to_owned(), reason: error.reason() };
+    let (api, keep_failed) = (host.pods(namespace), host.settings.keep_failed);
+    let mut swept = Swept::default();
+    let pods = api.list().await.map_err(failed)?;
+    for pod in pods {
+        let Some(attempt) = attempt_of_pod(&pod) else { continue };
+        let fate = fate_of_found(&pod, status_of(attempt.run_id).await, age(&pod, now), keep_failed);
+        carry_out(&api, &pod, fate).await.map_err(failed)?;
+        match fate {
+            Fate::Leave => {}
+            Fate::Release => swept.released += 1,
+            Fate::Delete => swept.deleted += 1,
+        }
+    }
+    Ok(swept)
+}
+
+/// Since the end of the user's container, or else since the Pod was made. Of no age without either.
+fn age(pod: &Pod, now: Timestamp) -> Duration {
+    let ended = View::new(pod).main_end().and_then(|end| end.finished_at.as_ref());
+    let since = ended.or(pod.metadata.creation_timestamp.as_ref());
+    let seconds = since.map_or(0, |since| now.as_second().saturating_sub(since.0.as_second()));
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const KEEP: Duration = Duration::from_secs(3600);
+
+    fn pod(phase: &str, held: bool, report: bool) -> Pod {
+        let finalizers = if held { json!([keys::FINALIZER, "other/one"]) } else { json!([]) };
+        let annotations = if report { json!({keys::ANNOTATION_REPORT: "{}"}) } else { json!({}) };
+        let metadata = json!({"name": "p", "finalizers": finalizers, "annotations": annotations});
+        serde_json::from_value(json!({"metadata": metadata, "status": {"phase": phase}})).expect("a Pod")
+    }
+
+    #[test]
+    fn pods_of_succeeded_attempts_go_and_those_of_failed_ones_stay_for_a_look() {
+        let fate = |phase, report, end| fate_of_ended(&pod(phase, true, report), end, KEEP);
+        let failed = AttemptEnd::Failed { cause: None, again: false };
+        assert_eq!(fate("Running", true, AttemptEnd::Succeeded { log_stored: true }), Fate::Delete);
+        assert_eq!(fate("Running", true, AttemptEnd::Succeeded { log_stored: false }), Fate::Release);
+        assert_eq!(fate("Running", true, failed), Fate::Release, "it ends by itself");
+        assert_eq!(fate("Failed", false, failed), Fate::Release);
+        assert_eq!(fate("Pending", false, failed), Fate::Delete, "it would try for ever");
+        assert_eq!(fate_of_ended(&pod("Failed", true, true), failed, Duration::ZERO), Fate::Delete);
+    }
+
+    #[test]
+    fn f40_a_sweep_touches_only_what_is_over() {
+        let fate = |phase, held, run, age| fate_of_found(&pod(phase, held, false), run, Duration::from_secs(age), KEEP);
+        assert_eq!(fate("Failed", true, None, 9999), Fate::Leave, "a run of somebody else");
+        assert_eq!(fate("Running", true, Some(RunStatus::Running), 9999), Fate::Leave);
+        assert_eq!(
+            fate("Failed", true, Some(RunStatus::Running), 9999),
+            Fate::Leave,
+            "its outcome is not recorded yet"
+        );
+        assert_eq!(fate("Failed", false, Some(RunStatus::Running), 9999), Fate::Delete);
+        assert_eq!(fate("Failed", true, Some(RunStatus::Failed), 10), Fate::Release);
+        assert_eq!(fate("Failed", false, Some(RunStatus::Failed), 10), Fate::Leave);
+        assert_eq!(fate("Failed", false, Some(RunStatus::Failed), 9999), Fate::Delete);
+        assert_eq!(fate("Succeeded", true, Some(RunStatus::Succeeded), 0), Fate::Delete);
+        assert_eq!(fate("Running", true, Some(RunStatus::Canceled), 0), Fate::Delete);
+    }
+}

@@ -1,0 +1,70 @@
+//! The log of an attempt that runs as a Pod, from the API server. Afterwards it is in the object store.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures::{AsyncBufRead, AsyncReadExt};
+use kube::api::LogParams;
+use penstock_spec::keys;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::api::PodApi;
+use super::failure::RequestError;
+
+/// How long a container may take to start before its log is given up.
+const START_LIMIT: Duration = Duration::from_secs(600);
+/// Wait between two looks whether it has started.
+const LOOK: Duration = Duration::from_millis(500);
+/// Bytes of one piece.
+const PIECE: usize = 64 << 10;
+
+/// The log of a Pod cannot be read.
+#[derive(Debug, Error)]
+#[error("cannot read the log of Pod {pod}: {reason}")]
+pub struct PodLogError {
+    /// The Pod, with its namespace.
+    pub pod: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The log of a Pod, piece by piece.
+pub struct PodLog {
+    pod: String,
+    stream: Pin<Box<dyn AsyncBufRead + Send>>,
+}
+
+impl PodLog {
+    /// Opens the log of a Pod's user container; with `follow` it waits for the container's start and goes on to its end.
+    pub(crate) async fn open(api: &PodApi, namespace: &str, name: &str, follow: bool) -> Result<PodLog, PodLogError> {
+        let parameters = LogParams { container: Some(keys::MAIN_CONTAINER.to_owned()), follow, ..LogParams::default() };
+        let pod = format!("{namespace}/{name}");
+        let since = Instant::now();
+        loop {
+            let error = match api.raw().log_stream(name, &parameters).await {
+                Ok(stream) => return Ok(PodLog { pod, stream: Box::pin(stream) }),
+                Err(error) => RequestError::from(error),
+            };
+            let may_start = matches!(&error, RequestError::Passing { .. })
+                || matches!(&error, RequestError::Final(reason) if reason.contains("waiting to start"));
+            if !(follow && may_start) || since.elapsed() >= START_LIMIT {
+                return Err(PodLogError { pod, reason: error.reason() });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The next piece; nothing at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, PodLogError> {
+        let mut piece = vec![0; PIECE];
+        match self.stream.read(&mut piece).await {
+            Ok(0) => Ok(None),
+            Ok(length) => {
+                piece.truncate(length);
+                Ok(Some(piece))
+            }
+            Err(error) => Err(PodLogError { pod: self.pod.clone(), reason: error.to_string() }),
+        }
+    }
+}

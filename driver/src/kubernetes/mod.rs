@@ -1,0 +1,100 @@
+//! The Kubernetes backend: attempts are Pods, which the webhook gives a launcher. The driver goes on when the launcher's
+//! report appears on the Pod, without waiting for its phase.
+
+mod api;
+mod attempt;
+mod backend;
+mod backoff;
+mod classify;
+mod cleanup;
+mod failure;
+mod identity;
+mod logs;
+mod metrics;
+mod namespace;
+mod pod;
+mod quantity;
+mod run;
+mod settings;
+mod support;
+mod view;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+pub use classify::Timeouts;
+pub use cleanup::{SweepError, Swept};
+pub use logs::{PodLog, PodLogError};
+pub use metrics::KubernetesMetrics;
+pub use namespace::NamespaceSettingsError;
+pub use pod::{CaBundle, PodSettings};
+pub use settings::KubernetesSettings;
+pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings};
+
+pub(crate) use backend::KubernetesBackend;
+pub(crate) use cleanup::sweep;
+pub(crate) use namespace::default_root;
+pub(crate) use run::RunPods;
+
+use api::PodApi;
+use run::Reasons;
+use watch::PodWatches;
+
+/// Requests that clean up, at a time: fewer than creations, which somebody waits for.
+const CONCURRENT_CLEANUPS: usize = 16;
+
+/// What all runs of a process share that are carried out on one cluster.
+pub(crate) struct KubernetesHost {
+    settings: Arc<KubernetesSettings>,
+    metrics: Arc<KubernetesMetrics>,
+    watches: PodWatches,
+    creates: Semaphore,
+    cleanups: Semaphore,
+    reasons: Arc<Reasons>,
+}
+
+impl KubernetesHost {
+    pub(crate) fn new(settings: KubernetesSettings) -> Result<KubernetesHost, prometheus::Error> {
+        let metrics = match &settings.metrics {
+            Some(metrics) => Arc::clone(metrics),
+            None => Arc::new(KubernetesMetrics::unregistered()?),
+        };
+        Ok(KubernetesHost {
+            watches: PodWatches::new(settings.relist, Arc::clone(&metrics)),
+            creates: Semaphore::new(settings.concurrent_creates.max(1)),
+            cleanups: Semaphore::new(CONCURRENT_CLEANUPS),
+            reasons: Arc::default(),
+            settings: Arc::new(settings),
+            metrics,
+        })
+    }
+
+    /// Namespace of runs that name none.
+    pub(crate) fn default_namespace(&self) -> &str {
+        &self.settings.namespace
+    }
+
+    /// Pods of one run that may be at work at a time.
+    pub(crate) fn concurrency(&self) -> u32 {
+        self.settings.concurrency
+    }
+
+    /// What attempts of a run wait for.
+    pub(crate) fn reasons(&self, run: uuid::Uuid) -> Vec<(penstock_spec::report::AttemptRef, String)> {
+        self.reasons.of_run(run)
+    }
+
+    pub(crate) fn pods(&self, namespace: &str) -> PodApi {
+        let client = self.settings.client.clone();
+        PodApi::new(client, namespace, self.settings.request_deadline, Arc::clone(&self.metrics))
+    }
+}
+
+impl fmt::Debug for KubernetesHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KubernetesHost").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

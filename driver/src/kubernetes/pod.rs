@@ -1,0 +1,300 @@
+//! The Pod of an attempt, as the driver submits it. Pure: a plan and settings in, a Pod out. What injection adds to it is
+//! the webhook's.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
+    ObjectFieldSelector, Pod, PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile, SecretVolumeSource,
+    SecurityContext, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use penstock_objectstore::content::{digest_of, format_digest};
+use penstock_spec::keys;
+use penstock_spec::plan::{Plan, PlanResources};
+use penstock_spec::pod::{PlanRef, pod_name};
+use penstock_spec::value::to_json;
+use thiserror::Error;
+
+use super::quantity;
+
+/// Time that the kubelet grants beyond a task's own timeout, which the launcher keeps: it only ends Pods whose launcher
+/// does not.
+const DEADLINE_MARGIN_SECONDS: u64 = 60;
+/// Time between SIGTERM and SIGKILL: enough to stop the process, store its log and report.
+pub(crate) const GRACE_SECONDS: i64 = 60;
+/// Greatest deadline that a Pod may have.
+const MAX_DEADLINE_SECONDS: u64 = i32::MAX as u64;
+/// A service mesh's sidecar would keep the Pod from ending, as it does with KFP.
+const ANNOTATION_ISTIO: &str = "sidecar.istio.io/inject";
+/// Object of a plan that is too large for an annotation, below the attempt's root.
+const PLAN_OBJECT: &str = "plan.json";
+/// KFP's volume of an authority of one's own, its mount, and the file in it.
+const CA_VOLUME: &str = "custom-ca";
+const CA_DIR: &str = "/kfp/certs";
+const CA_FILE: &str = "ca.crt";
+/// Variables that name the authorities to the usual libraries.
+const CA_VARIABLES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE"];
+
+/// What an installation adds to each task's Pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PodSettings {
+    /// Authorities of one's own that user code trusts.
+    pub ca_bundle: Option<CaBundle>,
+    /// Variables of an HTTP proxy, such as `http_proxy` and `NO_PROXY`, in order.
+    pub proxy: Vec<(String, String)>,
+}
+
+/// Where certificates of authorities are, in the run's namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaBundle {
+    /// A key of a ConfigMap.
+    ConfigMap {
+        /// Name of the ConfigMap.
+        name: String,
+        /// Its key.
+        key: String,
+    },
+    /// A key of a Secret.
+    Secret {
+        /// Name of the Secret.
+        name: String,
+        /// Its key.
+        key: String,
+    },
+}
+
+/// A plan that no Pod can be made of.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum PodError {
+    #[error("{field} of the task is {value:?}, which is no quantity of Kubernetes such as 500m, 2 or 64Mi")]
+    Quantity { field: String, value: String },
+    #[error(
+        "imagePullPolicy of the task is {0:?}; it can be Always, IfNotPresent or Never (kubernetes.set_image_pull_policy)"
+    )]
+    PullPolicy(String),
+}
+
+/// A Pod to submit, and the object that has to be stored before.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskPod {
+    pub(crate) pod: Pod,
+    /// URI and content of the plan, where it is too large for an annotation.
+    pub(crate) plan_object: Option<(String, Vec<u8>)>,
+}
+
+/// Name of the Pod of an attempt.
+pub(crate) fn name_of(plan: &Plan) -> String {
+    pod_name(&plan.run.name, &plan.task.key, plan.task.id, plan.task.attempt)
+}
+
+/// Digest of the work that a Pod is submitted for. A Pod of the right name with another digest is not ours (R1). What an
+/// installation adds to Pods is not in it: a changed setting must not make running attempts strangers.
+pub(crate) fn spec_hash(plan: &Plan) -> String {
+    format_digest(&digest_of(to_json(plan).as_bytes()))
+}
+
+/// The Pod of an attempt.
+pub(crate) fn build(plan: &Plan, namespace: &str, settings: &PodSettings) -> Result<TaskPod, PodError> {
+    let main = main_container(plan, settings)?;
+    let (carried, plan_object) = carried_plan(plan);
+    let mut annotations = text_map(&[
+        (keys::KFP_V2_COMPONENT, "true"),
+        (keys::ANNOTATION_KFP_ROLE, "launcher"),
+        (ANNOTATION_ISTIO, "false"),
+        (keys::ANNOTATION_SPEC_HASH, &spec_hash(plan)),
+    ]);
+    annotations.insert(carried.0.to_owned(), carried.1);
+    let pod = Pod {
+        metadata: ObjectMeta {
+            name: Some(name_of(plan)),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(labels(plan)),
+            annotations: Some(annotations),
+            finalizers: Some(vec![keys::FINALIZER.to_owned()]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(PodSpec {
+            active_deadline_seconds: plan.timeout_seconds.map(deadline),
+            automount_service_account_token: Some(false),
+            containers: vec![main],
+            restart_policy: Some("Never".to_owned()),
+            security_context: Some(PodSecurityContext {
+                seccomp_profile: Some(runtime_default()),
+                ..PodSecurityContext::default()
+            }),
+            service_account_name: Some(keys::TASK_SERVICE_ACCOUNT.to_owned()),
+            termination_grace_period_seconds: Some(GRACE_SECONDS),
+            volumes: Some(volumes(settings)),
+            ..PodSpec::default()
+        }),
+        status: None,
+    };
+    Ok(TaskPod { pod, plan_object })
+}
+
+fn labels(plan: &Plan) -> BTreeMap<String, String> {
+    let (run, task, attempt) = (plan.run.id.to_string(), plan.task.id.to_string(), plan.task.attempt.to_string());
+    text_map(&[
+        (keys::LABEL_MANAGED_BY, keys::MANAGED_BY),
+        (keys::LABEL_INJECT, keys::INJECT_TASK),
+        (keys::LABEL_RUN_ID, &run),
+        (keys::LABEL_TASK_ID, &task),
+        (keys::LABEL_ATTEMPT, &attempt),
+        (keys::LABEL_KFP_RUN_ID, &run),
+        (keys::KFP_V2_COMPONENT, "true"),
+    ])
+}
+
+fn text_map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+    entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The annotation that carries the plan, or says where it is; and the object to store in that case. The launcher has no
+/// use for what the kubelet does.
+fn carried_plan(plan: &Plan) -> ((&'static str, String), Option<(String, Vec<u8>)>) {
+    let plan = Plan { resources: PlanResources::default(), image_pull_policy: String::new(), ..plan.clone() };
+    let text = to_json(&plan);
+    if text.len() <= keys::MAX_INLINE_PLAN {
+        return ((keys::ANNOTATION_PLAN, text), None);
+    }
+    let bytes = text.into_bytes();
+    let reference = PlanRef {
+        uri: format!("{}/{PLAN_OBJECT}", plan.task_root),
+        digest: format_digest(&digest_of(&bytes)),
+        size: bytes.len() as u64,
+    };
+    ((keys::ANNOTATION_PLAN_REF, to_json(&reference)), Some((reference.uri, bytes)))
+}
+
+fn deadline(timeout_seconds: u64) -> i64 {
+    let seconds = timeout_seconds.saturating_add(DEADLINE_MARGIN_SECONDS).min(MAX_DEADLINE_SECONDS);
+    i64::try_from(seconds).unwrap_or(i64::MAX)
+}
+
+fn main_container(plan: &Plan, settings: &PodSettings) -> Result<Container, PodError> {
+    let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec());
+    Ok(Container {
+        name: keys::MAIN_CONTAINER.to_owned(),
+        image: Some(plan.image.clone()),
+        image_pull_policy: pull_policy(&plan.image_pull_policy)?,
+        command: list(&plan.command),
+        args: list(&plan.args),
+        env: Some(environment(plan, settings)),
+        resources: resources(&plan.resources)?,
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+            seccomp_profile: Some(runtime_default()),
+            ..SecurityContext::default()
+        }),
+        volume_mounts: Some(mounts(settings)),
+        ..Container::default()
+    })
+}
+
+fn runtime_default() -> SeccompProfile {
+    SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }
+}
+
+fn pull_policy(text: &str) -> Result<Option<String>, PodError> {
+    match text {
+        "" => Ok(None),
+        "Always" | "IfNotPresent" | "Never" => Ok(Some(text.to_owned())),
+        other => Err(PodError::PullPolicy(other.to_owned())),
+    }
+}
+
+/// The author's variables in order, then ours: of two equal names the kubelet takes the last.
+fn environment(plan: &Plan, settings: &PodSettings) -> Vec<EnvVar> {
+    let text =
+        |name: &str, value: &str| EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() };
+    let field = |name: &str, path: &str| EnvVar {
+        name: name.to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { field_path: path.to_owned(), ..ObjectFieldSelector::default() }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    };
+    let mut variables: Vec<EnvVar> = plan.env.iter().map(|variable| text(&variable.name, &variable.value)).collect();
+    variables.extend(settings.proxy.iter().map(|(name, value)| text(name, value)));
+    if settings.ca_bundle.is_some() {
+        variables.extend(CA_VARIABLES.iter().map(|name| text(name, &format!("{CA_DIR}/{CA_FILE}"))));
+    }
+    variables.push(field(keys::ENV_POD_NAME, "metadata.name"));
+    variables.push(field(keys::ENV_POD_UID, "metadata.uid"));
+    if plan.retries {
+        variables.push(text(keys::ENV_RETRY_INDEX, &plan.task.attempt.to_string()));
+    }
+    variables
+}
+
+fn resources(resources: &PlanResources) -> Result<Option<ResourceRequirements>, PodError> {
+    let side = |name: &str, given: &BTreeMap<String, String>| {
+        let mut quantities = BTreeMap::new();
+        for (resource, value) in given {
+            let quantity = quantity::normalize(value).ok_or_else(|| PodError::Quantity {
+                field: format!("resource {name} {resource}"),
+                value: value.clone(),
+            })?;
+            quantities.insert(resource.clone(), Quantity(quantity));
+        }
+        Ok((!quantities.is_empty()).then_some(quantities))
+    };
+    let (requests, limits) = (side("request", &resources.requests)?, side("limit", &resources.limits)?);
+    let is_set = requests.is_some() || limits.is_some();
+    Ok(is_set.then(|| ResourceRequirements { requests, limits, ..ResourceRequirements::default() }))
+}
+
+/// KFP's scratch volumes, and ours for output parameters, which the launcher reads beside main.
+fn scratch() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let parameters = (keys::VOLUME_OUTPUT_PARAMETERS, keys::OUTPUT_PARAMETER_DIR);
+    keys::ARTIFACT_VOLUMES.into_iter().chain(keys::HOME_VOLUMES).chain([parameters])
+}
+
+fn mounts(settings: &PodSettings) -> Vec<VolumeMount> {
+    let mount = |name: &str, path: &str| VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        ..VolumeMount::default()
+    };
+    let ca = settings.ca_bundle.is_some().then(|| VolumeMount { read_only: Some(true), ..mount(CA_VOLUME, CA_DIR) });
+    scratch().map(|(name, path)| mount(name, path)).chain(ca).collect()
+}
+
+fn volumes(settings: &PodSettings) -> Vec<Volume> {
+    let empty = |name: &str| Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    };
+    scratch().map(|(name, _)| empty(name)).chain(settings.ca_bundle.as_ref().map(ca_volume)).collect()
+}
+
+fn ca_volume(bundle: &CaBundle) -> Volume {
+    let items =
+        |key: &str| Some(vec![KeyToPath { key: key.to_owned(), path: CA_FILE.to_owned(), ..KeyToPath::default() }]);
+    let mut volume = Volume { name: CA_VOLUME.to_owned(), ..Volume::default() };
+    match bundle {
+        CaBundle::ConfigMap { name, key } => {
+            volume.config_map = Some(ConfigMapVolumeSource {
+                name: name.clone(),
+                items: items(key),
+                ..ConfigMapVolumeSource::default()
+            });
+        }
+        CaBundle::Secret { name, key } => {
+            volume.secret = Some(SecretVolumeSource {
+                secret_name: Some(name.clone()),
+                items: items(key),
+                ..SecretVolumeSource::default()
+            });
+        }
+    }
+    volume
+}
+
+#[cfg(test)]
+mod tests;

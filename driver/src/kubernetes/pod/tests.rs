@@ -1,0 +1,129 @@
+use penstock_spec::plan::PLAN_VERSION;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A plan of everything that a Pod is made of.
+fn plan(changes: &Value) -> Plan {
+    let mut plan = json!({
+        "version": PLAN_VERSION,
+        "run": {
+            "id": "6a3a4b1e-0b5f-4c1d-9d58-0d9a6e1f2a3b",
+            "name": "hello-x7f2a",
+            "displayName": "hello",
+            "pipelineName": "hello",
+            "namespace": "team",
+            "pipelineRoot": "s3://bucket/root",
+            "createdAt": "2026-01-01T00:00:00Z",
+            "scheduledAt": "2026-01-01T00:00:00Z",
+            "caching": true,
+        },
+        "task": {
+            "id": "0d9a6e1f-2a3b-5c1d-9d58-6a3a4b1e0b5f",
+            "key": "train",
+            "displayName": "Train it",
+            "path": "for-loop-1[3]/train",
+            "attempt": 0,
+        },
+        "image": "python:3.11",
+        "command": ["sh", "-c", "echo {{$.inputs.parameters['word']}} $(HOME)"],
+        "args": ["--executor_input", "{{$}}"],
+        "env": [{"name": "A", "value": "{{$.inputs.parameters['word']}}"}, {"name": "B", "value": "$(A)"}],
+        "inputs": {"parameters": {"word": "hi"}},
+        "taskRoot": "s3://bucket/root/hello/6a3a4b1e-0b5f-4c1d-9d58-0d9a6e1f2a3b/train/attempt",
+    });
+    for (name, value) in changes.as_object().expect("an object") {
+        plan[name] = value.clone();
+    }
+    serde_json::from_value(plan).expect("a plan")
+}
+
+fn built(changes: &Value, settings: &PodSettings) -> TaskPod {
+    build(&plan(changes), "team", settings).expect("a Pod can be made of it")
+}
+
+#[test]
+fn pod_of_a_small_task() {
+    insta::assert_json_snapshot!(built(&json!({}), &PodSettings::default()).pod);
+}
+
+#[test]
+fn pod_of_a_task_with_everything() {
+    let settings = PodSettings {
+        ca_bundle: Some(CaBundle::ConfigMap { name: "corporate-ca".to_owned(), key: "bundle.pem".to_owned() }),
+        proxy: vec![("https_proxy".to_owned(), "http://proxy:3128".to_owned())],
+    };
+    let changes = json!({
+        "resources": {
+            "requests": {"cpu": "500m", "memory": "512K"},
+            "limits": {"cpu": "2", "memory": "2Gi", "nvidia.com/gpu": "1"},
+        },
+        "imagePullPolicy": "Always",
+        "timeoutSeconds": 90,
+        "retries": true,
+        "task": {
+            "id": "0d9a6e1f-2a3b-5c1d-9d58-6a3a4b1e0b5f", "key": "train", "displayName": "Train it", "path": "train",
+            "attempt": 2,
+        },
+    });
+    let pod = built(&changes, &settings).pod;
+    insta::assert_json_snapshot!(pod);
+    let carried = &pod.metadata.annotations.expect("annotations")[keys::ANNOTATION_PLAN];
+    assert!(
+        !carried.contains("nvidia.com/gpu") && !carried.contains("imagePullPolicy"),
+        "the kubelet's, not the launcher's"
+    );
+}
+
+#[test]
+fn pod_of_a_task_with_arguments_alone_and_a_secret_with_authorities() {
+    let settings = PodSettings {
+        ca_bundle: Some(CaBundle::Secret { name: "ca".to_owned(), key: "ca.crt".to_owned() }),
+        proxy: Vec::new(),
+    };
+    let pod = built(&json!({"command": [], "args": ["/bin/true"]}), &settings).pod;
+    let spec = pod.spec.expect("a spec");
+    assert_eq!(spec.containers[0].command, None, "the first argument is the program");
+    insta::assert_json_snapshot!((&spec.containers[0].env, &spec.volumes));
+}
+
+#[test]
+fn f32_plan_that_is_too_large_for_an_annotation_is_an_object() {
+    let TaskPod { pod, plan_object } =
+        built(&json!({"inputs": {"parameters": {"word": "x".repeat(20_000)}}}), &PodSettings::default());
+    let annotations = pod.metadata.annotations.expect("annotations");
+    assert!(!annotations.contains_key(keys::ANNOTATION_PLAN));
+    let (uri, bytes) = plan_object.expect("an object");
+    let reference: PlanRef = serde_json::from_str(&annotations[keys::ANNOTATION_PLAN_REF]).expect("a reference");
+    assert_eq!((reference.uri.as_str(), reference.size), (uri.as_str(), bytes.len() as u64));
+    assert_eq!(reference.digest, format_digest(&digest_of(&bytes)));
+    assert!(uri.ends_with("/train/attempt/plan.json"), "{uri}");
+    let stored: Plan = serde_json::from_slice(&bytes).expect("a plan");
+    assert_eq!(stored.inputs.parameters["word"], "x".repeat(20_000));
+    let largest = annotations.values().map(String::len).max();
+    assert!(largest < Some(keys::MAX_INLINE_PLAN));
+}
+
+#[rstest::rstest]
+#[case(json!({"resources": {"limits": {"memory": "1 GB"}}}), "resource limit memory of the task is \"1 GB\"")]
+#[case(json!({"resources": {"requests": {"cpu": "-1"}}}), "resource request cpu of the task is \"-1\"")]
+#[case(json!({"imagePullPolicy": "always"}), "imagePullPolicy of the task is \"always\"")]
+fn f44_values_that_kubernetes_would_refuse_are_named(#[case] changes: Value, #[case] text: &str) {
+    let error = build(&plan(&changes), "team", &PodSettings::default()).expect_err("it is refused");
+    assert!(error.to_string().starts_with(text), "{error}");
+}
+
+#[test]
+fn digest_is_of_the_work_and_not_of_the_installation() {
+    let proxy = PodSettings { proxy: vec![("http_proxy".to_owned(), "x".to_owned())], ..PodSettings::default() };
+    let hash = |task: TaskPod| task.pod.metadata.annotations.expect("annotations")[keys::ANNOTATION_SPEC_HASH].clone();
+    assert_eq!(hash(built(&json!({}), &PodSettings::default())), hash(built(&json!({}), &proxy)));
+    let other = json!({"resources": {"limits": {"cpu": "1"}}});
+    assert_ne!(hash(built(&json!({}), &proxy)), hash(built(&other, &proxy)));
+}
+
+#[test]
+fn deadline_of_a_pod_leaves_the_launcher_time_to_say_so_itself() {
+    assert_eq!(deadline(1), 61);
+    assert_eq!(deadline(u64::MAX), i64::from(i32::MAX), "what the API server takes at most");
+}

@@ -1,0 +1,106 @@
+//! What the attempts of one run share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::Pod;
+use penstock_objectstore::Transfer;
+use penstock_spec::report::AttemptRef;
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+
+use super::KubernetesHost;
+use super::api::PodApi;
+use super::failure::RequestError;
+use super::settings::KubernetesSettings;
+use super::watch::PodWatch;
+
+/// What the attempts of one run share.
+pub(crate) struct RunPods {
+    pub(crate) host: Arc<KubernetesHost>,
+    pub(crate) namespace: String,
+    pub(crate) settings: Arc<KubernetesSettings>,
+    pub(crate) api: PodApi,
+    pub(crate) watch: Arc<PodWatch>,
+    pub(crate) transfer: Arc<Transfer>,
+    pub(crate) reasons: Arc<Reasons>,
+    /// When a report was seen that has not led to a Pod yet.
+    reported: Mutex<Option<Instant>>,
+}
+
+impl RunPods {
+    pub(crate) fn new(host: Arc<KubernetesHost>, namespace: &str, transfer: Arc<Transfer>) -> RunPods {
+        let api = host.pods(namespace);
+        RunPods {
+            watch: host.watches.namespace(namespace, &api),
+            namespace: namespace.to_owned(),
+            settings: Arc::clone(&host.settings),
+            reasons: Arc::clone(&host.reasons),
+            api,
+            transfer,
+            reported: Mutex::default(),
+            host,
+        }
+    }
+
+    /// The turn of a creation.
+    pub(super) async fn create_permit(&self) -> Option<SemaphorePermit<'_>> {
+        let _queued = self.host.metrics.queued("create");
+        // Nobody closes it.
+        self.host.creates.acquire().await.ok()
+    }
+
+    /// The turn of a request that cleans up.
+    pub(super) async fn cleanup_permit(&self) -> Option<SemaphorePermit<'_>> {
+        let _queued = self.host.metrics.queued("cleanup");
+        self.host.cleanups.acquire().await.ok()
+    }
+
+    /// A report was seen.
+    pub(super) fn report_seen(&self) {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    }
+
+    /// A Pod is about to be sent: the first after a report was made possible by it.
+    pub(super) fn observe_hop(&self) {
+        if let Some(reported) = self.reported.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.host.metrics.hop(reported.elapsed());
+        }
+    }
+
+    /// Deletes a Pod that must not run.
+    pub(super) async fn discard(&self, pod: &Pod) -> Result<(), RequestError> {
+        let (Some(name), Some(uid)) = (pod.metadata.name.as_deref(), pod.metadata.uid.as_deref()) else {
+            return Ok(());
+        };
+        let deleted = self.api.delete(name, uid).await;
+        self.api.remove_finalizer(pod).await?;
+        deleted
+    }
+}
+
+/// What attempts wait for, for people.
+#[derive(Debug, Default)]
+pub(crate) struct Reasons {
+    by_attempt: Mutex<HashMap<AttemptRef, String>>,
+}
+
+impl Reasons {
+    pub(crate) fn set(&self, attempt: &AttemptRef, reason: Option<String>) {
+        let mut reasons = self.by_attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        match reason {
+            Some(reason) => drop(reasons.insert(attempt.clone(), reason)),
+            None => drop(reasons.remove(attempt)),
+        }
+    }
+
+    pub(crate) fn clear(&self, attempt: &AttemptRef) {
+        self.set(attempt, None);
+    }
+
+    pub(crate) fn of_run(&self, run: uuid::Uuid) -> Vec<(AttemptRef, String)> {
+        let reasons = self.by_attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_run = reasons.iter().filter(|(attempt, _)| attempt.run_id == run);
+        of_run.map(|(attempt, reason)| (attempt.clone(), reason.clone())).collect()
+    }
+}

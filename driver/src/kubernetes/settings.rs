@@ -1,0 +1,62 @@
+//! Settings of the Kubernetes backend.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::classify::Timeouts;
+use super::metrics::KubernetesMetrics;
+use super::pod::PodSettings;
+
+/// How a driver carries attempts out as Pods.
+#[derive(Clone)]
+pub struct KubernetesSettings {
+    /// The API server.
+    pub client: kube::Client,
+    /// Namespace of runs that name none.
+    pub namespace: String,
+    /// What each task's Pod gets.
+    pub pod: PodSettings,
+    /// Bounds of waits.
+    pub timeouts: Timeouts,
+    /// Longest time that a request to the API server may take.
+    pub request_deadline: Duration,
+    /// How often all Pods are listed anew, for an event that was never delivered.
+    pub relist: Duration,
+    /// How long Pods of failed attempts are kept for a look.
+    pub keep_failed: Duration,
+    /// Pods of one run that may be at work at a time.
+    pub concurrency: u32,
+    /// Creations of Pods that may be under way at a time.
+    pub concurrent_creates: usize,
+    /// Where figures are counted; nowhere if absent.
+    pub metrics: Option<Arc<KubernetesMetrics>>,
+}
+
+impl KubernetesSettings {
+    /// Settings with the usual bounds.
+    pub fn new(client: kube::Client, namespace: impl Into<String>) -> KubernetesSettings {
+        KubernetesSettings {
+            client,
+            namespace: namespace.into(),
+            pod: PodSettings::default(),
+            timeouts: Timeouts::default(),
+            request_deadline: Duration::from_secs(10),
+            relist: Duration::from_secs(300),
+            keep_failed: Duration::from_secs(60 * 60),
+            concurrency: 1000,
+            concurrent_creates: 64,
+            metrics: None,
+        }
+    }
+}
+
+impl fmt::Debug for KubernetesSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KubernetesSettings")
+            .field("namespace", &self.namespace)
+            .field("pod", &self.pod)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,320 @@
+//! One watch of task Pods a namespace, shared by all runs: it knows the latest state of each, and wakes who waits for one.
+//!
+//! A list is the truth, a watch is a hint (R7): what a new list lacks is reported as missing, and whoever decides on that
+//! reads the object itself. An older state never replaces a newer one.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use kube_runtime::watcher;
+use kube_runtime::watcher::Event;
+use penstock_spec::keys;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::api::{PodApi, task_selector};
+use super::backoff::{Backoff, jittered};
+use super::metrics::{KubernetesMetrics, phase_word};
+use super::view::View;
+
+/// A watch is renewed this often; one that has been silent for a little longer is taken for dead (F-05).
+const WATCH_SECONDS: u32 = 30;
+/// How often the age of the last event is published.
+const TICK: Duration = Duration::from_secs(2);
+
+/// What is known of a Pod.
+#[derive(Debug, Clone)]
+pub(crate) enum Sighting {
+    /// Nothing yet.
+    Unseen,
+    /// Its latest state.
+    Seen(Arc<Pod>),
+    /// A list or an event says that it is gone, and this is its last state. To be read before it is believed.
+    Missing(Option<Arc<Pod>>),
+}
+
+/// All watches of a process.
+pub(crate) struct PodWatches {
+    relist: Duration,
+    metrics: Arc<KubernetesMetrics>,
+    namespaces: Mutex<HashMap<String, Weak<PodWatch>>>,
+}
+
+impl PodWatches {
+    pub(crate) fn new(relist: Duration, metrics: Arc<KubernetesMetrics>) -> PodWatches {
+        PodWatches { relist, metrics, namespaces: Mutex::default() }
+    }
+
+    /// The watch of a namespace; it ends with the last who holds it.
+    pub(crate) fn namespace(&self, namespace: &str, api: &PodApi) -> Arc<PodWatch> {
+        let mut namespaces = lock(&self.namespaces);
+        if let Some(watch) = namespaces.get(namespace).and_then(Weak::upgrade) {
+            return watch;
+        }
+        namespaces.retain(|_, watch| watch.strong_count() > 0);
+        let watch =
+            Arc::new(PodWatch::start(namespace.to_owned(), api.clone(), self.relist, Arc::clone(&self.metrics)));
+        namespaces.insert(namespace.to_owned(), Arc::downgrade(&watch));
+        watch
+    }
+}
+
+/// Task Pods of one namespace.
+pub(crate) struct PodWatch {
+    known: Arc<KnownPods>,
+    task: AbortHandle,
+}
+
+struct KnownPods {
+    namespace: String,
+    pods: Mutex<HashMap<String, Known>>,
+    synced: watch::Sender<bool>,
+    metrics: Arc<KubernetesMetrics>,
+}
+
+#[derive(Default)]
+struct Known {
+    pod: Option<Arc<Pod>>,
+    waiting: Option<watch::Sender<Sighting>>,
+}
+
+/// Hears of one Pod, until it is dropped.
+pub(crate) struct Subscription {
+    known: Arc<KnownPods>,
+    name: String,
+    sightings: watch::Receiver<Sighting>,
+}
+
+impl PodWatch {
+    fn start(namespace: String, api: PodApi, relist: Duration, metrics: Arc<KubernetesMetrics>) -> PodWatch {
+        let known =
+            Arc::new(KnownPods { namespace, pods: Mutex::default(), synced: watch::Sender::new(false), metrics });
+        let task = tokio::spawn(Arc::clone(&known).follow(api, relist)).abort_handle();
+        PodWatch { known, task }
+    }
+
+    /// Hears of a Pod from now on. One subscription a name: a second one takes the place of the first.
+    pub(crate) fn subscribe(&self, name: &str) -> Subscription {
+        let mut pods = lock(&self.known.pods);
+        let known = pods.entry(name.to_owned()).or_default();
+        let sighting = known.pod.clone().map_or(Sighting::Unseen, Sighting::Seen);
+        let (sender, sightings) = watch::channel(sighting);
+        known.waiting = Some(sender);
+        Subscription { known: Arc::clone(&self.known), name: name.to_owned(), sightings }
+    }
+
+    /// Takes note of a state that was read or written otherwise; returns the latest.
+    pub(crate) fn observe(&self, pod: Pod) -> Arc<Pod> {
+        self.known.observe(pod)
+    }
+
+    /// The latest state of a Pod, once the namespace was listed; waits for that, for a bounded time.
+    pub(crate) async fn find(&self, name: &str, limit: Duration) -> Option<Arc<Pod>> {
+        let mut synced = self.known.synced.subscribe();
+        // Without a list, what is known is all there is.
+        let _ = tokio::time::timeout(limit, synced.wait_for(|synced| *synced)).await;
+        lock(&self.known.pods).get(name)?.pod.clone()
+    }
+}
+
+impl Drop for PodWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.known.clear();
+    }
+}
+
+impl Subscription {
+    pub(crate) fn latest(&mut self) -> Sighting {
+        self.sightings.borrow_and_update().clone()
+    }
+
+    /// Waits for news.
+    pub(crate) async fn changed(&mut self) {
+        if self.sightings.changed().await.is_err() {
+            // The watch has ended, or another has subscribed: no news will come.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A consistent read found no such Pod.
+    pub(crate) fn forget(&self) {
+        self.known.remove(&self.name, false);
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut pods = lock(&self.known.pods);
+        if let Some(known) = pods.get_mut(&self.name) {
+            known.waiting = None;
+            if known.pod.is_none() {
+                pods.remove(&self.name);
+            }
+        }
+    }
+}
+
+impl KnownPods {
+    /// Lists and watches for ever. Errors are waited out: they are the API server's or the network's.
+    async fn follow(self: Arc<Self>, api: PodApi, relist_after: Duration) {
+        let config = watcher::Config::default().labels(&task_selector()).timeout(WATCH_SECONDS);
+        let mut backoff = Backoff::default();
+        let mut last_event = Instant::now();
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            let events = watcher::watcher(api.raw().clone(), config.clone());
+            let mut events = std::pin::pin!(events);
+            // An event may never be delivered (F-04).
+            let relist = tokio::time::sleep(jittered(relist_after));
+            let mut relist = std::pin::pin!(relist);
+            let mut listed = None;
+            loop {
+                let event = tokio::select! {
+                    biased;
+                    event = events.next() => event,
+                    () = &mut relist => break,
+                    _ = tick.tick() => {
+                        self.metrics.watch_age(last_event.elapsed());
+                        continue;
+                    }
+                };
+                match event {
+                    Some(Ok(event)) => {
+                        backoff.reset();
+                        last_event = Instant::now();
+                        self.take(event, &mut listed);
+                    }
+                    Some(Err(error)) => {
+                        let wait = backoff.next(None);
+                        self.metrics.watch_failed(kind_of(&error));
+                        warn!(
+                            namespace = self.namespace,
+                            error = crate::error::chain(&error),
+                            again_in_ms = wait.as_millis(),
+                            "the watch of task Pods failed; what is shown of them may be out of date"
+                        );
+                        tokio::time::sleep(wait).await;
+                    }
+                    None => break,
+                }
+            }
+        }
+    }
+
+    fn take(&self, event: Event<Pod>, listed: &mut Option<HashSet<String>>) {
+        match event {
+            Event::Init => *listed = Some(HashSet::new()),
+            Event::InitApply(pod) => {
+                if let (Some(names), Some(name)) = (listed.as_mut(), pod.metadata.name.clone()) {
+                    names.insert(name);
+                }
+                self.observe(pod);
+            }
+            Event::InitDone => {
+                if let Some(names) = listed.take() {
+                    self.keep_only(&names);
+                }
+                self.synced.send_replace(true);
+            }
+            Event::Apply(pod) => drop(self.observe(pod)),
+            Event::Delete(pod) => {
+                let name = pod.metadata.name.clone().unwrap_or_default();
+                let deleted = self.observe(pod);
+                let latest = lock(&self.pods).get(&name).and_then(|known| known.pod.clone());
+                if latest.is_none_or(|latest| latest.metadata.uid == deleted.metadata.uid) {
+                    self.remove(&name, true);
+                }
+            }
+        }
+    }
+
+    fn observe(&self, mut pod: Pod) -> Arc<Pod> {
+        strip(&mut pod);
+        let Some(name) = pod.metadata.name.clone() else { return Arc::new(pod) };
+        let mut pods = lock(&self.pods);
+        let known = pods.entry(name).or_default();
+        if let Some(latest) = known.pod.as_ref().filter(|latest| is_older(&pod, latest)) {
+            return Arc::clone(latest);
+        }
+        let pod = Arc::new(pod);
+        let before = known.pod.replace(Arc::clone(&pod));
+        if let Some(waiting) = &known.waiting {
+            waiting.send_replace(Sighting::Seen(Arc::clone(&pod)));
+        }
+        drop(pods);
+        self.count(before.as_deref(), -1);
+        self.count(Some(&pod), 1);
+        pod
+    }
+
+    /// A Pod is not there. Who waits for it is told, unless it was their own finding.
+    fn remove(&self, name: &str, tell: bool) {
+        let mut pods = lock(&self.pods);
+        let Some(known) = pods.get_mut(name) else { return };
+        let before = known.pod.take();
+        match &known.waiting {
+            Some(waiting) if tell => drop(waiting.send_replace(Sighting::Missing(before.clone()))),
+            Some(_) => {}
+            None => drop(pods.remove(name)),
+        }
+        drop(pods);
+        self.count(before.as_deref(), -1);
+    }
+
+    fn keep_only(&self, listed: &HashSet<String>) {
+        let pods = lock(&self.pods);
+        let missing = pods.iter().filter(|(name, known)| known.pod.is_some() && !listed.contains(*name));
+        let missing: Vec<String> = missing.map(|(name, _)| name.clone()).collect();
+        drop(pods);
+        for name in missing {
+            self.remove(&name, true);
+        }
+    }
+
+    fn clear(&self) {
+        for known in std::mem::take(&mut *lock(&self.pods)).into_values() {
+            self.count(known.pod.as_deref(), -1);
+        }
+    }
+
+    fn count(&self, pod: Option<&Pod>, change: i64) {
+        if let Some(pod) = pod {
+            self.metrics.pods(phase_word(View::new(pod).phase()), change);
+        }
+    }
+}
+
+/// Leaves out what nobody here reads and what is large.
+fn strip(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    if let Some(annotations) = &mut pod.metadata.annotations {
+        annotations.remove(keys::ANNOTATION_PLAN);
+    }
+}
+
+/// Whether a state is older than one that is known. Versions are numbers of one sequence; where they are not, the later
+/// to arrive is taken for the newer.
+fn is_older(pod: &Pod, latest: &Pod) -> bool {
+    let version = |pod: &Pod| pod.metadata.resource_version.as_deref()?.parse::<u64>().ok();
+    matches!((version(pod), version(latest)), (Some(new), Some(known)) if new < known)
+}
+
+fn kind_of(error: &watcher::Error) -> &'static str {
+    match error {
+        watcher::Error::InitialListFailed(_) => "list",
+        watcher::Error::WatchError(status) if status.code == 410 => "gone",
+        watcher::Error::WatchStartFailed(_) => "start",
+        watcher::Error::WatchError(_) | watcher::Error::WatchFailed(_) => "stream",
+        watcher::Error::NoResourceVersion => "version",
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

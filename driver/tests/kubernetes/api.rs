@@ -1,0 +1,423 @@
+//! An API server for Pods, in process and on loopback: harsher than a real one where a test asks for it. What it cannot
+//! show is a kubelet's own order of things.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use penstock_spec::keys;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub(crate) const NAMESPACE: &str = "team";
+
+type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+/// What happens to a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// It is refused with a code, a reason and a message.
+    Refuse(u16, &'static str, String),
+    /// It takes effect, and the answer is lost.
+    LoseAnswer,
+    /// A Pod of somebody else takes its name first.
+    Occupy,
+}
+
+/// A request that was answered, or taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) verb: &'static str,
+    pub(crate) name: String,
+}
+
+#[derive(Default)]
+struct State {
+    version: u64,
+    /// Events before this version are forgotten.
+    compacted: u64,
+    pods: BTreeMap<String, Value>,
+    events: Vec<(u64, &'static str, Value)>,
+    calls: Vec<Call>,
+    faults: VecDeque<(&'static str, Fault)>,
+    webhook_is_absent: bool,
+    /// Events that are never delivered: those of Pods for which this says so.
+    mute: Option<fn(&Value) -> bool>,
+    /// The request at which everything stops, and whether it takes effect before.
+    freeze: Option<(usize, bool)>,
+}
+
+/// The server.
+pub(crate) struct FakeApi {
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+    frozen: watch::Sender<bool>,
+    /// Counts up to cut all watches.
+    cut: watch::Sender<u64>,
+    address: std::net::SocketAddr,
+}
+
+impl FakeApi {
+    pub(crate) async fn start() -> Arc<FakeApi> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let api = Arc::new(FakeApi {
+            state: Mutex::new(State { version: 100, ..State::default() }),
+            changed: watch::Sender::new(0),
+            frozen: watch::Sender::new(false),
+            cut: watch::Sender::new(0),
+            address: listener.local_addr().expect("an address"),
+        });
+        let server = Arc::clone(&api);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let api = Arc::clone(&server);
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| Arc::clone(&api).answer(request));
+                    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        api
+    }
+
+    pub(crate) fn client(&self) -> kube::Client {
+        let mut config = kube::Config::new(format!("http://{}", self.address).parse().expect("a URI"));
+        config.default_retry = false;
+        kube::Client::try_from(config).expect("a client")
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the lock")
+    }
+
+    pub(crate) fn pods(&self) -> Vec<Value> {
+        self.state().pods.values().cloned().collect()
+    }
+
+    pub(crate) fn calls(&self, verb: &str) -> Vec<String> {
+        self.state().calls.iter().filter(|call| call.verb == verb).map(|call| call.name.clone()).collect()
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The next request of this verb meets a fault.
+    pub(crate) fn fault(&self, verb: &'static str, fault: Fault) {
+        self.state().faults.push_back((verb, fault));
+    }
+
+    pub(crate) fn pending_faults(&self) -> usize {
+        self.state().faults.len()
+    }
+
+    pub(crate) fn remove_webhook(&self) {
+        self.state().webhook_is_absent = true;
+    }
+
+    pub(crate) fn mute(&self, mute: Option<fn(&Value) -> bool>) {
+        self.state().mute = mute;
+    }
+
+    /// Everything stops at a request from now on.
+    pub(crate) fn freeze_at(&self, request: usize, after: bool) {
+        let mut state = self.state();
+        let from = state.calls.len();
+        state.freeze = Some((from + request, after));
+    }
+
+    pub(crate) async fn frozen(&self) {
+        let _ = self.frozen.subscribe().wait_for(|frozen| *frozen).await;
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.state().freeze = None;
+        self.frozen.send_replace(false);
+    }
+
+    /// Cuts all watches, and forgets all events: they have to list anew.
+    pub(crate) fn expire(&self) {
+        let mut state = self.state();
+        state.version += 1;
+        state.compacted = state.version;
+        state.events.clear();
+        drop(state);
+        self.cut.send_modify(|cut| *cut += 1);
+    }
+
+    /// Changes a Pod as a kubelet or launcher does.
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut state = self.state();
+        let Some(mut pod) = state.pods.get(name).cloned() else { return };
+        change(&mut pod);
+        state.store(name, pod);
+        drop(state);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Delivers an old state of a Pod again.
+    pub(crate) fn replay(&self, old: &Value) {
+        let mut state = self.state();
+        state.version += 1;
+        let version = state.version;
+        state.events.push((version, "MODIFIED", old.clone()));
+        drop(state);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Deletes a Pod as somebody does who also removes finalizers.
+    pub(crate) fn delete_by_force(&self, name: &str) {
+        let mut state = self.state();
+        state.remove(name);
+        drop(state);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, std::io::Error> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+        let path = parts.uri.path().trim_end_matches('/').to_owned();
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        if path.ends_with("/configmaps/penstock-settings") {
+            return Ok(status(404, "NotFound", "configmaps \"penstock-settings\" not found"));
+        }
+        let Some(rest) = path.strip_prefix(&format!("/api/v1/namespaces/{NAMESPACE}/pods")) else {
+            return Ok(status(404, "NotFound", &format!("namespaces not found: {path}")));
+        };
+        let name = rest.trim_start_matches('/').to_owned();
+        let verb = match (&parts.method, name.is_empty()) {
+            (&Method::POST, true) => "create",
+            (&Method::GET, true) if query.contains("watch=") => return Ok(self.watch(&query)),
+            (&Method::GET, true) => "list",
+            (&Method::GET, false) => "get",
+            (&Method::DELETE, false) => "delete",
+            (&Method::PATCH, false) => "patch",
+            _ => return Ok(status(405, "MethodNotAllowed", "no such method")),
+        };
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let (answer, lost) = self.carry_out(verb, name, &body).await;
+        self.changed.send_modify(|count| *count += 1);
+        if lost { Err(std::io::Error::other("the answer is lost")) } else { Ok(answer) }
+    }
+
+    async fn carry_out(&self, verb: &'static str, name: String, body: &Value) -> (Answer, bool) {
+        let name = match verb {
+            "create" => body["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            _ => name,
+        };
+        let (before, after, fault) = {
+            let mut state = self.state();
+            state.calls.push(Call { verb, name: name.clone() });
+            let number = state.calls.len();
+            let frozen = *self.frozen.borrow();
+            let at = state.freeze.filter(|(at, _)| *at == number);
+            let position = state.faults.iter().position(|(of, _)| *of == verb);
+            let fault = position.and_then(|position| state.faults.remove(position)).map(|(_, fault)| fault);
+            (frozen || at.is_some_and(|(_, after)| !after), at.is_some(), fault)
+        };
+        if before {
+            self.frozen.send_replace(true);
+            std::future::pending::<()>().await;
+        }
+        if let Some(Fault::Refuse(code, reason, message)) = &fault {
+            return (status(*code, reason, message), false);
+        }
+        let answer = self.apply(verb, &name, body, matches!(fault, Some(Fault::Occupy)));
+        if after {
+            self.frozen.send_replace(true);
+            std::future::pending::<()>().await;
+        }
+        let answer = match answer {
+            Ok(object) => whole(StatusCode::OK, &object),
+            Err((code, reason, message)) => status(code, reason, &message),
+        };
+        (answer, matches!(fault, Some(Fault::LoseAnswer)))
+    }
+
+    fn apply(&self, verb: &str, name: &str, body: &Value, occupied: bool) -> Outcome {
+        let mut state = self.state();
+        if occupied {
+            let stranger = json!({"metadata": {"name": name, "labels": {keys::LABEL_INJECT: keys::INJECT_TASK}}});
+            state.create(name, stranger);
+        }
+        match verb {
+            "create" => state.admit(name, body.clone()),
+            "list" => Ok(state.list()),
+            "get" => state.pods.get(name).cloned().ok_or((404, "NotFound", format!("pods {name:?} not found"))),
+            "delete" => state.delete(name, body),
+            _ => state.patch(name, body),
+        }
+    }
+
+    /// A stream of events after a version.
+    fn watch(self: &Arc<Self>, query: &str) -> Answer {
+        let version = query.split('&').find_map(|part| part.strip_prefix("resourceVersion="));
+        let version: u64 = version.and_then(|text| text.parse().ok()).unwrap_or_default();
+        let (api, changed, cut) = (Arc::clone(self), self.changed.subscribe(), self.cut.subscribe());
+        let start = (api, version, changed, cut);
+        let events = futures::stream::unfold(start, |(api, version, mut changed, mut cut)| async move {
+            loop {
+                changed.mark_unchanged();
+                let next = {
+                    let state = api.state();
+                    match version < state.compacted {
+                        true => Some((u64::MAX, json!({"type": "ERROR", "object": failure(410, "Expired", "too old")}))),
+                        false => state.event_after(version),
+                    }
+                };
+                if version == u64::MAX || *api.frozen.borrow() {
+                    return None;
+                }
+                if let Some((version, event)) = next {
+                    let line = Bytes::from(format!("{event}\n"));
+                    return Some((Ok::<_, Infallible>(Frame::data(line)), (api, version, changed, cut)));
+                }
+                tokio::select! {
+                    _ = changed.changed() => {}
+                    _ = cut.changed() => return None,
+                    () = tokio::time::sleep(Duration::from_secs(30)) => return None,
+                }
+            }
+        });
+        Response::new(BodyExt::boxed(StreamBody::new(Box::pin(events) as BoxedEvents)))
+    }
+}
+
+type BoxedEvents = std::pin::Pin<Box<dyn futures::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + Sync>>;
+
+type Outcome = Result<Value, (u16, &'static str, String)>;
+
+impl State {
+    fn store(&mut self, name: &str, mut pod: Value) -> Value {
+        self.version += 1;
+        let is_new = !self.pods.contains_key(name);
+        pod["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.pods.insert(name.to_owned(), pod.clone());
+        self.events.push((self.version, if is_new { "ADDED" } else { "MODIFIED" }, pod.clone()));
+        pod
+    }
+
+    fn create(&mut self, name: &str, mut pod: Value) -> Value {
+        pod["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+        pod["metadata"]["namespace"] = json!(NAMESPACE);
+        pod["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        pod["status"] = json!({"phase": "Pending"});
+        self.store(name, pod)
+    }
+
+    fn admit(&mut self, name: &str, mut pod: Value) -> Outcome {
+        if self.pods.contains_key(name) {
+            return Err((409, "AlreadyExists", format!("pods {name:?} already exists")));
+        }
+        if !self.webhook_is_absent {
+            let sidecar = json!({"name": keys::SIDECAR_CONTAINER, "restartPolicy": "Always"});
+            pod["spec"]["initContainers"] = json!([sidecar]);
+            pod["spec"]["containers"][0]["command"] = json!([keys::ENTRY_PATH]);
+        }
+        Ok(self.create(name, pod))
+    }
+
+    fn list(&self) -> Value {
+        let items: Vec<&Value> = self.pods.values().collect();
+        let metadata = json!({"resourceVersion": self.version.to_string()});
+        json!({"kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items})
+    }
+
+    fn same(&self, name: &str, uid: &Value) -> Result<Value, (u16, &'static str, String)> {
+        let Some(pod) = self.pods.get(name) else { return Err((404, "NotFound", format!("pods {name:?} not found"))) };
+        match uid.is_null() || pod["metadata"]["uid"] == *uid {
+            true => Ok(pod.clone()),
+            false => Err((409, "Conflict", "the UID in the precondition does not match".to_owned())),
+        }
+    }
+
+    fn delete(&mut self, name: &str, options: &Value) -> Outcome {
+        let mut pod = self.same(name, &options["preconditions"]["uid"])?;
+        pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        pod["metadata"]["deletionGracePeriodSeconds"] = json!(60);
+        let pod = self.store(name, pod);
+        self.remove_if_over(name);
+        Ok(pod)
+    }
+
+    fn patch(&mut self, name: &str, patch: &Value) -> Outcome {
+        let mut pod = self.same(name, &patch["metadata"]["uid"])?;
+        merge(&mut pod, patch);
+        let pod = self.store(name, pod);
+        self.remove_if_over(name);
+        Ok(pod)
+    }
+
+    /// A Pod that is being deleted goes when nothing of it runs and nobody holds it.
+    fn remove_if_over(&mut self, name: &str) {
+        let Some(pod) = self.pods.get(name) else { return };
+        let held = pod["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+        let over = pod["spec"]["nodeName"].is_null() || pod["status"]["phase"] != "Running";
+        if !held && over && !pod["metadata"]["deletionTimestamp"].is_null() {
+            self.remove(name);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(mut pod) = self.pods.remove(name) {
+            self.version += 1;
+            pod["metadata"]["resourceVersion"] = json!(self.version.to_string());
+            self.events.push((self.version, "DELETED", pod));
+        }
+    }
+
+    fn event_after(&self, version: u64) -> Option<(u64, Value)> {
+        let heard = |pod: &Value| self.mute.is_none_or(|mute| !mute(pod));
+        let (version, kind, object) = self.events.iter().find(|(at, _, pod)| *at > version && heard(pod))?;
+        Some((*version, json!({"type": kind, "object": object})))
+    }
+}
+
+impl FakeApi {
+    /// What a kubelet does when all containers of a Pod have ended.
+    pub(crate) fn end(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        self.change(name, change);
+        self.state().remove_if_over(name);
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+fn merge(target: &mut Value, patch: &Value) {
+    let Some(members) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in members {
+        match value {
+            Value::Null => drop(target.as_object_mut().and_then(|target| target.remove(name))),
+            value => merge(&mut target[name], value),
+        }
+    }
+}
+
+fn failure(code: u16, reason: &str, message: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message})
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Answer {
+    whole(StatusCode::from_u16(code).expect("a code"), &failure(code, reason, message))
+}
+
+fn whole(code: StatusCode, body: &Value) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body.to_string())).boxed());
+    *answer.status_mut() = code;
+    answer
+}

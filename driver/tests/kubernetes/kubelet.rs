@@ -1,0 +1,186 @@
+//! What a node and a launcher make of Pods, by a script. It is described as such: no container runs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use penstock_launcher::report::{attempt_of, encode, manifest};
+use penstock_objectstore::Transfer;
+use penstock_spec::keys;
+use penstock_spec::plan::Plan;
+use penstock_spec::pod::{PlanRef, POD_REPORT_VERSION, Phases, PodOutcome, PodReport};
+use penstock_spec::report::{Failure, FailureCause, TaskOutputs};
+use serde_json::{Value, json};
+
+use crate::api::FakeApi;
+
+/// What becomes of a Pod.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// It stores its outputs and reports success.
+    Succeed,
+    /// It reports a failure.
+    Fail(FailureCause, &'static str),
+    /// It reports success, and there is no manifest of the digest.
+    Lie,
+    /// It runs until it is stopped.
+    Hang,
+    /// Its status is this, and nothing is reported.
+    Show(Value),
+    /// It is deleted, finalizer and all.
+    Vanish,
+    /// It stores its outputs, cannot report, and ends.
+    StoreAndDie,
+}
+
+/// Says what becomes of an attempt of a task, by the task's key.
+pub(crate) type Script = Arc<dyn Fn(&str, u32) -> Act + Send + Sync>;
+
+pub(crate) struct Kubelet {
+    api: Arc<FakeApi>,
+    transfer: Arc<Transfer>,
+    script: Script,
+    /// Pods taken up, by UID, with whether their end was seen to.
+    taken: Mutex<HashMap<String, bool>>,
+}
+
+impl Kubelet {
+    pub(crate) fn start(api: Arc<FakeApi>, transfer: Arc<Transfer>, script: Script) -> Arc<Kubelet> {
+        let kubelet = Arc::new(Kubelet { api, transfer, script, taken: Mutex::default() });
+        let started = Arc::clone(&kubelet);
+        tokio::spawn(async move {
+            let mut changes = kubelet.api.changes();
+            loop {
+                changes.mark_unchanged();
+                for pod in kubelet.api.pods() {
+                    Arc::clone(&kubelet).look(&pod);
+                }
+                let _ = tokio::time::timeout(Duration::from_millis(200), changes.changed()).await;
+            }
+        });
+        started
+    }
+
+    /// Stores the outputs of a Pod that hangs, and reports its success.
+    pub(crate) async fn succeed(&self, pod: &Value) {
+        let plan = self.plan(pod).await.expect("a plan");
+        let digest = self.store(&plan).await;
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        self.report(name, pod, &plan, PodOutcome::Succeeded { manifest_digest: digest });
+        self.api.end(name, |pod| pod["status"] = ended(0, "Completed"));
+    }
+
+    fn look(self: Arc<Self>, pod: &Value) {
+        let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let is_deleted = !pod["metadata"]["deletionTimestamp"].is_null();
+        let mut taken = self.taken.lock().expect("no test panics here");
+        match taken.get(&uid) {
+            None if pod["spec"]["initContainers"].is_array() && !is_deleted => {
+                taken.insert(uid, false);
+                drop(taken);
+                let pod = pod.clone();
+                tokio::spawn(async move { self.run(&name, &pod).await });
+            }
+            Some(false) if is_deleted && pod["status"]["phase"] == "Running" => {
+                taken.insert(uid, true);
+                drop(taken);
+                self.api.end(&name, |pod| pod["status"] = ended(143, "Error"));
+            }
+            _ => {}
+        }
+    }
+
+    async fn run(&self, name: &str, pod: &Value) {
+        let Some(plan) = self.plan(pod).await else { return };
+        self.api.change(name, |pod| {
+            pod["spec"]["nodeName"] = json!("node");
+            pod["status"] = running();
+        });
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        match (self.script)(&plan.task.key, plan.task.attempt) {
+            Act::Succeed => {
+                let digest = self.store(&plan).await;
+                self.report(name, pod, &plan, PodOutcome::Succeeded { manifest_digest: digest });
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                self.api.end(name, |pod| pod["status"] = ended(0, "Completed"));
+            }
+            Act::Fail(cause, message) => {
+                let failure = Failure { cause, message: message.to_owned() };
+                self.report(name, pod, &plan, PodOutcome::Failed(failure));
+                self.api.end(name, |pod| pod["status"] = ended(1, "Error"));
+            }
+            Act::Lie => {
+                self.report(name, pod, &plan, PodOutcome::Succeeded { manifest_digest: "sha256:00".to_owned() });
+                self.api.end(name, |pod| pod["status"] = ended(0, "Completed"));
+            }
+            Act::Hang => {}
+            Act::Show(status) => self.api.change(name, |pod| pod["status"] = status),
+            Act::Vanish => self.api.delete_by_force(name),
+            Act::StoreAndDie => {
+                self.store(&plan).await;
+                self.api.end(name, |pod| pod["status"] = ended(125, "Error"));
+            }
+        }
+    }
+
+    async fn plan(&self, pod: &Value) -> Option<Plan> {
+        let annotations = &pod["metadata"]["annotations"];
+        if let Some(text) = annotations[keys::ANNOTATION_PLAN].as_str() {
+            return serde_json::from_str(text).ok();
+        }
+        let reference: PlanRef = serde_json::from_str(annotations[keys::ANNOTATION_PLAN_REF].as_str()?).ok()?;
+        let bytes = self.transfer.get_bytes(&reference.uri, 64 << 20).await.expect("the store works")?;
+        assert_eq!(bytes.len() as u64, reference.size);
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    async fn store(&self, plan: &Plan) -> String {
+        let parameters = json!({"out": format!("{} of attempt {}", plan.task.key, plan.task.attempt)});
+        let outputs = TaskOutputs { parameters: parameters.as_object().cloned().unwrap_or_default(), ..TaskOutputs::default() };
+        let (bytes, digest) = encode(&manifest(plan, 0, outputs, false));
+        self.transfer.put_bytes(&plan.log_uri(), "the log".as_bytes().to_vec()).await.expect("the log is stored");
+        self.transfer.put_bytes(&plan.manifest_uri(), bytes).await.expect("the manifest is stored");
+        digest
+    }
+
+    fn report(&self, name: &str, pod: &Value, plan: &Plan, outcome: PodOutcome) {
+        let report = PodReport {
+            version: POD_REPORT_VERSION,
+            pod_uid: pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
+            attempt: attempt_of(plan),
+            outcome,
+            exit_code: Some(0),
+            log_uri: Some(plan.log_uri()),
+            phases: Phases::default(),
+        };
+        let text = serde_json::to_string(&report).expect("a report");
+        self.api.change(name, |pod| pod["metadata"]["annotations"][keys::ANNOTATION_REPORT] = json!(text));
+    }
+}
+
+fn container(name: &str, state: &Value) -> Value {
+    json!({"name": name, "image": "i", "imageID": "", "ready": true, "restartCount": 0, "state": state})
+}
+
+pub(crate) fn running() -> Value {
+    waiting("Running", &json!({"running": {}}))
+}
+
+/// A status with the launcher at work, and the user's container in some state.
+pub(crate) fn waiting(phase: &str, main: &Value) -> Value {
+    json!({
+        "phase": phase,
+        "containerStatuses": [container("main", main)],
+        "initContainerStatuses": [container(keys::SIDECAR_CONTAINER, &json!({"running": {}}))],
+    })
+}
+
+pub(crate) fn ended(code: i32, reason: &str) -> Value {
+    let end = json!({"terminated": {"exitCode": code, "reason": reason, "finishedAt": "2026-01-01T00:00:00Z"}});
+    json!({
+        "phase": if code == 0 { "Succeeded" } else { "Failed" },
+        "containerStatuses": [container("main", &end)],
+        "initContainerStatuses": [container(keys::SIDECAR_CONTAINER, &json!({"terminated": {"exitCode": 0}}))],
+    })
+}

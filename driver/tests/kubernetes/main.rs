@@ -1,0 +1,9 @@
+//! The Kubernetes backend against an API server in process whose Pods follow a script.
+
+mod api;
+mod kubelet;
+mod world;
+
+mod faults;
+mod recovery;
+mod runs;

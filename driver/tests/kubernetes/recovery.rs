@@ -1,0 +1,113 @@
+//! Drivers that die, and others that go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use penstock_driver::{DriveError, RunControl};
+use penstock_spec::run::RunStatus;
+
+use crate::kubelet::Act;
+use crate::world::{World, chain, drive, fan, twice};
+
+/// Kills the driver at a request, goes on with another, and looks at the end. Says whether the request was ever made.
+async fn killed_at(request: usize, after: bool) -> bool {
+    let world = World::new(|_, _| Act::Succeed).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(3)).await;
+    world.api.freeze_at(request, after);
+    let control = RunControl::new();
+    let reached = tokio::select! {
+        biased;
+        () = world.api.frozen() => true,
+        end = drive(&driver, run, &control) => {
+            assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
+            false
+        }
+    };
+    drop(driver);
+    world.api.thaw();
+    if reached {
+        let driver = world.driver().await;
+        let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+        assert_eq!(end.status, RunStatus::Succeeded, "killed at request {request}, after: {after}: {end:?}");
+        driver.sweep_pods("team").await.expect("a sweep");
+    }
+    let created = world.api.calls("create");
+    let pods: std::collections::BTreeSet<_> = created.iter().collect();
+    assert_eq!(pods.len(), 3, "killed at request {request}, after: {after}: no attempt is lost, none repeated: {created:?}");
+    world.until_no_pods().await;
+    reached
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f01_driver_killed_before_and_after_each_request_changes_nothing_in_the_end() {
+    for after in [false, true] {
+        let mut request = 1;
+        while killed_at(request, after).await {
+            request += 1;
+        }
+        assert!(request > 8, "only {request} requests were met");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abort_leaves_pods_alone_and_the_next_driver_adopts_them() {
+    let released = Arc::new(AtomicBool::new(false));
+    let (gate, script_gate) = (Arc::clone(&released), Arc::clone(&released));
+    let world = World::new(move |_, _| if script_gate.load(Ordering::SeqCst) { Act::Succeed } else { Act::Hang }).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &fan(4)).await;
+    let control = RunControl::new();
+    let (_, end) = tokio::join!(
+        async {
+            world.until("all run", |api| {
+                api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 4
+            })
+            .await;
+            control.abort();
+        },
+        drive(&driver, run, &control)
+    );
+    assert!(matches!(end, Err(DriveError::Aborted(_))), "{end:?}");
+    drop(driver);
+    assert!(world.api.calls("delete").is_empty(), "Pods run on");
+    gate.store(true, Ordering::SeqCst);
+
+    // They report while nobody looks.
+    for pod in world.api.pods() {
+        world.report_success(&pod).await;
+    }
+    let driver = world.driver().await;
+    let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
+    let created = world.api.calls("create");
+    assert_eq!((created.len(), twice(&created).len()), (4, 0), "adopted, not created anew");
+    world.until_no_pods().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_that_are_to_stop_are_stopped_by_the_next_driver() {
+    let world = World::new(|_, _| Act::Hang).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &fan(2)).await;
+    let control = RunControl::new();
+    let (_, end) = tokio::join!(
+        async {
+            world.until("all run", |api| {
+                api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 2
+            })
+            .await;
+            // Both at once: the cancellation is on record, and nothing was stopped yet.
+            control.cancel("by a user");
+            control.abort();
+        },
+        drive(&driver, run, &control)
+    );
+    assert!(end.is_err() || end.is_ok());
+    drop(driver);
+    let driver = world.driver().await;
+    let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    assert_eq!(end.status, RunStatus::Canceled, "{end:?}");
+    assert_eq!(world.api.calls("create").len(), 2, "nothing new is started");
+    world.until_no_pods().await;
+}

@@ -1,0 +1,176 @@
+//! Runs without faults, and tasks that fail for reasons of their own.
+
+use std::time::Duration;
+
+use penstock_driver::{BackendKind, CreateRunError, RunControl};
+use penstock_spec::keys;
+use penstock_spec::report::FailureCause;
+use penstock_spec::run::RunStatus;
+use serde_json::json;
+
+use crate::kubelet::{Act, ended, waiting};
+use crate::world::{World, chain, drive, fan, finalizers, pipeline, retried, twice};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chain_goes_on_at_each_report_and_leaves_nothing() {
+    let world = World::new(|_, _| Act::Succeed).await;
+    let end = world.run(&chain(5)).await;
+    assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
+    assert_eq!(world.api.calls("create").len(), 5);
+    assert_eq!(world.api.calls("patch").len(), 5, "the finalizer of each");
+    assert_eq!(world.api.calls("delete").len(), 5);
+    assert_eq!(world.api.calls("get").len(), 0, "the watch says it all");
+    world.until_no_pods().await;
+    assert_eq!(world.metric("penstock_driver_attempts_ended_total{result=\"succeeded\"}"), 5.0);
+    assert_eq!(world.metric("penstock_driver_hop_seconds_count"), 4.0);
+    assert_eq!(world.metric("penstock_driver_api_requests_total{outcome=\"ok\",verb=\"create\"}"), 5.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundred_tasks_at_once_are_hundred_pods() {
+    let world = World::new(|_, _| Act::Succeed).await;
+    let end = world.run(&fan(100)).await;
+    assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
+    let created = world.api.calls("create");
+    assert_eq!((created.len(), twice(&created).len()), (100, 0));
+    world.until_no_pods().await;
+    assert_eq!(world.metric("penstock_driver_queue_depth{queue=\"create\"}"), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_task_keeps_its_pod_for_a_look_until_a_sweep() {
+    let mut world = World::new(|_, _| Act::Fail(FailureCause::User, "the process exited with 1")).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(2)).await;
+    let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    assert_eq!(end.status, RunStatus::Failed);
+    assert!(end.failure.expect("a failure").message.contains("the process exited with 1"));
+    let pods = world.api.pods();
+    assert_eq!(pods.len(), 1, "the second task never started");
+    assert_eq!(finalizers(&pods[0]), 0, "nothing holds it");
+    assert!(world.api.calls("delete").is_empty());
+    let swept = driver.sweep_pods("team").await.expect("a sweep");
+    assert_eq!((swept.released, swept.deleted), (0, 1), "by its own clock it ended long ago");
+    drop(driver);
+
+    world.tune = |settings| settings.keep_failed = Duration::ZERO;
+    assert_eq!(world.run(&chain(1)).await.status, RunStatus::Failed);
+    world.until_no_pods().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authors_retries_are_new_pods() {
+    let world = World::new(|_, attempt| match attempt {
+        0 | 1 => Act::Fail(FailureCause::User, "not yet"),
+        _ => Act::Succeed,
+    })
+    .await;
+    let end = world.run(&retried(2)).await;
+    assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
+    assert_eq!(world.api.calls("create").len(), 3);
+    assert_eq!(world.metric("penstock_driver_retries_total{cause=\"user\"}"), 2.0);
+    let names: Vec<String> = world.api.calls("create").into_iter().map(|name| name[name.len() - 2..].to_owned()).collect();
+    assert_eq!(names, ["-0", "-1", "-2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f16_image_that_cannot_be_pulled_fails_with_the_pullers_message() {
+    let status = waiting("Pending", &json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}));
+    let world = World::new(move |_, _| Act::Show(status.clone())).await;
+    let end = world.run(&chain(1)).await;
+    let failure = end.failure.expect("a failure");
+    assert!(failure.message.contains("ImagePullBackOff: no such image"), "{failure:?}");
+    assert_eq!(world.api.calls("create").len(), 1, "another attempt would meet the same");
+    world.until_no_pods().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f17_reason_of_waiting_is_shown_meanwhile() {
+    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"});
+    let status = json!({"phase": "Pending", "conditions": [condition]});
+    let world = World::new(move |_, _| Act::Show(status.clone())).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(1)).await;
+    let control = RunControl::new();
+    let (shown, end) = tokio::join!(
+        async {
+            world.until("a Pod", |api| api.pods().iter().any(|pod| pod["status"]["conditions"].is_array())).await;
+            let mut reasons = driver.waiting_reasons(run);
+            while reasons.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                reasons = driver.waiting_reasons(run);
+            }
+            control.cancel("enough");
+            reasons
+        },
+        drive(&driver, run, &control)
+    );
+    assert!(shown[0].1.contains("no node") || shown[0].1.contains("waits"), "{shown:?}");
+    assert_eq!(end.expect("the run is driven").status, RunStatus::Canceled);
+    assert!(driver.waiting_reasons(run).is_empty());
+    world.until_no_pods().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f14_out_of_memory_without_a_report_is_the_users_failure() {
+    let world = World::new(|_, _| Act::Show(ended(137, "OOMKilled"))).await;
+    let end = world.run(&chain(1)).await;
+    assert!(end.failure.expect("a failure").message.contains("OOMKilled"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_terminate_stops_pods_and_the_run_ends_canceled() {
+    let world = World::new(|_, _| Act::Hang).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &fan(3)).await;
+    let control = RunControl::new();
+    let (_, end) = tokio::join!(
+        async {
+            world.until("all run", |api| {
+                api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 3
+            })
+            .await;
+            control.cancel("by a user");
+        },
+        drive(&driver, run, &control)
+    );
+    assert_eq!(end.expect("the run is driven").status, RunStatus::Canceled);
+    assert_eq!(world.api.calls("delete").len(), 3, "each is asked for once");
+    world.until_no_pods().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f32_large_plans_travel_by_the_store() {
+    let world = World::new(|_, _| Act::Succeed).await;
+    let task = "      t1: {componentRef: {name: comp}, taskInfo: {name: t1}}\n";
+    let large = pipeline(task, "").replace("'{{$}}'", &format!("'{}'", "x".repeat(30_000)));
+    assert_eq!(world.run(&large).await.status, RunStatus::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_are_not_honoured_are_refused_by_name() {
+    let world = World::new(|_, _| Act::Succeed).await;
+    let driver = world.driver().await;
+    let task = "      t1: {componentRef: {name: comp}, taskInfo: {name: t1}}\n";
+    let platform = "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec: {nodeSelector: {labels: {a: b}}}}}}}\n";
+    let error = world.try_create(&driver, &pipeline(task, platform)).await.expect_err("it is refused");
+    assert!(matches!(error, CreateRunError::Unsupported(_)), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "the pipeline uses what is not supported yet on Kubernetes: node selectors (task \"t1\")"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_knows_its_namespace_and_backend() {
+    let world = World::new(|_, _| Act::Succeed).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(1)).await;
+    let row = driver.metastore().run(run).await.expect("the run");
+    assert_eq!(row.info.namespace, "team");
+    assert_eq!(row.options["backend"], json!(BackendKind::Kubernetes));
+    drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    let created = world.api.calls("create");
+    assert!(created[0].starts_with(&format!("{}-t1-", row.info.name)), "{created:?}");
+    assert_eq!(keys::FINALIZER, "penstock.dev/task");
+}
