@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What must hold before the process is ready. Clones share the list. Without conditions it is ready.
+/// What must hold before the process is ready. Clones share the list. Without conditions it is not ready: no part of it
+/// has said yet what it waits for.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     conditions: Arc<Mutex<Vec<State>>>,
@@ -26,6 +27,9 @@ impl Health {
     /// What does not hold, each with its reason.
     pub fn waiting(&self) -> Vec<(&'static str, String)> {
         let conditions = self.lock();
+        if conditions.is_empty() {
+            return vec![("start", "no part has started yet".to_owned())];
+        }
         conditions.iter().filter_map(|state| state.waiting.clone().map(|reason| (state.name, reason))).collect()
     }
 
@@ -66,7 +70,7 @@ mod tests {
     #[test]
     fn readiness_says_what_it_waits_for() {
         let health = Health::default();
-        assert_eq!(health.waiting(), []);
+        assert_eq!(health.waiting(), [("start", "no part has started yet".to_owned())]);
         let (certificate, settings) = (health.condition("certificate"), health.condition("settings"));
         certificate.set_ready();
         assert_eq!(health.waiting(), [("settings", "not started yet".to_owned())]);

@@ -1,0 +1,164 @@
+//! Certificates that are made, rotated, shared and repaired, while clients call.
+
+mod support;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use penstock_webhook::certificates::{CertificateSettings, CertificateTimes};
+use support::client::Hook;
+use support::fake_api::FakeApi;
+use support::{HOST, eventually, golden, review, self_managed, start};
+use tokio::time::sleep;
+
+/// Lives of seconds, so that a test sees several.
+fn quick() -> CertificateTimes {
+    CertificateTimes {
+        authority: Duration::from_secs(9),
+        leaf: Duration::from_secs(4),
+        settle: Duration::from_secs(1),
+        backdate: Duration::from_secs(1),
+        check: Duration::from_millis(250),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f20_rotation_of_leaf_and_authority_under_load_drops_no_call() {
+    let api = FakeApi::start().await;
+    let webhook = start(api.client(), self_managed(quick())).await;
+    webhook.ready().await;
+    let (is_over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let body = review(&golden("task"), "team-a").to_string();
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let (api, address, body) = (api.clone(), webhook.address, body.clone());
+        let (is_over, calls) = (Arc::clone(&is_over), Arc::clone(&calls));
+        clients.spawn(async move {
+            let mut leaves = HashSet::new();
+            while !is_over.load(Ordering::Relaxed) {
+                // What an API server trusts is a little old.
+                let bundle = api.bundle();
+                sleep(Duration::from_millis(150)).await;
+                let mut hook = Hook::connect(address, &bundle).await.expect("trusts what is served");
+                let reply = hook.post(body.as_bytes()).await.expect("is answered");
+                assert_eq!(reply.status, 200);
+                leaves.insert(hook.certificate());
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+            leaves
+        });
+    }
+    let mut bundles = HashSet::new();
+    for _ in 0..200 {
+        sleep(Duration::from_millis(100)).await;
+        bundles.insert(api.bundle());
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let mut leaves = HashSet::new();
+    while let Some(ended) = clients.join_next().await {
+        leaves.extend(ended.expect("no call failed"));
+    }
+    // Faults that never happen prove nothing.
+    assert!(leaves.len() >= 5, "{} leaves", leaves.len());
+    assert!(bundles.len() >= 4, "{} bundles", bundles.len());
+    assert!(calls.load(Ordering::Relaxed) >= 150, "{calls:?} calls");
+    assert_eq!(webhook.health.waiting(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f20_a_wiped_ca_bundle_is_put_back_and_foreign_entries_stay() {
+    let api = FakeApi::start().await;
+    let webhook = start(api.client(), self_managed(CertificateTimes::default())).await;
+    webhook.ready().await;
+    let bundle = api.bundle();
+    for _ in 0..2 {
+        api.wipe_bundle();
+        assert_eq!(api.bundle(), "");
+        eventually("the bundle is back", || async {
+            if api.bundle() == bundle { Ok(()) } else { Err("it is not".to_owned()) }
+        })
+        .await;
+    }
+    let configuration = api.configuration();
+    assert_eq!(configuration["webhooks"][0]["clientConfig"]["caBundle"], "Zm9yZWlnbg==");
+    assert_eq!(configuration["webhooks"][1]["fieldOfTomorrow"], 7);
+    assert_eq!(webhook.metric("penstock_webhook_ca_bundle_writes_total"), 3.0);
+    Hook::connect(webhook.address, &bundle).await.expect("connects");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f36_replicas_share_one_authority_and_do_not_fight() {
+    let api = FakeApi::start().await;
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(start(api.client(), self_managed(CertificateTimes::default())).await);
+    }
+    let mut leaves = HashSet::new();
+    for replica in &replicas {
+        replica.ready().await;
+        let hook = Hook::connect(replica.address, &api.bundle()).await.expect("trusts each replica");
+        leaves.insert(hook.certificate());
+    }
+    assert_eq!(leaves.len(), 1);
+    assert_eq!((api.writes("POST"), api.writes("PUT")), (1, 0));
+    // Nobody writes when nothing is due.
+    let patches = api.writes("PATCH");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((api.writes("PATCH"), api.writes("PUT")), (patches, 0));
+    // One that starts later takes what is there.
+    let late = start(api.client(), self_managed(CertificateTimes::default())).await;
+    late.ready().await;
+    let hook = Hook::connect(late.address, &api.bundle()).await.expect("trusts it");
+    assert!(leaves.contains(&hook.certificate()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f20_certificates_from_files_are_swapped_with_their_directory() {
+    let api = FakeApi::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |revision: &str| {
+        // As the kubelet does: a new directory, and a link that is swapped.
+        let pair = rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).expect("generates");
+        let there = directory.path().join(revision);
+        std::fs::create_dir(&there).expect("creates");
+        std::fs::write(there.join("tls.crt"), pair.cert.pem()).expect("writes");
+        std::fs::write(there.join("tls.key"), pair.signing_key.serialize_pem()).expect("writes");
+        let link = directory.path().join("new");
+        std::os::unix::fs::symlink(&there, &link).expect("links");
+        std::fs::rename(&link, directory.path().join("current")).expect("renames");
+        pair.cert.pem()
+    };
+    let poll = Duration::from_millis(50);
+    let settings = CertificateSettings::Files { directory: directory.path().join("current"), poll };
+    let webhook = start(api.client(), settings).await;
+    eventually("it says what it waits for", || async {
+        let waiting = webhook.health.waiting();
+        let told = waiting.iter().any(|(name, reason)| *name == "webhook certificate" && reason.contains("tls.crt"));
+        if told { Ok(()) } else { Err(format!("{waiting:?}")) }
+    })
+    .await;
+    let first = write("1");
+    webhook.ready().await;
+    Hook::connect(webhook.address, &first).await.expect("trusts the first");
+    let second = write("2");
+    eventually("the second is served", || async { Hook::connect(webhook.address, &second).await.map(|_| ()) }).await;
+    assert!(Hook::connect(webhook.address, &first).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_configuration_is_named() {
+    let api = FakeApi::start().await;
+    let CertificateSettings::SelfManaged(mut settings) = self_managed(CertificateTimes::default()) else {
+        panic!("self-managed")
+    };
+    settings.configuration = "absent".to_owned();
+    let webhook = start(api.client(), CertificateSettings::SelfManaged(settings)).await;
+    eventually("it says what is missing", || async {
+        let waiting = webhook.health.waiting();
+        let told = waiting.iter().any(|(_, reason)| reason.contains("no MutatingWebhookConfiguration absent"));
+        if told && waiting.len() == 1 { Ok(()) } else { Err(format!("{waiting:?}")) }
+    })
+    .await;
+}
