@@ -49,11 +49,29 @@ pub(crate) enum Command {
     Cache(CacheCommand),
     /// Examine a cluster: can it run tasks, and what to do where it cannot
     Doctor(cluster::DoctorArgs),
+    /// Serve everything that a cluster needs of Penstock, in one process
+    Serve(Box<cluster::ServeArgs>),
+    /// Serve admission alone: put the launcher into Pods that ask for it
+    Webhook(Box<cluster::WebhookServiceArgs>),
+    /// Drive runs on a cluster, and look after its namespaces, alone
+    Driver(Box<cluster::DriverServiceArgs>),
     /// Print a script that completes commands in a shell
     Completion {
         /// Shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// How the messages of a service are written; none for a command that people read.
+    pub(crate) fn log_format(&self) -> Option<penstock_runtime::logs::LogFormat> {
+        match self {
+            Command::Serve(args) => Some(args.service.log_format.into()),
+            Command::Webhook(args) => Some(args.service.log_format.into()),
+            Command::Driver(args) => Some(args.service.log_format.into()),
+            _ => None,
+        }
+    }
 }
 
 /// What every command understands.
@@ -188,11 +206,24 @@ pub(crate) struct RunArgs {
     /// Directory with the source of containerized Python components [default: that of a Python FILE]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) component_dir: Option<PathBuf>,
+    /// Where tasks run
+    #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
+    pub(crate) on: cluster::Place,
+    /// Namespace of the tasks' Pods, with --on kubernetes [default: that of the context]
+    #[arg(short, long, env = "PENSTOCK_NAMESPACE", value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Create the run and leave it to the driver that serves this data directory, with --on kubernetes
+    #[arg(long)]
+    pub(crate) detach: bool,
     /// Go on with a run whose process was killed: id, unique beginning of it, name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "file", "param", "params_file", "name", "no_cache", "root", "function", "host_commands", "component_dir",
+        "file", "param", "params_file", "name", "no_cache", "root", "function", "host_commands", "component_dir", "on",
+        "detach",
     ])]
     pub(crate) resume: Option<String>,
+    /// How Pods are waited for.
+    #[command(flatten)]
+    pub(crate) pods: cluster::PodArgs,
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
@@ -271,6 +302,9 @@ pub(crate) struct StopArgs {
     #[arg(long, env = "PENSTOCK_GRACE", value_name = "DURATION", default_value = "10s",
           value_parser = parse_duration)]
     pub(crate) grace: Duration,
+    /// How Pods are waited for.
+    #[command(flatten)]
+    pub(crate) pods: cluster::PodArgs,
 }
 
 /// `penstock retry`: the pipeline is the one that the run was created with.
@@ -281,6 +315,9 @@ pub(crate) struct RetryArgs {
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
+    /// How Pods are waited for.
+    #[command(flatten)]
+    pub(crate) pods: cluster::PodArgs,
     /// How progress is shown.
     #[command(flatten)]
     pub(crate) progress: ProgressArgs,

@@ -2,8 +2,9 @@
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use penstock_driver::KubernetesSettings;
 
-use crate::args::cluster::ClusterArgs;
+use crate::args::cluster::{ClusterArgs, PodArgs};
 use crate::failure::Refusal;
 
 /// A cluster, and the namespace that the user works in.
@@ -22,6 +23,15 @@ pub(crate) async fn connect(args: &ClusterArgs, namespace: Option<&str>) -> Resu
             .with_hint("check the kubeconfig with: kubectl version")
     })?;
     Ok(Cluster { client, namespace })
+}
+
+/// How a driver uses the cluster.
+pub(crate) fn kubernetes_settings(cluster: Cluster, args: &PodArgs) -> KubernetesSettings {
+    let mut settings = KubernetesSettings::new(cluster.client, cluster.namespace);
+    settings.timeouts.pending = args.pending_timeout;
+    settings.timeouts.image = args.image_timeout;
+    settings.keep_failed = args.keep_failed;
+    settings
 }
 
 async fn configuration(args: &ClusterArgs) -> Result<Config, Refusal> {

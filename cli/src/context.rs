@@ -5,13 +5,14 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use penstock_driver::{Driver, DriverSettings};
-use penstock_metastore::{Metastore, MetastoreError};
+use penstock_driver::{BackendKind, Driver, DriverSettings, KubernetesSettings, RunOptions};
+use penstock_metastore::{Metastore, MetastoreError, RunRow};
 use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
 use uuid::Uuid;
 
-use crate::args::cluster::ClusterArgs;
+use crate::args::cluster::{ClusterArgs, PodArgs};
 use crate::args::{ColorChoice, Environment, ExecutionArgs, GlobalArgs, StorageArgs};
+use crate::cluster;
 use crate::failure::Refusal;
 use crate::live::Notices;
 use crate::python;
@@ -77,8 +78,12 @@ impl Context {
         python::interpreter(asked.map(Path::to_owned), self.virtual_env.clone())
     }
 
-    /// A driver for runs of this machine.
-    pub(crate) async fn driver(&self, execution: &ExecutionArgs) -> anyhow::Result<Driver> {
+    /// A driver for runs of this machine, and of a cluster if there is one.
+    pub(crate) async fn driver(
+        &self,
+        execution: &ExecutionArgs,
+        kubernetes: Option<KubernetesSettings>,
+    ) -> anyhow::Result<Driver> {
         let ExecutionArgs { concurrency, python, grace } = execution;
         let processors =
             || std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
@@ -89,9 +94,29 @@ impl Context {
             concurrency: concurrency.map_or_else(processors, NonZeroU32::get),
             python: Some(self.python(python.as_deref())),
             grace: *grace,
-            kubernetes: None,
+            kubernetes,
         };
         Ok(Driver::open(settings).await?)
+    }
+
+    /// A driver that can go on with a run: it has a cluster if the run's tasks are Pods. And the run that the user means.
+    pub(crate) async fn driver_of(
+        &self,
+        selector: &str,
+        execution: &ExecutionArgs,
+        pods: &PodArgs,
+    ) -> anyhow::Result<(Driver, Uuid)> {
+        let (metastore, run) = self.find_run(selector).await?;
+        let row = metastore.run(run).await?;
+        metastore.close().await;
+        let kubernetes = match is_on_kubernetes(&row) {
+            true => {
+                let cluster = cluster::connect(&self.cluster, Some(&row.info.namespace)).await?;
+                Some(cluster::kubernetes_settings(cluster, pods))
+            }
+            false => None,
+        };
+        Ok((self.driver(execution, kubernetes).await?, run))
     }
 
     /// The metastore, for commands that only look; `None` if nothing ever ran here.
@@ -125,6 +150,12 @@ impl Context {
     pub(crate) fn transfer(&self) -> anyhow::Result<Transfer> {
         Ok(Transfer::new(self.stores()?.into(), TransferSettings::default()))
     }
+}
+
+/// Whether the tasks of a run are Pods.
+pub(crate) fn is_on_kubernetes(row: &RunRow) -> bool {
+    let options = serde_json::from_value::<RunOptions>(row.options.clone()).unwrap_or_default();
+    options.backend == BackendKind::Kubernetes
 }
 
 /// The run that the user means.

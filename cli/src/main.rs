@@ -19,6 +19,7 @@ mod plain;
 mod progress;
 mod python;
 mod selection;
+mod services;
 mod session;
 mod signals;
 mod style;
@@ -32,6 +33,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+use crate::args::cluster;
 use crate::args::{Cli, Command, Environment};
 use crate::context::Context;
 use crate::failure::Refusal;
@@ -53,7 +55,10 @@ fn main() -> ExitCode {
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { command, global } = cli;
     let notices = Notices::default();
-    log_to(&notices, &global.log_level)?;
+    match command.log_format() {
+        Some(format) => penstock_runtime::logs::init(format, &global.log_level)?,
+        None => log_to(&notices, &global.log_level)?,
+    }
     let context = Context::new(global, Environment::read(), notices)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
@@ -75,6 +80,12 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Cp(args) => Box::pin(commands::cp::cp(context, args)).await,
         Command::Cache(command) => Box::pin(commands::cache::cache(context, command)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::doctor(context, args)).await,
+        Command::Serve(args) => {
+            let cluster::ServeArgs { service, webhook, driver } = *args;
+            services::run(context, service, Some(webhook), Some(driver)).await
+        }
+        Command::Webhook(args) => services::run(context, args.service, Some(args.webhook), None).await,
+        Command::Driver(args) => services::run(context, args.service, None, Some(args.driver)).await,
         Command::Completion { shell } => {
             commands::completion::completion(shell);
             Ok(ExitCode::from(failure::SUCCEEDED))

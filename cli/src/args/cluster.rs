@@ -80,7 +80,16 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// `penstock webhook`
+impl From<LogFormat> for penstock_runtime::logs::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+/// How the webhook runs.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = WEBHOOK)]
 pub(crate) struct WebhookArgs {
@@ -93,12 +102,15 @@ pub(crate) struct WebhookArgs {
     /// When the launcher's image is pulled: Always, IfNotPresent, Never
     #[arg(long, env = "PENSTOCK_LAUNCHER_PULL_POLICY", default_value = "IfNotPresent", value_name = "POLICY")]
     pub(crate) launcher_pull_policy: String,
-    /// Processor time of each launcher
-    #[arg(long, env = "PENSTOCK_LAUNCHER_CPU", default_value = "50m", value_name = "QUANTITY")]
-    pub(crate) launcher_cpu: String,
-    /// Memory of each launcher
-    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY", default_value = "64Mi", value_name = "QUANTITY")]
-    pub(crate) launcher_memory: String,
+    /// Processor time that is set aside for each launcher
+    #[arg(long, env = "PENSTOCK_LAUNCHER_CPU", value_name = "QUANTITY")]
+    pub(crate) launcher_cpu: Option<String>,
+    /// Memory that is set aside for each launcher
+    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY", value_name = "QUANTITY")]
+    pub(crate) launcher_memory: Option<String>,
+    /// The most memory of each launcher
+    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY_LIMIT", value_name = "QUANTITY")]
+    pub(crate) launcher_memory_limit: Option<String>,
     /// User that launchers run as; `image` leaves it to the cluster, for platforms that assign one
     #[arg(long, env = "PENSTOCK_LAUNCHER_USER", default_value = "65532", value_name = "UID", value_parser = parse_user)]
     pub(crate) launcher_user: LauncherUser,
@@ -132,7 +144,7 @@ fn parse_user(text: &str) -> Result<LauncherUser, String> {
     }
 }
 
-/// `penstock driver`
+/// How the driver runs.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = DRIVER)]
 pub(crate) struct DriverArgs {
@@ -168,6 +180,28 @@ pub(crate) struct PodArgs {
     #[arg(long, env = "PENSTOCK_KEEP_FAILED", default_value = "1h", value_name = "DURATION",
           value_parser = parse_duration)]
     pub(crate) keep_failed: Duration,
+}
+
+/// `penstock webhook`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WebhookServiceArgs {
+    /// What every service needs.
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+    /// The webhook.
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+}
+
+/// `penstock driver`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DriverServiceArgs {
+    /// What every service needs.
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+    /// The driver.
+    #[command(flatten)]
+    pub(crate) driver: DriverArgs,
 }
 
 /// `penstock serve`

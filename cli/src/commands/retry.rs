@@ -5,15 +5,14 @@ use std::process::ExitCode;
 use penstock_spec::run::RunStatus;
 
 use crate::args::RetryArgs;
-use crate::context::{Context, resolve};
+use crate::context::Context;
 use crate::failure::Refusal;
 use crate::feed::Feed;
 
 /// Records the command and drives the run.
 pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<ExitCode> {
-    let RetryArgs { run, execution, progress } = args;
-    let driver = context.driver(&execution).await?;
-    let run = resolve(driver.metastore(), &run).await?;
+    let RetryArgs { run, execution, pods, progress } = args;
+    let (driver, run) = context.driver_of(&run, &execution, &pods).await?;
     let feed = Feed::from_now(driver.metastore(), run).await?;
     match feed.state().status() {
         RunStatus::Failed | RunStatus::Canceled => {}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use penstock_driver::{CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings};
+use penstock_driver::{BackendKind, CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings};
 use penstock_spec::check::{self, CheckedPipeline, LoadError};
 use penstock_spec::limits::Limits;
 use penstock_spec::package;
@@ -12,9 +12,11 @@ use penstock_spec::parse;
 use serde_json::Map;
 use uuid::Uuid;
 
-use crate::args::{ExecutionArgs, ProgressArgs, RunArgs};
-use crate::context::{Context, resolve};
-use crate::failure::Refusal;
+use crate::args::cluster::Place;
+use crate::args::{ProgressArgs, RunArgs};
+use crate::cluster;
+use crate::context::Context;
+use crate::failure::{self, Refusal};
 use crate::feed::Feed;
 use crate::parameters;
 use crate::progress::Stream;
@@ -24,7 +26,7 @@ use crate::session;
 /// Runs a pipeline.
 pub(crate) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<ExitCode> {
     match (&args.resume, &args.file) {
-        (Some(selector), _) => resume(context, selector, &args.execution, &args.progress).await,
+        (Some(selector), _) => resume(context, selector, &args).await,
         (None, Some(file)) => {
             let file = file.clone();
             start(context, &file, args).await
@@ -45,10 +47,24 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         compile_timeout,
         host_commands,
         component_dir,
+        on,
+        namespace,
+        detach,
         resume: _,
+        pods,
         execution,
         progress,
     } = args;
+    let kubernetes = match on {
+        Place::Kubernetes => {
+            let cluster = cluster::connect(&context.cluster, namespace.as_deref()).await?;
+            Some(cluster::kubernetes_settings(cluster, &pods))
+        }
+        Place::Process if detach => {
+            return Err(Refusal::new("--detach is for --on kubernetes: no service drives runs of this machine").into());
+        }
+        Place::Process => None,
+    };
     let is_python = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("py"));
     let package = if is_python {
         let python = context.python(execution.python.as_deref());
@@ -64,32 +80,35 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     for warning in &pipeline.warnings {
         tracing::warn!("{}: {warning}", file.display());
     }
-    for setting in cluster_only_settings(&pipeline) {
-        tracing::warn!("{}: {setting}", file.display());
+    if kubernetes.is_none() {
+        for setting in cluster_only_settings(&pipeline) {
+            tracing::warn!("{}: {setting}", file.display());
+        }
     }
     let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
     let component_dir = component_directory(component_dir, file, is_python)?;
-    let options = RunOptions { host_commands, component_dir, ..RunOptions::default() };
+    let backend = if kubernetes.is_some() { BackendKind::Kubernetes } else { BackendKind::Process };
+    let options = RunOptions { backend, host_commands, component_dir };
     let root = root.as_deref().map(root_uri).transpose()?;
-    let (caching, namespace) = (!no_cache, None);
+    let (caching, namespace) = (!no_cache, kubernetes.as_ref().map(|settings| settings.namespace.clone()));
     let request =
         CreateRun { pipeline, pipeline_text, parameters, display_name: name, namespace, root, caching, options };
 
     let takes = parameters::list(&request.pipeline.spec.root.input_definitions.parameters);
-    let driver = context.driver(&execution).await?;
+    let driver = context.driver(&execution, kubernetes).await?;
     let run = driver.create_run(request).await.map_err(|error| refuse(error, takes))?;
+    if detach {
+        driver.close().await;
+        Stream::Out.print(&format!("{run}\n"));
+        return Ok(ExitCode::from(failure::SUCCEEDED));
+    }
     let feed = Feed::from_start(driver.metastore(), run).await?;
     drive(context, driver, feed, &progress).await
 }
 
-async fn resume(
-    context: &Context,
-    selector: &str,
-    execution: &ExecutionArgs,
-    progress: &ProgressArgs,
-) -> anyhow::Result<ExitCode> {
-    let driver = context.driver(execution).await?;
-    let run = resolve(driver.metastore(), selector).await?;
+async fn resume(context: &Context, selector: &str, args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let progress = &args.progress;
+    let (driver, run) = context.driver_of(selector, &args.execution, &args.pods).await?;
     let feed = Feed::from_now(driver.metastore(), run).await?;
     if feed.state().status().is_final() {
         Stream::Err.print(&format!("run {run} has ended already\n"));

@@ -9,7 +9,7 @@ use penstock_metastore::Command;
 use uuid::Uuid;
 
 use crate::args::{ExecutionArgs, StopArgs};
-use crate::context::{Context, resolve};
+use crate::context::Context;
 use crate::failure::{self, Hinted};
 use crate::feed::Feed;
 use crate::progress::Stream;
@@ -20,11 +20,10 @@ const OWNER_CHECK: Duration = Duration::from_secs(2);
 
 /// Records the command, and waits for the end. A run that nobody drives any more is brought to its end here.
 pub(crate) async fn stop(context: &Context, args: StopArgs) -> anyhow::Result<ExitCode> {
-    let StopArgs { run, no_wait, timeout, grace } = args;
+    let StopArgs { run, no_wait, timeout, grace, pods } = args;
     // Nothing is started for a run that is cancelled, so how much could run at a time does not matter.
     let execution = ExecutionArgs { concurrency: None, python: None, grace };
-    let driver = context.driver(&execution).await?;
-    let run = resolve(driver.metastore(), &run).await?;
+    let (driver, run) = context.driver_of(&run, &execution, &pods).await?;
     let mut feed = Feed::from_now(driver.metastore(), run).await?;
     if feed.state().status().is_final() {
         let word = run_word(feed.state().status()).1;
