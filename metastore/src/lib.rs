@@ -18,6 +18,7 @@ mod rows;
 mod runs;
 mod statements;
 mod tasks;
+mod to_drive;
 mod writer;
 
 use std::path::Path;
@@ -34,6 +35,9 @@ pub use crate::rows::{
     NewCacheEntry, NewRun, PendingCommand, RunRow, RunSpec, RunUpdate, StoredFact, TaskKind, TaskRow, Unreadable,
 };
 pub use crate::runs::{MAX_PAGE, RunPage, RunQuery};
+#[doc(hidden)]
+pub use crate::to_drive::runs_to_drive_query;
+pub use crate::to_drive::{DrivePosition, RunToDrive, RunsToDrive};
 pub use crate::writer::WriterStats;
 
 use crate::statements::{EncodedAppend, Operation};

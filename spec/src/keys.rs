@@ -68,6 +68,9 @@ pub const ANNOTATION_INJECTED: &str = "penstock.dev/injected";
 pub const ANNOTATION_INPUTS: &str = "penstock.dev/inputs";
 /// Outputs of a Pod that is no task: a line `PATH -> URI` each.
 pub const ANNOTATION_OUTPUTS: &str = "penstock.dev/outputs";
+/// On a Namespace: what Pods that are no tasks may name as inputs and outputs, as URIs separated by commas or lines; the
+/// bucket of the namespace's pipeline root when absent.
+pub const ANNOTATION_ALLOWED_PREFIXES: &str = "penstock.dev/allowed-prefixes";
 /// Container that inputs and outputs are for; the first one when absent.
 pub const ANNOTATION_CONTAINER: &str = "penstock.dev/container";
 /// Annotation of a namespace: what Pods that are no tasks may name as inputs and outputs there.
@@ -164,6 +167,10 @@ pub const TASK_ROLE: &str = "penstock-task";
 pub const SETTINGS_CONFIG_MAP: &str = "penstock-settings";
 /// KFP's ConfigMap with a namespace's pipeline root and stores.
 pub const KFP_LAUNCHER_CONFIG_MAP: &str = "kfp-launcher";
+/// Key in [`KFP_LAUNCHER_CONFIG_MAP`]: the pipeline root.
+pub const KFP_DEFAULT_ROOT: &str = "defaultPipelineRoot";
+/// Key in [`KFP_LAUNCHER_CONFIG_MAP`]: the object stores, as YAML.
+pub const KFP_PROVIDERS: &str = "providers";
 /// KFP's Secret with the keys of the bundled object store.
 pub const KFP_STORE_SECRET: &str = "mlpipeline-minio-artifact";
 /// Key of the access key in [`KFP_STORE_SECRET`].

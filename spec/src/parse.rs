@@ -76,6 +76,12 @@ pub fn parse(text: &str, limits: &Limits) -> Result<Documents, ParseError> {
     found.into_documents()
 }
 
+/// Reads the documents of a YAML text of any meaning, with the same budgets and the same reading of scalars as pipelines.
+/// How long the text may be is the caller's to say.
+pub fn read_yaml(text: &str, limits: &Limits) -> Result<Vec<Value>, ParseError> {
+    yaml::read_documents(text, limits)
+}
+
 /// Reads a typed document; the error names the field. Fields that the type does not know and does not refuse are
 /// passed to `ignored`.
 fn read_typed<T: DeserializeOwned>(

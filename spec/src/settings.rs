@@ -54,6 +54,36 @@ pub struct StoreSetting {
     pub credentials: StoreCredentials,
 }
 
+impl StoreSetting {
+    /// Any bucket of a scheme, found and opened by the SDK's standard chain.
+    pub fn from_surroundings(scheme: &str) -> StoreSetting {
+        StoreSetting {
+            scheme: scheme.to_owned(),
+            bucket: None,
+            key_prefix: String::new(),
+            endpoint: None,
+            region: None,
+            path_style: None,
+            request_tries: None,
+            credentials: StoreCredentials::Environment,
+        }
+    }
+
+    /// KFP's bundled store: any bucket of `minio://`.
+    pub fn kfp_bundled(endpoint: &str) -> StoreSetting {
+        StoreSetting {
+            endpoint: Some(endpoint.to_owned()),
+            path_style: Some(true),
+            credentials: StoreCredentials::Secret {
+                name: keys::KFP_STORE_SECRET.to_owned(),
+                access_key: keys::KFP_ACCESS_KEY.to_owned(),
+                secret_key: keys::KFP_SECRET_KEY.to_owned(),
+            },
+            ..StoreSetting::from_surroundings("minio")
+        }
+    }
+}
+
 /// Where credentials come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,26 +105,13 @@ pub enum StoreCredentials {
 }
 
 impl NamespaceSettings {
-    /// What KFP takes where nothing is configured: its bundled store, and the Secret of its keys.
+    /// What KFP takes where nothing is configured: `minio://` is its bundled store, opened by the Secret of its keys;
+    /// `s3://` is AWS, opened by whatever the Pod's surroundings offer.
     pub fn kfp_default(endpoint: &str) -> NamespaceSettings {
-        let store = |scheme: &str| StoreSetting {
-            scheme: scheme.to_owned(),
-            bucket: None,
-            key_prefix: String::new(),
-            endpoint: Some(endpoint.to_owned()),
-            region: None,
-            path_style: Some(true),
-            request_tries: None,
-            credentials: StoreCredentials::Secret {
-                name: keys::KFP_STORE_SECRET.to_owned(),
-                access_key: keys::KFP_ACCESS_KEY.to_owned(),
-                secret_key: keys::KFP_SECRET_KEY.to_owned(),
-            },
-        };
         NamespaceSettings {
             version: SETTINGS_VERSION,
             default_root: DEFAULT_ROOT.to_owned(),
-            stores: vec![store("minio"), store("s3")],
+            stores: vec![StoreSetting::kfp_bundled(endpoint), StoreSetting::from_surroundings("s3")],
             allowed_prefixes: vec!["minio://mlpipeline".to_owned()],
         }
     }

@@ -12,3 +12,4 @@ mod fixture;
 mod opening;
 mod quarantine;
 mod runs;
+mod to_drive;

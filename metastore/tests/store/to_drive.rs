@@ -1,0 +1,93 @@
+//! Runs that somebody has to drive.
+
+use penstock_metastore::{Append, Command, Listed, RunToDrive, RunUpdate};
+use penstock_spec::run::RunStatus;
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, at, execute, new_run};
+
+async fn end(fixture: &Fixture, run: Uuid) {
+    let mut append = Append::new(run, 1, 0);
+    append.run_update =
+        Some(RunUpdate { status: RunStatus::Failed, error: None, started_at: Some(at(2)), finished_at: Some(at(3)) });
+    fixture.store.append(append).await.unwrap();
+}
+
+async fn all(fixture: &Fixture, page_size: u32) -> Vec<Listed<RunToDrive>> {
+    let (mut runs, mut after) = (Vec::new(), None);
+    loop {
+        let page = fixture.store.runs_to_drive(after, page_size).await.unwrap();
+        assert!(page.runs.len() <= page_size as usize);
+        runs.extend(page.runs);
+        after = page.next;
+        if after.is_none() {
+            return runs;
+        }
+    }
+}
+
+async fn ids(fixture: &Fixture) -> Vec<Uuid> {
+    all(fixture, 2).await.into_iter().map(|run| run.readable().unwrap().run).collect()
+}
+
+#[tokio::test]
+async fn unfinished_runs_and_ended_ones_with_commands_come_oldest_first() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut runs = Vec::new();
+    for number in 1..=6 {
+        runs.push(fixture.run(number).await);
+    }
+    for ended in [0, 2, 4] {
+        end(&fixture, runs[ended]).await;
+    }
+    assert_eq!(ids(&fixture).await, [runs[1], runs[3], runs[5]]);
+
+    store.put_command(runs[2], "again", &Command::Retry).await.unwrap();
+    store.put_command(runs[2], "and again", &Command::Retry).await.unwrap();
+    store.put_command(runs[5], "stop", &Command::Terminate { reason: "test".to_owned() }).await.unwrap();
+    assert_eq!(ids(&fixture).await, [runs[1], runs[2], runs[3], runs[5]]);
+    let listed: Vec<RunToDrive> = all(&fixture, 100).await.into_iter().map(|run| run.readable().unwrap()).collect();
+    let commands: Vec<_> = listed.iter().map(|run| (run.ended, run.newest_command)).collect();
+    assert_eq!(commands, [(false, None), (true, Some(2)), (false, None), (false, Some(3))]);
+    assert_eq!((listed[0].created_at, &listed[0].options), (at(2), &new_run(2).options));
+
+    let mut append = Append::new(runs[2], 1, 0);
+    append.commands_taken = vec![1, 2];
+    store.append(append).await.unwrap();
+    assert_eq!(ids(&fixture).await, [runs[1], runs[3], runs[5]], "the command is taken");
+}
+
+/// I-30, T-19: a row that cannot be read is named, and hides no other.
+#[tokio::test]
+async fn i30_damaged_run_is_listed_as_unreadable() {
+    let fixture = Fixture::new().await;
+    let first = fixture.run(1).await;
+    let second = fixture.run(2).await;
+    let mut raw = fixture.raw().await;
+    assert_eq!(execute(&mut raw, "UPDATE runs SET options_json = '{' WHERE name = 'train-00001'").await, 1);
+    let listed = all(&fixture, 1).await;
+    assert!(matches!(&listed[0], Listed::Unreadable(row) if row.row == first.to_string()), "{listed:?}");
+    assert!(matches!(&listed[1], Listed::Readable(run) if run.run == second), "{listed:?}");
+}
+
+/// The poll of a store with a million ended runs costs what the unfinished ones cost.
+#[tokio::test]
+async fn query_never_goes_through_all_runs() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let query = format!("EXPLAIN QUERY PLAN {}", penstock_metastore::runs_to_drive_query());
+    let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(0_i64)
+        .bind(Uuid::nil())
+        .bind(10_i64)
+        .fetch_all(&mut raw)
+        .await
+        .unwrap();
+    let steps: Vec<String> = steps.into_iter().map(|(_, _, _, detail)| detail).collect();
+    assert!(steps.iter().any(|step| step.contains("runs_unfinished")), "{steps:#?}");
+    for step in &steps {
+        assert!(!step.starts_with("SCAN runs") && !step.starts_with("SCAN commands USING INDEX sqlite"), "{steps:#?}");
+        assert!(step != "SCAN commands", "{steps:#?}");
+    }
+}
