@@ -73,8 +73,6 @@ pub const ANNOTATION_OUTPUTS: &str = "penstock.dev/outputs";
 pub const ANNOTATION_ALLOWED_PREFIXES: &str = "penstock.dev/allowed-prefixes";
 /// Container that inputs and outputs are for; the first one when absent.
 pub const ANNOTATION_CONTAINER: &str = "penstock.dev/container";
-/// Annotation of a namespace: what Pods that are no tasks may name as inputs and outputs there.
-pub const ANNOTATION_ALLOWED_PREFIXES: &str = "penstock.dev/allowed-prefixes";
 /// KFP's annotation that tells what a Pod of a run is.
 pub const ANNOTATION_KFP_ROLE: &str = "pipelines.kubeflow.org/runtime-role";
 /// Keeps a task's Pod until its outcome is recorded.
