@@ -11,6 +11,7 @@ pub mod cancel;
 pub mod host;
 pub mod inputs;
 pub mod local;
+mod log_line;
 pub mod outputs;
 pub mod places;
 pub mod process;
