@@ -13,6 +13,22 @@ use serde::{Deserialize, Serialize};
 pub const PROTOCOL_VERSION: u32 = 1;
 /// The most bytes of a frame: argv and environment of a process, with room for JSON's escapes.
 pub const MAX_FRAME: usize = 64 << 20;
+/// The most bytes of a frame of the entry's that is no [`EntryMessage::Hello`].
+pub const MAX_ANSWER: usize = 64 << 10;
+/// The most bytes of a message in an answer of the entry's.
+pub const MAX_TEXT: usize = 4 << 10;
+/// The socket at which the launcher listens.
+pub const SOCKET: &str = "/penstock/control/entry.sock";
+/// Kubernetes' file for the message with which a container ends.
+pub const TERMINATION_LOG: &str = "/dev/termination-log";
+/// The most bytes of that message that Kubernetes keeps.
+pub const MAX_TERMINATION_MESSAGE: usize = 4096;
+/// Beginning of the names of variables that are for the entry, not for the user's program.
+pub const ENV_PREFIX: &str = "PENSTOCK_";
+/// How many seconds the entry holds the container open after the end of the user's process; an hour if absent.
+pub const ENV_HOLD_SECONDS: &str = "PENSTOCK_ENTRY_HOLD_SECONDS";
+/// How many seconds before the start the entry does without a launcher that answers; two minutes if absent.
+pub const ENV_CONNECT_SECONDS: &str = "PENSTOCK_ENTRY_CONNECT_SECONDS";
 /// Exit code of the entry when the attempt failed for a reason that is not the user's process.
 pub const EXIT_LAUNCHER_FAILED: u8 = 125;
 /// Exit code when the user's program exists and cannot be executed.
@@ -91,7 +107,7 @@ pub enum End {
     /// It could not be started.
     #[serde(rename_all = "camelCase")]
     NotStarted {
-        /// [`EXIT_NOT_EXECUTABLE`] or [`EXIT_NOT_FOUND`].
+        /// [`EXIT_NOT_EXECUTABLE`] or [`EXIT_NOT_FOUND`]; [`EXIT_LAUNCHER_FAILED`] when it was not the program's fault.
         code: u8,
         /// Why.
         message: String,
@@ -112,7 +128,8 @@ pub struct OpenError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum LauncherMessage {
-    /// Answers the hello of a first connection: start when [`LauncherMessage::Start`] comes.
+    /// Answers the hello of a first connection: start when [`LauncherMessage::Start`] comes. The launcher keeps the nonce
+    /// on disk after it has sent this and before it sends that: then no restart of its can lock the entry out.
     #[serde(rename_all = "camelCase")]
     Welcome {
         /// To show at the next connection.
@@ -135,7 +152,7 @@ pub enum LauncherMessage {
         /// Time between SIGTERM and SIGKILL when the process is stopped.
         grace_ms: u64,
     },
-    /// Stop the user's process: SIGTERM, later SIGKILL. Its end is reported as usual.
+    /// Stop the user's process: SIGTERM, later SIGKILL. Its end is reported as usual. Nothing happens where none runs.
     Stop,
     /// Open a file or directory as the user's UID sees it and pass its descriptor. Never blocks on a FIFO.
     #[serde(rename_all = "camelCase")]
@@ -145,7 +162,7 @@ pub enum LauncherMessage {
         /// Absolute path in the user's container.
         path: String,
     },
-    /// Everything is stored and reported, or given up: exit.
+    /// Everything is stored and reported, or given up: exit. A process that still runs is stopped first.
     #[serde(rename_all = "camelCase")]
     Acknowledge {
         /// Exit with this instead of the process's own code.

@@ -1,0 +1,376 @@
+//! What the entry does next: values in, values out. It knows no clock, process or socket; [`crate::host`] tells it what
+//! happened and carries out what it answers.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::protocol::{
+    EXIT_LAUNCHER_FAILED, End, EntryMessage, EntryState, LauncherMessage, PROTOCOL_VERSION, ProcessEnd,
+};
+
+/// How long what the user's process left behind has between SIGTERM and SIGKILL.
+const REST_GRACE: Duration = Duration::from_millis(200);
+/// Between two attempts to kill it.
+const REST_PAUSE: Duration = Duration::from_millis(50);
+/// When what cannot be killed is left alone.
+const REST_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Without a launcher before the start.
+    pub connect: Duration,
+    /// From the end of the process to the launcher's leave to exit.
+    pub hold: Duration,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A signal came.
+    Signal(Signal),
+    /// The launcher cannot be reached, and why.
+    Unreachable(String),
+    /// A connection to the launcher stands.
+    Connected,
+    /// It is gone.
+    Disconnected,
+    /// The launcher said something.
+    Message(LauncherMessage),
+    /// The program runs.
+    Started,
+    /// The program could not be started.
+    NotStarted(End),
+    /// Children were waited for.
+    Reaped {
+        /// How the user's process ended, if it was among them.
+        main: Option<End>,
+        /// Whether children are left.
+        others: bool,
+    },
+    /// All about the end is known.
+    Collected(ProcessEnd),
+    /// Time has passed.
+    Tick,
+}
+
+/// What to start.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StartOrder {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Variables on top of the container's own.
+    pub env: BTreeMap<String, String>,
+    /// Directories to make.
+    pub directories: Vec<String>,
+    /// File for a copy of the output.
+    pub log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Say this to the launcher.
+    Send(EntryMessage),
+    /// Start the user's process; answered by [`Event::Started`] or [`Event::NotStarted`].
+    Start(StartOrder),
+    /// Send a signal to the user's process and its group.
+    Forward(Signal),
+    /// Send a signal to everything that the user's process has left behind.
+    SignalRest(Signal),
+    /// Wait for the last output and put together how it ended; answered by [`Event::Collected`].
+    Collect(End),
+    /// Open a file and answer.
+    Open {
+        /// Of the question.
+        id: u64,
+        /// What to open.
+        path: String,
+    },
+    /// End.
+    Exit {
+        /// With this code.
+        code: u8,
+        /// Message for the container's status that comes from the launcher.
+        message: Option<String>,
+        /// Complaint of our own.
+        complaint: Option<String>,
+    },
+}
+
+#[derive(Debug)]
+enum Phase {
+    Waiting,
+    Starting {
+        grace: Duration,
+    },
+    Running {
+        grace: Duration,
+        kill_at: Option<Instant>,
+        stopping: bool,
+    },
+    /// The user's process has ended; others of it may run.
+    Clearing {
+        end: End,
+        next: Instant,
+        until: Instant,
+    },
+    Collecting,
+    Held {
+        end: ProcessEnd,
+        until: Instant,
+    },
+}
+
+/// Leave to exit.
+#[derive(Debug)]
+struct Leave {
+    exit_code: Option<u8>,
+    message: Option<String>,
+}
+
+/// The state of the entry.
+#[derive(Debug)]
+pub struct Supervisor {
+    argv: Vec<String>,
+    limits: Limits,
+    nonce: Option<String>,
+    phase: Phase,
+    connected: bool,
+    /// Since when no launcher answers.
+    silent_since: Option<Instant>,
+    unreachable: Option<String>,
+    leave: Option<Leave>,
+}
+
+impl Supervisor {
+    /// At the start of the container.
+    pub fn new(argv: Vec<String>, limits: Limits, now: Instant) -> Supervisor {
+        Supervisor {
+            argv,
+            limits,
+            nonce: None,
+            phase: Phase::Waiting,
+            connected: false,
+            silent_since: Some(now),
+            unreachable: None,
+            leave: None,
+        }
+    }
+
+    /// When to call again with [`Event::Tick`] at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Waiting => self.silent_since.map(|since| since + self.limits.connect),
+            Phase::Running { kill_at, .. } => *kill_at,
+            Phase::Clearing { next, .. } => Some(*next),
+            Phase::Held { until, .. } => Some(*until),
+            Phase::Starting { .. } | Phase::Collecting => None,
+        }
+    }
+
+    /// Takes in what happened and says what to do, in order.
+    pub fn step(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        match event {
+            Event::Signal(signal) => self.on_signal(signal, now),
+            Event::Unreachable(why) => {
+                self.unreachable = Some(why);
+                Vec::new()
+            }
+            Event::Connected => self.on_connected(),
+            Event::Disconnected => {
+                self.connected = false;
+                self.silent_since.get_or_insert(now);
+                Vec::new()
+            }
+            Event::Message(message) => self.on_message(message, now),
+            Event::Started => self.on_started(now),
+            Event::NotStarted(end) => {
+                self.hold(ProcessEnd { how: end, duration_ms: 0, oom_kills: 0, log_error: None }, now)
+            }
+            Event::Reaped { main, others } => self.on_reaped(main, others, now),
+            Event::Collected(end) => self.hold(end, now),
+            Event::Tick => self.on_tick(now),
+        }
+    }
+
+    fn on_connected(&mut self) -> Vec<Action> {
+        self.connected = true;
+        if self.nonce.is_some() {
+            // A launcher that knows us need not answer.
+            self.silent_since = None;
+        }
+        let hello = EntryMessage::Hello {
+            version: PROTOCOL_VERSION,
+            nonce: self.nonce.clone(),
+            argv: self.argv.clone(),
+            state: self.state(),
+        };
+        vec![Action::Send(hello)]
+    }
+
+    fn state(&self) -> EntryState {
+        match &self.phase {
+            Phase::Waiting | Phase::Starting { .. } => EntryState::Waiting,
+            Phase::Running { .. } | Phase::Clearing { .. } | Phase::Collecting => EntryState::Running,
+            Phase::Held { end, .. } => EntryState::Exited(end.clone()),
+        }
+    }
+
+    fn on_message(&mut self, message: LauncherMessage, now: Instant) -> Vec<Action> {
+        self.silent_since = None;
+        match message {
+            LauncherMessage::Welcome { nonce } => {
+                self.nonce = Some(nonce);
+                Vec::new()
+            }
+            LauncherMessage::Start { argv, env, directories, log, grace_ms } => {
+                // A launcher that was restarted may not know that it has said so before.
+                if !matches!(self.phase, Phase::Waiting) {
+                    return Vec::new();
+                }
+                self.phase = Phase::Starting { grace: Duration::from_millis(grace_ms) };
+                vec![Action::Start(StartOrder { argv, env, directories, log })]
+            }
+            LauncherMessage::Stop => self.stop(now),
+            LauncherMessage::Open { id, path } => vec![Action::Open { id, path }],
+            LauncherMessage::Acknowledge { exit_code, message } => {
+                self.leave = Some(Leave { exit_code, message });
+                match &self.phase {
+                    Phase::Waiting | Phase::Held { .. } => self.exit(),
+                    Phase::Running { .. } => self.stop(now),
+                    Phase::Starting { .. } | Phase::Clearing { .. } | Phase::Collecting => Vec::new(),
+                }
+            }
+        }
+    }
+
+    fn on_started(&mut self, now: Instant) -> Vec<Action> {
+        if let Phase::Starting { grace } = self.phase {
+            self.phase = Phase::Running { grace, kill_at: None, stopping: false };
+        }
+        let mut actions = self.say(EntryMessage::Started);
+        if self.leave.is_some() {
+            actions.extend(self.stop(now));
+        }
+        actions
+    }
+
+    fn on_signal(&mut self, signal: Signal, now: Instant) -> Vec<Action> {
+        match &self.phase {
+            Phase::Waiting => {
+                let ends = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&signal);
+                let code = u8::try_from(128 + signal.as_raw()).unwrap_or(EXIT_LAUNCHER_FAILED);
+                if ends { vec![Action::Exit { code, message: None, complaint: None }] } else { Vec::new() }
+            }
+            Phase::Running { .. } if signal == Signal::TERM => self.stop(now),
+            Phase::Running { .. } => vec![Action::Forward(signal)],
+            // While the container is held, only the launcher ends it: what the process left is not stored yet.
+            Phase::Starting { .. } | Phase::Clearing { .. } | Phase::Collecting | Phase::Held { .. } => Vec::new(),
+        }
+    }
+
+    fn stop(&mut self, now: Instant) -> Vec<Action> {
+        let Phase::Running { grace, kill_at, stopping } = &mut self.phase else { return Vec::new() };
+        if !*stopping {
+            *stopping = true;
+            *kill_at = now.checked_add(*grace);
+        }
+        vec![Action::Forward(Signal::TERM)]
+    }
+
+    fn on_reaped(&mut self, main: Option<End>, others: bool, now: Instant) -> Vec<Action> {
+        match (&self.phase, main) {
+            (Phase::Running { .. }, Some(end)) if others => {
+                self.phase = Phase::Clearing { end, next: now + REST_GRACE, until: now + REST_LIMIT };
+                vec![Action::SignalRest(Signal::TERM)]
+            }
+            (Phase::Running { .. }, Some(end)) => self.collect(end),
+            (Phase::Clearing { end, .. }, _) if !others => {
+                let end = end.clone();
+                self.collect(end)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn collect(&mut self, end: End) -> Vec<Action> {
+        self.phase = Phase::Collecting;
+        vec![Action::Collect(end)]
+    }
+
+    fn hold(&mut self, end: ProcessEnd, now: Instant) -> Vec<Action> {
+        let mut actions = self.say(EntryMessage::Exited(end.clone()));
+        self.phase = Phase::Held { end, until: now + self.limits.hold };
+        if self.leave.is_some() {
+            actions.extend(self.exit());
+        }
+        actions
+    }
+
+    fn on_tick(&mut self, now: Instant) -> Vec<Action> {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Vec::new();
+        }
+        match &mut self.phase {
+            Phase::Waiting => self.give_up("the user's program was not started"),
+            Phase::Running { kill_at, .. } => {
+                *kill_at = None;
+                vec![Action::Forward(Signal::KILL)]
+            }
+            Phase::Clearing { end, next, until } => {
+                if now >= *until {
+                    let end = end.clone();
+                    return self.collect(end);
+                }
+                *next = now + REST_PAUSE;
+                vec![Action::SignalRest(Signal::KILL)]
+            }
+            Phase::Held { .. } => {
+                let text =
+                    format!("the launcher did not say within {:?} that the outputs are stored", self.limits.hold);
+                vec![Action::Exit { code: EXIT_LAUNCHER_FAILED, message: None, complaint: Some(text) }]
+            }
+            Phase::Starting { .. } | Phase::Collecting => Vec::new(),
+        }
+    }
+
+    fn give_up(&self, consequence: &str) -> Vec<Action> {
+        let why = match (&self.unreachable, self.connected) {
+            (_, true) => "it took the connection and said nothing",
+            (Some(why), _) => why,
+            (None, _) => "no connection was made",
+        };
+        let text = format!("no launcher answered within {:?} ({why}); {consequence}", self.limits.connect);
+        vec![Action::Exit { code: EXIT_LAUNCHER_FAILED, message: None, complaint: Some(text) }]
+    }
+
+    fn exit(&mut self) -> Vec<Action> {
+        let Some(Leave { exit_code, message }) = self.leave.take() else { return Vec::new() };
+        let own = match &self.phase {
+            Phase::Held { end, .. } => exit_code_of(&end.how),
+            _ => EXIT_LAUNCHER_FAILED,
+        };
+        vec![Action::Exit { code: exit_code.unwrap_or(own), message, complaint: None }]
+    }
+
+    /// Says something if there is anybody; who comes later is told by the hello.
+    fn say(&self, message: EntryMessage) -> Vec<Action> {
+        if self.connected { vec![Action::Send(message)] } else { Vec::new() }
+    }
+}
+
+/// The exit code by which a shell would tell of such an end.
+pub fn exit_code_of(end: &End) -> u8 {
+    match end {
+        // The kernel keeps eight bits of it.
+        End::Code(code) => (code & 0xff) as u8,
+        End::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        End::NotStarted { code, .. } => *code,
+    }
+}
+
+#[cfg(test)]
+mod tests;

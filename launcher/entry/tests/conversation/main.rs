@@ -1,0 +1,11 @@
+//! Conversations of the real entry with the launcher's side of the socket.
+
+mod ends;
+mod files;
+mod first_process;
+mod fixture;
+mod links;
+mod memory;
+mod output;
+mod starts;
+mod stops;
