@@ -21,5 +21,6 @@ pub mod machine;
 pub mod memory;
 pub mod report;
 pub mod sidecar;
+mod socket;
 pub mod stores;
 pub mod task;
