@@ -14,6 +14,7 @@ use crate::arguments::{self, Argv};
 use crate::cancel::CancelToken;
 use crate::host::HostContext;
 use crate::local::LocalLayout;
+use crate::log_line::last_line;
 use crate::outputs::store::StoreOutputError;
 use crate::outputs::{self, CollectOptions};
 use crate::process::descendants::Family;
@@ -26,10 +27,6 @@ use crate::{inputs, process};
 
 /// How long storing the log of a stopped or failed attempt may take.
 const LOG_LIMIT: Duration = Duration::from_secs(60);
-/// How much of the end of a log is searched for its last line.
-const LOG_TAIL: u64 = 8 << 10;
-/// Longest excerpt of a log in a message.
-const LOG_LINE: usize = 400;
 
 /// Carries out one attempt. Never fails: every error is a report. The log is stored however the attempt ends; the
 /// manifest only if it ended well, and last.
@@ -117,11 +114,11 @@ impl Attempt<'_> {
 
     /// Outputs, log, and last the manifest.
     async fn finish(&self, layout: LocalLayout, options: CollectOptions, exit_code: i32) -> Result<Report, Failure> {
-        let plan = self.plan.clone();
-        let collected = blocking(move || outputs::collect(&plan, layout.places(), &layout, options))
+        let (plan, places) = (self.plan.clone(), layout.clone());
+        let collected = blocking(move || outputs::collect(&plan, places.places(), &places, options))
             .await?
             .map_err(|error| failure(FailureCause::Output, describe(&error)))?;
-        let stored = outputs::store::store(&self.host.transfer, collected);
+        let stored = outputs::store::store(&self.host.transfer, collected, &layout);
         let (outputs, log_uri) = tokio::join!(stored, self.store_log());
         let outputs = outputs.map_err(|error| match &error {
             StoreOutputError::Upload { source, .. } if !source.is_infrastructure() => {
@@ -312,7 +309,7 @@ impl Attempt<'_> {
 
     async fn describe_end(&self, end: ProcessEnd) -> String {
         let path = self.host.log_file.clone();
-        let last = blocking(move || last_line(&path)).await.ok().flatten();
+        let last = blocking(move || last_line(std::fs::File::open(path).ok()?)).await.ok().flatten();
         let mut message = format!("the process {}", end.describe());
         if let Some(line) = last {
             message.push_str("; the last line of its log: ");
@@ -377,19 +374,4 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         failure(FailureCause::Infrastructure, format!("a step of the attempt stopped unexpectedly: {error}"))
     })
-}
-
-/// The last line of a log that is not empty, made harmless for a terminal and bounded (I-32).
-fn last_line(path: &std::path::Path) -> Option<String> {
-    use std::io::{Read, Seek, SeekFrom};
-
-    let mut file = std::fs::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(LOG_TAIL).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
-    let inert = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
-    Some(inert.take(LOG_LINE).collect())
 }

@@ -40,6 +40,18 @@ pub struct Fetch {
     path: PathBuf,
 }
 
+impl Fetch {
+    /// Where it comes from.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// Where it goes.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+}
+
 /// The artifacts that user code can reach by path.
 #[derive(Debug, Default)]
 pub struct Needed {

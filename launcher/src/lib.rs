@@ -3,7 +3,8 @@
 //!
 //! [`arguments`], [`inputs`], [`outputs`] and [`report`] follow a [`Plan`](penstock_spec::plan::Plan) and know nothing
 //! of where the process runs. [`attempt`], [`local`], [`process`] and [`python`] are the process backend: the same
-//! steps with the user's code as a process of this machine. [`link`] is the way to the user's process in a Pod.
+//! steps with the user's code as a process of this machine. [`pod`] is the sidecar of a Pod, where the process runs in a
+//! container beside it, and [`link`] is the way to that process.
 
 pub mod arguments;
 pub mod attempt;
@@ -12,8 +13,10 @@ pub mod host;
 pub mod inputs;
 pub mod link;
 pub mod local;
+mod log_line;
 pub mod outputs;
 pub mod places;
+pub mod pod;
 pub mod process;
 pub mod python;
 pub mod report;

@@ -139,7 +139,7 @@ pub fn collect(
     locate: &dyn Locate,
     options: CollectOptions,
 ) -> Result<Collected, OutputError> {
-    let reported = executor_output::read(&places.output_file)?;
+    let reported = executor_output::read(locate, &places.output_file)?;
     let parameters = parameters(plan, places, locate, &reported, options)?;
     let mut artifacts = Named::new();
     for (name, declared) in &plan.output_artifacts {
@@ -162,7 +162,7 @@ fn parameters(
     for (name, declared) in &plan.output_parameters {
         let mut value = match reported.parameter(name) {
             Some(value) => checked(name, *declared, value)?,
-            None => match read_parameter(name, *declared, places) {
+            None => match read_parameter(name, *declared, places, locate) {
                 Err(OutputError::ParameterFile { .. }) if options.optional_return && name == SINGLE_RETURN => {
                     Value::Null
                 }
@@ -219,9 +219,14 @@ fn checked(name: &str, declared: ParameterType, mut value: Value) -> Result<Valu
     Err(OutputError::Type { name: name.to_owned(), expected: type_name(declared), actual })
 }
 
-fn read_parameter(name: &str, declared: ParameterType, places: &Places) -> Result<Value, OutputError> {
+fn read_parameter(
+    name: &str,
+    declared: ParameterType,
+    places: &Places,
+    locate: &dyn Locate,
+) -> Result<Value, OutputError> {
     let path = places.parameter_files.get(name).cloned().unwrap_or_default();
-    let bytes = read_output_file(path.as_ref(), MAX_PARAMETER).map_err(|error| OutputError::ParameterFile {
+    let bytes = read_output_file(locate, path.as_ref(), MAX_PARAMETER).map_err(|error| OutputError::ParameterFile {
         name: name.to_owned(),
         kind: type_name(declared),
         path: path.clone(),

@@ -1,8 +1,12 @@
 //! Where the artifacts of an attempt lie, for user code and in the store. Each backend lays its own places out.
 
-use std::path::PathBuf;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
+use penstock_objectstore::UploadSource;
 use penstock_spec::ir::Named;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 /// The places of one attempt.
 #[derive(Debug, Clone, Default)]
@@ -45,8 +49,21 @@ pub enum Located {
     },
 }
 
+/// How files that user code wrote are opened: for reading, following no link at the end, waiting for no writer of a FIFO.
+pub const UNTRUSTED: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
 /// Reads what user code reports in the terms of a backend's places. An error is the reason why it is refused.
 pub trait Locate {
+    /// Opens a file that user code wrote, without trusting it. Blocks.
+    fn open(&self, path: &Path) -> io::Result<OwnedFd> {
+        Ok(openat(CWD, path, UNTRUSTED, Mode::empty())?)
+    }
+
+    /// A file or directory that user code wrote, to be uploaded.
+    fn source(&self, path: PathBuf) -> UploadSource {
+        UploadSource::beneath(path.parent().unwrap_or(Path::new("/")).to_owned(), path)
+    }
+
     /// A reported URI; never empty.
     fn locate(&self, uri: &str) -> Result<Located, String>;
 

@@ -23,4 +23,4 @@ pub use error::{ErrorKind, StoreError};
 pub use s3::{S3Credentials, S3Settings, Secret};
 pub use store::{Body, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part};
 pub use stores::{LocalAccess, S3Override, StoreSettings, Stores};
-pub use transfer::{Downloaded, Transfer, TransferError, TransferSettings};
+pub use transfer::{Downloaded, Opener, Transfer, TransferError, TransferSettings, UploadSource};

@@ -27,6 +27,8 @@ pub struct StoreSettings {
     pub local: LocalAccess,
     /// Where `s3://` leads.
     pub s3: S3Settings,
+    /// Whether `s3://` URIs that no override covers are refused, instead of leading to where `s3` says (T-08).
+    pub only_overrides: bool,
     /// Where `minio://` leads; without it such URIs are refused.
     pub minio: Option<S3Settings>,
     /// Settings of certain buckets and prefixes; the first that matches is taken.
@@ -62,7 +64,7 @@ pub struct S3Override {
 #[derive(Debug)]
 pub struct Stores {
     local: LocalAccess,
-    s3: Arc<S3Connection>,
+    s3: Option<Arc<S3Connection>>,
     minio: Option<Arc<S3Connection>>,
     overrides: Vec<(ObjectUri, Arc<S3Connection>)>,
     open: Mutex<HashMap<StoreId, Arc<dyn ObjectStore>>>,
@@ -74,7 +76,7 @@ type StoreId = (String, String, Option<usize>);
 impl Stores {
     /// A registry. Reads the certificate files that the settings name; connects to nothing yet.
     pub fn new(settings: StoreSettings) -> Result<Stores, StoreError> {
-        let StoreSettings { local, s3, minio, overrides } = settings;
+        let StoreSettings { local, s3, only_overrides, minio, overrides } = settings;
         let connect = |settings| S3Connection::new(settings).map(Arc::new);
         let overrides = overrides
             .into_iter()
@@ -85,7 +87,7 @@ impl Stores {
             .collect::<Result<_, StoreError>>()?;
         Ok(Stores {
             local,
-            s3: connect(s3)?,
+            s3: (!only_overrides).then(|| connect(s3)).transpose()?,
             minio: minio.map(connect).transpose()?,
             overrides,
             open: Mutex::default(),
@@ -108,11 +110,15 @@ impl Stores {
         let store: Arc<dyn ObjectStore> = match parsed.scheme.as_str() {
             "file" => Arc::new(LocalStore::new("/")),
             "mem" => Arc::new(MemoryStore::new(&parsed.bucket)),
-            "s3" => Arc::new(S3Store::new(Arc::clone(connection.unwrap_or(&self.s3)), &parsed.bucket)),
-            "minio" => match connection.or(self.minio.as_ref()) {
-                Some(connection) => Arc::new(S3Store::new(Arc::clone(connection), &parsed.bucket)),
-                None => return Err(refusal(uri, "no endpoint is configured for minio:// URIs")),
-            },
+            scheme @ ("s3" | "minio") => {
+                let default = if scheme == "s3" { &self.s3 } else { &self.minio };
+                match connection.or(default.as_ref()) {
+                    Some(connection) => Arc::new(S3Store::new(Arc::clone(connection), &parsed.bucket)),
+                    None => {
+                        return Err(refusal(uri, format!("no endpoint is configured for {scheme}:// URIs like it")));
+                    }
+                }
+            }
             "gs" => return Err(refusal(uri, "Google Cloud Storage is not supported; use its S3 interface by s3://")),
             scheme => return Err(refusal(uri, format!("scheme {scheme:?} is not supported"))),
         };
@@ -222,5 +228,20 @@ mod tests {
         assert!(endpoint("s3://bucket/run-1/x").contains("one.example"));
         assert!(endpoint("s3://bucket/run-10/x").contains("two.example"));
         assert!(!endpoint("s3://other/run-1/x").contains("example"));
+    }
+
+    #[test]
+    fn t08_buckets_that_are_not_configured_are_refused_when_only_overrides_count() {
+        let entry = S3Override {
+            scheme: "s3".into(),
+            bucket: "bucket".into(),
+            key_prefix: String::new(),
+            settings: S3Settings::default(),
+        };
+        let settings = StoreSettings { only_overrides: true, overrides: vec![entry], ..StoreSettings::default() };
+        let stores = Stores::new(settings).expect("settings are good");
+        assert!(stores.open("s3://bucket/x").is_ok());
+        let error = stores.open("s3://other/x").expect_err("not configured").to_string();
+        assert!(error.contains("no endpoint is configured for s3:// URIs"), "{error}");
     }
 }

@@ -39,6 +39,7 @@ mod source;
 mod upload;
 
 pub use error::TransferError;
+pub use source::{Opener, UploadSource, open_without_links};
 
 /// Bytes that one permit of the budget stands for.
 const PERMIT_BYTES: u64 = 1024;
@@ -147,7 +148,12 @@ impl Transfer {
     /// Every refusal names the path. Links are resolved by the kernel (`openat2` beneath an open directory), so a swap
     /// between look and open gains nothing. Where the kernel or a sandbox lacks `openat2` links are refused altogether.
     pub async fn upload_beneath(&self, root: &Path, path: &Path, uri: &str) -> Result<Content, TransferError> {
-        Box::pin(self.upload_source(root, path, uri)).await
+        self.upload_from(UploadSource::beneath(root, path), uri).await
+    }
+
+    /// [`Transfer::upload_beneath`] for any kind of source.
+    pub async fn upload_from(&self, source: UploadSource, uri: &str) -> Result<Content, TransferError> {
+        Box::pin(self.upload_source(source, uri)).await
     }
 
     /// Downloads what is stored under a URI to `local`: an object becomes a file, objects below `key/` a directory.

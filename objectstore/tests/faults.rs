@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use penstock_objectstore::{
     ErrorKind, LocalAccess, ObjectStore, S3Settings, StoreSettings, Stores, Transfer, TransferError, TransferSettings,
+    UploadSource,
     failing::{FailingStore, Fault},
     memory::MemoryStore,
     retry::RetrySettings,
@@ -429,4 +430,66 @@ async fn f22_server_that_stops_in_the_middle_and_comes_back_is_outlived() {
     transfer.download("s3://bucket/x", Some(&content), &target).await.expect("downloads");
     assert!(fs::read(&target).expect("readable") == bytes);
     drop(server);
+}
+
+/// Opens in place of a process that may not: with a look at what was asked for.
+#[derive(Debug, Default)]
+struct Helper(std::sync::Mutex<Vec<std::path::PathBuf>>);
+
+impl penstock_objectstore::Opener for Helper {
+    fn open(&self, path: &Path) -> std::io::Result<std::os::fd::OwnedFd> {
+        self.0.lock().expect("not poisoned").push(path.to_owned());
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        Ok(rustix::fs::openat(rustix::fs::CWD, path, flags, rustix::fs::Mode::empty())?)
+    }
+}
+
+#[tokio::test]
+async fn t04_without_links_no_directory_above_may_be_a_link() {
+    let home = tempfile::tempdir().expect("temporary directory");
+    let at = |path: &str| home.path().join(path);
+    fs::create_dir_all(at("real/tree")).expect("made");
+    fs::write(at("real/file"), b"x").expect("written");
+    fs::write(at("real/tree/a"), b"a").expect("written");
+    symlink("real", at("link")).expect("linked");
+    symlink("a", at("real/tree/inside")).expect("linked");
+    symlink(at("real/file"), at("real/tree/outside")).expect("linked");
+    let transfer = engine(Arc::new(MemoryStore::new("x")), quick());
+    let upload = |path| transfer.upload_from(UploadSource::without_links(path), "s3://bucket/x");
+    upload(at("real/file")).await.expect("uploads");
+    assert!(matches!(upload(at("link/file")).await, Err(TransferError::BadLink { .. })));
+    assert!(matches!(upload(at("none/file")).await, Err(TransferError::NoSource { .. })));
+    assert!(matches!(upload(at("real/none")).await, Err(TransferError::NoSource { .. })));
+    assert!(matches!(upload("real/file".into()).await, Err(TransferError::NotBelow { .. })));
+    assert!(matches!(upload(at("real/tree")).await, Err(TransferError::BadLink { .. })), "one leads out");
+    fs::remove_file(at("real/tree/outside")).expect("removed");
+    assert_eq!(upload(at("real/tree")).await.expect("uploads").files, 2);
+}
+
+#[tokio::test]
+async fn opener_reaches_what_this_process_cannot_and_is_held_to_the_same_rules() {
+    let home = tempfile::tempdir().expect("temporary directory");
+    let at = |path: &str| home.path().join(path);
+    fs::create_dir_all(at("tree/sub")).expect("made");
+    fs::write(at("tree/sub/a"), b"a").expect("written");
+    fs::write(at("file"), b"xyz").expect("written");
+    symlink("file", at("link")).expect("linked");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        at("fifo"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .expect("made");
+    let helper = Arc::new(Helper::default());
+    let transfer = engine(Arc::new(MemoryStore::new("x")), quick());
+    let upload =
+        |path| transfer.upload_from(UploadSource::by_opener(path, Arc::clone(&helper) as Arc<_>), "s3://bucket/x");
+    assert_eq!(upload(at("file")).await.expect("uploads").size, 3);
+    assert_eq!(upload(at("tree")).await.expect("uploads").files, 1);
+    assert_eq!(*helper.0.lock().expect("not poisoned"), [at("file"), at("tree")], "files below are opened here");
+    assert!(matches!(upload(at("link")).await, Err(TransferError::BadLink { .. })));
+    assert!(matches!(upload(at("fifo")).await, Err(TransferError::NotRegular { .. })));
+    assert!(matches!(upload(at("none")).await, Err(TransferError::NoSource { .. })));
 }

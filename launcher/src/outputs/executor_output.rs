@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::files::read_output_file;
 use super::{FileError, MAX_EXECUTOR_OUTPUT, OutputError};
+use crate::places::Locate;
 
 /// What an executor reports. Unknown keys are an error, as for the reference backend.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -110,9 +111,9 @@ impl TypedValue {
 }
 
 /// Reads an executor output file; a missing or empty one reports nothing.
-pub fn read(path: &str) -> Result<ExecutorOutput, OutputError> {
+pub fn read(locate: &dyn Locate, path: &str) -> Result<ExecutorOutput, OutputError> {
     let refused = |reason: String| OutputError::ExecutorOutput { path: path.to_owned(), reason };
-    match read_output_file(path.as_ref(), MAX_EXECUTOR_OUTPUT) {
+    match read_output_file(locate, path.as_ref(), MAX_EXECUTOR_OUTPUT) {
         Ok(bytes) => parse(&bytes).map_err(refused),
         Err(FileError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(ExecutorOutput::default()),
         Err(error) => Err(refused(error.to_string())),

@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::Collected;
+use crate::places::Locate;
 
 /// An output that could not be stored.
 #[derive(Debug, Error)]
@@ -33,16 +34,22 @@ pub enum StoreOutputError {
 
 /// Stores every file that exists and completes the records. A missing file is fine: the artifact is recorded without
 /// content. Dropping the future stops the uploads.
-pub async fn store(transfer: &Arc<Transfer>, collected: Collected) -> Result<TaskOutputs, StoreOutputError> {
+pub async fn store(
+    transfer: &Arc<Transfer>,
+    collected: Collected,
+    locate: &(dyn Locate + Sync),
+) -> Result<TaskOutputs, StoreOutputError> {
     let mut outputs = TaskOutputs { parameters: collected.parameters, ..TaskOutputs::default() };
-    let mut uploads: JoinSet<Result<(String, usize, Content), StoreOutputError>> = JoinSet::new();
+    let mut uploads: JoinSet<Result<(String, usize, Option<Content>), StoreOutputError>> = JoinSet::new();
     for (name, artifacts) in collected.artifacts {
         for (index, collected) in artifacts.iter().enumerate() {
-            let Some(path) = collected.file.clone().filter(|path| exists(path)) else { continue };
+            let Some(path) = collected.file.clone() else { continue };
+            let source = locate.source(path.clone());
             let (transfer, name, uri) = (Arc::clone(transfer), name.clone(), collected.artifact.uri.clone());
             uploads.spawn(async move {
-                match transfer.upload(&path, &uri).await {
-                    Ok(content) => Ok((name, index, content)),
+                match transfer.upload_from(source, &uri).await {
+                    Ok(content) => Ok((name, index, Some(content))),
+                    Err(TransferError::NoSource { .. }) => Ok((name, index, None)),
                     Err(source) => Err(StoreOutputError::Upload { name, path, uri, source }),
                 }
             });
@@ -52,13 +59,8 @@ pub async fn store(transfer: &Arc<Transfer>, collected: Collected) -> Result<Tas
     while let Some(uploaded) = uploads.join_next().await {
         let (name, index, content) = uploaded.map_err(StoreOutputError::Stopped)??;
         if let Some(artifact) = outputs.artifacts.get_mut(&name).and_then(|artifacts| artifacts.get_mut(index)) {
-            artifact.content = Some(content);
+            artifact.content = content.or(artifact.content.take());
         }
     }
     Ok(outputs)
-}
-
-/// A link that leads nowhere exists: the upload says what is wrong with it.
-fn exists(path: &std::path::Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok()
 }

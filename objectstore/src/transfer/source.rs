@@ -1,8 +1,9 @@
 //! What is uploaded: files opened beneath a trusted directory, never through a link that leaves it (T-04, I-16).
 //!
-//! Everything here blocks.
+//! Everything here blocks, but for the making of an [`UploadSource`].
 
 use std::{
+    fmt,
     fs::File,
     io,
     os::fd::{AsFd, OwnedFd},
@@ -21,6 +22,71 @@ use super::TransferError;
 const MAX_DEPTH: usize = 256;
 /// Tries of a lookup that the kernel gave up because of a rename elsewhere.
 const LOOKUP_TRIES: u32 = 16;
+
+/// Opens what this process may not read, on behalf of whoever may.
+pub trait Opener: Send + Sync + fmt::Debug {
+    /// Opens a file or directory for reading by its absolute path. Blocks, within bounds. It must not follow a link at
+    /// the end of the path, nor wait for the other end of a FIFO.
+    fn open(&self, path: &Path) -> io::Result<OwnedFd>;
+}
+
+/// What to upload, and how far it is trusted. What is found there is treated as
+/// [`Transfer::upload_beneath`](super::Transfer::upload_beneath) says.
+#[derive(Debug)]
+pub struct UploadSource {
+    place: Place,
+    path: PathBuf,
+    opener: Option<Arc<dyn Opener>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Below a directory that is opened as its path says.
+    Beneath(PathBuf),
+    /// Nothing on the way to it may be a link.
+    WithoutLinks,
+    /// Only the opener can reach it.
+    ByOpener,
+}
+
+impl UploadSource {
+    /// `path`, below the trusted directory `root`.
+    pub fn beneath(root: impl Into<PathBuf>, path: impl Into<PathBuf>) -> UploadSource {
+        UploadSource { place: Place::Beneath(root.into()), path: path.into(), opener: None }
+    }
+
+    /// The absolute `path` in a tree that others write to: no directory above it may be a symbolic link.
+    pub fn without_links(path: impl Into<PathBuf>) -> UploadSource {
+        UploadSource { place: Place::WithoutLinks, path: path.into(), opener: None }
+    }
+
+    /// A path that only `opener` can reach, such as one of another mount namespace.
+    pub fn by_opener(path: impl Into<PathBuf>, opener: Arc<dyn Opener>) -> UploadSource {
+        UploadSource { place: Place::ByOpener, path: path.into(), opener: Some(opener) }
+    }
+
+    /// The same, asking `opener` for what this process is not permitted to open.
+    #[must_use]
+    pub fn with_opener(mut self, opener: Arc<dyn Opener>) -> UploadSource {
+        self.opener = Some(opener);
+        self
+    }
+
+    /// Opens it.
+    pub(super) fn open(self) -> Result<Source, TransferError> {
+        let UploadSource { place, path, opener } = self;
+        match place {
+            Place::ByOpener => source_of(reopen(opener.as_deref(), &path)?, &path, opener),
+            Place::Beneath(root) => open(&root, &path, |root| open_trusted(root), opener),
+            Place::WithoutLinks => {
+                let Some(parent) = path.parent().filter(|_| path.is_absolute()).map(Path::to_owned) else {
+                    return Err(TransferError::NotBelow { path, root: PathBuf::from("/") });
+                };
+                open(&parent, &path, |parent| open_without_links(parent, OFlags::DIRECTORY), opener)
+            }
+        }
+    }
+}
 
 /// A file or a directory that was opened.
 pub(super) enum Source {
@@ -42,32 +108,94 @@ pub(super) struct Opened {
 pub(super) struct Tree {
     directory: Arc<OwnedFd>,
     path: Arc<Path>,
+    opener: Option<Arc<dyn Opener>>,
 }
 
 /// Opens `path`, which must lie below `root`.
-pub(super) fn open(root: &Path, path: &Path) -> Result<Source, TransferError> {
+fn open(
+    root: &Path,
+    path: &Path,
+    open_root: impl FnOnce(&Path) -> Result<OwnedFd, Errno>,
+    opener: Option<Arc<dyn Opener>>,
+) -> Result<Source, TransferError> {
     let not_below = || TransferError::NotBelow { path: path.to_owned(), root: root.to_owned() };
     let relative = path.strip_prefix(root).map_err(|_| not_below())?;
     let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
     if relative.as_os_str().is_empty() || !plain {
         return Err(not_below());
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let trusted = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-    let directory = match rustix::fs::openat(CWD, trusted, flags, Mode::empty()) {
+    let directory = match open_root(root) {
         Ok(directory) => directory,
-        Err(Errno::NOENT) => return Err(TransferError::NoSource { path: path.to_owned() }),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Err(TransferError::NoSource { path: path.to_owned() }),
+        Err(Errno::LOOP) => {
+            return Err(TransferError::BadLink {
+                path: root.to_owned(),
+                reason: "leads to where the output should be",
+            });
+        }
+        Err(Errno::ACCESS) if opener.is_some() => {
+            return source_of(reopen(opener.as_deref(), path)?, path, opener);
+        }
         Err(errno) => return Err(TransferError::file("open", root)(errno.into())),
     };
-    let parent = Tree { directory: Arc::new(directory), path: Arc::from(root) };
-    match parent.open_any(relative)? {
-        (descriptor, FileType::Directory, _) => {
-            Ok(Source::Directory(Tree { directory: Arc::new(descriptor), path: Arc::from(path) }))
+    let parent = Tree { directory: Arc::new(directory), path: Arc::from(root), opener: opener.clone() };
+    let (descriptor, kind, size) = parent.open_any(relative)?;
+    Source::new(descriptor, kind, size, path, opener)
+}
+
+fn open_trusted(root: &Path) -> Result<OwnedFd, Errno> {
+    let trusted = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    rustix::fs::openat(CWD, trusted, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Opens an absolute path for reading, following no link at all and waiting for nobody (T-04).
+pub fn open_without_links(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let root = open_trusted(Path::new("/"))?;
+    match path.strip_prefix("/") {
+        Ok(relative) if relative.as_os_str().is_empty() => Ok(root),
+        Ok(relative) => open_beneath(&root, relative, flags, false),
+        Err(_) => Err(Errno::INVAL),
+    }
+}
+
+fn reopen(opener: Option<&dyn Opener>, path: &Path) -> Result<OwnedFd, TransferError> {
+    let opened = opener.map_or_else(|| Err(Errno::ACCESS.into()), |opener| opener.open(path));
+    opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::LOOP) => TransferError::BadLink { path: path.to_owned(), reason: "cannot be followed" },
+        Some(Errno::NOENT | Errno::NOTDIR) => TransferError::NoSource { path: path.to_owned() },
+        Some(Errno::NXIO) => TransferError::NotRegular { path: path.to_owned(), kind: "a socket or a FIFO" },
+        _ => TransferError::file("open", path)(error),
+    })
+}
+
+/// Finds out what a descriptor is that somebody else opened.
+fn source_of(descriptor: OwnedFd, path: &Path, opener: Option<Arc<dyn Opener>>) -> Result<Source, TransferError> {
+    let (kind, size) = look_at(&descriptor, path)?;
+    Source::new(descriptor, kind, size, path, opener)
+}
+
+fn look_at(descriptor: &OwnedFd, path: &Path) -> Result<(FileType, u64), TransferError> {
+    let stat = rustix::fs::fstat(descriptor).map_err(|errno| TransferError::file("look at", path)(errno.into()))?;
+    Ok((FileType::from_raw_mode(stat.st_mode), u64::try_from(stat.st_size).unwrap_or_default()))
+}
+
+impl Source {
+    fn new(
+        descriptor: OwnedFd,
+        kind: FileType,
+        size: u64,
+        path: &Path,
+        opener: Option<Arc<dyn Opener>>,
+    ) -> Result<Source, TransferError> {
+        match kind {
+            FileType::Directory => {
+                Ok(Source::Directory(Tree { directory: Arc::new(descriptor), path: Arc::from(path), opener }))
+            }
+            FileType::RegularFile => {
+                Ok(Source::File(Opened { file: File::from(descriptor), size, path: path.to_owned() }))
+            }
+            kind => Err(TransferError::NotRegular { path: path.to_owned(), kind: kind_name(kind) }),
         }
-        (descriptor, FileType::RegularFile, size) => {
-            Ok(Source::File(Opened { file: File::from(descriptor), size, path: path.to_owned() }))
-        }
-        (_, kind, _) => Err(TransferError::NotRegular { path: path.to_owned(), kind: kind_name(kind) }),
     }
 }
 
@@ -86,10 +214,13 @@ impl Tree {
             let failed = |errno: Errno| TransferError::file("read the directory", &path)(errno.into());
             let directory = match below.as_str() {
                 "" => None,
-                _ => Some(open_beneath(&self.directory, Path::new(&below), OFlags::DIRECTORY, false).map_err(failed)?),
+                _ => match open_beneath(&self.directory, Path::new(&below), OFlags::DIRECTORY, false) {
+                    Err(Errno::ACCESS) if self.opener.is_some() => Some(self.reopen_directory(&path)?),
+                    opened => Some(opened.map_err(failed)?),
+                },
             };
             let directory = directory.as_ref().unwrap_or(&self.directory);
-            let mut entries = Dir::read_from(directory).map_err(failed)?;
+            let mut entries = entries_of(directory).map_err(failed)?;
             while let Some(entry) = entries.read() {
                 let entry = entry.map_err(failed)?;
                 let name = match entry.file_name().to_bytes() {
@@ -126,6 +257,14 @@ impl Tree {
         Ok(files)
     }
 
+    fn reopen_directory(&self, path: &Path) -> Result<OwnedFd, TransferError> {
+        let descriptor = reopen(self.opener.as_deref(), path)?;
+        match look_at(&descriptor, path)? {
+            (FileType::Directory, _) => Ok(descriptor),
+            _ => Err(TransferError::Changed { path: path.to_owned() }),
+        }
+    }
+
     /// Opens a file that [`Tree::walk`] found.
     pub(super) fn open_file(&self, relative: &str) -> Result<Opened, TransferError> {
         let path = self.path.join(relative);
@@ -148,10 +287,13 @@ impl Tree {
             Ok(FileType::Directory | FileType::RegularFile) => false,
             Ok(kind) => return Err(TransferError::NotRegular { path, kind: kind_name(kind) }),
             Err(Errno::NOENT | Errno::NOTDIR) => return Err(TransferError::NoSource { path }),
+            Err(Errno::ACCESS) if self.opener.is_some() => return self.reopen_any(&path),
             Err(errno) => return Err(TransferError::file("look at", path)(errno.into())),
         };
         let opened = match open_beneath(&self.directory, relative, OFlags::empty(), true) {
             Err(Errno::XDEV) if is_link => self.open_absolute_link(relative),
+            // Whoever opens in our place follows no link.
+            Err(Errno::ACCESS) if self.opener.is_some() && !is_link => return self.reopen_any(&path),
             opened => opened,
         };
         let descriptor = opened.map_err(|errno| match errno {
@@ -161,9 +303,14 @@ impl Tree {
             Errno::NOENT => TransferError::NoSource { path: path.clone() },
             errno => TransferError::file("open", &path)(errno.into()),
         })?;
-        let stat =
-            rustix::fs::fstat(&descriptor).map_err(|errno| TransferError::file("look at", &path)(errno.into()))?;
-        Ok((descriptor, FileType::from_raw_mode(stat.st_mode), u64::try_from(stat.st_size).unwrap_or_default()))
+        let (kind, size) = look_at(&descriptor, &path)?;
+        Ok((descriptor, kind, size))
+    }
+
+    fn reopen_any(&self, path: &Path) -> Result<(OwnedFd, FileType, u64), TransferError> {
+        let descriptor = reopen(self.opener.as_deref(), path)?;
+        let (kind, size) = look_at(&descriptor, path)?;
+        Ok((descriptor, kind, size))
     }
 
     /// Follows a link that spells its target from the root of the file system but stays inside this directory.
@@ -175,6 +322,14 @@ impl Tree {
         let inside = target.strip_prefix(&self.path).map_err(|_| Errno::XDEV)?;
         open_beneath(&self.directory, inside, OFlags::empty(), true)
     }
+}
+
+/// The entries of an open directory, from the first. The descriptor itself is read: opening it anew would need rights that
+/// this process may lack.
+fn entries_of(directory: &OwnedFd) -> Result<Dir, Errno> {
+    let mut entries = Dir::new(rustix::io::fcntl_dupfd_cloexec(directory, 0)?)?;
+    entries.rewind();
+    Ok(entries)
 }
 
 /// Opens for reading, never leaving the directory, never waiting for a writer of a FIFO, never becoming the owner of a

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,7 +14,7 @@ use penstock_spec::artifact::Content;
 
 use super::{
     Object, Transfer, TransferError,
-    source::{self, Opened, Source, Tree},
+    source::{Opened, Source, Tree, UploadSource},
 };
 use crate::{
     content::{FileDigest, FileEntry, digest_of, directory_content, file_content},
@@ -29,14 +29,13 @@ const LOCAL_THREADS: usize = 4;
 const LOCAL_FILES_PER_THREAD: usize = 16;
 
 impl Transfer {
-    pub(super) async fn upload_source(&self, root: &Path, path: &Path, uri: &str) -> Result<Content, TransferError> {
+    pub(super) async fn upload_source(&self, source: UploadSource, uri: &str) -> Result<Content, TransferError> {
         let (store, key) = self.stores.open(uri)?;
         if let Some(local) = store.as_local() {
-            return self.upload_locally(local.clone(), root, path, key).await;
+            return self.upload_locally(local.clone(), source, key).await;
         }
-        let (root, path) = (root.to_owned(), path.to_owned());
         let object = Object { store, key, uri: uri.to_owned() };
-        match blocking(move || source::open(&root, &path)).await? {
+        match blocking(move || source.open()).await? {
             Source::File(opened) => {
                 let (size, digest) = self.upload_file(&object, opened).await?;
                 Ok(file_content(size, &digest))
@@ -90,13 +89,11 @@ impl Transfer {
     async fn upload_locally(
         &self,
         store: LocalStore,
-        root: &Path,
-        path: &Path,
+        source: UploadSource,
         key: String,
     ) -> Result<Content, TransferError> {
-        let (root, path) = (root.to_owned(), path.to_owned());
         let max_files = self.settings.max_files;
-        let first = blocking(move || match source::open(&root, &path)? {
+        let first = blocking(move || match source.open()? {
             Source::File(opened) => {
                 let (size, digest, directory) = import(&store, &key, opened)?;
                 sync_directories([&directory])?;

@@ -1,0 +1,49 @@
+//! The program `penstock-launcher`: the sidecar of a Pod, and its hook.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use penstock_launcher::link::EntryListener;
+use penstock_launcher::pod::args::{LauncherArgs, LauncherCommand, LogFormat, SidecarArgs};
+use penstock_launcher::pod::{delivery, sidecar};
+use penstock_launcher::report::describe;
+use rustix::fs::Mode;
+use rustix::process::umask;
+
+/// How long threads that read or write a file may take to end.
+const THREADS_LIMIT: Duration = Duration::from_millis(200);
+/// Threads that read and write files. Each costs memory, and a disk is not faster with more.
+const BLOCKING_THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    let result = match LauncherArgs::parse().command {
+        LauncherCommand::Gate(args) => delivery::await_entry(&args.bin_dir).map_err(|error| describe(&error)),
+        LauncherCommand::Sidecar(args) => run_sidecar(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_sidecar(args: &SidecarArgs) -> Result<(), String> {
+    let log = tracing_subscriber::fmt().with_max_level(args.log_level).with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    // What is made in shared volumes is for whatever UID the user's container has.
+    umask(Mode::empty());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let result = runtime.block_on(sidecar::run(args, EntryListener::bind));
+    runtime.shutdown_timeout(THREADS_LIMIT);
+    result.map_err(|error| describe(&error))
+}

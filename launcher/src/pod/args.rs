@@ -1,0 +1,146 @@
+//! The command line of `penstock-launcher`. Each flag has a variable, which is what the webhook sets.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use penstock_spec::keys;
+
+/// Moves the data of a Pod and tells how its process ended.
+#[derive(Debug, Parser)]
+#[command(name = "penstock-launcher", version)]
+pub struct LauncherArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LauncherCommand,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum LauncherCommand {
+    /// Run as the sidecar of a Pod
+    Sidecar(Box<SidecarArgs>),
+    /// Return once the entry is in place (the sidecar's postStart hook)
+    Gate(GateArgs),
+}
+
+/// The hook.
+#[derive(Debug, Args)]
+pub struct GateArgs {
+    /// Directory that the entry is put into
+    #[arg(long, hide = true, default_value = keys::BIN_DIR)]
+    pub bin_dir: PathBuf,
+}
+
+/// The sidecar.
+#[derive(Debug, Clone, Args)]
+pub struct SidecarArgs {
+    /// Name of the Pod
+    #[arg(long, env = keys::ENV_LAUNCHER_POD_NAME, default_value = "")]
+    pub pod_name: String,
+    /// UID of the Pod
+    #[arg(long, env = keys::ENV_LAUNCHER_POD_UID, default_value = "")]
+    pub pod_uid: String,
+    /// Namespace of the Pod
+    #[arg(long, env = keys::ENV_LAUNCHER_NAMESPACE, default_value = "")]
+    pub namespace: String,
+    /// Host of the API server
+    #[arg(long, env = "KUBERNETES_SERVICE_HOST", default_value = "kubernetes.default.svc")]
+    pub api_server_host: String,
+    /// Port of the API server
+    #[arg(long, env = "KUBERNETES_SERVICE_PORT", default_value_t = 443)]
+    pub api_server_port: u16,
+    /// How long a request to an object store is repeated before the attempt fails, in seconds
+    #[arg(long, env = "PENSTOCK_TRANSFER_BUDGET_SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub transfer_budget_seconds: u64,
+    /// How long the report is offered to the API server, in seconds
+    #[arg(long, env = "PENSTOCK_REPORT_BUDGET_SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub report_budget_seconds: u64,
+    /// The Pod's termination grace period, in seconds
+    #[arg(long, env = "PENSTOCK_TERMINATION_GRACE_SECONDS", default_value_t = 60)]
+    pub termination_grace_seconds: u64,
+    /// Form of the sidecar's own log
+    #[arg(long, env = "PENSTOCK_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Which events the sidecar logs: off, error, warn, info, debug or trace
+    #[arg(long, env = "PENSTOCK_LOG", default_value = "info")]
+    pub log_level: tracing::level_filters::LevelFilter,
+    /// Where things are; only tests move them.
+    #[command(flatten)]
+    pub places: PodPlaces,
+}
+
+/// Form of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Directories and files that the webhook mounts or the image holds.
+#[derive(Debug, Clone, Args)]
+pub struct PodPlaces {
+    /// The entry in the launcher's image
+    #[arg(long, hide = true, default_value = "/penstock-entry")]
+    pub entry: PathBuf,
+    /// Where the entry goes
+    #[arg(long, hide = true, default_value = keys::BIN_DIR)]
+    pub bin_dir: PathBuf,
+    /// Where the socket is
+    #[arg(long, hide = true, default_value = keys::CONTROL_DIR)]
+    pub control_dir: PathBuf,
+    /// Where the log is
+    #[arg(long, hide = true, default_value = keys::SHARED_DIR)]
+    pub shared_dir: PathBuf,
+    /// Where the plan, settings and credentials are
+    #[arg(long, hide = true, default_value = keys::POD_DIR)]
+    pub pod_dir: PathBuf,
+    /// What stands before the paths of artifacts and parameters
+    #[arg(long, hide = true, default_value = "/")]
+    pub root: PathBuf,
+}
+
+impl PodPlaces {
+    /// The socket at which the entry connects.
+    pub fn socket(&self) -> PathBuf {
+        self.control_dir.join(file_name(keys::ENTRY_SOCKET))
+    }
+
+    /// The log of the user's process.
+    pub fn log(&self) -> PathBuf {
+        self.shared_dir.join(file_name(keys::POD_LOG))
+    }
+}
+
+impl SidecarArgs {
+    /// Time between SIGTERM and SIGKILL for the user's process: what is left of the Pod's grace period is for its log
+    /// and report.
+    pub fn process_grace(&self) -> Duration {
+        Duration::from_secs(self.termination_grace_seconds) * 2 / 3
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_sound_and_defaults_are_where_the_webhook_mounts() {
+        LauncherArgs::command().debug_assert();
+        let args = LauncherArgs::try_parse_from(["penstock-launcher", "sidecar"]).expect("no flag is needed");
+        let LauncherCommand::Sidecar(sidecar) = args.command else { panic!("another command") };
+        assert_eq!(sidecar.places.socket(), PathBuf::from(keys::ENTRY_SOCKET));
+        assert_eq!(sidecar.places.log(), PathBuf::from(keys::POD_LOG));
+        assert_eq!(sidecar.process_grace(), Duration::from_secs(40));
+    }
+}

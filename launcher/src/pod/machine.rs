@@ -1,0 +1,395 @@
+//! What the sidecar does when: a pure function from (where it stands, what happened) to what to do next.
+//!
+//! ```text
+//! Preparing ── inputs are there, entry is there ──► Running ── process ended ──► Storing ──► Reporting ──► Done
+//!     └──────────── an input cannot be had ────────────┴─ timeout ─► Stopping ──────┘
+//! ```
+//!
+//! Nothing waits for the entry's first connection: how long an image may take is the driver's to say.
+
+use penstock_entry::protocol::{EXIT_LAUNCHER_FAILED, End, EntryState, ProcessEnd};
+use penstock_spec::report::{Failure, FailureCause};
+use serde::{Deserialize, Serialize};
+
+use crate::report::failure;
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// All inputs are in their places.
+    InputsReady,
+    /// The process cannot be started: an input or argument is missing.
+    Refused(Failure),
+    /// The entry has connected, for the first time or again.
+    Connected {
+        /// Argv of the user's container.
+        argv: Vec<String>,
+        /// What it says of its process.
+        state: EntryState,
+    },
+    /// The user's process has ended.
+    Exited(ProcessEnd),
+    /// The entry's connection broke.
+    Lost,
+    /// The entry has been away for too long; the number is that of its absence.
+    Overdue(u32),
+    /// The attempt has taken longer than it may.
+    TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The process should have been stopped by now.
+    StopOverdue,
+    /// Outputs and log are stored, or given up.
+    Stored(Conclusion),
+    /// The report is delivered, or given up.
+    Reported,
+}
+
+/// Something is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Start the user's process with this argv, placeholders not resolved.
+    Start(Vec<String>),
+    /// Ask the entry to stop it.
+    Stop,
+    /// Say [`Event::Overdue`] with this number a little later.
+    AwaitEntry(u32),
+    /// Say [`Event::StopOverdue`] after the process's grace and a little more.
+    AwaitStop,
+    /// Store what there is; say [`Event::Stored`].
+    Store(Ending),
+    /// Tell the driver; say [`Event::Reported`].
+    Report(Conclusion),
+    /// Let the entry go.
+    Acknowledge(Acknowledgement),
+}
+
+/// How the user's process ended, and what that means.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// Well: its outputs count.
+    Well,
+    /// Badly, or never started: only its log is kept.
+    Badly {
+        /// Why.
+        failure: Failure,
+        /// The process's exit code, if it ran to an end.
+        exit_code: Option<i32>,
+        /// Whether the last line of its log tells more.
+        show_log: bool,
+    },
+}
+
+impl Ending {
+    /// The process's exit code, if it ran to an end.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self {
+            Ending::Well => Some(0),
+            Ending::Badly { exit_code, .. } => *exit_code,
+        }
+    }
+}
+
+/// How the attempt ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conclusion {
+    /// Why it failed, if it failed.
+    pub failure: Option<Failure>,
+    /// Digest of the manifest of an attempt that succeeded.
+    pub manifest_digest: Option<String>,
+    /// The process's exit code, if it ran to an end.
+    pub exit_code: Option<i32>,
+    /// Where the log is.
+    pub log_uri: Option<String>,
+}
+
+/// How the entry ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledgement {
+    /// Instead of the process's own code.
+    pub exit_code: Option<u8>,
+    /// For the container's termination message.
+    pub message: Option<String>,
+}
+
+impl Acknowledgement {
+    /// A process that ended badly keeps its own code and message; every other failure is the launcher's to tell.
+    pub fn of(conclusion: &Conclusion) -> Acknowledgement {
+        match &conclusion.failure {
+            Some(failure) if failure.cause != FailureCause::User => {
+                let exit_code = conclusion.exit_code.is_none_or(|code| code == 0).then_some(EXIT_LAUNCHER_FAILED);
+                Acknowledgement { exit_code, message: Some(failure.message.clone()) }
+            }
+            Some(failure) if conclusion.exit_code.is_none() => {
+                Acknowledgement { exit_code: None, message: Some(failure.message.clone()) }
+            }
+            _ => Acknowledgement::default(),
+        }
+    }
+}
+
+/// Where the sidecar stands.
+#[derive(Debug, Clone, PartialEq)]
+enum Phase {
+    Preparing { inputs_ready: bool },
+    Running,
+    Stopping(Failure),
+    Storing,
+    Reporting(Conclusion),
+    Done(Acknowledgement),
+}
+
+/// The sidecar's decisions.
+#[derive(Debug)]
+pub struct Machine {
+    phase: Phase,
+    argv: Option<Vec<String>>,
+    connected: bool,
+    absences: u32,
+    /// Whether the driver is told.
+    reports: bool,
+    /// Whether the user's container may be started again, which only needs its inputs.
+    restarts: bool,
+}
+
+impl Machine {
+    /// At the beginning of an attempt.
+    pub fn new(reports: bool, restarts: bool) -> Machine {
+        let phase = Phase::Preparing { inputs_ready: false };
+        Machine { phase, argv: None, connected: false, absences: 0, reports, restarts }
+    }
+
+    /// After a restart, when the process had been started: the entry has to come back.
+    pub fn started(reports: bool, restarts: bool) -> (Machine, Vec<Action>) {
+        let mut machine = Machine { phase: Phase::Running, ..Machine::new(reports, restarts) };
+        let actions = machine.absent();
+        (machine, actions)
+    }
+
+    /// After a restart, when everything was stored.
+    pub fn concluded(conclusion: Conclusion, reports: bool) -> (Machine, Vec<Action>) {
+        let mut machine = Machine::new(reports, false);
+        let actions = machine.report(conclusion);
+        (machine, actions)
+    }
+
+    /// Whether there is nothing left to do but to let the entry go.
+    pub fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done(_))
+    }
+
+    /// Whether the user's process may be running.
+    pub fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Stopping(_))
+    }
+
+    /// Takes an event in.
+    pub fn step(&mut self, event: Event) -> Vec<Action> {
+        match event {
+            Event::InputsReady => match self.phase {
+                Phase::Preparing { .. } => {
+                    self.phase = Phase::Preparing { inputs_ready: true };
+                    self.start_if_ready()
+                }
+                _ => Vec::new(),
+            },
+            Event::Refused(failure) => match self.phase {
+                Phase::Preparing { .. } | Phase::Running => {
+                    self.store(Ending::Badly { failure, exit_code: None, show_log: false })
+                }
+                _ => Vec::new(),
+            },
+            Event::Connected { argv, state } => {
+                self.connected = true;
+                self.argv = Some(argv);
+                self.connection(state)
+            }
+            Event::Exited(end) => self.exited(&end),
+            Event::Lost => {
+                self.connected = false;
+                if self.is_running() { self.absent() } else { Vec::new() }
+            }
+            Event::Overdue(absence) => match self.phase {
+                _ if self.connected || absence != self.absences => Vec::new(),
+                Phase::Running | Phase::Stopping(_) => self.interrupted(),
+                _ => Vec::new(),
+            },
+            Event::TimedOut { seconds } => match self.phase {
+                Phase::Running => {
+                    let message = format!("the attempt took longer than its timeout of {seconds} s");
+                    self.phase = Phase::Stopping(failure(FailureCause::Timeout, message));
+                    vec![Action::Stop, Action::AwaitStop]
+                }
+                _ => Vec::new(),
+            },
+            Event::StopOverdue => match &self.phase {
+                Phase::Stopping(failure) => {
+                    let failure = failure.clone();
+                    self.store(Ending::Badly { failure, exit_code: None, show_log: false })
+                }
+                _ => Vec::new(),
+            },
+            Event::Stored(conclusion) => match self.phase {
+                Phase::Storing => self.report(conclusion),
+                _ => Vec::new(),
+            },
+            Event::Reported => match &self.phase {
+                Phase::Reporting(conclusion) => {
+                    let acknowledgement = Acknowledgement::of(conclusion);
+                    self.phase = Phase::Done(acknowledgement.clone());
+                    vec![Action::Acknowledge(acknowledgement)]
+                }
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    fn start_if_ready(&mut self) -> Vec<Action> {
+        match (&self.phase, &self.argv) {
+            (Phase::Preparing { inputs_ready: true }, Some(argv)) if self.connected => {
+                let start = Action::Start(argv.clone());
+                self.phase = Phase::Running;
+                vec![start]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The entry is there and says where it stands.
+    fn connection(&mut self, state: EntryState) -> Vec<Action> {
+        match (&self.phase, state) {
+            (Phase::Preparing { .. }, EntryState::Waiting) => self.start_if_ready(),
+            // The word that it should start was lost, with the sidecar or the connection.
+            (Phase::Running, EntryState::Waiting) => vec![Action::Start(self.argv.clone().unwrap_or_default())],
+            // What was remembered of the start is gone, and it has happened all the same.
+            (Phase::Preparing { .. }, EntryState::Running) => {
+                self.phase = Phase::Running;
+                Vec::new()
+            }
+            (Phase::Preparing { .. }, EntryState::Exited(end)) => {
+                self.phase = Phase::Running;
+                self.exited(&end)
+            }
+            (Phase::Running | Phase::Stopping(_), EntryState::Exited(end)) => self.exited(&end),
+            (Phase::Stopping(_), _) => vec![Action::Stop],
+            (Phase::Done(_), EntryState::Waiting) if self.restarts => {
+                self.phase = Phase::Preparing { inputs_ready: true };
+                self.start_if_ready()
+            }
+            (Phase::Done(acknowledgement), _) => vec![Action::Acknowledge(acknowledgement.clone())],
+            (Phase::Running, EntryState::Running) | (Phase::Storing | Phase::Reporting(_), _) => Vec::new(),
+        }
+    }
+
+    fn exited(&mut self, end: &ProcessEnd) -> Vec<Action> {
+        match &self.phase {
+            Phase::Running => {
+                let ending = judge(end);
+                self.store(ending)
+            }
+            Phase::Stopping(failure) => {
+                let ending =
+                    Ending::Badly { failure: failure.clone(), exit_code: exit_code(&end.how), show_log: false };
+                self.store(ending)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn absent(&mut self) -> Vec<Action> {
+        self.absences += 1;
+        vec![Action::AwaitEntry(self.absences)]
+    }
+
+    fn interrupted(&mut self) -> Vec<Action> {
+        let failure = match &self.phase {
+            // Whatever ended it, it had been told to end.
+            Phase::Stopping(failure) => failure.clone(),
+            _ => failure(
+                FailureCause::Interrupted,
+                "the container main went away before its process ended: it was killed, or its node failed",
+            ),
+        };
+        self.store(Ending::Badly { failure, exit_code: None, show_log: false })
+    }
+
+    fn store(&mut self, ending: Ending) -> Vec<Action> {
+        self.phase = Phase::Storing;
+        vec![Action::Store(ending)]
+    }
+
+    fn report(&mut self, conclusion: Conclusion) -> Vec<Action> {
+        if self.reports {
+            self.phase = Phase::Reporting(conclusion.clone());
+            return vec![Action::Report(conclusion)];
+        }
+        let acknowledgement = Acknowledgement::of(&conclusion);
+        self.phase = Phase::Done(acknowledgement.clone());
+        vec![Action::Acknowledge(acknowledgement)]
+    }
+}
+
+/// Exit code of a process as a shell would say it; none if it never ran.
+pub fn exit_code(end: &End) -> Option<i32> {
+    match end {
+        End::Code(code) => Some(*code),
+        End::Signal(signal) => Some(128_i32.saturating_add(*signal)),
+        End::NotStarted { .. } => None,
+    }
+}
+
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
+
+/// What the end of a process that nobody here stopped means.
+fn judge(end: &ProcessEnd) -> Ending {
+    let badly = |cause, message: String, show_log| Ending::Badly {
+        failure: failure(cause, message),
+        exit_code: exit_code(&end.how),
+        show_log,
+    };
+    match &end.how {
+        End::Code(0) => Ending::Well,
+        End::NotStarted { code, message } => {
+            let cause = match *code {
+                EXIT_LAUNCHER_FAILED => FailureCause::Infrastructure,
+                _ => FailureCause::User,
+            };
+            badly(cause, format!("the process could not be started: {message}"), false)
+        }
+        End::Code(_) | End::Signal(_) if end.oom_kills > 0 => badly(
+            FailureCause::User,
+            format!(
+                "OOMKilled: container main ran out of memory ({} processes were killed); {}; give the task more memory \
+                 (set_memory_limit)",
+                end.oom_kills,
+                describe(&end.how)
+            ),
+            false,
+        ),
+        // The entry passes on what the kubelet sends when the Pod is deleted or evicted. The driver knows which it was, and
+        // takes it for the user's own failure when it was neither.
+        End::Signal(SIGTERM) | End::Code(143) => badly(
+            FailureCause::Interrupted,
+            format!("{}: the Pod was asked to end, or the process ended itself so", describe(&end.how)),
+            true,
+        ),
+        how => badly(FailureCause::User, describe(how), true),
+    }
+}
+
+fn describe(end: &End) -> String {
+    match end {
+        End::Code(code) => format!("the process exited with code {code}"),
+        End::Signal(SIGKILL) => "the process was killed by SIGKILL".to_owned(),
+        End::Signal(SIGTERM) => "the process was killed by SIGTERM".to_owned(),
+        End::Signal(signal) => format!("the process was killed by signal {signal}"),
+        End::NotStarted { message, .. } => format!("the process could not be started: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

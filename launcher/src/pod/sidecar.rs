@@ -1,0 +1,420 @@
+//! The host of the [`machine`](super::machine): performs its actions and brings it what happens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use penstock_entry::protocol::{EntryState, LauncherMessage};
+use penstock_objectstore::Transfer;
+use penstock_objectstore::content::{digest_of, format_digest};
+use penstock_spec::pod::{Phases, PlanRef};
+use penstock_spec::report::{AttemptRef, Failure, FailureCause};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::api_server::ApiServer;
+use super::args::SidecarArgs;
+use super::assignment::{Assignment, MAX_PLAN, parse_plan, read_assignment, read_settings};
+use super::data::DataJob;
+use super::delivery::{DeliveryError, deliver};
+use super::entry::{EntryEvent, EntryHandle, EntryPort, converse};
+use super::job::{Job, broken, unstored};
+use super::machine::{Acknowledgement, Action, Conclusion, Event, Machine};
+use super::memory::{Memory, MemoryFile};
+use super::report::build;
+use super::stores::build_transfer;
+use super::task::TaskJob;
+use crate::report::{attempt_of, describe, failure};
+
+/// How long an entry that went away may take to come back.
+const ABSENCE_LIMIT: Duration = Duration::from_secs(5);
+/// How much longer than its grace a process may take to be stopped.
+const STOP_MARGIN: Duration = Duration::from_secs(15);
+/// How long the log of a process that still runs may take when the sidecar is asked to end.
+const PARTIAL_LOG_LIMIT: Duration = Duration::from_secs(2);
+/// How long unfinished uploads may take to be given up then.
+const SETTLE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The sidecar cannot run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SidecarError {
+    /// The user's container could not start.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// The socket cannot be made.
+    #[error("cannot listen at {}", path.display())]
+    Listen {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals")]
+    Signals(#[source] std::io::Error),
+    /// The file that survives a restart cannot be written.
+    #[error("cannot write to {}", path.display())]
+    Memory {
+        /// Its directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Runs until the Pod ends: SIGTERM comes after the user's container is gone.
+pub async fn run<P: EntryPort>(
+    args: &SidecarArgs,
+    listen: impl FnOnce(&std::path::Path) -> std::io::Result<P>,
+) -> Result<(), SidecarError> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(SidecarError::Signals)?;
+    let socket = args.places.socket();
+    // Listening before the entry is in place: it never finds nobody there.
+    let port = listen(&socket).map_err(|source| SidecarError::Listen { path: socket, source })?;
+    deliver(&args.places.entry, &args.places.bin_dir)?;
+
+    let memory_file = MemoryFile::new(&args.places.control_dir);
+    let memory = memory_file.load(&args.pod_uid);
+    let assignment = read_assignment(&args.places.pod_dir);
+    // A container that only needs inputs may be started again, as a new process with a new entry.
+    let restarts = matches!(&assignment, Ok(Assignment::Data { outputs, .. }) if outputs.is_empty());
+    let (entry, heard, conversation) = converse(port, memory.nonce.clone(), !restarts);
+    let setting_up = Box::pin(set_up(args, assignment, &entry));
+    let (job, transfer) = tokio::select! {
+        set_up = setting_up => set_up,
+        _ = terminated.recv() => return Ok(()),
+    };
+    let (events, queue) = mpsc::unbounded_channel();
+    let host = Host {
+        args,
+        job,
+        transfer,
+        entry,
+        heard,
+        events,
+        memory,
+        memory_file,
+        work: JoinSet::new(),
+        timers: JoinSet::new(),
+        began: Instant::now(),
+        ready_at: None,
+        storing_since: None,
+        nonce: None,
+    };
+    let result = Box::pin(host.run(queue, restarts, &mut terminated)).await;
+    conversation.abort();
+    result
+}
+
+/// Finds out what there is to do. What is wrong becomes a job that can only fail.
+async fn set_up(
+    args: &SidecarArgs,
+    assignment: Result<Assignment, super::assignment::AssignmentError>,
+    entry: &EntryHandle,
+) -> (Job, Option<Arc<Transfer>>) {
+    let refused = |attempt, reason: String| (Job::Broken(attempt, failure(FailureCause::Refused, reason)), None);
+    let assignment = match assignment {
+        Ok(assignment) => assignment,
+        Err(error) => return refused(None, describe(&error)),
+    };
+    let attempt = match &assignment {
+        Assignment::Task(plan) => Some(attempt_of(plan)),
+        _ => None,
+    };
+    let settings = match read_settings(&args.places.pod_dir) {
+        Ok(settings) => settings,
+        Err(error) => return refused(attempt, describe(&error)),
+    };
+    let budget = Duration::from_secs(args.transfer_budget_seconds);
+    let transfer = match build_transfer(&settings, &args.places.pod_dir, budget) {
+        Ok(transfer) => Arc::new(transfer),
+        Err(error) => return refused(attempt, describe(&error)),
+    };
+    let opener = Arc::new(entry.clone());
+    let task = |plan| {
+        let (root, log) = (&args.places.root, args.places.log());
+        let attempt: AttemptRef = attempt_of(&plan);
+        match TaskJob::new(plan, root, Arc::clone(&transfer), opener.clone(), log, args.process_grace()) {
+            Ok(task) => Job::Task(Arc::new(task)),
+            Err(failure) => Job::Broken(Some(attempt), failure),
+        }
+    };
+    let job = match assignment {
+        Assignment::Task(plan) => task(*plan),
+        Assignment::PlanRef(reference) => match fetch_plan(&transfer, &reference).await {
+            Ok(plan) => task(plan),
+            Err(failure) => Job::Broken(None, failure),
+        },
+        Assignment::Data { inputs, outputs } => Job::Data(Arc::new(DataJob {
+            inputs,
+            outputs,
+            pod_uid: args.pod_uid.clone(),
+            transfer: Arc::clone(&transfer),
+            entry: opener,
+            grace: args.process_grace(),
+        })),
+    };
+    (job, Some(transfer))
+}
+
+/// Fetches a plan that was too large for an annotation.
+async fn fetch_plan(transfer: &Transfer, reference: &PlanRef) -> Result<penstock_spec::plan::Plan, Failure> {
+    let PlanRef { uri, digest, size } = reference;
+    let failed = |cause, reason: &str| failure(cause, format!("cannot read the plan {uri}: {reason}"));
+    if *size > MAX_PLAN {
+        return Err(failed(FailureCause::Refused, &format!("it has {size} bytes, and {MAX_PLAN} are the limit")));
+    }
+    let bytes = match transfer.get_bytes(uri, *size).await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Err(failed(FailureCause::Infrastructure, "it does not exist")),
+        Err(error) => return Err(failed(FailureCause::Infrastructure, &describe(&error))),
+    };
+    let found = format_digest(&digest_of(&bytes));
+    if found != *digest {
+        return Err(failed(FailureCause::Infrastructure, &format!("its digest is {found}, expected {digest}")));
+    }
+    parse_plan(&bytes).map_err(|reason| failed(FailureCause::Refused, &reason))
+}
+
+struct Host<'a> {
+    args: &'a SidecarArgs,
+    job: Job,
+    transfer: Option<Arc<Transfer>>,
+    entry: EntryHandle,
+    heard: mpsc::Receiver<EntryEvent>,
+    events: mpsc::UnboundedSender<Event>,
+    memory: Memory,
+    memory_file: MemoryFile,
+    work: JoinSet<()>,
+    timers: JoinSet<()>,
+    began: Instant,
+    ready_at: Option<Instant>,
+    storing_since: Option<Instant>,
+    nonce: Option<String>,
+}
+
+impl Host<'_> {
+    async fn run(
+        mut self,
+        mut queue: mpsc::UnboundedReceiver<Event>,
+        restarts: bool,
+        terminated: &mut Signal,
+    ) -> Result<(), SidecarError> {
+        let (mut machine, actions) = self.begin(restarts);
+        for action in actions {
+            self.perform(action).await?;
+        }
+        loop {
+            let event = tokio::select! {
+                biased;
+                _ = terminated.recv() => break,
+                Some(event) = queue.recv() => event,
+                Some(heard) = self.heard.recv() => match self.hear(heard)? {
+                    Some(event) => event,
+                    None => continue,
+                },
+            };
+            tracing::debug!(?event, "event");
+            self.take_times(&event);
+            for action in machine.step(event) {
+                tracing::debug!(?action, "action");
+                self.perform(action).await?;
+            }
+        }
+        self.end(&machine).await;
+        Ok(())
+    }
+
+    /// Notes how long each step took.
+    fn take_times(&mut self, event: &Event) {
+        match event {
+            Event::InputsReady => {
+                self.memory.inputs_ms = milliseconds(self.began.elapsed());
+                self.ready_at = Some(Instant::now());
+            }
+            Event::Exited(end) | Event::Connected { state: EntryState::Exited(end), .. } => {
+                self.memory.running_ms = end.duration_ms;
+                if let Some(reason) = &end.log_error {
+                    tracing::warn!("the log of the process is not whole: {reason}");
+                }
+            }
+            Event::Stored(_) => {
+                let since = self.storing_since.take();
+                self.memory.outputs_ms = since.map(|since| milliseconds(since.elapsed())).unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+
+    /// Where the sidecar stands after what it remembers.
+    fn begin(&mut self, restarts: bool) -> (Machine, Vec<Action>) {
+        let reports = self.job.attempt().is_some();
+        if let Some(conclusion) = self.memory.conclusion.clone() {
+            tracing::info!("restarted: everything is stored");
+            return Machine::concluded(conclusion, reports);
+        }
+        if self.memory.started_at_ms.is_some() {
+            tracing::info!("restarted: the process was started");
+            self.arm_timeout();
+            return Machine::started(reports, restarts);
+        }
+        let (job, events) = (self.job.clone(), self.events.clone());
+        self.work.spawn(async move {
+            let event = match guarded(async move { job.fetch().await }).await {
+                Ok(Ok(())) => Event::InputsReady,
+                Ok(Err(failure)) | Err(failure) => Event::Refused(failure),
+            };
+            let _ = events.send(event);
+        });
+        (Machine::new(reports, restarts), Vec::new())
+    }
+
+    fn hear(&mut self, heard: EntryEvent) -> Result<Option<Event>, SidecarError> {
+        Ok(match heard {
+            EntryEvent::Connected { nonce, argv, state } => {
+                self.nonce = Some(nonce);
+                Some(Event::Connected { argv, state })
+            }
+            EntryEvent::Started => {
+                if let Some(ready) = self.ready_at.take() {
+                    self.memory.waiting_ms = milliseconds(ready.elapsed());
+                    self.save()?;
+                }
+                None
+            }
+            EntryEvent::Exited(end) => Some(Event::Exited(end)),
+            EntryEvent::Lost => Some(Event::Lost),
+        })
+    }
+
+    async fn perform(&mut self, action: Action) -> Result<(), SidecarError> {
+        match action {
+            Action::Start(argv) => self.start(argv).await?,
+            Action::Stop => self.entry.send(LauncherMessage::Stop).await,
+            Action::AwaitEntry(absence) => self.later(ABSENCE_LIMIT, Event::Overdue(absence)),
+            Action::AwaitStop => self.later(self.args.process_grace() + STOP_MARGIN, Event::StopOverdue),
+            Action::Store(ending) => {
+                self.timers.abort_all();
+                // Inputs that are still on their way are for nobody.
+                self.work.abort_all();
+                self.storing_since = Some(Instant::now());
+                let (job, events) = (self.job.clone(), self.events.clone());
+                self.work.spawn(async move {
+                    let exit_code = ending.exit_code();
+                    let stored = guarded(async move { job.store(ending).await }).await;
+                    let conclusion = stored.unwrap_or_else(|failure| unstored(failure, exit_code));
+                    let _ = events.send(Event::Stored(conclusion));
+                });
+            }
+            Action::Report(conclusion) => self.report(conclusion)?,
+            Action::Acknowledge(Acknowledgement { exit_code, message }) => {
+                self.entry.send(LauncherMessage::Acknowledge { exit_code, message }).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self, argv: Vec<String>) -> Result<(), SidecarError> {
+        let message = match self.job.start(argv) {
+            Ok(message) => message,
+            Err(failure) => {
+                let _ = self.events.send(Event::Refused(failure));
+                return Ok(());
+            }
+        };
+        if self.memory.started_at_ms.is_none() {
+            self.memory.nonce.clone_from(&self.nonce);
+            self.memory.started_at_ms = Some(now_ms());
+            self.save()?;
+            self.arm_timeout();
+        }
+        self.entry.send(message).await;
+        Ok(())
+    }
+
+    /// The timeout counts from the start of the process. What is left of it after a restart is taken from the wall clock.
+    fn arm_timeout(&mut self) {
+        let (Some(timeout), Some(started)) = (self.job.timeout(), self.memory.started_at_ms) else { return };
+        let passed = Duration::from_millis(now_ms().saturating_sub(started));
+        self.later(timeout.saturating_sub(passed), Event::TimedOut { seconds: timeout.as_secs() });
+    }
+
+    fn report(&mut self, conclusion: Conclusion) -> Result<(), SidecarError> {
+        let Some(attempt) = self.job.attempt() else { return Ok(()) };
+        if self.memory.conclusion.is_none() {
+            self.memory.conclusion = Some(conclusion.clone());
+            self.save()?;
+        }
+        let Memory { inputs_ms, waiting_ms, running_ms, outputs_ms, .. } = self.memory;
+        let phases = Phases { inputs_ms, waiting_ms, running_ms, outputs_ms };
+        let report = build(&self.args.pod_uid, attempt, &conclusion, phases);
+        let server = ApiServer {
+            host: self.args.api_server_host.clone(),
+            port: self.args.api_server_port,
+            namespace: self.args.namespace.clone(),
+            pod_name: self.args.pod_name.clone(),
+            pod_dir: self.args.places.pod_dir.clone(),
+        };
+        let (budget, events) = (Duration::from_secs(self.args.report_budget_seconds), self.events.clone());
+        self.work.spawn(async move {
+            match Box::pin(server.deliver(&report, budget)).await {
+                Ok(()) => tracing::info!(outcome = ?report.outcome, "reported"),
+                // Whoever looks for the outcome later finds the manifest.
+                Err(error) => tracing::error!("{error}"),
+            }
+            let _ = events.send(Event::Reported);
+        });
+        Ok(())
+    }
+
+    fn later(&mut self, wait: Duration, event: Event) {
+        let events = self.events.clone();
+        while self.timers.try_join_next().is_some() {}
+        self.timers.spawn(async move {
+            tokio::time::sleep(wait).await;
+            let _ = events.send(event);
+        });
+    }
+
+    fn save(&self) -> Result<(), SidecarError> {
+        let path = self.args.places.control_dir.clone();
+        self.memory_file.save(&self.memory).map_err(|source| SidecarError::Memory { path, source })
+    }
+
+    /// Asked to end: after main has gone, or because the sidecar alone is stopped.
+    async fn end(mut self, machine: &Machine) {
+        self.timers.abort_all();
+        self.work.abort_all();
+        if machine.is_running() {
+            tracing::warn!("asked to end while the process runs");
+            if tokio::time::timeout(PARTIAL_LOG_LIMIT, self.job.store_partial_log()).await.is_err() {
+                tracing::warn!("the log so far could not be stored in time");
+            }
+        }
+        while self.work.join_next().await.is_some() {}
+        if let Some(transfer) = &self.transfer {
+            transfer.settle(SETTLE_LIMIT).await;
+        }
+    }
+}
+
+/// Runs work as a task of its own, so that a panic in it becomes a failure. Dropping this ends the work.
+async fn guarded<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    match task.join_next().await {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(error)) => Err(broken(&error)),
+        None => std::future::pending().await,
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn now_ms() -> u64 {
+    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}

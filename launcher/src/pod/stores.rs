@@ -1,0 +1,205 @@
+//! Object stores from the namespace's settings, with the credentials that are mounted beside them. No other host is ever
+//! spoken to (T-08).
+
+use std::path::{Component, Path};
+use std::time::Duration;
+
+use penstock_objectstore::retry::RetrySettings;
+use penstock_objectstore::{
+    S3Credentials, S3Override, S3Settings, Secret, StoreSettings, Stores, Transfer, TransferSettings,
+};
+use penstock_spec::keys;
+use penstock_spec::settings::{NamespaceSettings, StoreCredentials, StoreSetting};
+use thiserror::Error;
+
+use super::assignment::read_file;
+use crate::report::describe;
+
+/// The most bytes of a key.
+const MAX_CREDENTIAL: u64 = 64 << 10;
+/// Bytes of file content in memory: two parts of the least size that S3 takes, and a little.
+const MEMORY: u64 = 10 << 20;
+/// The least size of a part that S3 takes.
+const PART: u64 = 5 << 20;
+/// Tries of one request by the SDK, where the settings do not say. A second one is signed by the server's clock; all others
+/// are ours, and are counted.
+const REQUEST_TRIES: u32 = 2;
+/// Longest wait between two tries: after an outage work goes on soon.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Stores that cannot be used as they are configured.
+#[derive(Debug, Error)]
+#[error(
+    "the store settings of the namespace (ConfigMap {}, {place}) are not acceptable: {reason}",
+    keys::SETTINGS_CONFIG_MAP
+)]
+pub struct StoresError {
+    place: String,
+    reason: String,
+}
+
+/// A transfer engine of small memory over the namespace's stores.
+pub fn build_transfer(settings: &NamespaceSettings, pod_dir: &Path, budget: Duration) -> Result<Transfer, StoresError> {
+    let stores = Stores::new(store_settings(settings, pod_dir)?)
+        .map_err(|error| StoresError { place: "stores".to_owned(), reason: describe(&error) })?;
+    let retry = RetrySettings { tries: u32::MAX, cap: LONGEST_WAIT, budget, ..RetrySettings::default() };
+    let settings = TransferSettings {
+        memory: MEMORY,
+        part_size: PART,
+        parallel_parts: 2,
+        parallel_files: 8,
+        retry,
+        ..TransferSettings::default()
+    };
+    Ok(Transfer::new(std::sync::Arc::new(stores), settings))
+}
+
+/// The registry's settings. The first store that matches a URI counts, so what comes after one for all buckets of its
+/// scheme is never reached.
+fn store_settings(settings: &NamespaceSettings, pod_dir: &Path) -> Result<StoreSettings, StoresError> {
+    let mut found = StoreSettings { only_overrides: true, ..StoreSettings::default() };
+    let mut minio_done = false;
+    for (index, store) in settings.stores.iter().enumerate() {
+        let failed = |reason: String| StoresError { place: format!("stores[{index}]"), reason };
+        let reached = match store.scheme.as_str() {
+            "s3" => found.only_overrides,
+            "minio" => !minio_done,
+            other => return Err(failed(format!("the scheme {other:?} is neither s3 nor minio"))),
+        };
+        if !reached {
+            continue;
+        }
+        let s3 = s3_settings(store, pod_dir).map_err(failed)?;
+        match (&store.bucket, store.key_prefix.trim_matches('/')) {
+            (Some(bucket), prefix) => found.overrides.push(S3Override {
+                scheme: store.scheme.clone(),
+                bucket: bucket.clone(),
+                key_prefix: prefix.to_owned(),
+                settings: s3,
+            }),
+            (None, "") if store.scheme == "s3" => (found.s3, found.only_overrides) = (s3, false),
+            (None, "") => (found.minio, minio_done) = (Some(s3), true),
+            (None, _) => return Err(failed("it has a keyPrefix without a bucket".to_owned())),
+        }
+    }
+    Ok(found)
+}
+
+fn s3_settings(store: &StoreSetting, pod_dir: &Path) -> Result<S3Settings, String> {
+    if store.scheme == "minio" && store.endpoint.is_none() {
+        return Err("a store of the scheme minio needs an endpoint".to_owned());
+    }
+    let credentials = match &store.credentials {
+        StoreCredentials::Environment => S3Credentials::Chain,
+        StoreCredentials::Anonymous => S3Credentials::Anonymous,
+        StoreCredentials::Secret { name, access_key, secret_key } => S3Credentials::Static {
+            access_key_id: credential(pod_dir, name, access_key)?,
+            secret_access_key: Secret::new(credential(pod_dir, name, secret_key)?),
+            session_token: None,
+        },
+    };
+    let default = S3Settings { request_tries: REQUEST_TRIES, ..S3Settings::default() };
+    Ok(S3Settings {
+        endpoint: store.endpoint.clone(),
+        region: store.region.clone(),
+        path_style: store.path_style,
+        credentials,
+        request_tries: store.request_tries.unwrap_or(default.request_tries).clamp(1, 20),
+        ..default
+    })
+}
+
+/// The value of a key of a Secret. Blanks around it are not part of it.
+fn credential(pod_dir: &Path, secret: &str, key: &str) -> Result<String, String> {
+    for name in [secret, key] {
+        let mut parts = Path::new(name).components();
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name) {
+            return Err(format!("{name:?} cannot be the name of a Secret or of a key in one"));
+        }
+    }
+    let path = pod_dir.join(keys::POD_CREDENTIALS_DIR).join(secret).join(key);
+    match read_file(&path, MAX_CREDENTIAL) {
+        Ok(Some(bytes)) => match std::str::from_utf8(bytes.trim_ascii()) {
+            Ok(text) => Ok(text.to_owned()),
+            // The error would say what the bytes are.
+            Err(_) => Err(format!("the key {key:?} of the Secret {secret:?} is not text")),
+        },
+        Ok(None) => Err(format!("the Secret {secret:?} has no key {key:?}, or an empty one")),
+        Err(error) => Err(format!("the key {key:?} of the Secret {secret:?} cannot be read: {}", describe(&error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(scheme: &str, bucket: Option<&str>, endpoint: &str) -> StoreSetting {
+        StoreSetting {
+            scheme: scheme.to_owned(),
+            bucket: bucket.map(str::to_owned),
+            key_prefix: String::new(),
+            endpoint: Some(endpoint.to_owned()),
+            region: None,
+            path_style: None,
+            request_tries: None,
+            credentials: StoreCredentials::Anonymous,
+        }
+    }
+
+    fn settings(stores: Vec<StoreSetting>) -> NamespaceSettings {
+        NamespaceSettings { stores, ..NamespaceSettings::kfp_default("http://minio.example:9000") }
+    }
+
+    fn transfer(stores: Vec<StoreSetting>, pod_dir: &Path) -> Result<Transfer, String> {
+        build_transfer(&settings(stores), pod_dir, Duration::from_secs(1)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn t08_the_first_store_that_matches_counts_and_no_other_host_is_reached() {
+        let stores = vec![
+            store("s3", Some("one"), "http://one.example"),
+            store("minio", None, "http://minio.example"),
+            store("minio", Some("two"), "http://never.example"),
+        ];
+        let transfer = transfer(stores, Path::new("/nonexistent")).expect("good settings");
+        let endpoint = |uri: &str| transfer.stores().open(uri).map(|(store, _)| format!("{store:?}"));
+        assert!(endpoint("s3://one/k").expect("opens").contains("one.example"));
+        assert!(endpoint("minio://two/k").expect("opens").contains("minio.example"));
+        let refused = endpoint("s3://other/k").expect_err("no store").to_string();
+        assert!(refused.contains("no endpoint is configured"), "{refused}");
+        assert!(endpoint("file:///penstock/pod/token").is_err());
+    }
+
+    #[test]
+    fn t07_credentials_come_from_files_and_are_not_shown() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let secret = directory.path().join("credentials/mlpipeline-minio-artifact");
+        let kfp = NamespaceSettings::kfp_default("http://minio.example:9000").stores;
+        let missing = transfer(kfp.clone(), directory.path()).expect_err("no Secret");
+        assert!(missing.contains("stores[0]") && missing.contains("\"mlpipeline-minio-artifact\""), "{missing}");
+        std::fs::create_dir_all(&secret).expect("a directory");
+        std::fs::write(secret.join("accesskey"), "AKIA\n").expect("a file");
+        std::fs::write(secret.join("secretkey"), "hidden-key\n").expect("a file");
+        let transfer = transfer(kfp, directory.path()).expect("good settings");
+        assert!(!format!("{transfer:?}").contains("hidden-key"));
+        let read = credential(directory.path(), "mlpipeline-minio-artifact", "secretkey");
+        assert_eq!(read.as_deref(), Ok("hidden-key"));
+        assert!(credential(directory.path(), "..", "token").is_err());
+    }
+
+    #[test]
+    fn i31_settings_without_sense_are_refused_by_place() {
+        let mut prefixed = store("s3", None, "http://one.example");
+        prefixed.key_prefix = "team".to_owned();
+        let mut nowhere = store("minio", None, "");
+        nowhere.endpoint = None;
+        for (store, reason) in [
+            (prefixed, "keyPrefix without a bucket"),
+            (nowhere, "needs an endpoint"),
+            (store("gs", None, "http://one.example"), "neither s3 nor minio"),
+        ] {
+            let error = transfer(vec![store], Path::new("/nonexistent")).expect_err(reason);
+            assert!(error.contains(reason) && error.contains("stores[0]"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Pods that are no tasks: "download these, run, upload those".
+
+use penstock_launcher::pod::data::DataManifest;
+use penstock_spec::keys;
+
+use crate::world::{World, shared_server};
+
+impl World {
+    async fn run_data(&self, inputs: &str, outputs: &str, script: &str) -> Option<i32> {
+        let fill = |text: &str| {
+            text.replace("BUCKET", &self.bucket).replace("HERE", &self.directory.path().display().to_string())
+        };
+        self.pod_file(keys::POD_INPUTS_FILE, &fill(inputs));
+        self.pod_file(keys::POD_OUTPUTS_FILE, &fill(outputs));
+        let sidecar = self.sidecar();
+        let entry = self.entry(&["sh".to_owned(), "-ec".to_owned(), script.to_owned()]);
+        let code = entry.wait().await.code();
+        self.stop(sidecar).await;
+        assert!(self.api.seen().is_empty(), "such a Pod has no token to report with");
+        code
+    }
+}
+
+#[tokio::test]
+async fn inputs_come_before_and_outputs_go_after() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let at = |key: &str| format!("s3://{}/{key}", world.bucket);
+    for (key, text) in [("in/a.csv", "a\n"), ("in/images/1", "one\n"), ("in/images/sub/2", "two\n")] {
+        world.transfer.put_bytes(&at(key), text).await.expect("stored");
+    }
+    // The directory of an input is a volume of its own, and may hold something.
+    std::fs::create_dir_all(world.at("root/images/sub")).expect("a directory");
+    std::fs::write(world.at("root/images/kept"), "kept").expect("a file");
+    std::fs::write(world.at("root/images/1"), "old").expect("a file");
+    if world.uids.is_some() {
+        for path in ["root/images", "root/images/sub"] {
+            std::fs::set_permissions(world.at(path), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+                .expect("open");
+        }
+    }
+    let inputs = "s3://BUCKET/in/a.csv -> HERE/root/a.csv\ns3://BUCKET/in/images/ -> HERE/root/images/";
+    let outputs = "HERE/root/out/result -> s3://BUCKET/out/result\nHERE/root/model/ -> s3://BUCKET/out/model";
+    let script = "cd $HERE/root; cat a.csv images/1 images/sub/2 images/kept > out/result; mkdir model/d; echo w > model/d/w; \
+                  echo '{{$}} $0 is text'";
+    let code = world.run_data(inputs, outputs, script).await;
+    assert_eq!(code, Some(0), "{}", world.log());
+    assert_eq!(world.object(&at("out/result")).await.as_deref(), Some("a\none\ntwo\nkept"));
+    assert_eq!(world.object(&at("out/model/d/w")).await.as_deref(), Some("w\n"));
+    let manifest = world.object(&at("out/result.manifest.json")).await.expect("a manifest");
+    let manifest: DataManifest = serde_json::from_str(&manifest).expect("a manifest");
+    let uris: Vec<_> = manifest.outputs.iter().map(|output| (output.uri.clone(), output.content.files)).collect();
+    assert_eq!(uris, [(at("out/result"), 1), (at("out/model"), 1)]);
+    let left = std::fs::read_dir(world.at("root/images")).expect("a directory").count();
+    assert_eq!(left, 3, "nothing of ours stays");
+}
+
+#[tokio::test]
+async fn failures_show_in_the_exit_code_and_message() {
+    let Some(server) = shared_server() else { return };
+    for (inputs, outputs, script, code, message) in [
+        ("s3://BUCKET/none -> HERE/root/none", "", "true", 125, "nothing is stored there"),
+        ("s3://BUCKET/in -> HERE/root/d/", "", "true", 125, "not a directory"),
+        ("", "HERE/root/o -> s3://BUCKET/o", "true", 125, "nothing was written there"),
+        (
+            "",
+            "HERE/root/o/ -> s3://BUCKET/o",
+            "rmdir $HERE/root/o; echo x > $HERE/root/o",
+            125,
+            "it is not a directory",
+        ),
+        ("", "HERE/root/o -> s3://BUCKET/o", "ln -s $HERE/pod/settings.json $HERE/root/o", 125, "symbolic link"),
+        ("", "HERE/root/o -> s3://no-such-bucket/o", "echo x > $HERE/root/o", 125, "NoSuchBucket"),
+        ("", "HERE/root/o -> s3://BUCKET/o", "echo x > $HERE/root/o; exit 4", 4, ""),
+    ] {
+        let world = World::new(&server, []).await;
+        world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
+        assert_eq!(world.run_data(inputs, outputs, script).await, Some(code), "{script}: {}", world.log());
+        let told = world.termination_message();
+        assert!(told.contains(message) && (code == 125 || told.is_empty()), "{script}: {told}");
+        assert_eq!(world.object(&format!("s3://{}/o", world.bucket)).await, None, "{script}");
+        assert_eq!(world.object(&format!("s3://{}/o.manifest.json", world.bucket)).await, None);
+    }
+}
+
+#[tokio::test]
+async fn container_that_only_needs_inputs_may_be_started_again() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
+    let line = format!("s3://{}/in -> {}", world.bucket, world.at("root/in").display());
+    world.pod_file(keys::POD_INPUTS_FILE, &line);
+    let mut sidecar = world.sidecar();
+    for (round, code) in [(0, 3), (1, 0), (2, 5)] {
+        let script = format!("test -s $HERE/root/in; exit {code}");
+        let entry = world.entry(&["sh".to_owned(), "-ec".to_owned(), script]);
+        assert_eq!(entry.wait().await.code(), Some(code), "{}", world.log());
+        if round == 1 {
+            world.stop(sidecar).await;
+            sidecar = world.sidecar();
+        }
+    }
+    world.stop(sidecar).await;
+}

@@ -1,0 +1,136 @@
+//! The sidecar, or its other end, goes away in the middle.
+
+use std::time::{Duration, Instant};
+
+use penstock_spec::report::FailureCause;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::api_server::Answer;
+use crate::world::{World, argv_of, declare, failed, shared_server, succeeded, until};
+
+/// A task that goes on once a file appears.
+const WAITING: &str = "echo begun; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done; echo ended; printf 1 > \"$0\"";
+
+async fn kill(sidecar: crate::world::Process) {
+    sidecar.signal(Signal::KILL);
+    sidecar.wait().await;
+}
+
+#[tokio::test]
+async fn f15_sidecar_that_is_killed_goes_on_where_it_was() {
+    let Some(server) = shared_server() else { return };
+    let busy = Answer::Status(503, "busy", None);
+    let world = World::new(&server, std::iter::repeat_n(busy, 3)).await;
+    let mut plan = world.plan(WAITING, &["{{$.outputs.parameters['p'].output_file}}"]);
+    declare(&mut plan, &json!({ "p": "NUMBER_INTEGER" }), &json!({}));
+    world.give(&plan);
+
+    // Before main is there.
+    let sidecar = world.sidecar();
+    until("it listens", || world.at("control/entry.sock").exists()).await;
+    kill(sidecar).await;
+    // While main waits for inputs: none is given its word to start.
+    std::fs::rename(world.at("pod/plan"), world.at("pod/plan-later")).expect("renamed");
+    std::fs::rename(world.at("pod/plan-later"), world.at("pod/plan")).expect("renamed");
+    let sidecar = world.sidecar();
+    let entry = world.entry(&argv_of(&plan));
+    until("the process runs", || world.at("own/ran").exists()).await;
+    // While it runs, twice.
+    kill(sidecar).await;
+    let sidecar = world.sidecar();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    kill(sidecar).await;
+    std::fs::write(world.at("own/go"), "").expect("a file");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // While main is held and the API server takes nothing.
+    let sidecar = world.sidecar();
+    until("it reports", || !world.api.seen().is_empty()).await;
+    kill(sidecar).await;
+    let sidecar = world.sidecar();
+    assert_eq!(entry.wait().await.code(), Some(0), "{}", world.log());
+    let reports = world.api.reports();
+    let last = reports.last().expect("a report");
+    succeeded(last);
+    assert!(reports.iter().all(|report| report.outcome == last.outcome), "{reports:?}");
+    assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\nended\n"), "it ran once");
+    world.stop(sidecar).await;
+}
+
+#[tokio::test]
+async fn main_that_is_killed_is_reported_as_interrupted() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let mut plan = world.plan(WAITING, &["{{$.outputs.parameters['p'].output_file}}"]);
+    declare(&mut plan, &json!({ "p": "NUMBER_INTEGER" }), &json!({}));
+    world.give(&plan);
+    let sidecar = world.sidecar();
+    let entry = world.entry(&argv_of(&plan));
+    until("the process runs", || world.at("own/ran").exists()).await;
+    let started = Instant::now();
+    entry.signal(Signal::KILL);
+    entry.wait().await;
+    until("it is reported", || !world.api.seen().is_empty()).await;
+    assert!((4..8).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    let report = &world.api.reports()[0];
+    assert_eq!(failed(report).cause, FailureCause::Interrupted);
+    assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\n"));
+    std::fs::write(world.at("own/go"), "").expect("a file");
+    world.stop(sidecar).await;
+}
+
+#[tokio::test]
+async fn f37_pod_that_is_deleted_ends_within_its_grace_with_its_log() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let mut plan = world.plan(WAITING, &["{{$.outputs.parameters['p'].output_file}}"]);
+    declare(&mut plan, &json!({ "p": "NUMBER_INTEGER" }), &json!({}));
+    world.give(&plan);
+    let sidecar = world.sidecar();
+    let entry = world.entry(&argv_of(&plan));
+    until("the process runs", || world.at("own/ran").exists()).await;
+    // The kubelet's order: main first.
+    entry.signal(Signal::TERM);
+    assert_eq!(entry.wait().await.code(), Some(143));
+    let report = &world.api.reports()[0];
+    assert_eq!((failed(report).cause, report.exit_code), (FailureCause::Interrupted, Some(143)));
+    assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\n"));
+    assert_eq!(world.manifest(&plan).await, None);
+    world.stop(sidecar).await;
+}
+
+#[tokio::test]
+async fn sidecar_that_is_stopped_while_the_process_runs_stores_the_log_so_far() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let plan = world.plan(WAITING, &["/dev/null"]);
+    world.give(&plan);
+    let sidecar = world.sidecar();
+    let entry = world.entry(&argv_of(&plan));
+    until("the process runs", || world.at("own/ran").exists()).await;
+    let started = Instant::now();
+    sidecar.signal(Signal::TERM);
+    assert!(sidecar.wait().await.success());
+    assert!(started.elapsed() < Duration::from_secs(4));
+    assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\n"));
+    std::fs::write(world.at("own/go"), "").expect("a file");
+    drop(entry);
+}
+
+#[tokio::test]
+async fn f37_sidecar_that_is_stopped_during_a_download_ends_at_once() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let uri = format!("s3://{}/in/big", world.bucket);
+    world.transfer.put_bytes(&uri, vec![7_u8; 40 << 20]).await.expect("stored");
+    let mut plan = world.plan("true", &["{{$.inputs.artifacts['in'].path}}"]);
+    let artifact = json!({ "id": plan.task.id, "name": "in", "type": {}, "uri": uri });
+    plan.inputs.artifacts = serde_json::from_value(json!({ "in": [artifact] })).expect("artifacts");
+    world.give(&plan);
+    let sidecar = world.sidecar();
+    let parent = world.path_of(&uri).parent().expect("a parent").to_owned();
+    until("it downloads", || parent.read_dir().is_ok_and(|mut entries| entries.next().is_some())).await;
+    world.stop(sidecar).await;
+    let left: Vec<_> = parent.read_dir().expect("a directory").filter_map(Result::ok).collect();
+    assert!(left.iter().all(|entry| entry.path() == world.path_of(&uri)), "{left:?}");
+}
