@@ -33,7 +33,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::cluster;
+use crate::args::cluster::ServeArgs;
 use crate::args::{Cli, Command, Environment};
 use crate::context::Context;
 use crate::failure::Refusal;
@@ -81,7 +81,7 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Cache(command) => Box::pin(commands::cache::cache(context, command)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::doctor(context, args)).await,
         Command::Serve(args) => {
-            let cluster::ServeArgs { service, webhook, driver } = *args;
+            let ServeArgs { service, webhook, driver } = *args;
             services::run(context, service, Some(webhook), Some(driver)).await
         }
         Command::Webhook(args) => services::run(context, args.service, Some(args.webhook), None).await,

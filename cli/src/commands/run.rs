@@ -219,7 +219,12 @@ fn refuse(error: CreateRunError, takes: String) -> anyhow::Error {
         CreateRunError::Parameters(_) => {
             anyhow::Error::from(error).context(Refusal::new("cannot create the run").with_hint(takes))
         }
-        CreateRunError::Root(_) => anyhow::Error::from(error).context(Refusal::new("cannot create the run")),
+        CreateRunError::Namespace(_) => anyhow::Error::from(error).context("cannot create the run"),
+        CreateRunError::Root(_)
+        | CreateRunError::NoCluster
+        | CreateRunError::Unsupported(_) => {
+            anyhow::Error::from(error).context(Refusal::new("cannot create the run"))
+        }
     }
 }
 
