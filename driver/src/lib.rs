@@ -14,9 +14,11 @@ mod error;
 mod held;
 mod import;
 mod load;
+pub mod namespaces;
 mod ownership;
 mod process;
 mod projection;
+pub mod service;
 mod timers;
 
 pub use backend::{AttemptKey, Backend, Observation};
