@@ -7,9 +7,11 @@ SHELL := /bin/bash
 export PENSTOCK_CACHE ?= $(HOME)/.cache/penstock-build
 TOOLS := .ci/tools
 PIPELINE ?= tests/pipelines/hello.yaml
+PROFILE ?= release
+IMAGE ?= penstock.dev/penstock:dev
 ROUNDS ?= 7
 
-.PHONY: help run test check lint fmt snapshots soak bench conformance cluster cluster-down clean
+.PHONY: help run test check lint fmt image snapshots soak bench conformance cluster cluster-down clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +44,11 @@ lint: ## Formatting, clippy, dependencies, documentation
 
 fmt: ## Format the code
 	cargo fmt --all
+
+image: ## Build the image as an archive and print where it is (PROFILE=dev is faster; IMAGE=name:tag)
+	@$(TOOLS) build
+	@$(TOOLS) image
+	@tests/image/image build "$(PROFILE)" "$(IMAGE)"
 
 soak: ## The long counts: a million random pipelines, fifty kills of a run (about half an hour)
 	@$(TOOLS) build
