@@ -102,6 +102,24 @@ async fn strangers_are_turned_away_and_disturb_nobody() {
 }
 
 #[tokio::test]
+async fn a_crowd_that_says_nothing_delays_the_entry_by_its_deadline_only() {
+    let mut stage = Stage::new();
+    let mut pair = stage.running(&["sh", "-c", "sleep 60"]).await;
+    pair.lose_launcher();
+    stage.restart();
+    let mut crowd = Vec::new();
+    for _ in 0..40 {
+        crowd.push(UnixStream::connect(stage.path("socket")).await.unwrap());
+    }
+    let since = Instant::now();
+    let (link, _) = soon(stage.listener.accept(Some(NONCE))).await.unwrap();
+    assert!(since.elapsed() < Duration::from_secs(9), "{:?}", since.elapsed());
+    pair.link = Some(link);
+    pair.say(&LauncherMessage::Stop).await;
+    assert_eq!(pair.end().await.how, End::Signal(15));
+}
+
+#[tokio::test]
 async fn an_entry_of_another_version_is_named() {
     let mut stage = Stage::new();
     let mut stream = UnixStream::connect(stage.path("socket")).await.unwrap();
