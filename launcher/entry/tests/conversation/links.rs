@@ -90,7 +90,7 @@ async fn strangers_are_turned_away_and_disturb_nobody() {
     }
     let since = Instant::now();
     let (link, hello) = soon(stage.listener.accept(Some(NONCE))).await.unwrap();
-    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_millis(4500), "{:?}", since.elapsed());
     assert_eq!(hello.nonce.as_deref(), Some(NONCE));
     pair.link = Some(link);
     // And once it is there, others change nothing.
