@@ -174,9 +174,11 @@ impl Host {
         let log = order.log.as_deref().map(Log::spawn).transpose().map_err(no_thread)?;
         let environment = build_environment(std::env::vars_os(), &order.env);
         let oom_kills = read_oom_kills();
+        // Before the start: this thread may lose the processor to the program just after it.
+        let since = Instant::now();
         let mut child = start(&order.argv, &environment)?;
         let pid = Pid::from_child(&child);
-        self.process = Some(MainProcess { pid, since: Instant::now(), ended: None, oom_kills });
+        self.process = Some(MainProcess { pid, since, ended: None, oom_kills });
         give_terminal(pid);
         self.output = Some(copy_output(&mut child, log).map_err(|error| {
             signal_group(pid, Signal::KILL);
