@@ -194,6 +194,18 @@ fn path_text(path: &Path) -> &str {
     path.to_str().expect("text")
 }
 
+impl Drop for Pair {
+    /// A test that fails leaves no process behind.
+    fn drop(&mut self) {
+        let Some(pid) = self.entry.id().and_then(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)) else {
+            return;
+        };
+        for child in children_of(pid) {
+            let _ = rustix::process::kill_process_group(child, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 /// Children of a process.
 pub(crate) fn children_of(pid: rustix::process::Pid) -> Vec<rustix::process::Pid> {
     let path = format!("/proc/{0}/task/{0}/children", pid.as_raw_nonzero());
