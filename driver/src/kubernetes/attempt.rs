@@ -97,7 +97,7 @@ impl AttemptPod {
     pub(super) async fn run(mut self, take_up: TakeUp) -> End {
         let pod = match take_up {
             TakeUp::Start => self.create().await,
-            TakeUp::Recover => self.recover().await,
+            TakeUp::Recover => Box::pin(self.recover()).await,
         };
         let end = match pod {
             Ok(pod) => self.follow(pod).await,

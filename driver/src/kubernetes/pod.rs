@@ -81,8 +81,13 @@ pub(crate) enum PodError {
 pub(crate) struct TaskPod {
     pub(crate) pod: Pod,
     /// URI and content of the plan, where it is too large for an annotation.
-    pub(crate) plan_object: Option<(String, Vec<u8>)>,
+    pub(crate) plan_object: Option<PlanObject>,
 }
+
+/// URI and content.
+type PlanObject = (String, Vec<u8>);
+/// Key and value.
+type Annotation = (&'static str, String);
 
 /// Name of the Pod of an attempt.
 pub(crate) fn name_of(plan: &Plan) -> String {
@@ -153,7 +158,7 @@ fn text_map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 /// The annotation that carries the plan, or says where it is; and the object to store in that case. The launcher has no
 /// use for what the kubelet does.
-fn carried_plan(plan: &Plan) -> ((&'static str, String), Option<(String, Vec<u8>)>) {
+fn carried_plan(plan: &Plan) -> (Annotation, Option<PlanObject>) {
     let plan = Plan { resources: PlanResources::default(), image_pull_policy: String::new(), ..plan.clone() };
     let text = to_json(&plan);
     if text.len() <= keys::MAX_INLINE_PLAN {

@@ -51,8 +51,8 @@ struct State {
     calls: Vec<Call>,
     faults: VecDeque<(&'static str, Fault)>,
     webhook_is_absent: bool,
-    /// Events that are never delivered: those of Pods for which this says so.
-    mute: Option<fn(&Value) -> bool>,
+    /// Says which events are never delivered, by their kind and Pod.
+    mute: Option<fn(&str, &Value) -> bool>,
     /// The request at which everything stops, and whether it takes effect before.
     freeze: Option<(usize, bool)>,
 }
@@ -83,7 +83,8 @@ impl FakeApi {
                 let api = Arc::clone(&server);
                 tokio::spawn(async move {
                     let service = service_fn(move |request| Arc::clone(&api).answer(request));
-                    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                    let _ =
+                        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });
@@ -125,7 +126,7 @@ impl FakeApi {
         self.state().webhook_is_absent = true;
     }
 
-    pub(crate) fn mute(&self, mute: Option<fn(&Value) -> bool>) {
+    pub(crate) fn mute(&self, mute: Option<fn(&str, &Value) -> bool>) {
         self.state().mute = mute;
     }
 
@@ -271,7 +272,9 @@ impl FakeApi {
                 let next = {
                     let state = api.state();
                     match version < state.compacted {
-                        true => Some((u64::MAX, json!({"type": "ERROR", "object": failure(410, "Expired", "too old")}))),
+                        true => {
+                            Some((u64::MAX, json!({"type": "ERROR", "object": failure(410, "Expired", "too old")})))
+                        }
                         false => state.event_after(version),
                     }
                 };
@@ -377,8 +380,8 @@ impl State {
     }
 
     fn event_after(&self, version: u64) -> Option<(u64, Value)> {
-        let heard = |pod: &Value| self.mute.is_none_or(|mute| !mute(pod));
-        let (version, kind, object) = self.events.iter().find(|(at, _, pod)| *at > version && heard(pod))?;
+        let heard = |kind: &str, pod: &Value| self.mute.is_none_or(|mute| !mute(kind, pod));
+        let (version, kind, object) = self.events.iter().find(|(at, kind, pod)| *at > version && heard(kind, pod))?;
         Some((*version, json!({"type": kind, "object": object})))
     }
 }

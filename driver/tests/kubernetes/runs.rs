@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use penstock_driver::{BackendKind, CreateRunError, RunControl};
-use penstock_spec::keys;
 use penstock_spec::report::FailureCause;
 use penstock_spec::run::RunStatus;
 use serde_json::json;
@@ -69,7 +68,8 @@ async fn authors_retries_are_new_pods() {
     assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
     assert_eq!(world.api.calls("create").len(), 3);
     assert_eq!(world.metric("penstock_driver_retries_total{cause=\"user\"}"), 2.0);
-    let names: Vec<String> = world.api.calls("create").into_iter().map(|name| name[name.len() - 2..].to_owned()).collect();
+    let names: Vec<String> =
+        world.api.calls("create").into_iter().map(|name| name[name.len() - 2..].to_owned()).collect();
     assert_eq!(names, ["-0", "-1", "-2"]);
 }
 
@@ -126,10 +126,11 @@ async fn f37_terminate_stops_pods_and_the_run_ends_canceled() {
     let control = RunControl::new();
     let (_, end) = tokio::join!(
         async {
-            world.until("all run", |api| {
-                api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 3
-            })
-            .await;
+            world
+                .until("all run", |api| {
+                    api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 3
+                })
+                .await;
             control.cancel("by a user");
         },
         drive(&driver, run, &control)
@@ -152,7 +153,8 @@ async fn settings_that_are_not_honoured_are_refused_by_name() {
     let world = World::new(|_, _| Act::Succeed).await;
     let driver = world.driver().await;
     let task = "      t1: {componentRef: {name: comp}, taskInfo: {name: t1}}\n";
-    let platform = "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec: {nodeSelector: {labels: {a: b}}}}}}}\n";
+    let platform =
+        "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec: {nodeSelector: {labels: {a: b}}}}}}}\n";
     let error = world.try_create(&driver, &pipeline(task, platform)).await.expect_err("it is refused");
     assert!(matches!(error, CreateRunError::Unsupported(_)), "{error:?}");
     assert_eq!(
@@ -172,5 +174,4 @@ async fn run_knows_its_namespace_and_backend() {
     drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
     let created = world.api.calls("create");
     assert!(created[0].starts_with(&format!("{}-t1-", row.info.name)), "{created:?}");
-    assert_eq!(keys::FINALIZER, "penstock.dev/task");
 }
