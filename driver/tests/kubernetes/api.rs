@@ -53,6 +53,9 @@ struct State {
     webhook_is_absent: bool,
     /// Says which events are never delivered, by their kind and Pod.
     mute: Option<fn(&str, &Value) -> bool>,
+    /// Watches that are open now deliver nothing, and never end: those opened up to this one.
+    silent_up_to: u64,
+    watches: u64,
     /// The request at which everything stops, and whether it takes effect before.
     freeze: Option<(usize, bool)>,
 }
@@ -146,6 +149,12 @@ impl FakeApi {
         self.frozen.send_replace(false);
     }
 
+    /// Watches that are open now go silent without an end.
+    pub(crate) fn silence(&self) {
+        let mut state = self.state();
+        state.silent_up_to = state.watches;
+    }
+
     /// Cuts all watches, and forgets all events: they have to list anew.
     pub(crate) fn expire(&self) {
         let mut state = self.state();
@@ -196,6 +205,9 @@ impl FakeApi {
             return Ok(status(404, "NotFound", &format!("namespaces not found: {path}")));
         };
         let name = rest.trim_start_matches('/').to_owned();
+        if let Some(name) = name.strip_suffix("/log") {
+            return Ok(self.log(name));
+        }
         let verb = match (&parts.method, name.is_empty()) {
             (&Method::POST, true) => "create",
             (&Method::GET, true) if query.contains("watch=") => return Ok(self.watch(&query)),
@@ -245,6 +257,18 @@ impl FakeApi {
         (answer, matches!(fault, Some(Fault::LoseAnswer)))
     }
 
+    /// What the user's container wrote, once it has started.
+    fn log(&self, name: &str) -> Answer {
+        let pod = self.state().pods.get(name).cloned();
+        match pod.map(|pod| pod["status"]["phase"] == "Running") {
+            None => status(404, "NotFound", &format!("pods {name:?} not found")),
+            Some(false) => {
+                status(400, "BadRequest", "container \"main\" in pod \"p\" is waiting to start: PodInitializing")
+            }
+            Some(true) => Response::new(Full::new(Bytes::from_static(b"hello\nworld\n")).boxed()),
+        }
+    }
+
     fn apply(&self, verb: &str, name: &str, body: &Value, occupied: bool) -> Outcome {
         let mut state = self.state();
         if occupied {
@@ -264,11 +288,19 @@ impl FakeApi {
     fn watch(self: &Arc<Self>, query: &str) -> Answer {
         let version = query.split('&').find_map(|part| part.strip_prefix("resourceVersion="));
         let version: u64 = version.and_then(|text| text.parse().ok()).unwrap_or_default();
+        let number = {
+            let mut state = self.state();
+            state.watches += 1;
+            state.watches
+        };
         let (api, changed, cut) = (Arc::clone(self), self.changed.subscribe(), self.cut.subscribe());
         let start = (api, version, changed, cut);
-        let events = futures::stream::unfold(start, |(api, version, mut changed, mut cut)| async move {
+        let events = futures::stream::unfold(start, move |(api, version, mut changed, mut cut)| async move {
             loop {
                 changed.mark_unchanged();
+                if number <= api.state().silent_up_to {
+                    std::future::pending::<()>().await;
+                }
                 let next = {
                     let state = api.state();
                     match version < state.compacted {

@@ -109,6 +109,21 @@ async fn f06_watch_that_expires_lists_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f05_watch_that_falls_silent_is_opened_anew() {
+    let mut world = World::new(|_, _| Act::Succeed).await;
+    world.tune = |settings| settings.watch_seconds = 1;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(3)).await;
+    let control = RunControl::new();
+    let silence = async {
+        world.until("the second Pod", |api| api.calls("create").len() >= 2).await;
+        world.api.silence();
+    };
+    let (_, end) = tokio::join!(silence, drive(&driver, run, &control));
+    assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f04_event_that_is_never_delivered_is_found_by_the_next_list() {
     let mut world = World::new(|_, _| Act::Succeed).await;
     world.tune = |settings| settings.relist = Duration::from_millis(300);

@@ -116,7 +116,12 @@ impl Kubelet {
                 self.api.end(name, |pod| pod["status"] = ended(0, "Completed"));
             }
             Act::Hang => {}
-            Act::Show(status) => self.api.change(name, |pod| pod["status"] = status),
+            Act::Show(status) => self.api.change(name, |pod| {
+                if status["phase"] == "Pending" && status["containerStatuses"].is_null() {
+                    pod["spec"]["nodeName"] = Value::Null;
+                }
+                pod["status"] = status;
+            }),
             Act::Vanish => self.api.delete_by_force(name),
             Act::StoreAndDie => {
                 self.store(&plan).await;
