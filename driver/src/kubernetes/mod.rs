@@ -30,7 +30,7 @@ pub use cleanup::{SweepError, Swept};
 pub use logs::{PodLog, PodLogError};
 pub use metrics::KubernetesMetrics;
 pub use namespace::NamespaceSettingsError;
-pub use pod::{CaBundle, PodSettings};
+pub use pod::{CaBundle, PodSettings, RunAs};
 pub use settings::KubernetesSettings;
 pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings};
 
@@ -41,7 +41,7 @@ pub(crate) use run::RunPods;
 
 use api::PodApi;
 use run::Reasons;
-use watch::PodWatches;
+use watch::{Periods, PodWatches};
 
 /// Requests that clean up, at a time: fewer than creations, which somebody waits for.
 const CONCURRENT_CLEANUPS: usize = 16;
@@ -62,8 +62,9 @@ impl KubernetesHost {
             Some(metrics) => Arc::clone(metrics),
             None => Arc::new(KubernetesMetrics::unregistered()?),
         };
+        let periods = Periods { watch_seconds: settings.watch_seconds.max(1), relist: settings.relist };
         Ok(KubernetesHost {
-            watches: PodWatches::new(settings.relist, Arc::clone(&metrics)),
+            watches: PodWatches::new(periods, Arc::clone(&metrics)),
             creates: Semaphore::new(settings.concurrent_creates.max(1)),
             cleanups: Semaphore::new(CONCURRENT_CLEANUPS),
             reasons: Arc::default(),

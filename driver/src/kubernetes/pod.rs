@@ -42,8 +42,22 @@ const CA_VARIABLES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CER
 pub struct PodSettings {
     /// Authorities of one's own that user code trusts.
     pub ca_bundle: Option<CaBundle>,
+    /// Who user code runs as, where the installation says so. A namespace that enforces the *restricted* Pod security
+    /// standard takes no Pod without [`RunAs::non_root`].
+    pub run_as: RunAs,
     /// Variables of an HTTP proxy, such as `http_proxy` and `NO_PROXY`, in order.
     pub proxy: Vec<(String, String)>,
+}
+
+/// Who user code runs as; the image says it where nothing is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunAs {
+    /// User ID.
+    pub user: Option<i64>,
+    /// Group ID.
+    pub group: Option<i64>,
+    /// Whether root is refused.
+    pub non_root: Option<bool>,
 }
 
 /// Where certificates of authorities are, in the run's namespace.
@@ -81,8 +95,13 @@ pub(crate) enum PodError {
 pub(crate) struct TaskPod {
     pub(crate) pod: Pod,
     /// URI and content of the plan, where it is too large for an annotation.
-    pub(crate) plan_object: Option<(String, Vec<u8>)>,
+    pub(crate) plan_object: Option<PlanObject>,
 }
+
+/// URI and content.
+type PlanObject = (String, Vec<u8>);
+/// Key and value.
+type Annotation = (&'static str, String);
 
 /// Name of the Pod of an attempt.
 pub(crate) fn name_of(plan: &Plan) -> String {
@@ -153,7 +172,7 @@ fn text_map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 /// The annotation that carries the plan, or says where it is; and the object to store in that case. The launcher has no
 /// use for what the kubelet does.
-fn carried_plan(plan: &Plan) -> ((&'static str, String), Option<(String, Vec<u8>)>) {
+fn carried_plan(plan: &Plan) -> (Annotation, Option<PlanObject>) {
     let plan = Plan { resources: PlanResources::default(), image_pull_policy: String::new(), ..plan.clone() };
     let text = to_json(&plan);
     if text.len() <= keys::MAX_INLINE_PLAN {
@@ -185,6 +204,9 @@ fn main_container(plan: &Plan, settings: &PodSettings) -> Result<Container, PodE
         resources: resources(&plan.resources)?,
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
+            run_as_user: settings.run_as.user,
+            run_as_group: settings.run_as.group,
+            run_as_non_root: settings.run_as.non_root,
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
             seccomp_profile: Some(runtime_default()),
             ..SecurityContext::default()

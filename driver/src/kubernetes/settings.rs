@@ -21,6 +21,8 @@ pub struct KubernetesSettings {
     pub timeouts: Timeouts,
     /// Longest time that a request to the API server may take.
     pub request_deadline: Duration,
+    /// How often a watch is renewed, in seconds; one that has been silent for 5 s longer is taken for dead.
+    pub watch_seconds: u32,
     /// How often all Pods are listed anew, for an event that was never delivered.
     pub relist: Duration,
     /// How long Pods of failed attempts are kept for a look.
@@ -42,6 +44,7 @@ impl KubernetesSettings {
             pod: PodSettings::default(),
             timeouts: Timeouts::default(),
             request_deadline: Duration::from_secs(10),
+            watch_seconds: 30,
             relist: Duration::from_secs(300),
             keep_failed: Duration::from_secs(60 * 60),
             concurrency: 1000,

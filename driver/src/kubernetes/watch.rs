@@ -22,8 +22,6 @@ use super::backoff::{Backoff, jittered};
 use super::metrics::{KubernetesMetrics, phase_word};
 use super::view::View;
 
-/// A watch is renewed this often; one that has been silent for a little longer is taken for dead (F-05).
-const WATCH_SECONDS: u32 = 30;
 /// How often the age of the last event is published.
 const TICK: Duration = Duration::from_secs(2);
 
@@ -38,16 +36,25 @@ pub(crate) enum Sighting {
     Missing(Option<Arc<Pod>>),
 }
 
+/// How often a watch does what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Periods {
+    /// It is renewed, in seconds; it is taken for dead when it has been silent for a little longer (F-05).
+    pub(crate) watch_seconds: u32,
+    /// Everything is listed anew: an event may never be delivered (F-04).
+    pub(crate) relist: Duration,
+}
+
 /// All watches of a process.
 pub(crate) struct PodWatches {
-    relist: Duration,
+    periods: Periods,
     metrics: Arc<KubernetesMetrics>,
     namespaces: Mutex<HashMap<String, Weak<PodWatch>>>,
 }
 
 impl PodWatches {
-    pub(crate) fn new(relist: Duration, metrics: Arc<KubernetesMetrics>) -> PodWatches {
-        PodWatches { relist, metrics, namespaces: Mutex::default() }
+    pub(crate) fn new(periods: Periods, metrics: Arc<KubernetesMetrics>) -> PodWatches {
+        PodWatches { periods, metrics, namespaces: Mutex::default() }
     }
 
     /// The watch of a namespace; it ends with the last who holds it.
@@ -58,7 +65,7 @@ impl PodWatches {
         }
         namespaces.retain(|_, watch| watch.strong_count() > 0);
         let watch =
-            Arc::new(PodWatch::start(namespace.to_owned(), api.clone(), self.relist, Arc::clone(&self.metrics)));
+            Arc::new(PodWatch::start(namespace.to_owned(), api.clone(), self.periods, Arc::clone(&self.metrics)));
         namespaces.insert(namespace.to_owned(), Arc::downgrade(&watch));
         watch
     }
@@ -91,10 +98,10 @@ pub(crate) struct Subscription {
 }
 
 impl PodWatch {
-    fn start(namespace: String, api: PodApi, relist: Duration, metrics: Arc<KubernetesMetrics>) -> PodWatch {
+    fn start(namespace: String, api: PodApi, periods: Periods, metrics: Arc<KubernetesMetrics>) -> PodWatch {
         let known =
             Arc::new(KnownPods { namespace, pods: Mutex::default(), synced: watch::Sender::new(false), metrics });
-        let task = tokio::spawn(Arc::clone(&known).follow(api, relist)).abort_handle();
+        let task = tokio::spawn(Arc::clone(&known).follow(api, periods)).abort_handle();
         PodWatch { known, task }
     }
 
@@ -162,16 +169,15 @@ impl Drop for Subscription {
 
 impl KnownPods {
     /// Lists and watches for ever. Errors are waited out: they are the API server's or the network's.
-    async fn follow(self: Arc<Self>, api: PodApi, relist_after: Duration) {
-        let config = watcher::Config::default().labels(&task_selector()).timeout(WATCH_SECONDS);
+    async fn follow(self: Arc<Self>, api: PodApi, periods: Periods) {
+        let config = watcher::Config::default().labels(&task_selector()).timeout(periods.watch_seconds);
         let mut backoff = Backoff::default();
         let mut last_event = Instant::now();
         let mut tick = tokio::time::interval(TICK);
         loop {
             let events = watcher::watcher(api.raw().clone(), config.clone());
             let mut events = std::pin::pin!(events);
-            // An event may never be delivered (F-04).
-            let relist = tokio::time::sleep(jittered(relist_after));
+            let relist = tokio::time::sleep(jittered(periods.relist));
             let mut relist = std::pin::pin!(relist);
             let mut listed = None;
             loop {

@@ -51,8 +51,11 @@ struct State {
     calls: Vec<Call>,
     faults: VecDeque<(&'static str, Fault)>,
     webhook_is_absent: bool,
-    /// Events that are never delivered: those of Pods for which this says so.
-    mute: Option<fn(&Value) -> bool>,
+    /// Says which events are never delivered, by their kind and Pod.
+    mute: Option<fn(&str, &Value) -> bool>,
+    /// Watches that are open now deliver nothing, and never end: those opened up to this one.
+    silent_up_to: u64,
+    watches: u64,
     /// The request at which everything stops, and whether it takes effect before.
     freeze: Option<(usize, bool)>,
 }
@@ -83,7 +86,8 @@ impl FakeApi {
                 let api = Arc::clone(&server);
                 tokio::spawn(async move {
                     let service = service_fn(move |request| Arc::clone(&api).answer(request));
-                    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                    let _ =
+                        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });
@@ -125,7 +129,7 @@ impl FakeApi {
         self.state().webhook_is_absent = true;
     }
 
-    pub(crate) fn mute(&self, mute: Option<fn(&Value) -> bool>) {
+    pub(crate) fn mute(&self, mute: Option<fn(&str, &Value) -> bool>) {
         self.state().mute = mute;
     }
 
@@ -143,6 +147,12 @@ impl FakeApi {
     pub(crate) fn thaw(&self) {
         self.state().freeze = None;
         self.frozen.send_replace(false);
+    }
+
+    /// Watches that are open now go silent without an end.
+    pub(crate) fn silence(&self) {
+        let mut state = self.state();
+        state.silent_up_to = state.watches;
     }
 
     /// Cuts all watches, and forgets all events: they have to list anew.
@@ -195,6 +205,9 @@ impl FakeApi {
             return Ok(status(404, "NotFound", &format!("namespaces not found: {path}")));
         };
         let name = rest.trim_start_matches('/').to_owned();
+        if let Some(name) = name.strip_suffix("/log") {
+            return Ok(self.log(name));
+        }
         let verb = match (&parts.method, name.is_empty()) {
             (&Method::POST, true) => "create",
             (&Method::GET, true) if query.contains("watch=") => return Ok(self.watch(&query)),
@@ -244,6 +257,18 @@ impl FakeApi {
         (answer, matches!(fault, Some(Fault::LoseAnswer)))
     }
 
+    /// What the user's container wrote, once it has started.
+    fn log(&self, name: &str) -> Answer {
+        let pod = self.state().pods.get(name).cloned();
+        match pod.map(|pod| pod["status"]["phase"] == "Running") {
+            None => status(404, "NotFound", &format!("pods {name:?} not found")),
+            Some(false) => {
+                status(400, "BadRequest", "container \"main\" in pod \"p\" is waiting to start: PodInitializing")
+            }
+            Some(true) => Response::new(Full::new(Bytes::from_static(b"hello\nworld\n")).boxed()),
+        }
+    }
+
     fn apply(&self, verb: &str, name: &str, body: &Value, occupied: bool) -> Outcome {
         let mut state = self.state();
         if occupied {
@@ -263,15 +288,25 @@ impl FakeApi {
     fn watch(self: &Arc<Self>, query: &str) -> Answer {
         let version = query.split('&').find_map(|part| part.strip_prefix("resourceVersion="));
         let version: u64 = version.and_then(|text| text.parse().ok()).unwrap_or_default();
+        let number = {
+            let mut state = self.state();
+            state.watches += 1;
+            state.watches
+        };
         let (api, changed, cut) = (Arc::clone(self), self.changed.subscribe(), self.cut.subscribe());
         let start = (api, version, changed, cut);
-        let events = futures::stream::unfold(start, |(api, version, mut changed, mut cut)| async move {
+        let events = futures::stream::unfold(start, move |(api, version, mut changed, mut cut)| async move {
             loop {
                 changed.mark_unchanged();
+                if number <= api.state().silent_up_to {
+                    std::future::pending::<()>().await;
+                }
                 let next = {
                     let state = api.state();
                     match version < state.compacted {
-                        true => Some((u64::MAX, json!({"type": "ERROR", "object": failure(410, "Expired", "too old")}))),
+                        true => {
+                            Some((u64::MAX, json!({"type": "ERROR", "object": failure(410, "Expired", "too old")})))
+                        }
                         false => state.event_after(version),
                     }
                 };
@@ -377,8 +412,8 @@ impl State {
     }
 
     fn event_after(&self, version: u64) -> Option<(u64, Value)> {
-        let heard = |pod: &Value| self.mute.is_none_or(|mute| !mute(pod));
-        let (version, kind, object) = self.events.iter().find(|(at, _, pod)| *at > version && heard(pod))?;
+        let heard = |kind: &str, pod: &Value| self.mute.is_none_or(|mute| !mute(kind, pod));
+        let (version, kind, object) = self.events.iter().find(|(at, kind, pod)| *at > version && heard(kind, pod))?;
         Some((*version, json!({"type": kind, "object": object})))
     }
 }

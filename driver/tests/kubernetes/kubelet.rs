@@ -8,7 +8,7 @@ use penstock_launcher::report::{attempt_of, encode, manifest};
 use penstock_objectstore::Transfer;
 use penstock_spec::keys;
 use penstock_spec::plan::Plan;
-use penstock_spec::pod::{PlanRef, POD_REPORT_VERSION, Phases, PodOutcome, PodReport};
+use penstock_spec::pod::{POD_REPORT_VERSION, Phases, PlanRef, PodOutcome, PodReport};
 use penstock_spec::report::{Failure, FailureCause, TaskOutputs};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub(crate) enum Act {
     Succeed,
     /// It reports a failure.
     Fail(FailureCause, &'static str),
-    /// It reports success, and there is no manifest of the digest.
+    /// It reports success, and the manifest that is there has another digest.
     Lie,
     /// It runs until it is stopped.
     Hang,
@@ -111,11 +111,17 @@ impl Kubelet {
                 self.api.end(name, |pod| pod["status"] = ended(1, "Error"));
             }
             Act::Lie => {
+                self.store(&plan).await;
                 self.report(name, pod, &plan, PodOutcome::Succeeded { manifest_digest: "sha256:00".to_owned() });
                 self.api.end(name, |pod| pod["status"] = ended(0, "Completed"));
             }
             Act::Hang => {}
-            Act::Show(status) => self.api.change(name, |pod| pod["status"] = status),
+            Act::Show(status) => self.api.change(name, |pod| {
+                if status["phase"] == "Pending" && status["containerStatuses"].is_null() {
+                    pod["spec"]["nodeName"] = Value::Null;
+                }
+                pod["status"] = status;
+            }),
             Act::Vanish => self.api.delete_by_force(name),
             Act::StoreAndDie => {
                 self.store(&plan).await;
@@ -136,27 +142,37 @@ impl Kubelet {
     }
 
     async fn store(&self, plan: &Plan) -> String {
-        let parameters = json!({"out": format!("{} of attempt {}", plan.task.key, plan.task.attempt)});
-        let outputs = TaskOutputs { parameters: parameters.as_object().cloned().unwrap_or_default(), ..TaskOutputs::default() };
-        let (bytes, digest) = encode(&manifest(plan, 0, outputs, false));
-        self.transfer.put_bytes(&plan.log_uri(), "the log".as_bytes().to_vec()).await.expect("the log is stored");
-        self.transfer.put_bytes(&plan.manifest_uri(), bytes).await.expect("the manifest is stored");
-        digest
+        store_outputs(&self.transfer, plan).await
     }
 
     fn report(&self, name: &str, pod: &Value, plan: &Plan, outcome: PodOutcome) {
-        let report = PodReport {
-            version: POD_REPORT_VERSION,
-            pod_uid: pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
-            attempt: attempt_of(plan),
-            outcome,
-            exit_code: Some(0),
-            log_uri: Some(plan.log_uri()),
-            phases: Phases::default(),
-        };
-        let text = serde_json::to_string(&report).expect("a report");
+        let text = report_of(plan, pod["metadata"]["uid"].as_str().unwrap_or_default(), outcome);
         self.api.change(name, |pod| pod["metadata"]["annotations"][keys::ANNOTATION_REPORT] = json!(text));
     }
+}
+
+/// Stores the outputs of an attempt; the digest of its manifest.
+pub(crate) async fn store_outputs(transfer: &Transfer, plan: &Plan) -> String {
+    let parameters = json!({"out": format!("{} of attempt {}", plan.task.key, plan.task.attempt)});
+    let parameters = parameters.as_object().cloned().unwrap_or_default();
+    let (bytes, digest) = encode(&manifest(plan, 0, TaskOutputs { parameters, ..TaskOutputs::default() }, false));
+    transfer.put_bytes(&plan.log_uri(), "the log".as_bytes().to_vec()).await.expect("the log is stored");
+    transfer.put_bytes(&plan.manifest_uri(), bytes).await.expect("the manifest is stored");
+    digest
+}
+
+/// The annotation with which a launcher reports.
+pub(crate) fn report_of(plan: &Plan, uid: &str, outcome: PodOutcome) -> String {
+    let report = PodReport {
+        version: POD_REPORT_VERSION,
+        pod_uid: uid.to_owned(),
+        attempt: attempt_of(plan),
+        outcome,
+        exit_code: Some(0),
+        log_uri: Some(plan.log_uri()),
+        phases: Phases::default(),
+    };
+    serde_json::to_string(&report).expect("a report")
 }
 
 fn container(name: &str, state: &Value) -> Value {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use penstock_driver::{BackendKind, CreateRunError, RunControl};
 use penstock_spec::keys;
-use penstock_spec::report::FailureCause;
+use penstock_spec::report::{AttemptRef, FailureCause};
 use penstock_spec::run::RunStatus;
 use serde_json::json;
 
@@ -69,7 +69,8 @@ async fn authors_retries_are_new_pods() {
     assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
     assert_eq!(world.api.calls("create").len(), 3);
     assert_eq!(world.metric("penstock_driver_retries_total{cause=\"user\"}"), 2.0);
-    let names: Vec<String> = world.api.calls("create").into_iter().map(|name| name[name.len() - 2..].to_owned()).collect();
+    let names: Vec<String> =
+        world.api.calls("create").into_iter().map(|name| name[name.len() - 2..].to_owned()).collect();
     assert_eq!(names, ["-0", "-1", "-2"]);
 }
 
@@ -92,20 +93,14 @@ async fn f17_reason_of_waiting_is_shown_meanwhile() {
     let driver = world.driver().await;
     let run = world.create(&driver, &chain(1)).await;
     let control = RunControl::new();
-    let (shown, end) = tokio::join!(
+    let (_, end) = tokio::join!(
         async {
-            world.until("a Pod", |api| api.pods().iter().any(|pod| pod["status"]["conditions"].is_array())).await;
-            let mut reasons = driver.waiting_reasons(run);
-            while reasons.is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                reasons = driver.waiting_reasons(run);
-            }
+            let shown = || driver.waiting_reasons(run).iter().any(|(_, reason)| reason == "Unschedulable: no node");
+            world.until("the scheduler's message", |_| shown()).await;
             control.cancel("enough");
-            reasons
         },
         drive(&driver, run, &control)
     );
-    assert!(shown[0].1.contains("no node") || shown[0].1.contains("waits"), "{shown:?}");
     assert_eq!(end.expect("the run is driven").status, RunStatus::Canceled);
     assert!(driver.waiting_reasons(run).is_empty());
     world.until_no_pods().await;
@@ -126,10 +121,11 @@ async fn f37_terminate_stops_pods_and_the_run_ends_canceled() {
     let control = RunControl::new();
     let (_, end) = tokio::join!(
         async {
-            world.until("all run", |api| {
-                api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 3
-            })
-            .await;
+            world
+                .until("all run", |api| {
+                    api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 3
+                })
+                .await;
             control.cancel("by a user");
         },
         drive(&driver, run, &control)
@@ -152,7 +148,8 @@ async fn settings_that_are_not_honoured_are_refused_by_name() {
     let world = World::new(|_, _| Act::Succeed).await;
     let driver = world.driver().await;
     let task = "      t1: {componentRef: {name: comp}, taskInfo: {name: t1}}\n";
-    let platform = "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec: {nodeSelector: {labels: {a: b}}}}}}}\n";
+    let platform =
+        "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec: {nodeSelector: {labels: {a: b}}}}}}}\n";
     let error = world.try_create(&driver, &pipeline(task, platform)).await.expect_err("it is refused");
     assert!(matches!(error, CreateRunError::Unsupported(_)), "{error:?}");
     assert_eq!(
@@ -172,5 +169,31 @@ async fn run_knows_its_namespace_and_backend() {
     drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
     let created = world.api.calls("create");
     assert!(created[0].starts_with(&format!("{}-t1-", row.info.name)), "{created:?}");
-    assert_eq!(keys::FINALIZER, "penstock.dev/task");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_of_a_running_attempt_is_followed_from_its_start() {
+    let world = World::new(|_, _| Act::Hang).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(1)).await;
+    let control = RunControl::new();
+    let read = async {
+        world.until("a Pod", |api| !api.pods().is_empty()).await;
+        let row = driver.metastore().run(run).await.expect("the run");
+        let labels = world.api.pods()[0]["metadata"]["labels"].clone();
+        let task_id = labels[keys::LABEL_TASK_ID].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let attempt = AttemptRef { run_id: run, task_id, attempt: 0 };
+        let mut log = driver.pod_log(&row.info, "t1", &attempt, true).await.expect("a log");
+        let mut text = Vec::new();
+        while let Some(piece) = log.next().await.expect("it can be read") {
+            text.extend(piece);
+        }
+        control.cancel("read");
+        let gone = AttemptRef { attempt: 7, ..attempt };
+        let error = driver.pod_log(&row.info, "t1", &gone, true).await.map(|_| ()).expect_err("there is no such Pod");
+        (String::from_utf8(text).expect("a text"), error.to_string())
+    };
+    let ((text, error), _) = tokio::join!(read, drive(&driver, run, &control));
+    assert_eq!(text, "hello\nworld\n");
+    assert!(error.contains("team/hello-"), "{error}");
 }

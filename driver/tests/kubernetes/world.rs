@@ -126,7 +126,7 @@ impl World {
     }
 }
 
-fn stores() -> StoreSettings {
+pub(crate) fn stores() -> StoreSettings {
     StoreSettings { local: LocalAccess::Anywhere, ..StoreSettings::default() }
 }
 
@@ -139,7 +139,11 @@ pub(crate) async fn drive(driver: &Driver, run: Uuid, control: &RunControl) -> R
 pub(crate) fn chain(length: usize) -> String {
     let after = |task: usize| if task == 1 { String::new() } else { format!("dependentTasks: [t{}]", task - 1) };
     let tasks: String = (1..=length).fold(String::new(), |mut tasks, task| {
-        let _ = writeln!(tasks, "      t{task}: {{componentRef: {{name: comp}}, taskInfo: {{name: t{task}}}, {}}}", after(task));
+        let _ = writeln!(
+            tasks,
+            "      t{task}: {{componentRef: {{name: comp}}, taskInfo: {{name: t{task}}}, {}}}",
+            after(task)
+        );
         tasks
     });
     pipeline(&tasks, "")

@@ -52,6 +52,7 @@ fn pod_of_a_task_with_everything() {
     let settings = PodSettings {
         ca_bundle: Some(CaBundle::ConfigMap { name: "corporate-ca".to_owned(), key: "bundle.pem".to_owned() }),
         proxy: vec![("https_proxy".to_owned(), "http://proxy:3128".to_owned())],
+        run_as: RunAs { user: Some(1000), group: Some(100), non_root: Some(true) },
     };
     let changes = json!({
         "resources": {
@@ -79,7 +80,7 @@ fn pod_of_a_task_with_everything() {
 fn pod_of_a_task_with_arguments_alone_and_a_secret_with_authorities() {
     let settings = PodSettings {
         ca_bundle: Some(CaBundle::Secret { name: "ca".to_owned(), key: "ca.crt".to_owned() }),
-        proxy: Vec::new(),
+        ..PodSettings::default()
     };
     let pod = built(&json!({"command": [], "args": ["/bin/true"]}), &settings).pod;
     let spec = pod.spec.expect("a spec");

@@ -1,0 +1,148 @@
+//! How an attempt comes to its Pod: it is created, or found where an earlier try or an earlier driver created it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use penstock_launcher::report::{adopt_from, describe};
+use penstock_spec::report::FailureCause;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{AttemptPod, End, requested};
+use crate::kubernetes::backoff::Backoff;
+use crate::kubernetes::failure::RequestError;
+use crate::kubernetes::identity::{lacks_launcher, stranger};
+use crate::kubernetes::pod;
+
+impl AttemptPod {
+    /// Makes the Pod, or finds that it exists. An error is the end of the attempt.
+    pub(super) async fn create(&mut self) -> Result<Arc<Pod>, End> {
+        let settings = &self.shared.settings;
+        let built = pod::build(&self.plan, &self.shared.namespace, &settings.pod);
+        let built = built.map_err(|error| End::lost(FailureCause::Refused, error.to_string()))?;
+        if let Some((uri, plan)) = built.plan_object {
+            self.shared.transfer.put_bytes(&uri, plan).await.map_err(|error| {
+                let reason = describe(&error);
+                End::lost(FailureCause::Infrastructure, format!("cannot store the plan of the task at {uri}: {reason}"))
+            })?;
+        }
+        let since = Instant::now();
+        let limit = settings.timeouts.pending;
+        let mut backoff = Backoff::default();
+        let mut sent = false;
+        loop {
+            if *self.stop.borrow() && !sent {
+                return Err(End::canceled());
+            }
+            let permit = self.shared.create_permit().await;
+            self.shared.observe_hop();
+            let created = self.shared.api.create(&built.pod).await;
+            drop(permit);
+            sent = true;
+            let (reason, wait) = match created {
+                Ok(pod) => {
+                    self.say(None);
+                    return self.with_launcher(pod).await;
+                }
+                Err(RequestError::AlreadyExists) => match self.find_existing().await {
+                    Ok(Some(pod)) => return self.with_launcher(pod).await,
+                    Ok(None) => ("its Pod is being deleted".to_owned(), backoff.next(None)),
+                    Err(end) => return Err(end),
+                },
+                Err(RequestError::Passing { reason, retry_after }) => (reason, backoff.next(retry_after)),
+                Err(error @ RequestError::Conflict(_)) => (error.reason(), backoff.next(None)),
+                Err(error @ (RequestError::Final(_) | RequestError::NotFound)) => {
+                    let text = format!("the Pod {} cannot be created: {}", self.qualified(), error.reason());
+                    return Err(End::lost(FailureCause::Refused, text));
+                }
+            };
+            if since.elapsed() >= limit {
+                let (name, seconds) = (self.qualified(), limit.as_secs());
+                let text = format!("the Pod {name} could not be created for {seconds} s: {reason}");
+                return Err(End::lost(FailureCause::Infrastructure, text));
+            }
+            self.say(Some(format!("its Pod cannot be created yet: {reason}")));
+            self.pause(wait).await?;
+        }
+    }
+
+    /// Waits before the next try. An attempt that is to stop ends here.
+    async fn pause(&mut self, wait: Duration) -> Result<(), End> {
+        let stopped = tokio::time::timeout(wait, requested(&mut self.stop)).await.is_ok();
+        if stopped { Err(self.stopped_before_creation().await) } else { Ok(()) }
+    }
+
+    /// The attempt is to stop while it is not known whether its Pod exists: an answer may have been lost.
+    async fn stopped_before_creation(&mut self) -> End {
+        match self.read(None).await.flatten() {
+            Some(pod) if stranger(&pod, &self.attempt, &self.spec_hash).is_none() => {
+                let pod = self.shared.watch.observe(pod);
+                self.follow(pod).await
+            }
+            _ => End::canceled(),
+        }
+    }
+
+    /// The Pod of the attempt's name, if it is the attempt's; nothing if it went away meanwhile or is about to.
+    async fn find_existing(&mut self) -> Result<Option<Pod>, End> {
+        let Some(Some(pod)) = self.read(Some(self.shared.settings.timeouts.pending)).await else { return Ok(None) };
+        match stranger(&pod, &self.attempt, &self.spec_hash) {
+            None => Ok(Some(pod)),
+            // Wait until the name is free (F-09).
+            Some(_) if pod.metadata.deletion_timestamp.is_some() => Ok(None),
+            Some(why) => {
+                let name = self.qualified();
+                let text =
+                    format!("there is a Pod {name} already that is not the attempt's: {why}; delete it and retry");
+                Err(End::lost(FailureCause::Refused, text))
+            }
+        }
+    }
+
+    /// A Pod that was admitted without the launcher must not run (F-19).
+    async fn with_launcher(&mut self, pod: Pod) -> Result<Arc<Pod>, End> {
+        let Some(lack) = lacks_launcher(&pod) else { return Ok(self.shared.watch.observe(pod)) };
+        let pod = self.shared.watch.observe(pod);
+        if let Err(error) = self.shared.discard(&pod).await {
+            warn!(pod = self.name, reason = error.reason(), "a Pod without the launcher could not be deleted");
+        }
+        let (name, namespace) = (self.qualified(), &self.shared.namespace);
+        let text = format!(
+            "the Pod {name} was admitted without Penstock's launcher, and is deleted: {lack}. Is the namespace labelled \
+             (kubectl label namespace {namespace} penstock.dev/injection=enabled), and the webhook registered? \
+             `penstock doctor` looks"
+        );
+        Err(End::lost(FailureCause::Infrastructure, text))
+    }
+
+    /// Takes up what an earlier driver may have left: its Pod, its manifest, or nothing. Our finalizer keeps a Pod until
+    /// its outcome is recorded, so where there is none, none was sent; a creation that is still under way collides
+    /// harmlessly with another.
+    pub(super) async fn recover(&mut self) -> Result<Arc<Pod>, End> {
+        let found = self.read(None).await.flatten();
+        match found {
+            Some(pod) => match stranger(&pod, &self.attempt, &self.spec_hash) {
+                None => {
+                    info!(pod = self.name, task.path = self.plan.task.path, "takes up the Pod of an earlier driver");
+                    self.with_launcher(pod).await
+                }
+                Some(why) => self.recover_without(Some(why)).await,
+            },
+            None => self.recover_without(None).await,
+        }
+    }
+
+    async fn recover_without(&mut self, why: Option<&str>) -> Result<Arc<Pod>, End> {
+        if let Some(report) = adopt_from(&self.plan, &self.shared.transfer).await {
+            return Err(End::Reported(Box::new(report)));
+        }
+        if *self.stop.borrow() {
+            return Err(End::canceled());
+        }
+        if let Some(why) = why {
+            warn!(pod = self.name, why, "a Pod of an attempt's name is not the attempt's");
+        }
+        self.create().await
+    }
+}

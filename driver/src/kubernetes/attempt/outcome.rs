@@ -1,0 +1,78 @@
+//! From what a Pod says of its end to how the attempt ended: the manifest is the second witness.
+
+use std::time::Duration;
+
+use penstock_launcher::report::{adopt_from, decode, describe, failure, succeeded};
+use penstock_objectstore::content::{digest_of, format_digest};
+use penstock_spec::pod::{PodOutcome, PodReport};
+use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
+use tokio::time::Instant;
+use tracing::info;
+
+use super::{AttemptPod, End};
+use crate::kubernetes::backoff::Backoff;
+
+/// The most bytes that a manifest may have.
+const MAX_MANIFEST: u64 = 256 << 20;
+/// How long a manifest may be out of reach, beyond the tries of the store itself.
+const MANIFEST_LIMIT: Duration = Duration::from_secs(300);
+
+impl AttemptPod {
+    /// The second witness of a success is the manifest (R5).
+    pub(super) async fn reported(&mut self, report: PodReport) -> End {
+        let PodReport { outcome, exit_code, log_uri, .. } = report;
+        // Nothing else is the attempt's log, whatever a report says.
+        let log_uri = log_uri.filter(|uri| *uri == self.plan.log_uri());
+        match outcome {
+            PodOutcome::Succeeded { manifest_digest } => self.verified(&manifest_digest, log_uri).await,
+            PodOutcome::Failed(reported) => End::Reported(Box::new(Report {
+                attempt: self.attempt.clone(),
+                outcome: Outcome::Failed(failure(reported.cause, reported.message)),
+                exit_code,
+                log_uri,
+                manifest_digest: None,
+                ran_on_host: false,
+            })),
+        }
+    }
+
+    async fn verified(&mut self, digest: &str, log_uri: Option<String>) -> End {
+        let uri = self.plan.manifest_uri();
+        let since = Instant::now();
+        let mut backoff = Backoff::default();
+        let problem = loop {
+            let problem = match self.shared.transfer.get_bytes(&uri, MAX_MANIFEST).await {
+                Ok(Some(bytes)) => {
+                    let found = format_digest(&digest_of(&bytes));
+                    if found != digest {
+                        break format!("its digest is {found}, and the launcher reported {digest}");
+                    }
+                    match decode(&self.plan, &bytes) {
+                        Ok(manifest) => return End::Reported(Box::new(succeeded(manifest, found, log_uri))),
+                        Err(reason) => break reason,
+                    }
+                }
+                Ok(None) => break "it is not there".to_owned(),
+                Err(error) if !error.is_infrastructure() => break describe(&error),
+                Err(error) => describe(&error),
+            };
+            if since.elapsed() >= MANIFEST_LIMIT {
+                break problem;
+            }
+            self.say(Some(format!("its manifest {uri} cannot be read: {problem}")));
+            tokio::time::sleep(backoff.next(None)).await;
+        };
+        let text = format!("the task reported success, and its manifest {uri} cannot be taken up: {problem}");
+        End::lost(FailureCause::Infrastructure, text)
+    }
+
+    /// There is no word of its end. Its outputs may be whole nevertheless: the manifest is stored before the report.
+    pub(super) async fn lost(&mut self, failure: Failure) -> End {
+        let may_be_whole = matches!(failure.cause, FailureCause::Infrastructure | FailureCause::Interrupted);
+        if may_be_whole && let Some(report) = adopt_from(&self.plan, &self.shared.transfer).await {
+            info!(pod = self.name, reason = failure.message, "no report, but the manifest of the attempt is whole");
+            return End::Reported(Box::new(report));
+        }
+        End::Lost(failure)
+    }
+}
