@@ -22,7 +22,7 @@ use crate::process::children::{MainProcess, adopt_orphans, reap, signal_group, s
 use crate::process::directories::make_directory;
 use crate::process::environment::build_environment;
 use crate::process::{not_prepared, start};
-use crate::protocol::{EXIT_LAUNCHER_FAILED, End, ProcessEnd};
+use crate::protocol::{EXIT_LAUNCHER_FAILED, End, MAX_TEXT, ProcessEnd};
 use crate::supervisor::{Action, Event, Limits, StartOrder, Supervisor};
 use crate::termination::{tell, write_message};
 
@@ -174,9 +174,11 @@ impl Host {
         let log = order.log.as_deref().map(Log::spawn).transpose().map_err(no_thread)?;
         let environment = build_environment(std::env::vars_os(), &order.env);
         let oom_kills = read_oom_kills();
+        // Before the start: this thread may lose the processor to the program just after it.
+        let since = Instant::now();
         let mut child = start(&order.argv, &environment)?;
         let pid = Pid::from_child(&child);
-        self.process = Some(MainProcess { pid, since: Instant::now(), ended: None, oom_kills });
+        self.process = Some(MainProcess { pid, since, ended: None, oom_kills });
         give_terminal(pid);
         self.output = Some(copy_output(&mut child, log).map_err(|error| {
             signal_group(pid, Signal::KILL);
@@ -208,7 +210,10 @@ impl Host {
         }
     }
 
-    fn describe_end(&mut self, log_error: Option<String>) -> ProcessEnd {
+    fn describe_end(&mut self, mut log_error: Option<String>) -> ProcessEnd {
+        if let Some(text) = &mut log_error {
+            text.truncate(text.floor_char_boundary(MAX_TEXT));
+        }
         let how = self.end.take().unwrap_or(End::Code(EXIT_LAUNCHER_FAILED.into()));
         let Some(process) = &self.process else { return ProcessEnd { how, duration_ms: 0, oom_kills: 0, log_error } };
         let duration = process.ended.unwrap_or_else(Instant::now).duration_since(process.since);

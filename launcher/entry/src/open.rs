@@ -5,12 +5,16 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
-use crate::protocol::OpenError;
+use crate::protocol::{MAX_TEXT, OpenError};
 
 /// Opens a file or directory for reading. The last component must not be a symbolic link; a FIFO without a writer or
 /// a terminal does not block and is not taken over.
 pub fn open_for_launcher(path: &str) -> Result<OwnedFd, OpenError> {
-    let refused = |errno: Errno, message: String| OpenError { code: errno.raw_os_error(), message };
+    // The path is the user's own and may be longer than an answer.
+    let refused = |errno: Errno, mut message: String| {
+        message.truncate(message.floor_char_boundary(MAX_TEXT));
+        OpenError { code: errno.raw_os_error(), message }
+    };
     if !path.starts_with('/') {
         return Err(refused(Errno::INVAL, format!("cannot open {path:?}: the path is not absolute")));
     }

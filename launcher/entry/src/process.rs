@@ -56,10 +56,13 @@ pub fn start(argv: &[String], environment: &[(OsString, OsString)]) -> Result<Ch
     })
 }
 
-/// The files that a name may stand for, in order; only those that exist.
+/// The files that a name may stand for, in order; only those that are there.
 fn candidates(program: &str, path: Option<&OsStr>) -> Vec<PathBuf> {
     if program.contains('/') {
-        return Some(PathBuf::from(program)).filter(|path| exists(path)).into_iter().collect();
+        let path = PathBuf::from(program);
+        // What we may not see was meant all the same.
+        let there = path.metadata().map_or_else(|error| error.kind() == io::ErrorKind::PermissionDenied, |_| true);
+        return there.then_some(path).into_iter().collect();
     }
     let directories = path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|byte| *byte == b':');
     directories
@@ -68,16 +71,9 @@ fn candidates(program: &str, path: Option<&OsStr>) -> Vec<PathBuf> {
             [] => Path::new(".").join(program),
             directory => Path::new(OsStr::from_bytes(directory)).join(program),
         })
-        .filter(|path| exists(path))
+        // A directory of PATH that this user may not search says nothing of the program: as in a shell, it is not found.
+        .filter(|path| path.metadata().is_ok())
         .collect()
-}
-
-/// Whether there is something, or something that we may not see.
-fn exists(path: &Path) -> bool {
-    match path.metadata() {
-        Ok(_) => true,
-        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
-    }
 }
 
 fn is_elsewhere(error: &io::Error) -> bool {

@@ -10,7 +10,9 @@ use crate::protocol::{
     EXIT_LAUNCHER_FAILED, End, EntryMessage, EntryState, LauncherMessage, PROTOCOL_VERSION, ProcessEnd,
 };
 
-/// How long what the user's process left behind has between SIGTERM and SIGKILL.
+/// How long what the user's process left behind has to end by itself, as what reads its output does.
+const REST_LEAVE: Duration = Duration::from_millis(100);
+/// How long it has then between SIGTERM and SIGKILL.
 const REST_GRACE: Duration = Duration::from_millis(200);
 /// Between two attempts to kill it.
 const REST_PAUSE: Duration = Duration::from_millis(50);
@@ -114,6 +116,7 @@ enum Phase {
     /// The user's process has ended; others of it may run.
     Clearing {
         end: End,
+        asked: bool,
         next: Instant,
         until: Instant,
     },
@@ -284,8 +287,8 @@ impl Supervisor {
     fn on_reaped(&mut self, main: Option<End>, others: bool, now: Instant) -> Vec<Action> {
         match (&self.phase, main) {
             (Phase::Running { .. }, Some(end)) if others => {
-                self.phase = Phase::Clearing { end, next: now + REST_GRACE, until: now + REST_LIMIT };
-                vec![Action::SignalRest(Signal::TERM)]
+                self.phase = Phase::Clearing { end, asked: false, next: now + REST_LEAVE, until: now + REST_LIMIT };
+                Vec::new()
             }
             (Phase::Running { .. }, Some(end)) => self.collect(end),
             (Phase::Clearing { end, .. }, _) if !others => {
@@ -320,10 +323,15 @@ impl Supervisor {
                 *kill_at = None;
                 vec![Action::Forward(Signal::KILL)]
             }
-            Phase::Clearing { end, next, until } => {
-                if now >= *until {
-                    let end = end.clone();
-                    return self.collect(end);
+            Phase::Clearing { end, until, .. } if now >= *until => {
+                let end = end.clone();
+                self.collect(end)
+            }
+            Phase::Clearing { asked, next, .. } => {
+                if !*asked {
+                    *asked = true;
+                    *next = now + REST_GRACE;
+                    return vec![Action::SignalRest(Signal::TERM)];
                 }
                 *next = now + REST_PAUSE;
                 vec![Action::SignalRest(Signal::KILL)]

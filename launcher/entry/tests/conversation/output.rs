@@ -145,6 +145,21 @@ async fn an_output_that_nobody_reads_any_more_stops_nothing() {
 }
 
 #[tokio::test]
+async fn a_log_that_cannot_be_is_told_in_few_words() {
+    let mut stage = Stage::new();
+    let mut pair = stage.waiting(stage.entry(&["echo"])).await;
+    let mut start = stage.start(&["echo", "text"]);
+    if let LauncherMessage::Start { log, .. } = &mut start {
+        *log = Some("/\u{1}".repeat(90_000));
+    }
+    pair.say(&start).await;
+    pair.hear().await;
+    let end = pair.end().await;
+    assert_eq!(end.how, End::Code(0));
+    assert!(end.log_error.expect("a complaint").starts_with("cannot open the log"));
+}
+
+#[tokio::test]
 async fn no_log_is_kept_where_none_is_wanted() {
     let mut stage = Stage::new();
     let mut pair = stage.waiting(stage.entry(&["echo"])).await;

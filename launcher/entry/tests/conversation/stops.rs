@@ -28,7 +28,7 @@ async fn a_process_that_ignores_the_stop_is_killed_after_the_grace() {
         }
         assert_eq!(pair.end().await.how, End::Signal(9));
         let took = since.elapsed();
-        assert!((Duration::from_millis(400)..Duration::from_secs(5)).contains(&took), "{took:?}");
+        assert!((Duration::from_millis(400)..Duration::from_secs(20)).contains(&took), "{took:?}");
         assert_eq!(pair.leave().await, 137);
     }
 }
