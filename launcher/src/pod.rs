@@ -20,6 +20,7 @@ pub mod log;
 pub mod machine;
 pub mod memory;
 pub mod report;
+pub mod setup;
 pub mod sidecar;
 mod socket;
 pub mod stores;

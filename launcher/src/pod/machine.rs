@@ -49,6 +49,8 @@ pub enum Event {
 /// Something is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
+    /// Fetch the inputs; say [`Event::InputsReady`] or [`Event::Refused`].
+    Fetch,
     /// Start the user's process with this argv, placeholders not resolved.
     Start(Vec<String>),
     /// Ask the entry to stop it.
@@ -119,12 +121,13 @@ impl Acknowledgement {
     /// A process that ended badly keeps its own code and message; every other failure is the launcher's to tell.
     pub fn of(conclusion: &Conclusion) -> Acknowledgement {
         match &conclusion.failure {
-            Some(failure) if failure.cause != FailureCause::User => {
+            Some(failure) if !matches!(failure.cause, FailureCause::User | FailureCause::Interrupted) => {
                 let exit_code = conclusion.exit_code.is_none_or(|code| code == 0).then_some(EXIT_LAUNCHER_FAILED);
                 Acknowledgement { exit_code, message: Some(failure.message.clone()) }
             }
             Some(failure) if conclusion.exit_code.is_none() => {
-                Acknowledgement { exit_code: None, message: Some(failure.message.clone()) }
+                let exit_code = (failure.cause != FailureCause::User).then_some(EXIT_LAUNCHER_FAILED);
+                Acknowledgement { exit_code, message: Some(failure.message.clone()) }
             }
             _ => Acknowledgement::default(),
         }
@@ -137,7 +140,7 @@ enum Phase {
     Preparing { inputs_ready: bool },
     Running,
     Stopping(Failure),
-    Storing,
+    Storing { outputs: bool },
     Reporting(Conclusion),
     Done(Acknowledgement),
 }
@@ -153,18 +156,24 @@ pub struct Machine {
     reports: bool,
     /// Whether the user's container may be started again, which only needs its inputs.
     restarts: bool,
+    /// Whether the inputs have been in their places.
+    inputs_there: bool,
 }
 
 impl Machine {
     /// At the beginning of an attempt.
-    pub fn new(reports: bool, restarts: bool) -> Machine {
+    pub fn begin(reports: bool, restarts: bool) -> (Machine, Vec<Action>) {
+        (Machine::new(reports, restarts), vec![Action::Fetch])
+    }
+
+    fn new(reports: bool, restarts: bool) -> Machine {
         let phase = Phase::Preparing { inputs_ready: false };
-        Machine { phase, argv: None, connected: false, absences: 0, reports, restarts }
+        Machine { phase, argv: None, connected: false, absences: 0, reports, restarts, inputs_there: false }
     }
 
     /// After a restart, when the process had been started: the entry has to come back.
     pub fn started(reports: bool, restarts: bool) -> (Machine, Vec<Action>) {
-        let mut machine = Machine { phase: Phase::Running, ..Machine::new(reports, restarts) };
+        let mut machine = Machine { phase: Phase::Running, inputs_there: true, ..Machine::new(reports, restarts) };
         let actions = machine.absent();
         (machine, actions)
     }
@@ -186,12 +195,28 @@ impl Machine {
         matches!(self.phase, Phase::Running | Phase::Stopping(_))
     }
 
+    /// The sidecar is asked to end. None: at once. Otherwise this is to be done, and what follows from it may still be
+    /// done for a little while: main has gone, and the Pod's grace period lasts a little longer.
+    pub fn terminate(&mut self) -> Option<Vec<Action>> {
+        match self.phase {
+            Phase::Running | Phase::Stopping(_) if !self.connected => Some(self.interrupted()),
+            Phase::Storing { outputs: false } | Phase::Reporting(_) => Some(Vec::new()),
+            // Outputs that are not whole are for nobody.
+            Phase::Storing { outputs: true }
+            | Phase::Preparing { .. }
+            | Phase::Running
+            | Phase::Stopping(_)
+            | Phase::Done(_) => None,
+        }
+    }
+
     /// Takes an event in.
     pub fn step(&mut self, event: Event) -> Vec<Action> {
         match event {
             Event::InputsReady => match self.phase {
                 Phase::Preparing { .. } => {
                     self.phase = Phase::Preparing { inputs_ready: true };
+                    self.inputs_there = true;
                     self.start_if_ready()
                 }
                 _ => Vec::new(),
@@ -233,7 +258,7 @@ impl Machine {
                 _ => Vec::new(),
             },
             Event::Stored(conclusion) => match self.phase {
-                Phase::Storing => self.report(conclusion),
+                Phase::Storing { .. } => self.report(conclusion),
                 _ => Vec::new(),
             },
             Event::Reported => match &self.phase {
@@ -276,11 +301,11 @@ impl Machine {
             (Phase::Running | Phase::Stopping(_), EntryState::Exited(end)) => self.exited(&end),
             (Phase::Stopping(_), _) => vec![Action::Stop],
             (Phase::Done(_), EntryState::Waiting) if self.restarts => {
-                self.phase = Phase::Preparing { inputs_ready: true };
-                self.start_if_ready()
+                self.phase = Phase::Preparing { inputs_ready: self.inputs_there };
+                if self.inputs_there { self.start_if_ready() } else { vec![Action::Fetch] }
             }
             (Phase::Done(acknowledgement), _) => vec![Action::Acknowledge(acknowledgement.clone())],
-            (Phase::Running, EntryState::Running) | (Phase::Storing | Phase::Reporting(_), _) => Vec::new(),
+            (Phase::Running, EntryState::Running) | (Phase::Storing { .. } | Phase::Reporting(_), _) => Vec::new(),
         }
     }
 
@@ -317,7 +342,7 @@ impl Machine {
     }
 
     fn store(&mut self, ending: Ending) -> Vec<Action> {
-        self.phase = Phase::Storing;
+        self.phase = Phase::Storing { outputs: ending == Ending::Well };
         vec![Action::Store(ending)]
     }
 

@@ -37,6 +37,8 @@ pub struct Memory {
     pub running_ms: u64,
     /// How long outputs and log took.
     pub outputs_ms: u64,
+    /// How often storing the outputs was begun.
+    pub stores: u32,
     /// The end, once everything is stored.
     pub conclusion: Option<Conclusion>,
 }

@@ -6,9 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use penstock_entry::protocol::{EntryState, LauncherMessage};
 use penstock_objectstore::Transfer;
-use penstock_objectstore::content::{digest_of, format_digest};
-use penstock_spec::pod::{Phases, PlanRef};
-use penstock_spec::report::{AttemptRef, Failure, FailureCause};
+use penstock_spec::pod::Phases;
+use penstock_spec::report::{Failure, FailureCause};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -16,22 +15,24 @@ use tokio::time::Instant;
 
 use super::api_server::ApiServer;
 use super::args::SidecarArgs;
-use super::assignment::{Assignment, MAX_PLAN, parse_plan, read_assignment, read_settings};
-use super::data::DataJob;
+use super::assignment::{Assignment, read_assignment};
 use super::delivery::{DeliveryError, deliver};
 use super::entry::{EntryEvent, EntryHandle, EntryPort, converse};
 use super::job::{Job, broken, unstored};
-use super::machine::{Acknowledgement, Action, Conclusion, Event, Machine};
+use super::machine::{Acknowledgement, Action, Conclusion, Ending, Event, Machine};
 use super::memory::{Memory, MemoryFile};
 use super::report::build;
-use super::stores::build_transfer;
-use super::task::TaskJob;
-use crate::report::{attempt_of, describe, failure};
+use super::setup::set_up;
+use crate::report::failure;
 
 /// How long an entry that went away may take to come back.
 const ABSENCE_LIMIT: Duration = Duration::from_secs(5);
 /// How much longer than its grace a process may take to be stopped.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
+/// How long log and report of an attempt that has ended may take when the sidecar is asked to end.
+const TERMINATION_LIMIT: Duration = Duration::from_secs(10);
+/// How often the outputs of one attempt are stored from the beginning, each time because the sidecar was killed.
+const MAX_STORES: u32 = 4;
 /// How long the log of a process that still runs may take when the sidecar is asked to end.
 const PARTIAL_LOG_LIMIT: Duration = Duration::from_secs(2);
 /// How long unfinished uploads may take to be given up then.
@@ -108,76 +109,6 @@ pub async fn run<P: EntryPort>(
     result
 }
 
-/// Finds out what there is to do. What is wrong becomes a job that can only fail.
-async fn set_up(
-    args: &SidecarArgs,
-    assignment: Result<Assignment, super::assignment::AssignmentError>,
-    entry: &EntryHandle,
-) -> (Job, Option<Arc<Transfer>>) {
-    let refused = |attempt, reason: String| (Job::Broken(attempt, failure(FailureCause::Refused, reason)), None);
-    let assignment = match assignment {
-        Ok(assignment) => assignment,
-        Err(error) => return refused(None, describe(&error)),
-    };
-    let attempt = match &assignment {
-        Assignment::Task(plan) => Some(attempt_of(plan)),
-        _ => None,
-    };
-    let settings = match read_settings(&args.places.pod_dir) {
-        Ok(settings) => settings,
-        Err(error) => return refused(attempt, describe(&error)),
-    };
-    let budget = Duration::from_secs(args.transfer_budget_seconds);
-    let transfer = match build_transfer(&settings, &args.places.pod_dir, budget) {
-        Ok(transfer) => Arc::new(transfer),
-        Err(error) => return refused(attempt, describe(&error)),
-    };
-    let opener = Arc::new(entry.clone());
-    let task = |plan| {
-        let (root, log) = (&args.places.root, args.places.log());
-        let attempt: AttemptRef = attempt_of(&plan);
-        match TaskJob::new(plan, root, Arc::clone(&transfer), opener.clone(), log, args.process_grace()) {
-            Ok(task) => Job::Task(Arc::new(task)),
-            Err(failure) => Job::Broken(Some(attempt), failure),
-        }
-    };
-    let job = match assignment {
-        Assignment::Task(plan) => task(*plan),
-        Assignment::PlanRef(reference) => match fetch_plan(&transfer, &reference).await {
-            Ok(plan) => task(plan),
-            Err(failure) => Job::Broken(None, failure),
-        },
-        Assignment::Data { inputs, outputs } => Job::Data(Arc::new(DataJob {
-            inputs,
-            outputs,
-            pod_uid: args.pod_uid.clone(),
-            transfer: Arc::clone(&transfer),
-            entry: opener,
-            grace: args.process_grace(),
-        })),
-    };
-    (job, Some(transfer))
-}
-
-/// Fetches a plan that was too large for an annotation.
-async fn fetch_plan(transfer: &Transfer, reference: &PlanRef) -> Result<penstock_spec::plan::Plan, Failure> {
-    let PlanRef { uri, digest, size } = reference;
-    let failed = |cause, reason: &str| failure(cause, format!("cannot read the plan {uri}: {reason}"));
-    if *size > MAX_PLAN {
-        return Err(failed(FailureCause::Refused, &format!("it has {size} bytes, and {MAX_PLAN} are the limit")));
-    }
-    let bytes = match transfer.get_bytes(uri, *size).await {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return Err(failed(FailureCause::Infrastructure, "it does not exist")),
-        Err(error) => return Err(failed(FailureCause::Infrastructure, &describe(&error))),
-    };
-    let found = format_digest(&digest_of(&bytes));
-    if found != *digest {
-        return Err(failed(FailureCause::Infrastructure, &format!("its digest is {found}, expected {digest}")));
-    }
-    parse_plan(&bytes).map_err(|reason| failed(FailureCause::Refused, &reason))
-}
-
 struct Host<'a> {
     args: &'a SidecarArgs,
     job: Job,
@@ -206,15 +137,28 @@ impl Host<'_> {
         for action in actions {
             self.perform(action).await?;
         }
-        loop {
+        let never = Instant::now() + Duration::from_secs(100 * 365 * 24 * 3600);
+        let (mut ends, mut until) = (false, never);
+        while !(ends && machine.is_done()) {
             let event = tokio::select! {
                 biased;
-                _ = terminated.recv() => break,
                 Some(event) = queue.recv() => event,
                 Some(heard) = self.heard.recv() => match self.hear(heard)? {
                     Some(event) => event,
                     None => continue,
                 },
+                _ = terminated.recv(), if !ends => {
+                    let Some(actions) = machine.terminate() else { break };
+                    (ends, until) = (true, Instant::now() + TERMINATION_LIMIT);
+                    for action in actions {
+                        self.perform(action).await?;
+                    }
+                    continue;
+                }
+                () = tokio::time::sleep_until(until) => {
+                    tracing::warn!("log and report could not be delivered before the Pod's end");
+                    break;
+                }
             };
             tracing::debug!(?event, "event");
             self.take_times(&event);
@@ -260,6 +204,10 @@ impl Host<'_> {
             self.arm_timeout();
             return Machine::started(reports, restarts);
         }
+        Machine::begin(reports, restarts)
+    }
+
+    fn fetch(&mut self) {
         let (job, events) = (self.job.clone(), self.events.clone());
         self.work.spawn(async move {
             let event = match guarded(async move { job.fetch().await }).await {
@@ -268,7 +216,6 @@ impl Host<'_> {
             };
             let _ = events.send(event);
         });
-        (Machine::new(reports, restarts), Vec::new())
     }
 
     fn hear(&mut self, heard: EntryEvent) -> Result<Option<Event>, SidecarError> {
@@ -291,28 +238,45 @@ impl Host<'_> {
 
     async fn perform(&mut self, action: Action) -> Result<(), SidecarError> {
         match action {
+            Action::Fetch => self.fetch(),
             Action::Start(argv) => self.start(argv).await?,
             Action::Stop => self.entry.send(LauncherMessage::Stop).await,
             Action::AwaitEntry(absence) => self.later(ABSENCE_LIMIT, Event::Overdue(absence)),
             Action::AwaitStop => self.later(self.args.process_grace() + STOP_MARGIN, Event::StopOverdue),
-            Action::Store(ending) => {
-                self.timers.abort_all();
-                // Inputs that are still on their way are for nobody.
-                self.work.abort_all();
-                self.storing_since = Some(Instant::now());
-                let (job, events) = (self.job.clone(), self.events.clone());
-                self.work.spawn(async move {
-                    let exit_code = ending.exit_code();
-                    let stored = guarded(async move { job.store(ending).await }).await;
-                    let conclusion = stored.unwrap_or_else(|failure| unstored(failure, exit_code));
-                    let _ = events.send(Event::Stored(conclusion));
-                });
-            }
+            Action::Store(ending) => self.store(ending)?,
             Action::Report(conclusion) => self.report(conclusion)?,
             Action::Acknowledge(Acknowledgement { exit_code, message }) => {
                 self.entry.send(LauncherMessage::Acknowledge { exit_code, message }).await;
             }
         }
+        Ok(())
+    }
+
+    fn store(&mut self, ending: Ending) -> Result<(), SidecarError> {
+        self.timers.abort_all();
+        // Inputs that are still on their way are for nobody.
+        self.work.abort_all();
+        self.storing_since = Some(Instant::now());
+        let exit_code = ending.exit_code();
+        if ending == Ending::Well {
+            self.memory.stores += 1;
+            self.save()?;
+        }
+        if self.memory.stores > MAX_STORES {
+            let message = format!(
+                "the launcher was killed {MAX_STORES} times while it stored the outputs: if it ran out of memory, they are \
+                 larger than its limit allows"
+            );
+            let given_up = unstored(failure(FailureCause::Infrastructure, message), exit_code);
+            let _ = self.events.send(Event::Stored(given_up));
+            return Ok(());
+        }
+        let (job, events) = (self.job.clone(), self.events.clone());
+        self.work.spawn(async move {
+            let stored = guarded(async move { job.store(ending).await }).await;
+            let conclusion = stored.unwrap_or_else(|failure| unstored(failure, exit_code));
+            let _ = events.send(Event::Stored(conclusion));
+        });
         Ok(())
     }
 

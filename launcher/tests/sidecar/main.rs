@@ -4,6 +4,7 @@
 mod api_server;
 mod data;
 mod hostile;
+mod memory;
 mod outages;
 mod reports;
 mod restarts;

@@ -12,6 +12,13 @@ use crate::world::{World, argv_of, declare, failed, shared_server, succeeded, un
 /// A task that goes on once a file appears.
 const WAITING: &str = "echo begun; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done; echo ended; printf 1 > \"$0\"";
 
+impl World {
+    /// Whether the process runs and its first line is in the log.
+    fn has_begun(&self) -> bool {
+        self.at("own/ran").exists() && std::fs::read_to_string(self.at("shared/log")).is_ok_and(|log| log == "begun\n")
+    }
+}
+
 async fn kill(sidecar: crate::world::Process) {
     sidecar.signal(Signal::KILL);
     sidecar.wait().await;
@@ -30,9 +37,6 @@ async fn f15_sidecar_that_is_killed_goes_on_where_it_was() {
     let sidecar = world.sidecar();
     until("it listens", || world.at("control/entry.sock").exists()).await;
     kill(sidecar).await;
-    // While main waits for inputs: none is given its word to start.
-    std::fs::rename(world.at("pod/plan"), world.at("pod/plan-later")).expect("renamed");
-    std::fs::rename(world.at("pod/plan-later"), world.at("pod/plan")).expect("renamed");
     let sidecar = world.sidecar();
     let entry = world.entry(&argv_of(&plan));
     until("the process runs", || world.at("own/ran").exists()).await;
@@ -66,7 +70,7 @@ async fn main_that_is_killed_is_reported_as_interrupted() {
     world.give(&plan);
     let sidecar = world.sidecar();
     let entry = world.entry(&argv_of(&plan));
-    until("the process runs", || world.at("own/ran").exists()).await;
+    until("the process runs", || world.has_begun()).await;
     let started = Instant::now();
     entry.signal(Signal::KILL);
     entry.wait().await;
@@ -77,6 +81,27 @@ async fn main_that_is_killed_is_reported_as_interrupted() {
     assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\n"));
     std::fs::write(world.at("own/go"), "").expect("a file");
     world.stop(sidecar).await;
+}
+
+#[tokio::test]
+async fn f14_main_that_is_killed_is_reported_although_the_kubelet_ends_the_sidecar_too() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let plan = world.plan(WAITING, &["/dev/null"]);
+    world.give(&plan);
+    let sidecar = world.sidecar();
+    let entry = world.entry(&argv_of(&plan));
+    until("the process runs", || world.has_begun()).await;
+    entry.signal(Signal::KILL);
+    entry.wait().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    sidecar.signal(Signal::TERM);
+    assert!(sidecar.wait().await.success());
+    let report = &world.api.reports()[0];
+    assert_eq!(failed(report).cause, FailureCause::Interrupted);
+    assert_eq!(report.log_uri.as_deref(), Some(plan.log_uri().as_str()));
+    assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\n"));
+    std::fs::write(world.at("own/go"), "").expect("a file");
 }
 
 #[tokio::test]
@@ -107,7 +132,7 @@ async fn sidecar_that_is_stopped_while_the_process_runs_stores_the_log_so_far() 
     world.give(&plan);
     let sidecar = world.sidecar();
     let entry = world.entry(&argv_of(&plan));
-    until("the process runs", || world.at("own/ran").exists()).await;
+    until("the process runs", || world.has_begun()).await;
     let started = Instant::now();
     sidecar.signal(Signal::TERM);
     assert!(sidecar.wait().await.success());

@@ -167,7 +167,10 @@ impl World {
     }
 
     pub(crate) fn sidecar(&self) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-launcher"));
+        // Another build than that of the tests may be measured.
+        let program = std::env::var_os("PENSTOCK_TEST_LAUNCHER");
+        let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_penstock-launcher").into());
+        let mut command = Command::new(program);
         command.arg("sidecar");
         let places = [
             ("bin-dir", "bin"),
@@ -286,6 +289,10 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal);
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) async fn wait(mut self) -> ExitStatus {

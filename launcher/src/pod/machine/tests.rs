@@ -182,6 +182,38 @@ fn container_that_only_needs_inputs_may_start_again() {
 }
 
 #[test]
+fn container_that_is_started_again_without_its_inputs_has_them_fetched_again() {
+    let (mut machine, actions) = Machine::begin(false, true);
+    assert_eq!(actions, [Action::Fetch]);
+    let missing = failure(FailureCause::Input, "missing");
+    machine.step(Event::Refused(missing.clone()));
+    machine.step(Event::Stored(conclusion(Some(missing), None)));
+    assert!(machine.is_done());
+    assert_eq!(machine.step(connected(EntryState::Waiting)), [Action::Fetch]);
+    assert_eq!(machine.step(Event::InputsReady), [Action::Start(argv())]);
+}
+
+#[test]
+fn end_of_the_pod_leaves_time_for_the_report_only() {
+    assert_eq!(Machine::new(true, false).terminate(), None);
+    assert_eq!(running().terminate(), None, "the kubelet ends main first; only the sidecar is stopped");
+    // Main was killed, and the kubelet is quicker than our patience.
+    let mut machine = running();
+    machine.step(Event::Lost);
+    assert_eq!(cause(&machine.terminate().expect("there is time")), FailureCause::Interrupted);
+    assert_eq!(machine.terminate(), Some(Vec::new()), "its log is being stored");
+    let gone = failure(FailureCause::Interrupted, "gone");
+    machine.step(Event::Stored(conclusion(Some(gone), None)));
+    assert_eq!(machine.terminate(), Some(Vec::new()), "it is being reported");
+    machine.step(Event::Reported);
+    assert_eq!(machine.terminate(), None);
+    // Outputs are given up.
+    let mut machine = running();
+    machine.step(Event::Exited(end(End::Code(0))));
+    assert_eq!(machine.terminate(), None);
+}
+
+#[test]
 fn exit_code_says_so_when_the_user_succeeded_and_the_outputs_did_not() {
     let failed = |cause, code| Acknowledgement::of(&conclusion(Some(failure(cause, "m")), code)).exit_code;
     assert_eq!(failed(FailureCause::Output, Some(0)), Some(125));

@@ -1,0 +1,74 @@
+//! How much memory the sidecar takes, at rest and at work (F-15).
+
+use std::fs::File;
+
+use serde_json::json;
+
+use crate::world::{World, argv_of, declare, shared_server, succeeded, until};
+
+/// The most that it may take while it moves data, in KiB: of memory of its own, without the program's text.
+const WORKING_LIMIT: u64 = 32 << 10;
+
+/// MiB that are moved.
+fn size() -> u64 {
+    std::env::var("PENSTOCK_TEST_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(192)
+}
+
+/// A line of `/proc/<pid>/status`, in KiB.
+fn status(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn f15_memory_stays_small_whatever_is_moved() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let uri = format!("s3://{}/in/big", world.bucket);
+    let file = world.at("own/big");
+    File::create(&file).and_then(|file| file.set_len(size() << 20)).expect("a file");
+    world.transfer.upload(&file, &uri).await.expect("stored");
+    std::fs::remove_file(&file).expect("removed");
+    let mut plan = world.plan(
+        "touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done; cp \"$0\" \"$1\"",
+        &["{{$.inputs.artifacts['in'].path}}", "{{$.outputs.artifacts['copy'].path}}"],
+    );
+    let artifact = json!({ "id": plan.task.id, "name": "in", "type": {}, "uri": uri });
+    plan.inputs.artifacts = serde_json::from_value(json!({ "in": [artifact] })).expect("artifacts");
+    declare(&mut plan, &json!({}), &json!({ "copy": {} }));
+    world.give(&plan);
+
+    let sidecar = world.sidecar();
+    let pid = sidecar.id();
+    let mut most = 0;
+    let mut look = || {
+        most = most.max(status(pid, "RssAnon"));
+        most
+    };
+    let entry = world.entry(&argv_of(&plan));
+    until("the input is there", || {
+        look();
+        world.at("own/ran").exists()
+    })
+    .await;
+    let downloaded = look();
+    std::fs::write(world.at("own/go"), "").expect("a file");
+    until("the output is stored", || {
+        look();
+        !world.api.seen().is_empty()
+    })
+    .await;
+    let (uploaded, idle) = (look(), status(pid, "RssAnon"));
+    println!(
+        "moved {} MiB each way: at most {downloaded} KiB of memory while downloading, {uploaded} in all, {idle} afterwards; \
+         with the program's text {} at most, {} afterwards",
+        size(),
+        status(pid, "VmHWM"),
+        status(pid, "VmRSS"),
+    );
+    assert_eq!(entry.wait().await.code(), Some(0), "{}", world.log());
+    succeeded(&world.api.reports()[0]);
+    world.stop(sidecar).await;
+    assert!(uploaded > 0 && uploaded < WORKING_LIMIT, "{uploaded} KiB");
+}
