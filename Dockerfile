@@ -21,4 +21,4 @@ FROM scratch AS image
 COPY --from=root --chown=0:0 / /
 # By number, so that `runAsNonRoot` can be checked. Any other works as well.
 USER 65532:65532
-ENTRYPOINT ["/penstock"]
+ENTRYPOINT ["/usr/bin/penstock"]

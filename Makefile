@@ -26,7 +26,7 @@ run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
 test: ## All tests: unit, property, component (real S3 server), end to end (real Python, real Kubernetes)
 	@$(TOOLS) build
 	@$(TOOLS) image
-	@cargo build --quiet -p penstock-cli
+	@cargo build --quiet --workspace --all-targets
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
 	  tests/cluster/around cargo test --workspace --no-fail-fast
 

@@ -22,20 +22,10 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-<<<<<<< HEAD
-<<<<<<< HEAD
-        [_, CHILD, socket] => Ok(drop(UnixStream::connect(socket)?)),
-=======
-=======
->>>>>>> h/sidecar
         [_, CHILD, socket] => {
             UnixStream::connect(socket)?;
             Ok(())
         }
-<<<<<<< HEAD
->>>>>>> h/entry
-=======
->>>>>>> h/sidecar
         [_, entry] => measure(entry, 200),
         [_, entry, rounds] => measure(entry, rounds.parse()?),
         _ => Err("the path of penstock-entry is missing".into()),
