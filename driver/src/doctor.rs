@@ -79,7 +79,8 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
     if !usable {
         return found;
     }
-    let service_account = get::<ServiceAccount>(&Api::namespaced(client.clone(), name), keys::TASK_SERVICE_ACCOUNT).await;
+    let service_account =
+        get::<ServiceAccount>(&Api::namespaced(client.clone(), name), keys::TASK_SERVICE_ACCOUNT).await;
     let role = get::<Role>(&Api::namespaced(client.clone(), name), keys::TASK_ROLE).await;
     let binding = get::<RoleBinding>(&Api::namespaced(client.clone(), name), keys::TASK_ROLE).await;
     let account = findings::task_account(&[

@@ -337,6 +337,7 @@ fn is_new_work(change: &Result<Change, broadcast::error::RecvError>) -> bool {
 fn blame_of(error: &DriveError) -> (Blame, &'static str) {
     match error {
         DriveError::Owned { .. } => (Blame::Surroundings, "driven_elsewhere"),
+        DriveError::NoCluster { .. } => (Blame::Surroundings, "no_cluster"),
         DriveError::Aborted(_) => (Blame::Surroundings, "stopped"),
         DriveError::Metastore { source, .. } if source.is_conflict() => (Blame::Surroundings, "driven_elsewhere"),
         DriveError::Metastore {

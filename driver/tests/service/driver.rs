@@ -50,6 +50,7 @@ impl Machine {
             concurrency: 4,
             python: None,
             grace: Duration::from_secs(2),
+            kubernetes: None,
         })
         .await
         .unwrap();
@@ -63,6 +64,7 @@ impl Machine {
             pipeline,
             pipeline_text,
             parameters: Map::new(),
+            namespace: None,
             display_name: None,
             root: None,
             caching: false,
