@@ -14,7 +14,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 const LEASES: &str = "coordination.k8s.io";
 
-const HELD: [Right; 34] = [
+const HELD: [Right; 32] = [
     ("", "list", "", "namespaces", ""),
     ("", "watch", "", "namespaces", ""),
     ("", "list", "", "pods", ""),
@@ -38,20 +38,18 @@ const HELD: [Right; 34] = [
     ("", "watch", "", "configmaps", "penstock-settings"),
     ("", "list", "", "configmaps", "kfp-launcher"),
     ("", "watch", "", "configmaps", "kfp-launcher"),
-    ("team", "create", "", "events", ""),
+    ("team", "create", "events.k8s.io", "events", ""),
     ("team", "patch", "events.k8s.io", "events", "any"),
     ("", "watch", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     ("", "patch", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     (SYSTEM, "get", "", "secrets", "penstock-webhook-certificate"),
-    (SYSTEM, "watch", "", "secrets", "penstock-webhook-certificate"),
     (SYSTEM, "update", "", "secrets", "penstock-webhook-certificate"),
     (SYSTEM, "create", LEASES, "leases", "penstock-driver"),
     (SYSTEM, "get", LEASES, "leases", "penstock-driver"),
     (SYSTEM, "update", LEASES, "leases", "penstock-driver"),
-    (SYSTEM, "patch", LEASES, "leases", "penstock-driver"),
 ];
 
-const NOT_HELD: [Right; 37] = [
+const NOT_HELD: [Right; 40] = [
     ("", "get", "", "secrets", ""),
     ("", "list", "", "secrets", ""),
     ("team", "get", "", "secrets", "penstock-webhook-certificate"),
@@ -59,6 +57,9 @@ const NOT_HELD: [Right; 37] = [
     (SYSTEM, "list", "", "secrets", ""),
     (SYSTEM, "get", "", "secrets", "another"),
     (SYSTEM, "create", "", "secrets", ""),
+    (SYSTEM, "update", LEASES, "leases", "another"),
+    (SYSTEM, "delete", LEASES, "leases", "penstock-driver"),
+    ("", "update", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     (SYSTEM, "delete", "", "secrets", "penstock-webhook-certificate"),
     ("", "patch", "", "namespaces", "team"),
     ("", "create", "", "namespaces", ""),
