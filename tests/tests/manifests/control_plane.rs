@@ -235,12 +235,15 @@ async fn t06_the_driver_touches_task_pods_only() {
     driver.delete(&space.pod("task")).await.expect_done();
 }
 
-/// Everything is applied to where it would be installed, and nothing is stored.
+/// Everything is applied to a namespace beside that of an installation, and nothing is stored.
 #[tokio::test]
 async fn everything_is_accepted_without_a_warning() {
     let Some(cluster) = Cluster::find_or_skip("everything_is_accepted_without_a_warning").await else { return };
+    // A Pod that is not `restricted` would be warned about.
+    let strict = json!({"pod-security.kubernetes.io/warn": "restricted"});
+    let space = Space::with_labels(&cluster, &strict).await;
+    let rendered = crate::render::standalone().replace(SYSTEM, &space.name);
     let args = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
-    let rendered = crate::render::standalone();
     let said = cluster.kubectl_with(&args, &rendered);
     assert!(!said.contains("Warning"), "{said}");
     let accepted = said.lines().filter(|line| line.ends_with("serverside-applied (server dry run)")).count();
