@@ -64,7 +64,7 @@ fn image_has_a_c_library_and_certificates_and_no_shell() {
     let config: Value =
         serde_json::from_slice(&file(&archive, &name(&manifest[0]["Config"]))).expect("the config is JSON");
     assert_eq!(config["config"]["User"], "65532:65532");
-    assert_eq!(config["config"]["Entrypoint"], json!(["/penstock"]));
+    assert_eq!(config["config"]["Entrypoint"], json!(["/usr/bin/penstock"]));
     let layers = manifest[0]["Layers"].as_array().expect("layers");
     assert_eq!(layers.len(), 1, "one stage, one layer");
 
