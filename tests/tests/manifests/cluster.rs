@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::Request;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use penstock_tests::cluster::IMAGE;
 use penstock_tests::python::skip;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -43,12 +44,11 @@ impl Cluster {
     /// The cluster, with policies that are in force; `None` after saying that the test is skipped.
     pub(crate) async fn find_or_skip(test: &str) -> Option<Cluster> {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let (Some(kubectl), Some(kubeconfig)) = (set(KUBECTL), set(KUBECONFIG)) else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "{KUBECTL} or {KUBECONFIG} is not set, and in CI nothing is skipped"
-            );
-            skip(test, &format!("{KUBECTL} or {KUBECONFIG} is not set; `make test` sets both"));
+        let found = (set(KUBECTL), set(KUBECONFIG), set(IMAGE));
+        let (Some(kubectl), Some(kubeconfig), Some(_)) = found else {
+            let lacking = format!("{KUBECTL}, {KUBECONFIG} or {IMAGE} is not set; `make test` sets them");
+            assert!(std::env::var_os("CI").is_none(), "{lacking}, and in CI nothing is skipped");
+            skip(test, &lacking);
             return None;
         };
         let file = Kubeconfig::read_from(PathBuf::from(kubeconfig)).expect("the file that KUBECONFIG names is read");

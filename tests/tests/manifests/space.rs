@@ -36,14 +36,20 @@ impl Space {
 
     /// An account that may patch Pods.
     async fn add_account(&self, admin: &Caller, account: &str) {
-        let metadata = json!({"name": account});
-        let subject = json!({"kind": "ServiceAccount", "name": account, "namespace": self.name});
-        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account});
-        let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]);
-        admin.post(&self.core("serviceaccounts"), &json!({"metadata": metadata})).await.expect_done();
-        admin.post(&self.rbac("roles"), &json!({"metadata": metadata, "rules": rules})).await.expect_done();
-        let binding = json!({"metadata": metadata, "roleRef": role, "subjects": [subject]});
-        admin.post(&self.rbac("rolebindings"), &binding).await.expect_done();
+        let rbac = "rbac.authorization.k8s.io";
+        let object =
+            |group: &str, kind: &str| json!({"apiVersion": group, "kind": kind, "metadata": {"name": account}});
+        let version = format!("{rbac}/v1");
+        let mut role = object(&version, "Role");
+        role["rules"] = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]);
+        let mut binding = object(&version, "RoleBinding");
+        binding["roleRef"] = json!({"apiGroup": rbac, "kind": "Role", "name": account});
+        binding["subjects"] = json!([{"kind": "ServiceAccount", "name": account, "namespace": self.name}]);
+        // Applied, as a driver that is at work may have made the same.
+        let own = object("v1", "ServiceAccount");
+        admin.apply(&self.core(&format!("serviceaccounts/{account}")), &own).await.expect_done();
+        admin.apply(&self.rbac(&format!("roles/{account}")), &role).await.expect_done();
+        admin.apply(&self.rbac(&format!("rolebindings/{account}")), &binding).await.expect_done();
     }
 
     /// Path of something of the core group.
