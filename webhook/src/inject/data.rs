@@ -34,11 +34,14 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
     for datum in inputs.iter().chain(&outputs) {
         allow(datum, settings, context.namespace)?;
     }
-    if !outputs.is_empty() && view.spec.get("restartPolicy").and_then(Value::as_str) != Some("Never") {
-        return Err(InjectError::RestartPolicy);
-    }
     let container = choose(view)?;
     let main = &view.containers[container];
+    let is_never = |policy: Option<&str>| policy == Some("Never");
+    let is_restarted = !is_never(view.spec.get("restartPolicy").and_then(Value::as_str))
+        || main.text("restartPolicy").is_some_and(|policy| !is_never(Some(policy)));
+    if !outputs.is_empty() && is_restarted {
+        return Err(InjectError::RestartPolicy);
+    }
     if main.command.is_empty() || argv::is_empty(main) {
         return Err(InjectError::NoCommand { container: main.name.to_owned() });
     }

@@ -32,7 +32,8 @@ struct Objects {
     objects: BTreeMap<(String, String), Value>,
     /// Writes by method.
     writes: BTreeMap<String, u32>,
-    conflicts: u32,
+    /// Requests that are still to fail, and with what.
+    failing: (u32, u16),
 }
 
 #[derive(Debug, Clone)]
@@ -94,8 +95,22 @@ impl FakeApi {
         self.objects.lock().expect("unpoisoned").writes.get(method).copied().unwrap_or(0)
     }
 
-    pub fn conflicts(&self) -> u32 {
-        self.objects.lock().expect("unpoisoned").conflicts
+    /// Makes the next requests fail: all of them with 500, only writes with 409.
+    pub fn fail(&self, count: u32, code: u16) {
+        self.objects.lock().expect("unpoisoned").failing = (count, code);
+    }
+
+    pub fn left_to_fail(&self) -> u32 {
+        self.objects.lock().expect("unpoisoned").failing.0
+    }
+
+    fn fails(&self, is_write: bool) -> Option<u16> {
+        let failing = &mut self.objects.lock().expect("unpoisoned").failing;
+        if failing.0 == 0 || (failing.1 == 409 && !is_write) {
+            return None;
+        }
+        failing.0 -= 1;
+        Some(failing.1)
     }
 
     fn get(&self, collection: &str, name: &str) -> Option<Value> {
@@ -116,6 +131,9 @@ impl FakeApi {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let body = read_body(request.into_body(), 1 << 20).await.expect("a body");
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        if let Some(code) = self.fails(method != Method::GET) {
+            return status(code, if code == 409 { "Conflict" } else { "InternalError" });
+        }
         for collection in [SECRETS, CONFIGURATIONS, CONFIG_MAPS] {
             let Some(rest) = path.strip_prefix(collection) else { continue };
             let name = rest.trim_start_matches('/');
@@ -139,7 +157,6 @@ impl FakeApi {
             (_, Some(there)) => !version(body).is_null() && version(body) != version(there),
         };
         if is_conflict {
-            self.objects.lock().expect("unpoisoned").conflicts += 1;
             return status(409, "Conflict");
         }
         *self.objects.lock().expect("unpoisoned").writes.entry(method.to_string()).or_default() += 1;
