@@ -52,7 +52,6 @@ pub fn build_transfer(settings: &NamespaceSettings, pod_dir: &Path, budget: Dura
         parallel_files: 8,
         max_files: MAX_FILES,
         retry,
-        ..TransferSettings::default()
     };
     Ok(Transfer::new(std::sync::Arc::new(stores), settings))
 }
