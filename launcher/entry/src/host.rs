@@ -215,11 +215,15 @@ impl Host {
             text.truncate(text.floor_char_boundary(MAX_TEXT));
         }
         let how = self.end.take().unwrap_or(End::Code(EXIT_LAUNCHER_FAILED.into()));
-        let Some(process) = &self.process else { return ProcessEnd { how, duration_ms: 0, oom_kills: 0, log_error } };
+        let Some(process) = &self.process else {
+            return ProcessEnd { how, duration_ms: 0, terminated: false, oom_kills: 0, log_error };
+        };
         let duration = process.ended.unwrap_or_else(Instant::now).duration_since(process.since);
         ProcessEnd {
             how,
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            // The supervisor knows.
+            terminated: false,
             oom_kills: read_oom_kills().saturating_sub(process.oom_kills),
             log_error,
         }

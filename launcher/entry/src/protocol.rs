@@ -88,6 +88,9 @@ pub struct ProcessEnd {
     pub how: End,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
+    /// Whether the entry was asked to end by SIGTERM while the process ran: the Pod is deleted or evicted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terminated: bool,
     /// Processes that the kernel killed in this container for want of memory since the entry started.
     #[serde(default)]
     pub oom_kills: u64,

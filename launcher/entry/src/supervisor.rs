@@ -146,6 +146,8 @@ pub struct Supervisor {
     silent_since: Option<Instant>,
     unreachable: Option<String>,
     leave: Option<Leave>,
+    /// Whether SIGTERM came while the process ran.
+    terminated: bool,
 }
 
 impl Supervisor {
@@ -160,6 +162,7 @@ impl Supervisor {
             silent_since: Some(now),
             unreachable: None,
             leave: None,
+            terminated: false,
         }
     }
 
@@ -190,9 +193,8 @@ impl Supervisor {
             }
             Event::Message(message) => self.on_message(message, now),
             Event::Started => self.on_started(now),
-            Event::NotStarted(end) => {
-                self.hold(ProcessEnd { how: end, duration_ms: 0, oom_kills: 0, log_error: None }, now)
-            }
+            Event::NotStarted(end) => self
+                .hold(ProcessEnd { how: end, duration_ms: 0, terminated: false, oom_kills: 0, log_error: None }, now),
             Event::Reaped { main, others } => self.on_reaped(main, others, now),
             Event::Collected(end) => self.hold(end, now),
             Event::Tick => self.on_tick(now),
@@ -268,7 +270,10 @@ impl Supervisor {
                 let code = u8::try_from(128 + signal.as_raw()).unwrap_or(EXIT_LAUNCHER_FAILED);
                 if ends { vec![Action::Exit { code, message: None, complaint: None }] } else { Vec::new() }
             }
-            Phase::Running { .. } if signal == Signal::TERM => self.stop(now),
+            Phase::Running { .. } if signal == Signal::TERM => {
+                self.terminated = true;
+                self.stop(now)
+            }
             Phase::Running { .. } => vec![Action::Forward(signal)],
             // While the container is held, only the launcher ends it: what the process left is not stored yet.
             Phase::Starting { .. } | Phase::Clearing { .. } | Phase::Collecting | Phase::Held { .. } => Vec::new(),
@@ -305,6 +310,7 @@ impl Supervisor {
     }
 
     fn hold(&mut self, end: ProcessEnd, now: Instant) -> Vec<Action> {
+        let end = ProcessEnd { terminated: self.terminated, ..end };
         let mut actions = self.say(EntryMessage::Exited(end.clone()));
         self.phase = Phase::Held { end, until: now + self.limits.hold };
         if self.leave.is_some() {

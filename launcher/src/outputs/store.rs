@@ -32,6 +32,9 @@ pub enum StoreOutputError {
     Stopped(#[source] tokio::task::JoinError),
 }
 
+/// Output, index in its list, and what was stored if there was anything.
+type Stored = (String, usize, Option<Content>);
+
 /// Stores every file that exists and completes the records. A missing file is fine: the artifact is recorded without
 /// content. Dropping the future stops the uploads.
 pub async fn store(
@@ -40,7 +43,7 @@ pub async fn store(
     locate: &(dyn Locate + Sync),
 ) -> Result<TaskOutputs, StoreOutputError> {
     let mut outputs = TaskOutputs { parameters: collected.parameters, ..TaskOutputs::default() };
-    let mut uploads: JoinSet<Result<(String, usize, Option<Content>), StoreOutputError>> = JoinSet::new();
+    let mut uploads: JoinSet<Result<Stored, StoreOutputError>> = JoinSet::new();
     for (name, artifacts) in collected.artifacts {
         for (index, collected) in artifacts.iter().enumerate() {
             let Some(path) = collected.file.clone() else { continue };

@@ -366,8 +366,8 @@ pub fn exit_code(end: &End) -> Option<i32> {
     }
 }
 
-const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
 
 /// What the end of a process that nobody here stopped means.
 fn judge(end: &ProcessEnd) -> Ending {
@@ -395,13 +395,10 @@ fn judge(end: &ProcessEnd) -> Ending {
             ),
             false,
         ),
-        // The entry passes on what the kubelet sends when the Pod is deleted or evicted. The driver knows which it was, and
-        // takes it for the user's own failure when it was neither.
-        End::Signal(SIGTERM) | End::Code(143) => badly(
-            FailureCause::Interrupted,
-            format!("{}: the Pod was asked to end, or the process ended itself so", describe(&end.how)),
-            true,
-        ),
+        // The driver knows whether the Pod was deleted, evicted or preempted.
+        how if end.terminated => {
+            badly(FailureCause::Interrupted, format!("the Pod was asked to end, and {}", describe(how)), true)
+        }
         how => badly(FailureCause::User, describe(how), true),
     }
 }

@@ -244,7 +244,7 @@ impl Host<'_> {
             Action::AwaitEntry(absence) => self.later(ABSENCE_LIMIT, Event::Overdue(absence)),
             Action::AwaitStop => self.later(self.args.process_grace() + STOP_MARGIN, Event::StopOverdue),
             Action::Store(ending) => self.store(ending)?,
-            Action::Report(conclusion) => self.report(conclusion)?,
+            Action::Report(conclusion) => self.report(&conclusion)?,
             Action::Acknowledge(Acknowledgement { exit_code, message }) => {
                 self.entry.send(LauncherMessage::Acknowledge { exit_code, message }).await;
             }
@@ -305,7 +305,7 @@ impl Host<'_> {
         self.later(timeout.saturating_sub(passed), Event::TimedOut { seconds: timeout.as_secs() });
     }
 
-    fn report(&mut self, conclusion: Conclusion) -> Result<(), SidecarError> {
+    fn report(&mut self, conclusion: &Conclusion) -> Result<(), SidecarError> {
         let Some(attempt) = self.job.attempt() else { return Ok(()) };
         if self.memory.conclusion.is_none() {
             self.memory.conclusion = Some(conclusion.clone());
@@ -313,7 +313,7 @@ impl Host<'_> {
         }
         let Memory { inputs_ms, waiting_ms, running_ms, outputs_ms, .. } = self.memory;
         let phases = Phases { inputs_ms, waiting_ms, running_ms, outputs_ms };
-        let report = build(&self.args.pod_uid, attempt, &conclusion, phases);
+        let report = build(&self.args.pod_uid, attempt, conclusion, phases);
         let server = ApiServer {
             host: self.args.api_server_host.clone(),
             port: self.args.api_server_port,

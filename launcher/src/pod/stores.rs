@@ -19,6 +19,8 @@ use crate::report::describe;
 const MAX_CREDENTIAL: u64 = 64 << 10;
 /// Bytes of file content in memory: two parts of the least size that S3 takes, and a little.
 const MEMORY: u64 = 10 << 20;
+/// Files of one artifact: the names of more would not fit into the sidecar's memory.
+const MAX_FILES: u64 = 100_000;
 /// The least size of a part that S3 takes.
 const PART: u64 = 5 << 20;
 /// Tries of one request by the SDK, where the settings do not say. A second one is signed by the server's clock; all others
@@ -48,8 +50,8 @@ pub fn build_transfer(settings: &NamespaceSettings, pod_dir: &Path, budget: Dura
         part_size: PART,
         parallel_parts: 2,
         parallel_files: 8,
+        max_files: MAX_FILES,
         retry,
-        ..TransferSettings::default()
     };
     Ok(Transfer::new(std::sync::Arc::new(stores), settings))
 }

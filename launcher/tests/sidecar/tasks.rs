@@ -103,6 +103,22 @@ async fn inputs_are_fetched_before_the_container_is_there() {
 }
 
 #[tokio::test]
+async fn strings_that_kubernetes_expanded_are_what_is_resolved_and_values_are_not_read_again() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    let mut plan = world
+        .plan("printf '%s\\n' \"$@\"", &["sh", "$(WHO) {{$.inputs.parameters['text']}}", "{{$.pipeline_job_name}}"]);
+    plan.inputs.parameters.insert("text".to_owned(), json!("{{$.pipeline_job_name}} $(WHO)"));
+    world.give(&plan);
+    let sidecar = world.sidecar();
+    let argv: Vec<String> = argv_of(&plan).iter().map(|text| text.replacen("$(WHO)", "me", 1)).collect();
+    assert_eq!(world.entry(&argv).wait().await.code(), Some(0));
+    let log = world.object(&plan.log_uri()).await;
+    assert_eq!(log.as_deref(), Some("me {{$.pipeline_job_name}} $(WHO)\nPipe\n"));
+    world.stop(sidecar).await;
+}
+
+#[tokio::test]
 async fn failures_have_their_causes_and_codes() {
     let Some(server) = shared_server() else { return };
     let metadata = "{{$.outputs.output_file}}";

@@ -77,7 +77,7 @@ impl UploadSource {
         let UploadSource { place, path, opener } = self;
         match place {
             Place::ByOpener => source_of(reopen(opener.as_deref(), &path)?, &path, opener),
-            Place::Beneath(root) => open(&root, &path, |root| open_trusted(root), opener),
+            Place::Beneath(root) => open(&root, &path, open_trusted, opener),
             Place::WithoutLinks => {
                 let Some(parent) = path.parent().filter(|_| path.is_absolute()).map(Path::to_owned) else {
                     return Err(TransferError::NotBelow { path, root: PathBuf::from("/") });

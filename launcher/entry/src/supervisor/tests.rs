@@ -63,7 +63,7 @@ fn reaped(code: i32, others: bool) -> Event {
 }
 
 fn ended(code: i32) -> ProcessEnd {
-    ProcessEnd { how: End::Code(code), duration_ms: 1, oom_kills: 0, log_error: None }
+    ProcessEnd { how: End::Code(code), duration_ms: 1, terminated: false, oom_kills: 0, log_error: None }
 }
 
 fn exit(code: u8) -> [Action; 1] {

@@ -26,7 +26,8 @@ async fn a_process_that_ignores_the_stop_is_killed_after_the_grace() {
         } else {
             pair.say(&LauncherMessage::Stop).await;
         }
-        assert_eq!(pair.end().await.how, End::Signal(9));
+        let end = pair.end().await;
+        assert_eq!((end.how, end.terminated), (End::Signal(9), by_signal));
         let took = since.elapsed();
         assert!((Duration::from_millis(400)..Duration::from_secs(20)).contains(&took), "{took:?}");
         assert_eq!(pair.leave().await, 137);

@@ -1,7 +1,7 @@
 use super::*;
 
 fn end(how: End) -> ProcessEnd {
-    ProcessEnd { how, duration_ms: 5, oom_kills: 0, log_error: None }
+    ProcessEnd { how, duration_ms: 5, terminated: false, oom_kills: 0, log_error: None }
 }
 
 fn argv() -> Vec<String> {
@@ -68,13 +68,23 @@ fn ends_of_a_process_have_their_causes() {
         (End::Code(137), FailureCause::User),
         (End::Signal(11), FailureCause::User),
         (End::Signal(9), FailureCause::User),
-        (End::Signal(15), FailureCause::Interrupted),
-        (End::Code(143), FailureCause::Interrupted),
+        (End::Signal(15), FailureCause::User),
+        (End::Code(143), FailureCause::User),
         (End::NotStarted { code: 127, message: "no".to_owned() }, FailureCause::User),
         (End::NotStarted { code: 125, message: "no".to_owned() }, FailureCause::Infrastructure),
     ] {
         assert_eq!(cause(&running().step(Event::Exited(end(how.clone())))), expected, "{how:?}");
     }
+}
+
+#[test]
+fn f12_process_that_ends_because_its_pod_does_is_interrupted_unless_it_ended_well() {
+    for how in [End::Signal(15), End::Signal(9), End::Code(1), End::Code(143)] {
+        let ended = ProcessEnd { terminated: true, ..end(how) };
+        assert_eq!(cause(&running().step(Event::Exited(ended))), FailureCause::Interrupted);
+    }
+    let well = ProcessEnd { terminated: true, ..end(End::Code(0)) };
+    assert_eq!(running().step(Event::Exited(well)), [Action::Store(Ending::Well)]);
 }
 
 #[test]
