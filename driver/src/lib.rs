@@ -16,9 +16,11 @@ mod held;
 mod import;
 mod kubernetes;
 mod load;
+pub mod namespaces;
 mod ownership;
 mod process;
 mod projection;
+pub mod service;
 mod timers;
 
 pub use backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
