@@ -1,10 +1,17 @@
-//! The driver as a service: the one process that works.
+//! The driver as a service: the one process that works (a Lease), the runs that are to be driven, and what is tried again
+//! when.
 
 pub(crate) mod api_failure;
 pub(crate) mod backoff;
 mod lease;
 mod lease_store;
+mod metrics;
+mod supervise;
+mod work;
 
 pub use api_failure::ApiFailure;
 pub use lease::{LeaseHolder, LeaseRecord, LeaseSettings, LeaseStanding, Stop};
 pub use lease_store::{KubernetesLease, LeaseStore, LeaseStoreError};
+pub use metrics::ServiceMetrics;
+pub use supervise::{DriveRun, Service, ServiceSettings, ServiceStatus};
+pub use work::{HeldRun, HeldState};
