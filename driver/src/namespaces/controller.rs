@@ -129,13 +129,21 @@ impl NamespaceController {
 
     /// Works until `shutdown`. May be called again afterwards.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        let turn = Turn::start(&self.shared);
+        let _forgets = Forgets(&self.shared);
         tokio::select! {
-            () = turn => {}
+            () = Turn::start(&self.shared) => {}
             () = shutdown => {}
         }
-        self.shared.standing.clear();
-        *self.shared.waiting() = watched().collect();
+    }
+}
+
+/// Nothing is known of namespaces while nobody looks, also when the work was dropped.
+struct Forgets<'a>(&'a Shared);
+
+impl Drop for Forgets<'_> {
+    fn drop(&mut self) {
+        self.0.standing.clear();
+        *self.0.waiting() = watched().collect();
     }
 }
 

@@ -25,18 +25,13 @@ impl ApiFailure {
     }
 
     fn of(what: String, error: &kube::Error) -> ApiFailure {
-        match error {
-            kube::Error::Api(status) => {
-                let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-                ApiFailure {
-                    what,
-                    reason: format!("the API server answers {}: {}", status.code, status.message),
-                    code: Some(status.code),
-                    retry_after: (seconds > 0).then(|| Duration::from_secs(u64::from(seconds))),
-                }
-            }
-            other => ApiFailure::new(what, chain(other)),
+        let mut failure = ApiFailure::new(what, answer_text(error));
+        if let kube::Error::Api(status) = error {
+            let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+            failure.code = Some(status.code);
+            failure.retry_after = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
         }
+        failure
     }
 
     /// HTTP status of the answer, if there was one.
@@ -47,6 +42,14 @@ impl ApiFailure {
     /// How long the server asks to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+}
+
+/// What the API server said, or why it said nothing.
+pub(crate) fn answer_text(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("the API server answers {}: {}", status.code, status.message),
+        other => chain(other),
     }
 }
 

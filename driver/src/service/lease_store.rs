@@ -10,8 +10,8 @@ use kube::{Api, Client};
 use penstock_spec::{Timestamp, keys};
 use thiserror::Error;
 
+use super::api_failure::answer_text;
 use super::lease::LeaseRecord;
-use crate::error::chain;
 
 /// Keeps one Lease.
 #[async_trait]
@@ -63,14 +63,10 @@ impl KubernetesLease {
     fn failed(&self, verb: &str, error: &kube::Error) -> LeaseStoreError {
         match error {
             kube::Error::Api(status) if status.code == 409 => LeaseStoreError::Conflict,
-            other => {
-                let what = format!("{verb} Lease {}/{}", self.namespace, self.name);
-                let reason = match other {
-                    kube::Error::Api(status) => format!("the API server answers {}: {}", status.code, status.message),
-                    other => chain(other),
-                };
-                LeaseStoreError::Failed { what, reason }
-            }
+            other => LeaseStoreError::Failed {
+                what: format!("{verb} Lease {}/{}", self.namespace, self.name),
+                reason: answer_text(other),
+            },
         }
     }
 }

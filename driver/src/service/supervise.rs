@@ -125,13 +125,11 @@ impl Service {
     /// afterwards.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let mut turn = Turn::new(&self.shared);
-        self.shared.metrics.set_leading(true);
         tokio::select! {
             () = turn.work() => {}
             () = shutdown => {}
         }
         turn.stop().await;
-        self.shared.metrics.set_leading(false);
     }
 }
 
@@ -155,10 +153,10 @@ enum Failure {
 
 impl<'a> Turn<'a> {
     fn new(shared: &'a Shared) -> Turn<'a> {
-        let ServiceSettings { concurrency, quarantine_after, retry: (first, longest), .. } = shared.settings;
+        shared.metrics.set_leading(true);
         Turn {
             shared,
-            work: Work::new(concurrency, quarantine_after, Backoff { first, longest }),
+            work: shared.no_work(),
             tasks: JoinSet::new(),
             at_work: HashMap::new(),
             changes: shared.metastore.subscribe(),
@@ -258,12 +256,13 @@ impl<'a> Turn<'a> {
             Err(error) => (error.id(), Err(Failure::Panic)),
         };
         let Some((run, command, _)) = self.at_work.remove(&id) else { return };
+        let now = Instant::now();
         let metrics = &self.shared.metrics;
         let failure = match end {
             Ok(end) => {
                 info!(run.id = %run, status = ?end.status, "a run has ended");
                 metrics.drive_ended(word_of(end.status));
-                self.work.ended(run);
+                self.work.ended(run, command, now);
                 return;
             }
             Err(failure) => failure,
@@ -276,7 +275,7 @@ impl<'a> Turn<'a> {
             }
         };
         metrics.drive_ended(result);
-        let held = self.work.failed(run, blame, reason, command, Instant::now());
+        let held = self.work.failed(run, blame, reason, command, now);
         if held.state == HeldState::Quarantined {
             error!(run.id = %run, failures = held.failures, reason = held.reason, "a run cannot be driven and is left alone until somebody retries it");
         } else {
@@ -294,9 +293,6 @@ impl<'a> Turn<'a> {
             warn!(runs = self.tasks.len(), "runs did not stop in time and are dropped");
             self.tasks.shutdown().await;
         }
-        let ServiceSettings { concurrency, quarantine_after, retry: (first, longest), .. } = self.shared.settings;
-        self.work = Work::new(concurrency, quarantine_after, Backoff { first, longest });
-        self.show();
     }
 
     fn show(&self) {
@@ -308,6 +304,22 @@ impl<'a> Turn<'a> {
             unreadable: self.work.unreadable().clone(),
         };
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+}
+
+/// Also when it is dropped, because the time for stopping is over: then its tasks are dropped with it.
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.work = self.shared.no_work();
+        self.show();
+        self.shared.metrics.set_leading(false);
+    }
+}
+
+impl Shared {
+    fn no_work(&self) -> Work {
+        let ServiceSettings { concurrency, quarantine_after, retry: (first, longest), .. } = self.settings;
+        Work::new(concurrency, quarantine_after, Backoff { first, longest })
     }
 }
 
@@ -331,8 +343,7 @@ fn blame_of(error: &DriveError) -> (Blame, &'static str) {
             source: MetastoreError::Unreadable { .. } | MetastoreError::Refused { .. }, ..
         } => (Blame::Run, "unreadable"),
         DriveError::Metastore { .. } | DriveError::Lock { .. } => (Blame::Surroundings, "store"),
-        // Everything else is about what the run itself is made of.
-        _ => (Blame::Run, "unreadable"),
+        DriveError::Pipeline { .. } | DriveError::Facts { .. } => (Blame::Run, "unreadable"),
     }
 }
 

@@ -51,8 +51,17 @@ pub(crate) struct Work {
     retry: Backoff,
     driven: BTreeSet<Uuid>,
     held: BTreeMap<Uuid, Held>,
+    /// Runs that ended well. One that is listed all the same is not taken up again and again.
+    over: BTreeMap<Uuid, Over>,
     waiting: Vec<(Uuid, Timestamp)>,
     unreadable: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Over {
+    command: Option<i64>,
+    times: u32,
+    again_at: Instant,
 }
 
 #[derive(Debug)]
@@ -71,6 +80,7 @@ impl Work {
             retry,
             driven: BTreeSet::new(),
             held: BTreeMap::new(),
+            over: BTreeMap::new(),
             waiting: Vec::new(),
             unreadable: BTreeMap::new(),
         }
@@ -85,6 +95,7 @@ impl Work {
     ) -> Vec<(Uuid, Option<i64>)> {
         let known: BTreeSet<Uuid> = listed.iter().map(|run| run.run).collect();
         self.held.retain(|run, _| known.contains(run) || self.driven.contains(run));
+        self.over.retain(|run, _| known.contains(run) || self.driven.contains(run));
         self.unreadable = unreadable.into_iter().map(|row| (row.row, row.reason)).collect();
         self.waiting.clear();
         let mut begin = Vec::new();
@@ -103,6 +114,13 @@ impl Work {
     }
 
     fn is_due(&mut self, run: Uuid, newest_command: Option<i64>, now: Instant) -> bool {
+        if let Some(over) = self.over.get(&run) {
+            if newest_command > over.command {
+                self.over.remove(&run);
+            } else if over.again_at > now {
+                return false;
+            }
+        }
         let Some(held) = self.held.get_mut(&run) else { return true };
         if newest_command > held.command {
             // Somebody knows about it and wants it tried.
@@ -116,10 +134,12 @@ impl Work {
         }
     }
 
-    /// A drive ended well.
-    pub(crate) fn ended(&mut self, run: Uuid) {
+    /// A drive ended well. `command`: the newest command when it began.
+    pub(crate) fn ended(&mut self, run: Uuid, command: Option<i64>, now: Instant) {
         self.driven.remove(&run);
         self.held.remove(&run);
+        let times = self.over.get(&run).map_or(0, |over| over.times).saturating_add(1);
+        self.over.insert(run, Over { command, times, again_at: now + self.retry.next(times) });
     }
 
     /// A drive failed. `command`: the newest command when it began.
@@ -210,7 +230,7 @@ mod tests {
         assert_eq!(work.waiting(), 1);
         assert_eq!(work.oldest_waiting(Timestamp::from_second(7).expect("in range")), Duration::from_secs(7));
         assert_eq!(begun(&mut work, &runs, now), NOBODY, "they are driven already");
-        work.ended(run(1));
+        work.ended(run(1), None, now);
         assert_eq!(begun(&mut work, &runs[1..], now), [run(3)]);
         assert_eq!(work.waiting(), 0);
     }
@@ -220,11 +240,11 @@ mod tests {
         let (mut work, mut now) = (Work::new(1, 3, RETRY), Instant::now());
         let runs = [listed(1, None), listed(2, None)];
         for failure in 1..=3 {
-            assert_eq!(begun(&mut work, &runs, now), [run(1)], "failure {failure}");
+            assert_eq!(begun(&mut work, &runs[..1], now), [run(1)], "failure {failure}");
             let held = work.failed(run(1), Blame::Run, "its facts are damaged".to_owned(), None, now).clone();
             assert_eq!(held.failures, failure);
             assert_eq!(begun(&mut work, &runs, now), [run(2)], "another does not wait for it");
-            work.ended(run(2));
+            work.ended(run(2), None, now);
             now += RETRY.longest;
         }
         let held = work.held()[&run(1)].clone();
@@ -238,6 +258,24 @@ mod tests {
         assert_eq!(begun(&mut work, &[listed(1, Some(5))], now), NOBODY, "the same command does not set it free again");
         assert_eq!(begun(&mut work, &[], now), NOBODY);
         assert!(work.held().is_empty(), "nobody has to drive it any more");
+    }
+
+    #[test]
+    fn run_that_has_ended_and_is_listed_all_the_same_is_not_taken_up_on_and_on() {
+        let (mut work, mut now) = (Work::new(1, 3, RETRY), Instant::now());
+        let mut drives = 0;
+        for _ in 0..3600 {
+            if begun(&mut work, &[listed(1, Some(4))], now) == [run(1)] {
+                drives += 1;
+                work.ended(run(1), Some(4), now);
+            }
+            now += Duration::from_secs(1);
+        }
+        assert!((60..200).contains(&drives), "{drives}");
+        assert_eq!(begun(&mut work, &[listed(1, Some(5))], now), [run(1)], "a new command does not wait");
+        work.ended(run(1), Some(5), now);
+        assert_eq!(begun(&mut work, &[], now), NOBODY);
+        assert_eq!(begun(&mut work, &[listed(1, Some(5))], now), [run(1)], "nothing is remembered of it");
     }
 
     #[test]

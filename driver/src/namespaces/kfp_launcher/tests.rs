@@ -234,3 +234,54 @@ fn allowed_prefixes_are_the_annotations_or_the_roots_bucket() {
     assert_eq!(read.problems.len(), 4, "{:?}", read.problems);
     assert!(read.problems[0].starts_with("annotation penstock.dev/allowed-prefixes: \"file:///etc\""));
 }
+
+proptest::proptest! {
+    /// R9, I-04: whatever somebody writes into the ConfigMap, there is an answer, and what it names can be used.
+    #[test]
+    fn r9_no_configuration_makes_it_fall_over(
+        parts in proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..40),
+        root in "(s3|minio|gs|file)?:?/{0,3}[a-z./?=&%]{0,30}",
+        prefixes in "[a-z0-9:/.,\n ]{0,40}",
+    ) {
+        let yaml = parts.concat();
+        if let Ok(read) = read(&[("providers", &yaml), ("defaultPipelineRoot", &root)], Some(&prefixes)) {
+            for store in &read.settings.stores {
+                proptest::prop_assert!(SCHEMES.contains(&store.scheme.as_str()));
+                if let Some(endpoint) = &store.endpoint {
+                    proptest::prop_assert!(is_endpoint_url(endpoint), "{}", endpoint);
+                }
+            }
+            for prefix in &read.settings.allowed_prefixes {
+                proptest::prop_assert!(ObjectUri::parse(prefix).is_ok());
+            }
+        }
+    }
+}
+
+/// Pieces of which configurations are made, right and wrong ones.
+const WORDS: [&str; 24] = [
+    "s3:",
+    "minio: ",
+    "gs:",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "default: ",
+    "overrides: ",
+    "credentials: ",
+    "fromEnv: true",
+    "secretRef: ",
+    "secretName: x",
+    "accessKeyKey: a",
+    "secretKeyKey: s",
+    "endpoint: host",
+    "bucketName: bucket",
+    "keyPrefix: a/b",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "- ",
+    "&a *a",
+];

@@ -1,0 +1,172 @@
+//! The service with the driver of this machine: real processes, real commands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
+use penstock_driver::{CreateRun, Driver, DriverSettings, RunOptions};
+use penstock_metastore::Command;
+use penstock_objectstore::{LocalAccess, StoreSettings};
+use penstock_spec::check;
+use penstock_spec::limits::Limits;
+use penstock_spec::run::RunStatus;
+use prometheus::Registry;
+use serde_json::{Map, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::until;
+
+/// A pipeline of one shell command.
+fn pipeline(script: &str) -> String {
+    json!({
+        "pipelineInfo": {"name": "shell"},
+        "schemaVersion": "2.1.0",
+        "sdkVersion": "kfp-2.17.0",
+        "root": {"dag": {"tasks": {"step": {
+            "componentRef": {"name": "comp-step"}, "taskInfo": {"name": "step"}, "cachingOptions": {},
+        }}}},
+        "components": {"comp-step": {"executorLabel": "exec-step"}},
+        "deploymentSpec": {"executors": {"exec-step": {"container": {
+            "image": "busybox", "command": ["sh", "-c"], "args": [script],
+        }}}},
+    })
+    .to_string()
+}
+
+struct Machine {
+    driver: Driver,
+    directory: tempfile::TempDir,
+}
+
+impl Machine {
+    async fn open() -> Machine {
+        let directory = tempfile::tempdir().unwrap();
+        let driver = Driver::open(DriverSettings {
+            data_dir: directory.path().join("data"),
+            default_root: None,
+            stores: StoreSettings { local: LocalAccess::Anywhere, ..StoreSettings::default() },
+            concurrency: 4,
+            python: None,
+            grace: Duration::from_secs(2),
+        })
+        .await
+        .unwrap();
+        Machine { driver, directory }
+    }
+
+    async fn create(&self, script: &str) -> Uuid {
+        let pipeline_text = pipeline(script);
+        let pipeline = check::load("pipeline.yaml", pipeline_text.as_bytes(), &Limits::default()).unwrap();
+        let request = CreateRun {
+            pipeline,
+            pipeline_text,
+            parameters: Map::new(),
+            display_name: None,
+            root: None,
+            caching: false,
+            options: RunOptions { host_commands: true, ..RunOptions::default() },
+        };
+        self.driver.create_run(request).await.unwrap()
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    async fn status(&self, run: Uuid) -> RunStatus {
+        self.driver.metastore().run(run).await.unwrap().status
+    }
+
+    fn serve(&self) -> (oneshot::Sender<()>, JoinHandle<()>) {
+        let metrics = ServiceMetrics::new(&Registry::new()).unwrap();
+        let driver = Arc::new(self.driver.clone());
+        let settings = ServiceSettings { poll: Duration::from_millis(100), ..ServiceSettings::new("process") };
+        let service = Service::new(self.driver.metastore().clone(), driver, settings, metrics);
+        let (stop, stopped) = oneshot::channel();
+        (stop, tokio::spawn(async move { service.run(async move { drop(stopped.await) }).await }))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_are_driven_terminated_and_retried_by_commands_alone() {
+    let machine = Machine::open().await;
+    let (stop, task) = machine.serve();
+    let good = machine.create("true").await;
+    until("it succeeds", async || machine.status(good).await == RunStatus::Succeeded).await;
+
+    let flag = machine.file("flag");
+    let fails = machine.create(&format!("test -e {}", flag.display())).await;
+    until("it fails", async || machine.status(fails).await == RunStatus::Failed).await;
+    std::fs::write(&flag, "").unwrap();
+    machine.driver.metastore().put_command(fails, "again", &Command::Retry).await.unwrap();
+    until("its retry succeeds", async || machine.status(fails).await == RunStatus::Succeeded).await;
+
+    let long = machine.create("sleep 600").await;
+    until("it runs", async || machine.status(long).await == RunStatus::Running).await;
+    let terminate = Command::Terminate { reason: "a test".to_owned() };
+    machine.driver.metastore().put_command(long, "stop", &terminate).await.unwrap();
+    until("it is canceled", async || machine.status(long).await == RunStatus::Canceled).await;
+    until("nobody drives it", async || !machine.driver.is_driven(long)).await;
+    stop.send(()).unwrap();
+    task.await.unwrap();
+}
+
+/// F-01: stopping the service does not end a run; the next one goes on with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn f01_shutdown_leaves_runs_to_the_next_service() {
+    let machine = Machine::open().await;
+    let (started, flag) = (machine.file("started"), machine.file("flag"));
+    let script = format!("echo x >> {}; while ! test -e {}; do sleep 0.05; done", started.display(), flag.display());
+    let run = machine.create(&script).await;
+    let (stop, task) = machine.serve();
+    until("its process runs", async || started.exists()).await;
+    assert!(machine.driver.is_driven(run));
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(15), task).await.unwrap().unwrap();
+    assert_eq!(machine.status(run).await, RunStatus::Running);
+    assert!(!machine.driver.is_driven(run));
+
+    std::fs::write(&flag, "").unwrap();
+    let (stop, task) = machine.serve();
+    until("it succeeds", async || machine.status(run).await == RunStatus::Succeeded).await;
+    stop.send(()).unwrap();
+    task.await.unwrap();
+    assert_eq!(std::fs::read_to_string(&started).unwrap(), "x\nx\n", "it was started once more");
+}
+
+/// A run that another process drives is left to it, and taken up when that process has gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn run_that_another_process_drives_is_left_to_it() {
+    let machine = Machine::open().await;
+    let flag = machine.file("flag");
+    let run = machine.create(&format!("while ! test -e {}; do sleep 0.05; done", flag.display())).await;
+    let control = penstock_driver::RunControl::new();
+    let (driver, asked) = (machine.driver.clone(), control.clone());
+    let elsewhere = tokio::spawn(async move { driver.drive(run, asked).await });
+    until("it is driven elsewhere", async || machine.driver.is_driven(run)).await;
+    let metrics = ServiceMetrics::new(&Registry::new()).unwrap();
+    let settings = ServiceSettings {
+        poll: Duration::from_millis(50),
+        quarantine_after: 1,
+        retry: (Duration::from_millis(20), Duration::from_millis(50)),
+        ..ServiceSettings::new("process")
+    };
+    let service = Service::new(machine.driver.metastore().clone(), Arc::new(machine.driver.clone()), settings, metrics);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let working = service.clone();
+    let task = tokio::spawn(async move { working.run(async move { drop(stopped.await) }).await });
+    until("the service knows who has it", async || {
+        service.status().held.get(&run).is_some_and(|held| held.reason.contains("being driven by process"))
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(service.status().held[&run].failures, 0, "that is no fault of the run");
+    control.abort();
+    elsewhere.await.unwrap().unwrap_err();
+    std::fs::write(&flag, "").unwrap();
+    until("it succeeds", async || machine.status(run).await == RunStatus::Succeeded).await;
+    stop.send(()).unwrap();
+    task.await.unwrap();
+}
