@@ -62,7 +62,7 @@ impl Double {
     pub(crate) async fn new() -> Double {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let store = Metastore::open(&directory.path().join("penstock.db")).await.unwrap();
-        Double { store, state: Arc::default(), directory: directory }
+        Double { store, state: Arc::default(), directory }
     }
 
     /// The file of the store.
