@@ -343,6 +343,8 @@ fn blame_of(error: &DriveError) -> (Blame, &'static str) {
             source: MetastoreError::Unreadable { .. } | MetastoreError::Refused { .. }, ..
         } => (Blame::Run, "unreadable"),
         DriveError::Metastore { .. } | DriveError::Lock { .. } => (Blame::Surroundings, "store"),
+        // This driver was started without what the run needs; the next may have it.
+        DriveError::NoCluster { .. } => (Blame::Surroundings, "no_cluster"),
         DriveError::Pipeline { .. } | DriveError::Facts { .. } => (Blame::Run, "unreadable"),
     }
 }

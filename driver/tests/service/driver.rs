@@ -50,6 +50,7 @@ impl Machine {
             concurrency: 4,
             python: None,
             grace: Duration::from_secs(2),
+            kubernetes: None,
         })
         .await
         .unwrap();
@@ -64,6 +65,7 @@ impl Machine {
             pipeline_text,
             parameters: Map::new(),
             display_name: None,
+            namespace: None,
             root: None,
             caching: false,
             options: RunOptions { host_commands: true, ..RunOptions::default() },
