@@ -74,10 +74,12 @@ pub struct Phases {
 /// Name of the Pod of an attempt: deterministic, and a DNS label. `pipeline` and `task` make it readable; the ids make it
 /// unique.
 pub fn pod_name(run_name: &str, task_key: &str, task: Uuid, attempt: u32) -> String {
-    const READABLE: usize = 24;
+    // With the id, three hyphens and the longest attempt, these make 63 characters.
+    const RUN: usize = 22;
+    const KEY: usize = 16;
     let id = task.simple().to_string();
-    let run = dns_part(run_name, READABLE);
-    let key = dns_part(task_key, READABLE - 8);
+    let run = dns_part(run_name, RUN);
+    let key = dns_part(task_key, KEY);
     format!("{run}-{key}-{}-{attempt}", &id[..12])
 }
 
@@ -86,7 +88,12 @@ fn dns_part(text: &str, length: usize) -> String {
     let plain = text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     let part: String = plain.take(length).collect();
     let part = part.trim_matches('-');
-    if part.starts_with(|c: char| c.is_ascii_alphabetic()) { part.to_owned() } else { format!("x{part}") }
+    if part.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return part.to_owned();
+    }
+    let mut part = format!("x{part}");
+    part.truncate(length);
+    part.trim_end_matches('-').to_owned()
 }
 
 #[cfg(test)]
@@ -101,6 +108,7 @@ mod tests {
             ("", ""),
             ("--", "Ünïcödé"),
             ("0run", "a_b.c"),
+            (&*"0".repeat(300), &*"1".repeat(300)),
             (&*"r".repeat(300), &*"t".repeat(300)),
         ] {
             let name = pod_name(run, key, task, u32::MAX);

@@ -160,20 +160,20 @@ mod tests {
     #[test]
     fn i12_bad_lines_are_refused_with_their_number() {
         for (text, reason) in [
-            ("s3://b/k /in/a", "line 1: write s3://BUCKET/KEY -> /PATH"),
-            ("s3://b/k -> in/a", "is not absolute"),
-            ("s3://b/k -> /", "the root of the file system"),
-            ("s3://b/k -> /in/../etc/passwd", "'..'"),
-            ("s3://b/k -> /in//a", "empty segment"),
-            ("s3://b/k -> /in/a\u{7}b", "control character"),
-            ("s3://b/../k -> /in/a", "line 1: "),
-            ("/in/a -> s3://b/k", "line 1: "),
-            ("s3://b/k -> /in\n\ns3://b/l -> /in/a", "line 3: the path \"/in/a\" lies in"),
+            ("s3://bucket/k /in/a", "line 1: write s3://BUCKET/KEY -> /PATH"),
+            ("s3://bucket/k -> in/a", "is not absolute"),
+            ("s3://bucket/k -> /", "the root of the file system"),
+            ("s3://bucket/k -> /in/../etc/passwd", "'..'"),
+            ("s3://bucket/k -> /in//a", "empty segment"),
+            ("s3://bucket/k -> /in/a\u{7}b", "control character"),
+            ("s3://bucket/../k -> /in/a", "line 1: "),
+            ("/in/a -> s3://bucket/k", "line 1: "),
+            ("s3://bucket/k -> /in\n\ns3://bucket/l -> /in/a", "line 3: the path \"/in/a\" lies in"),
         ] {
             let error = parse_inputs(text).expect_err(text).to_string();
             assert!(error.contains(reason), "{text:?}: {error}");
         }
-        let many = (0..=MAX_ENTRIES).map(|n| format!("s3://b/{n} -> /in/{n}\n")).collect::<String>();
+        let many = (0..=MAX_ENTRIES).map(|n| format!("s3://bucket/{n} -> /in/{n}\n")).collect::<String>();
         assert_eq!(parse_inputs(&many), Err(PodDataError::TooMany));
     }
 }

@@ -337,13 +337,14 @@ fn is_new_work(change: &Result<Change, broadcast::error::RecvError>) -> bool {
 fn blame_of(error: &DriveError) -> (Blame, &'static str) {
     match error {
         DriveError::Owned { .. } => (Blame::Surroundings, "driven_elsewhere"),
-        DriveError::NoCluster { .. } => (Blame::Surroundings, "no_cluster"),
         DriveError::Aborted(_) => (Blame::Surroundings, "stopped"),
         DriveError::Metastore { source, .. } if source.is_conflict() => (Blame::Surroundings, "driven_elsewhere"),
         DriveError::Metastore {
             source: MetastoreError::Unreadable { .. } | MetastoreError::Refused { .. }, ..
         } => (Blame::Run, "unreadable"),
         DriveError::Metastore { .. } | DriveError::Lock { .. } => (Blame::Surroundings, "store"),
+        // This driver was started without what the run needs; the next may have it.
+        DriveError::NoCluster { .. } => (Blame::Surroundings, "no_cluster"),
         DriveError::Pipeline { .. } | DriveError::Facts { .. } => (Blame::Run, "unreadable"),
     }
 }

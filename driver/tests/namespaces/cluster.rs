@@ -270,7 +270,8 @@ async fn clears(cluster: &Cluster, controller: &NamespaceController) {
         "spec": {"nodeSelector": {"no": "node"}, "containers": [{"name": "main", "image": "busybox:1.36"}]},
     });
     cluster.create(pods.clone(), pod).await;
-    let label = Patch::Merge(json!({"metadata": {"labels": {keys::LABEL_INJECT: "task"}}}));
+    // Policies let nobody make a task's Pod by hand; any other Pod with a launcher counts as well.
+    let label = Patch::Merge(json!({"metadata": {"labels": {keys::LABEL_INJECT: keys::INJECT_ENABLED}}}));
     pods.patch("waits", &PatchParams::default(), &label).await.unwrap();
     cluster.patch_team(json!({"labels": {keys::LABEL_NAMESPACE: null}})).await;
     let state = || controller.status().get(&cluster.team).map(|status| status.state);
