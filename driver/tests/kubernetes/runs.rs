@@ -23,6 +23,7 @@ async fn chain_goes_on_at_each_report_and_leaves_nothing() {
     world.until_no_pods().await;
     assert_eq!(world.metric("penstock_driver_attempts_ended_total{result=\"succeeded\"}"), 5.0);
     assert_eq!(world.metric("penstock_driver_hop_seconds_count"), 4.0);
+    eprintln!("mean hop: {:.1} ms", world.metric("penstock_driver_hop_seconds_sum") * 1000.0 / 4.0);
     assert_eq!(world.metric("penstock_driver_api_requests_total{outcome=\"ok\",verb=\"create\"}"), 5.0);
 }
 
