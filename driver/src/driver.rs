@@ -127,7 +127,7 @@ impl Driver {
         let namespace = row.info.namespace.clone();
         let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
         let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
-        let host = RunHost::load(
+        let host = Box::pin(RunHost::load(
             run,
             HostParts {
                 metastore: parts.metastore.clone(),
@@ -138,10 +138,10 @@ impl Driver {
                 events,
                 capacity,
             },
-        )
+        ))
         .await?;
         let end = Box::pin(host.drive(control)).await?;
-        if on_cluster && let Err(error) = self.sweep_pods(&namespace).await {
+        if on_cluster && let Err(error) = Box::pin(self.sweep_pods(&namespace)).await {
             warn!(
                 namespace,
                 reason = error.reason,
