@@ -116,7 +116,7 @@ struct Place {
 impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
     pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
-        let place = self.place(&request).await?;
+        let place = Box::pin(self.place(&request)).await?;
         let root = self.pipeline_root(&request, &place.default_root).to_owned();
         let id = Uuid::new_v4();
         let now = Timestamp::now();

@@ -11,6 +11,7 @@ use penstock_spec::Timestamp;
 use penstock_spec::pod::pod_name;
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunInfo;
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::backend::{Backend, Observation};
@@ -122,9 +123,11 @@ impl Driver {
         let options: RunOptions = serde_json::from_value(row.options).unwrap_or_default();
         let has_workspace = row.info.workspace.is_some();
         let (sender, events) = event_queue();
+        let on_cluster = options.backend == BackendKind::Kubernetes;
+        let namespace = row.info.namespace.clone();
         let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
         let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
-        let host = RunHost::load(
+        let host = Box::pin(RunHost::load(
             run,
             HostParts {
                 metastore: parts.metastore.clone(),
@@ -135,9 +138,17 @@ impl Driver {
                 events,
                 capacity,
             },
-        )
+        ))
         .await?;
-        Box::pin(host.drive(control)).await
+        let end = Box::pin(host.drive(control)).await?;
+        if on_cluster && let Err(error) = Box::pin(self.sweep_pods(&namespace)).await {
+            warn!(
+                namespace,
+                reason = error.reason,
+                "Pods of earlier runs could not be cleaned up; the end of the next run tries again"
+            );
+        }
+        Ok(end)
     }
 
     /// The place where attempts of a run are carried out, and how many of them at a time.

@@ -213,16 +213,14 @@ fn refuse_parameters(error: parameters::ParameterError) -> Refusal {
 fn refuse(error: CreateRunError, takes: String) -> anyhow::Error {
     match error {
         CreateRunError::Metastore(_) => error.into(),
+        CreateRunError::Namespace(_) => anyhow::Error::from(error).context("cannot create the run"),
         CreateRunError::Root(ref root) if root.may_pass() => {
             anyhow::Error::from(error).context("cannot create the run")
         }
         CreateRunError::Parameters(_) => {
             anyhow::Error::from(error).context(Refusal::new("cannot create the run").with_hint(takes))
         }
-        CreateRunError::Namespace(_) => anyhow::Error::from(error).context("cannot create the run"),
-        CreateRunError::Root(_)
-        | CreateRunError::NoCluster
-        | CreateRunError::Unsupported(_) => {
+        CreateRunError::Root(_) | CreateRunError::Unsupported(_) | CreateRunError::NoCluster => {
             anyhow::Error::from(error).context(Refusal::new("cannot create the run"))
         }
     }

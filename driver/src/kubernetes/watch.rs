@@ -230,10 +230,9 @@ impl KnownPods {
             }
             Event::Apply(pod) => drop(self.observe(pod)),
             Event::Delete(pod) => {
-                let name = pod.metadata.name.clone().unwrap_or_default();
-                let deleted = self.observe(pod);
-                let latest = lock(&self.pods).get(&name).and_then(|known| known.pod.clone());
-                if latest.is_none_or(|latest| latest.metadata.uid == deleted.metadata.uid) {
+                let (name, uid) = (pod.metadata.name.clone().unwrap_or_default(), pod.metadata.uid.clone());
+                // A successor of the same name stays.
+                if self.observe(pod).metadata.uid == uid {
                     self.remove(&name, true);
                 }
             }
@@ -323,4 +322,74 @@ fn kind_of(error: &watcher::Error) -> &'static str {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn known() -> Arc<KnownPods> {
+        Arc::new(KnownPods {
+            namespace: "team".to_owned(),
+            pods: Mutex::default(),
+            synced: watch::Sender::new(false),
+            metrics: Arc::new(KubernetesMetrics::unregistered().expect("metrics")),
+        })
+    }
+
+    fn pod(uid: &str, version: &str) -> Pod {
+        let metadata = json!({"name": "p", "uid": uid, "resourceVersion": version});
+        serde_json::from_value(json!({"metadata": metadata})).expect("a Pod")
+    }
+
+    fn subscribe(known: &Arc<KnownPods>) -> (PodWatch, Subscription) {
+        let watch = PodWatch { known: Arc::clone(known), task: tokio::spawn(async {}).abort_handle() };
+        let subscription = watch.subscribe("p");
+        (watch, subscription)
+    }
+
+    fn version(sighting: &Sighting) -> Option<&str> {
+        match sighting {
+            Sighting::Seen(pod) => pod.metadata.resource_version.as_deref(),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn r7_f03_older_state_never_replaces_a_newer_one() {
+        let known = known();
+        let (_watch, mut subscription) = subscribe(&known);
+        known.observe(pod("a", "10"));
+        known.take(Event::Apply(pod("a", "9")), &mut None);
+        assert_eq!(version(&subscription.latest()), Some("10"));
+        known.take(Event::Apply(pod("a", "11")), &mut None);
+        assert_eq!(version(&subscription.latest()), Some("11"));
+    }
+
+    #[tokio::test]
+    async fn deletion_of_an_earlier_pod_of_the_name_is_not_that_of_the_present_one() {
+        let known = known();
+        let (_watch, mut subscription) = subscribe(&known);
+        known.observe(pod("b", "20"));
+        known.take(Event::Delete(pod("a", "15")), &mut None);
+        assert_eq!(version(&subscription.latest()), Some("20"));
+        known.take(Event::Delete(pod("b", "21")), &mut None);
+        let Sighting::Missing(Some(last)) = subscription.latest() else { panic!("it is gone") };
+        assert_eq!(last.metadata.resource_version.as_deref(), Some("21"), "its last state is kept");
+    }
+
+    #[tokio::test]
+    async fn f06_what_a_new_list_lacks_is_missing() {
+        let known = known();
+        let (_watch, mut subscription) = subscribe(&known);
+        known.observe(pod("a", "10"));
+        let mut listed = None;
+        known.take(Event::Init, &mut listed);
+        assert_eq!(version(&subscription.latest()), Some("10"), "the list is not whole yet");
+        known.take(Event::InitDone, &mut listed);
+        assert!(matches!(subscription.latest(), Sighting::Missing(Some(_))));
+        assert!(*known.synced.borrow());
+    }
 }

@@ -160,6 +160,7 @@ async fn f12_evicted_pod_is_tried_again_and_not_at_the_authors_cost() {
     .await;
     assert_eq!(world.run(&chain(1)).await.status, RunStatus::Succeeded);
     assert_eq!(world.metric("penstock_driver_retries_total{cause=\"infrastructure\"}"), 1.0);
+    assert_eq!(world.api.calls("get").len(), 1, "the Pod itself was read before the attempt was given up (R7)");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use penstock_launcher::report::{attempt_of, encode, manifest};
 use penstock_objectstore::Transfer;
+use penstock_spec::Timestamp;
 use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_spec::pod::{POD_REPORT_VERSION, Phases, PlanRef, PodOutcome, PodReport};
@@ -193,7 +194,7 @@ pub(crate) fn waiting(phase: &str, main: &Value) -> Value {
 }
 
 pub(crate) fn ended(code: i32, reason: &str) -> Value {
-    let end = json!({"terminated": {"exitCode": code, "reason": reason, "finishedAt": "2026-01-01T00:00:00Z"}});
+    let end = json!({"terminated": {"exitCode": code, "reason": reason, "finishedAt": Timestamp::now()}});
     json!({
         "phase": if code == 0 { "Succeeded" } else { "Failed" },
         "containerStatuses": [container("main", &end)],

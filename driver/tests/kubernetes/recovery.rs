@@ -1,8 +1,5 @@
 //! Drivers that die, and others that go on.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use penstock_driver::{DriveError, RunControl};
 use penstock_spec::run::RunStatus;
 
@@ -56,9 +53,7 @@ async fn f01_driver_killed_before_and_after_each_request_changes_nothing_in_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn abort_leaves_pods_alone_and_the_next_driver_adopts_them() {
-    let released = Arc::new(AtomicBool::new(false));
-    let (gate, script_gate) = (Arc::clone(&released), Arc::clone(&released));
-    let world = World::new(move |_, _| if script_gate.load(Ordering::SeqCst) { Act::Succeed } else { Act::Hang }).await;
+    let world = World::new(|_, _| Act::Hang).await;
     let driver = world.driver().await;
     let run = world.create(&driver, &fan(4)).await;
     let control = RunControl::new();
@@ -76,17 +71,49 @@ async fn abort_leaves_pods_alone_and_the_next_driver_adopts_them() {
     assert!(matches!(end, Err(DriveError::Aborted(_))), "{end:?}");
     drop(driver);
     assert!(world.api.calls("delete").is_empty(), "Pods run on");
-    gate.store(true, Ordering::SeqCst);
+    let driver = world.driver().await;
+    let control = RunControl::new();
+    let report = async {
+        world.until("all were looked at", |api| api.calls("get").len() >= 4).await;
+        for pod in world.api.pods() {
+            world.report_success(&pod).await;
+        }
+    };
+    let (_, end) = tokio::join!(report, drive(&driver, run, &control));
+    assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
+    let created = world.api.calls("create");
+    assert_eq!((created.len(), twice(&created).len()), (4, 0), "adopted, not created anew");
+    world.until_no_pods().await;
+}
 
-    // They report while nobody looks.
-    for pod in world.api.pods() {
-        world.report_success(&pod).await;
-    }
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_that_ended_while_no_driver_looked_are_taken_up_as_they_ended() {
+    let world = World::new(|_, _| Act::Hang).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &fan(2)).await;
+    let control = RunControl::new();
+    let (_, end) = tokio::join!(
+        async {
+            world
+                .until("both run", |api| {
+                    api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 2
+                })
+                .await;
+            control.abort();
+        },
+        drive(&driver, run, &control)
+    );
+    assert!(matches!(end, Err(DriveError::Aborted(_))), "{end:?}");
+    drop(driver);
+    let pods = world.api.pods();
+    world.report_success(&pods[0]).await;
+    // Of the other not even the Pod is left, but its manifest is whole.
+    world.report_success(&pods[1]).await;
+    world.api.delete_by_force(pods[1]["metadata"]["name"].as_str().unwrap_or_default());
     let driver = world.driver().await;
     let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
     assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
-    let created = world.api.calls("create");
-    assert_eq!((created.len(), twice(&created).len()), (4, 0), "adopted, not created anew");
+    assert_eq!(world.api.calls("create").len(), 2);
     world.until_no_pods().await;
 }
 
