@@ -16,7 +16,9 @@ pub(crate) struct Cluster {
 
 /// Reads how the cluster is reached. Nothing is sent yet.
 pub(crate) async fn connect(args: &ClusterArgs, namespace: Option<&str>) -> Result<Cluster, Refusal> {
-    let config = configuration(args).await?;
+    let mut config = configuration(args).await?;
+    // Whoever asks has retries of its own, which end (R12); those of the client go on for a quarter of an hour.
+    config.default_retry = false;
     let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
     let client = Client::try_from(config).map_err(|error| {
         Refusal::new(format!("cannot set up the connection to the cluster: {error}"))
