@@ -24,8 +24,8 @@ use penstock_webhook::inject::InjectConfig;
 use prometheus::Registry;
 use tokio::task::JoinSet;
 
-use crate::args::cluster::{DriverArgs, ServiceArgs, WebhookArgs};
 use crate::args::ExecutionArgs;
+use crate::args::cluster::{DriverArgs, ServiceArgs, WebhookArgs};
 use crate::cluster::{self, Cluster};
 use crate::context::Context;
 use crate::failure;
@@ -144,7 +144,10 @@ impl Driving {
             },
             registry,
         )?;
-        let mut kubernetes = cluster::kubernetes_settings(Cluster { client: client.clone(), namespace: service.namespace.clone() }, &pods);
+        let mut kubernetes = cluster::kubernetes_settings(
+            Cluster { client: client.clone(), namespace: service.namespace.clone() },
+            &pods,
+        );
         kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(registry)?));
         let execution = ExecutionArgs { concurrency: None, python: None, grace: Duration::from_secs(10) };
         let driver = context.driver(&execution, Some(kubernetes)).await?;
