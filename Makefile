@@ -11,7 +11,7 @@ PROFILE ?= release
 IMAGE ?= penstock.dev/penstock:dev
 ROUNDS ?= 7
 
-.PHONY: help run test check lint fmt image snapshots soak bench conformance cluster cluster-down clean
+.PHONY: help run test check lint fmt image snapshots soak bench bench-kubernetes conformance cluster cluster-down clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,11 +50,12 @@ image: ## Build the image as an archive and print where it is (PROFILE=dev is fa
 	@$(TOOLS) image
 	@tests/image/image build "$(PROFILE)" "$(IMAGE)"
 
-soak: ## The long counts: a million random pipelines, fifty kills of a run (about half an hour)
+soak: ## The long counts: a million random pipelines, fifty kills of a run here and twenty on Kubernetes (about an hour)
 	@$(TOOLS) build
 	@cargo build --quiet -p penstock-cli
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
 	  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-50} cargo test -p penstock-tests --test faults_kill
+	@PENSTOCK_KILLS=$${PENSTOCK_KILLS:-20} tests/cluster/around cargo test -p penstock-tests --test kubernetes f01
 	@export PENSTOCK_MODEL_CASES=$${PENSTOCK_MODEL_CASES:-1000000}; \
 	  export PENSTOCK_MODEL_SEED=$${PENSTOCK_MODEL_SEED:-$$(date +%s)}; \
 	  echo "model cases: PENSTOCK_MODEL_SEED=$$PENSTOCK_MODEL_SEED"; \
@@ -68,6 +69,14 @@ bench: ## Measure beside kfp.local and write docs/benchmarks.md (ROUNDS=n)
 	@python="$$($(TOOLS) python)" target="$$($(TOOLS) target)/release"; \
 	  "$$python" bench/local.py --penstock "$$target/penstock" --step-cost "$$target/examples/step_cost" \
 	    --rounds $(ROUNDS) --write docs/benchmarks.md
+
+bench-kubernetes: ## Measure beside bare Pods on the test cluster and write docs/benchmarks.md (ROUNDS=n)
+	@$(TOOLS) build
+	@$(TOOLS) image
+	@cargo build --quiet --release -p penstock-cli
+	@python="$$($(TOOLS) python)" target="$$($(TOOLS) target)/release"; \
+	  PENSTOCK_TEST_PROFILE=release tests/cluster/around bench/on-cluster "$$python" bench/kubernetes.py \
+	    --penstock "$$target/penstock" --rounds $(ROUNDS) --write docs/benchmarks.md
 
 conformance: ## Run Kubeflow's own samples: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone)
 	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }
@@ -86,7 +95,7 @@ cluster-down: ## End the test cluster and undo what it did to the machine
 	@"$$($(TOOLS) cluster)" down
 
 snapshots: ## Accept changed golden files; read them in the diff
-	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test -p penstock-spec -p penstock-engine -p penstock-cli
+	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test -p penstock-spec -p penstock-engine -p penstock-driver -p penstock-webhook -p penstock-cli
 
 clean: ## Remove what the checkout built
 	cargo clean

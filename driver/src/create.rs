@@ -76,6 +76,15 @@ pub enum CreateRunError {
     /// The run is to be carried out on a cluster, and this driver has none.
     #[error("the run is to be carried out on Kubernetes, and this driver has no cluster")]
     NoCluster,
+    /// The root is out of the Pods' reach.
+    #[error(
+        "the pipeline root {root} is a place of this machine, which Pods do not reach; name one in an object store, such as \
+         s3://bucket/prefix (--root)"
+    )]
+    LocalRoot {
+        /// The root.
+        root: String,
+    },
     /// The namespace's settings cannot be used.
     #[error(transparent)]
     Namespace(NamespaceSettingsError),
@@ -113,11 +122,18 @@ struct Place {
     has_directories: bool,
 }
 
+impl Place {
+    /// Whether tasks reach what is below a root.
+    fn reaches(&self, root: &str) -> bool {
+        self.has_directories || !["file://", "mem://"].iter().any(|scheme| root.starts_with(scheme))
+    }
+}
+
 impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
     pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
         let place = Box::pin(self.place(&request)).await?;
-        let root = self.pipeline_root(&request, &place.default_root).to_owned();
+        let root = self.pipeline_root(&request, &place)?.to_owned();
         let id = Uuid::new_v4();
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
@@ -174,24 +190,27 @@ impl Driver {
 
     /// The root that the run names, or its author, or the driver or namespace. An author's root of a kind that this machine has no
     /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts.
-    fn pipeline_root<'a>(&'a self, request: &'a CreateRun, default: &'a str) -> &'a str {
+    fn pipeline_root<'a>(&'a self, request: &'a CreateRun, place: &'a Place) -> Result<&'a str, CreateRunError> {
         if let Some(root) = &request.root {
-            return root;
+            return match place.reaches(root) {
+                true => Ok(root),
+                false => Err(CreateRunError::LocalRoot { root: root.clone() }),
+            };
         }
-        let authors = request.pipeline.spec.default_pipeline_root.as_str();
+        let (authors, default) = (request.pipeline.spec.default_pipeline_root.as_str(), place.default_root.as_str());
         if authors.is_empty() {
-            return default;
+            return Ok(default);
         }
-        match self.transfer().stores().open(split_query(authors).0) {
-            Ok(_) => authors,
-            Err(error) => {
-                warn!(
-                    "the pipeline's own root {authors} cannot be used here ({error}); artifacts go to {default}, and \
-                     --root names another place"
-                );
-                default
-            }
-        }
+        let reason = match self.transfer().stores().open(split_query(authors).0) {
+            Ok(_) if place.reaches(authors) => return Ok(authors),
+            Ok(_) => "Pods do not reach it".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        warn!(
+            "the pipeline's own root {authors} cannot be used here ({reason}); artifacts go to {default}, and --root names \
+             another place"
+        );
+        Ok(default)
     }
 
     /// Makes sure that a pipeline root can be read and written, before user code runs in vain (F-27).

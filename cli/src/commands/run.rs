@@ -220,9 +220,10 @@ fn refuse(error: CreateRunError, takes: String) -> anyhow::Error {
         CreateRunError::Parameters(_) => {
             anyhow::Error::from(error).context(Refusal::new("cannot create the run").with_hint(takes))
         }
-        CreateRunError::Root(_) | CreateRunError::Unsupported(_) | CreateRunError::NoCluster => {
-            anyhow::Error::from(error).context(Refusal::new("cannot create the run"))
-        }
+        CreateRunError::Root(_)
+        | CreateRunError::LocalRoot { .. }
+        | CreateRunError::Unsupported(_)
+        | CreateRunError::NoCluster => anyhow::Error::from(error).context(Refusal::new("cannot create the run")),
     }
 }
 

@@ -21,7 +21,7 @@ PYTHON_PACKAGES = ['kfp', 'pip', 'setuptools', 'typing-extensions', 'nbclient>=0
 SOURCE_PACKAGES = ['kfp', 'kfp-server-api']
 PLATFORMS = ['manylinux2014_x86_64', 'manylinux_2_28_x86_64']
 # What the commands of compiled components call. What these depend on comes too, but for what only a package manager needs.
-DEBIAN_PACKAGES = ['python3', 'dash', 'coreutils', 'sed', 'grep', 'findutils', 'tar', 'gzip', 'libc-bin', 'procps',
+DEBIAN_PACKAGES = ['python3', 'libstdc++6', 'dash', 'coreutils', 'sed', 'grep', 'findutils', 'tar', 'gzip', 'libc-bin', 'procps',
                    'ca-certificates', 'netbase', 'media-types']
 LEFT_OUT = ('perl', 'libperl', 'libfile-find-rule-perl', 'libnumber-compare-perl', 'libtext-glob-perl', 'usrmerge', 'dpkg',
             'debconf', 'debianutils', 'init-system-helpers', 'openssl', 'libgdbm', 'libdb5', 'gcc-')

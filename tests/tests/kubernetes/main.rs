@@ -3,6 +3,7 @@
 mod deaths;
 mod foreign;
 mod outages;
+mod refusals;
 mod scenario;
 mod security;
 mod terminate;

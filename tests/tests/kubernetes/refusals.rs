@@ -1,0 +1,34 @@
+//! What a cluster does not do yet is refused by name, before anything runs.
+
+use penstock_tests::binary;
+use penstock_tests::pipeline::{Pipeline, Task};
+
+use crate::scenario::Scenario;
+
+fn refused(test: &str, sample: &str, reasons: &[&str]) {
+    let Some(scenario) = Scenario::new(test) else { return };
+    let file = binary::samples().join(format!("{sample}.yaml"));
+    let mut finished = scenario.namespace.run(&scenario.sandbox).arg(file).run().expect_code(2);
+    for reason in reasons {
+        finished = finished.expect_complaint(reason);
+    }
+    assert!(scenario.namespace.pods().is_empty(), "a Pod was created for a pipeline that is refused");
+}
+
+#[test]
+fn settings_that_are_not_honoured_are_named() {
+    refused("settings_that_are_not_honoured_are_named", "cluster_settings", &["not supported", "node selector"]);
+}
+
+#[test]
+fn workspaces_are_named() {
+    refused("workspaces_are_named", "workspace", &["workspace"]);
+}
+
+#[test]
+fn a_root_of_one_machine_is_refused() {
+    let Some(scenario) = Scenario::new("a_root_of_one_machine_is_refused") else { return };
+    let pipeline = Pipeline::new("local", [Task::new("work", "true")]);
+    let finished = scenario.run(&pipeline).args(["--root", "/tmp/somewhere"]).run().expect_code(2);
+    finished.expect_complaint("Pods do not reach").expect_complaint("--root");
+}
