@@ -12,7 +12,7 @@ use penstock_tests::sandbox::Sandbox;
 use serde_json::Value;
 
 /// Longest time until a Pod is where a test wants it.
-const POD_LIMIT: Duration = Duration::from_secs(60);
+const POD_LIMIT: Duration = Duration::from_secs(120);
 /// Tests that disturb the whole cluster run alone.
 static CLUSTER: RwLock<()> = RwLock::new(());
 
