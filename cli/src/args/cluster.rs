@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::task_pods::TaskPodArgs;
 use super::{OutputFormat, parse_duration};
 
 const CLUSTER: &str = "Cluster options";
@@ -121,8 +122,12 @@ pub(crate) struct WebhookArgs {
     #[arg(long, env = "PENSTOCK_WEBHOOK_CONFIGURATION", default_value = "penstock", value_name = "NAME")]
     pub(crate) webhook_configuration: String,
     /// Secret in which authority and certificate are kept
-    #[arg(long, env = "PENSTOCK_CERTIFICATE_SECRET", default_value = "penstock-webhook-certificate",
-          value_name = "NAME")]
+    #[arg(
+        long,
+        env = "PENSTOCK_CERTIFICATE_SECRET",
+        default_value = "penstock-webhook-certificate",
+        value_name = "NAME"
+    )]
     pub(crate) certificate_secret: String,
     /// Directory with tls.crt and tls.key that somebody else renews, such as cert-manager
     #[arg(long, env = "PENSTOCK_CERTIFICATE_DIR", value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -162,6 +167,9 @@ pub(crate) struct DriverArgs {
     /// How Pods are waited for.
     #[command(flatten)]
     pub(crate) pods: PodArgs,
+    /// What Pods of tasks get.
+    #[command(flatten)]
+    pub(crate) task_pods: TaskPodArgs,
 }
 
 /// How Pods are waited for and kept.
