@@ -1,6 +1,7 @@
 //! Every flag and where its value may come from. Nothing else reads the environment.
 
 pub(crate) mod cluster;
+pub(crate) mod task_pods;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -373,11 +374,14 @@ pub(crate) struct Environment {
     pub(crate) no_color: bool,
     /// Whether the terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
+    /// Variables of an HTTP proxy, in a fixed order.
+    pub(crate) proxy: Vec<(String, String)>,
 }
 
 impl Environment {
     /// Reads it.
     pub(crate) fn read() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         Self {
             home: path("HOME"),
@@ -385,6 +389,10 @@ impl Environment {
             virtual_env: path("VIRTUAL_ENV"),
             no_color: path("NO_COLOR").is_some(),
             dumb_terminal: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
+            proxy: task_pods::PROXY_VARIABLES
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), text(name)?)))
+                .collect(),
         }
     }
 
@@ -422,6 +430,7 @@ mod tests {
             virtual_env: None,
             no_color: false,
             dumb_terminal: false,
+            proxy: Vec::new(),
         };
         assert_eq!(environment.default_data_dir(), Some("/home/me/.local/share/penstock".into()));
         environment.xdg_data_home = Some("/data".into());

@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) notices: Notices,
     /// Which cluster, where one is needed.
     pub(crate) cluster: ClusterArgs,
+    /// Variables of an HTTP proxy that this process was started with.
+    pub(crate) proxy: Vec<(String, String)>,
     stores: StoreSettings,
     virtual_env: Option<PathBuf>,
 }
@@ -67,6 +69,7 @@ impl Context {
             dumb_terminal: environment.dumb_terminal,
             notices,
             cluster,
+            proxy: environment.proxy,
             stores: StoreSettings { local: LocalAccess::Anywhere, minio, s3, ..StoreSettings::default() },
             virtual_env: environment.virtual_env,
             data_dir,

@@ -12,7 +12,8 @@ use anyhow::{Context as _, anyhow};
 use penstock_driver::KubernetesMetrics;
 use penstock_driver::namespaces::{NamespaceController, NamespaceControllerSettings};
 use penstock_driver::service::{
-    KubernetesLease, LeaseHolder, LeaseSettings, LeaseStanding, Service, ServiceMetrics, ServiceSettings, Stop,
+    KubernetesLease, LeaseHolder, LeaseSettings, LeaseStanding, PodSweeper, SWEEP_INTERVAL, Service, ServiceMetrics,
+    ServiceSettings, Stop,
 };
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
@@ -120,6 +121,7 @@ fn webhook_settings(service: &ServiceArgs, args: WebhookArgs) -> WebhookSettings
 struct Driving {
     service: Service,
     namespaces: NamespaceController,
+    sweeper: PodSweeper,
     lease: LeaseHolder,
     health: Health,
 }
@@ -134,7 +136,7 @@ impl Driving {
         health: &Health,
     ) -> anyhow::Result<Driving> {
         let identity = format!("{}-{}", hostname(), uuid::Uuid::new_v4().simple());
-        let DriverArgs { store_endpoint, runs, lease, pods } = args;
+        let DriverArgs { store_endpoint, runs, lease, pods, task_pods } = args;
         let namespaces = NamespaceController::new(
             client.clone(),
             NamespaceControllerSettings {
@@ -148,6 +150,7 @@ impl Driving {
             Cluster { client: client.clone(), namespace: service.namespace.clone() },
             &pods,
         );
+        kubernetes.pod = task_pods.settings(&context.proxy)?;
         kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(registry)?));
         let execution = ExecutionArgs { concurrency: None, python: None, grace: Duration::from_secs(10) };
         let driver = context.driver(&execution, Some(kubernetes)).await?;
@@ -156,11 +159,13 @@ impl Driving {
             ..ServiceSettings::new("kubernetes")
         };
         let metrics = ServiceMetrics::new(registry)?;
+        let sweeper = PodSweeper::new(driver.clone(), SWEEP_INTERVAL);
         let service_of_runs = Service::new(driver.metastore().clone(), Arc::new(driver), settings, metrics);
         let store = KubernetesLease::new(client, &service.namespace, &lease);
         Ok(Driving {
             service: service_of_runs,
             namespaces,
+            sweeper,
             lease: LeaseHolder::new(Arc::new(store), LeaseSettings::new(identity)),
             health: health.clone(),
         })
@@ -184,8 +189,12 @@ impl Driving {
             }
         };
         let work = |stop: Stop| async {
-            let (for_runs, for_namespaces) = (stop.clone(), stop);
-            tokio::join!(self.service.run(for_runs.requested()), self.namespaces.run(for_namespaces.requested()));
+            let (for_runs, for_namespaces, for_pods) = (stop.clone(), stop.clone(), stop);
+            tokio::join!(
+                self.service.run(for_runs.requested()),
+                self.namespaces.run(for_namespaces.requested()),
+                self.sweeper.run(for_pods.requested()),
+            );
         };
         tokio::select! {
             () = self.lease.run(shutdown.requested(), work) => Ok(()),

@@ -145,7 +145,7 @@ impl Driver {
             warn!(
                 namespace,
                 reason = error.reason,
-                "Pods of earlier runs could not be cleaned up; the end of the next run tries again"
+                "Pods of earlier runs could not be cleaned up; a later sweep tries again"
             );
         }
         Ok(end)

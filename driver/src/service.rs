@@ -7,6 +7,7 @@ mod lease;
 mod lease_store;
 mod metrics;
 mod supervise;
+mod sweep;
 mod work;
 
 pub use api_failure::ApiFailure;
@@ -14,4 +15,5 @@ pub use lease::{LeaseHolder, LeaseRecord, LeaseSettings, LeaseStanding, Stop};
 pub use lease_store::{KubernetesLease, LeaseStore, LeaseStoreError};
 pub use metrics::ServiceMetrics;
 pub use supervise::{DriveRun, Service, ServiceSettings, ServiceStatus};
+pub use sweep::{PodSweeper, SWEEP_INTERVAL};
 pub use work::{HeldRun, HeldState};

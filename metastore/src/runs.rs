@@ -49,6 +49,14 @@ const DEFAULT_PAGE: u32 = 20;
 
 const COLUMNS: &str = "SELECT id, created_at, info_json, options_json, status, error, started_at, finished_at, epoch, fact_count FROM runs";
 
+/// Each namespace is the least one after the one before.
+const NAMESPACES: &str = "WITH RECURSIVE found (namespace) AS (
+    SELECT MIN(namespace) FROM runs
+    UNION ALL
+    SELECT (SELECT MIN(runs.namespace) FROM runs WHERE runs.namespace > found.namespace) FROM found
+    WHERE found.namespace IS NOT NULL
+) SELECT namespace FROM found WHERE namespace IS NOT NULL";
+
 impl Metastore {
     /// Creates a run without facts. Creating the same run again changes nothing.
     pub async fn create_run(&self, run: NewRun) -> Result<(), MetastoreError> {
@@ -129,6 +137,15 @@ impl Metastore {
         let next = rows.last().filter(|_| more).and_then(token_of);
         let runs = rows.iter().map(|row| listed(run_row(row), || identity(row, "id"))).collect();
         Ok(RunPage { runs, next })
+    }
+
+    /// The namespaces that runs are of, in order. The cost grows with their number, not with that of runs: each is found
+    /// by one step along the index.
+    pub async fn namespaces(&self) -> Result<Vec<String>, MetastoreError> {
+        sqlx::query_scalar(NAMESPACES)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database("list the namespaces of runs", error))
     }
 
     /// Facts after number `after` (0 for all), at most `limit`. A fact that this build does not know is an error: a run

@@ -27,6 +27,10 @@ pub const ENV_ATTEMPT: &str = "PENSTOCK_ATTEMPT";
 pub const LABEL_NAMESPACE: &str = "penstock.dev/injection";
 /// Value of [`LABEL_NAMESPACE`] that says yes.
 pub const NAMESPACE_ENABLED: &str = "enabled";
+/// Label of a namespace that says which of Kubernetes' Pod security standards its Pods must meet.
+pub const LABEL_POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
+/// Value of [`LABEL_POD_SECURITY`] that takes no Pod of root.
+pub const POD_SECURITY_RESTRICTED: &str = "restricted";
 /// Label by which the webhook selects Pods; no other Pod is ever shown to it.
 pub const LABEL_INJECT: &str = "penstock.dev/inject";
 /// Value of [`LABEL_INJECT`] on a task's Pod.
@@ -71,6 +75,14 @@ pub const ANNOTATION_OUTPUTS: &str = "penstock.dev/outputs";
 /// On a Namespace: what Pods that are no tasks may name as inputs and outputs, as URIs separated by commas or lines; the
 /// bucket of the namespace's pipeline root when absent.
 pub const ANNOTATION_ALLOWED_PREFIXES: &str = "penstock.dev/allowed-prefixes";
+/// On a Namespace: the user that tasks run as, by number, or [`RUN_AS_IMAGE`].
+pub const ANNOTATION_RUN_AS_USER: &str = "penstock.dev/run-as-user";
+/// On a Namespace: the group that tasks run as, by number, or [`RUN_AS_IMAGE`].
+pub const ANNOTATION_RUN_AS_GROUP: &str = "penstock.dev/run-as-group";
+/// On a Namespace: whether tasks are refused that would run as root, `true` or `false`.
+pub const ANNOTATION_RUN_AS_NON_ROOT: &str = "penstock.dev/run-as-non-root";
+/// Value of [`ANNOTATION_RUN_AS_USER`] and [`ANNOTATION_RUN_AS_GROUP`] that leaves it to the image.
+pub const RUN_AS_IMAGE: &str = "image";
 /// Container that inputs and outputs are for; the first one when absent.
 pub const ANNOTATION_CONTAINER: &str = "penstock.dev/container";
 /// KFP's annotation that tells what a Pod of a run is.

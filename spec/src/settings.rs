@@ -10,6 +10,9 @@ use crate::uri::ObjectUri;
 pub const SETTINGS_VERSION: u32 = 1;
 /// Pipeline root where nothing else is set: KFP's.
 pub const DEFAULT_ROOT: &str = "minio://mlpipeline/v2/artifacts";
+/// User and group of tasks in a namespace that takes no Pods of root, where it says nothing else: nobody's, as usual in
+/// images without root.
+pub const NON_ROOT_ID: i64 = 65532;
 
 /// Settings of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,62 @@ pub struct NamespaceSettings {
     /// What Pods that are no tasks may name as inputs and outputs: URIs at or below one of these.
     #[serde(default)]
     pub allowed_prefixes: Vec<String>,
+    /// What Pods of tasks get here.
+    #[serde(default, skip_serializing_if = "TaskSettings::is_empty")]
+    pub tasks: TaskSettings,
+}
+
+/// What Pods of tasks get in a namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskSettings {
+    /// Who user code runs as.
+    #[serde(default, skip_serializing_if = "RunAs::is_empty")]
+    pub run_as: RunAs,
+}
+
+impl TaskSettings {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.run_as.is_empty()
+    }
+}
+
+/// Who user code runs as; the image says it where nothing is set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunAs {
+    /// User ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<i64>,
+    /// Group ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<i64>,
+    /// Whether root is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub non_root: Option<bool>,
+}
+
+impl RunAs {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        *self == RunAs::default()
+    }
+
+    /// This, and for each field that is not set what `other` says.
+    #[must_use]
+    pub fn or(self, other: RunAs) -> RunAs {
+        RunAs {
+            user: self.user.or(other.user),
+            group: self.group.or(other.group),
+            non_root: self.non_root.or(other.non_root),
+        }
+    }
+
+    /// Whether it asks for root and refuses it at once.
+    pub fn contradicts_itself(self) -> bool {
+        self.user == Some(0) && self.non_root == Some(true)
+    }
 }
 
 /// One object store.
@@ -113,6 +172,7 @@ impl NamespaceSettings {
             default_root: DEFAULT_ROOT.to_owned(),
             stores: vec![StoreSetting::kfp_bundled(endpoint), StoreSetting::from_surroundings("s3")],
             allowed_prefixes: vec!["minio://mlpipeline".to_owned()],
+            tasks: TaskSettings::default(),
         }
     }
 
@@ -161,5 +221,26 @@ mod tests {
             settings.secrets(),
             [("mlpipeline-minio-artifact", "accesskey"), ("mlpipeline-minio-artifact", "secretkey")]
         );
+    }
+
+    #[test]
+    fn documents_without_a_section_about_tasks_stay_as_they_were() {
+        let mut settings = NamespaceSettings::kfp_default("http://minio-service.kubeflow:9000");
+        let old = serde_json::to_value(&settings).expect("JSON");
+        assert_eq!(old.get("tasks"), None);
+        assert_eq!(serde_json::from_value::<NamespaceSettings>(old).expect("reads"), settings);
+        settings.tasks.run_as = RunAs { user: Some(NON_ROOT_ID), group: None, non_root: Some(true) };
+        let new = serde_json::to_value(&settings).expect("JSON");
+        assert_eq!(new["tasks"], serde_json::json!({"runAs": {"user": 65532, "nonRoot": true}}));
+        assert_eq!(serde_json::from_value::<NamespaceSettings>(new).expect("reads"), settings);
+    }
+
+    #[test]
+    fn who_user_code_runs_as_is_decided_field_by_field() {
+        let first = RunAs { user: Some(0), ..RunAs::default() };
+        let second = RunAs { user: Some(1), group: Some(2), non_root: Some(true) };
+        let both = first.or(second);
+        assert_eq!(both, RunAs { user: Some(0), ..second });
+        assert!(both.contradicts_itself() && !first.contradicts_itself() && !second.contradicts_itself());
     }
 }

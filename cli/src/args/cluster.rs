@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::task_pods::TaskPodArgs;
 use super::{OutputFormat, parse_duration};
 
 const CLUSTER: &str = "Cluster options";
@@ -166,6 +167,9 @@ pub(crate) struct DriverArgs {
     /// How Pods are waited for.
     #[command(flatten)]
     pub(crate) pods: PodArgs,
+    /// What Pods of tasks get.
+    #[command(flatten)]
+    pub(crate) task_pods: TaskPodArgs,
 }
 
 /// How Pods are waited for and kept.

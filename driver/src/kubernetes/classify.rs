@@ -52,6 +52,8 @@ pub struct Timeouts {
     pub report: Duration,
     /// How long a report may still arrive when nothing of the Pod runs any more.
     pub settle: Duration,
+    /// How long the settings of a namespace may take to follow the label by which it takes no Pods of root.
+    pub settings: Duration,
     /// From the request to stop until the Pod is given up.
     pub stop: Duration,
 }
@@ -64,6 +66,7 @@ impl Default for Timeouts {
             start: Duration::from_secs(60 * 60),
             report: Duration::from_secs(3 * 60),
             settle: Duration::from_secs(10),
+            settings: Duration::from_secs(20),
             stop: Duration::from_secs(90),
         }
     }

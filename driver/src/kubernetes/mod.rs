@@ -30,7 +30,8 @@ pub use cleanup::{SweepError, Swept};
 pub use logs::{PodLog, PodLogError};
 pub use metrics::KubernetesMetrics;
 pub use namespace::NamespaceSettingsError;
-pub use pod::{CaBundle, PodSettings, RunAs};
+pub use penstock_spec::settings::RunAs;
+pub use pod::{CaBundle, PodSettings};
 pub use settings::KubernetesSettings;
 pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings};
 
@@ -40,6 +41,7 @@ pub(crate) use namespace::default_root;
 pub(crate) use run::RunPods;
 
 use api::PodApi;
+use namespace::TaskSettingsCache;
 use run::Reasons;
 use watch::{Periods, PodWatches};
 
@@ -54,6 +56,7 @@ pub(crate) struct KubernetesHost {
     creates: Semaphore,
     cleanups: Semaphore,
     reasons: Arc<Reasons>,
+    tasks: TaskSettingsCache,
 }
 
 impl KubernetesHost {
@@ -68,6 +71,7 @@ impl KubernetesHost {
             creates: Semaphore::new(settings.concurrent_creates.max(1)),
             cleanups: Semaphore::new(CONCURRENT_CLEANUPS),
             reasons: Arc::default(),
+            tasks: TaskSettingsCache::default(),
             settings: Arc::new(settings),
             metrics,
         })

@@ -14,6 +14,7 @@ use penstock_objectstore::content::{digest_of, format_digest};
 use penstock_spec::keys;
 use penstock_spec::plan::{Plan, PlanResources};
 use penstock_spec::pod::{PlanRef, pod_name};
+use penstock_spec::settings::{RunAs, TaskSettings};
 use penstock_spec::value::to_json;
 use thiserror::Error;
 
@@ -42,22 +43,10 @@ const CA_VARIABLES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CER
 pub struct PodSettings {
     /// Authorities of one's own that user code trusts.
     pub ca_bundle: Option<CaBundle>,
-    /// Who user code runs as, where the installation says so. A namespace that enforces the *restricted* Pod security
-    /// standard takes no Pod without [`RunAs::non_root`].
+    /// Who user code runs as, where the installation says so; for what it does not say, the namespace's settings may.
     pub run_as: RunAs,
     /// Variables of an HTTP proxy, such as `http_proxy` and `NO_PROXY`, in order.
     pub proxy: Vec<(String, String)>,
-}
-
-/// Who user code runs as; the image says it where nothing is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunAs {
-    /// User ID.
-    pub user: Option<i64>,
-    /// Group ID.
-    pub group: Option<i64>,
-    /// Whether root is refused.
-    pub non_root: Option<bool>,
 }
 
 /// Where certificates of authorities are, in the run's namespace.
@@ -88,6 +77,10 @@ pub(crate) enum PodError {
         "imagePullPolicy of the task is {0:?}; it can be Always, IfNotPresent or Never (kubernetes.set_image_pull_policy)"
     )]
     PullPolicy(String),
+    #[error(
+        "user code would run as user 0 by {user}, which is root, and root is refused by {non_root}: change one of them"
+    )]
+    Root { user: &'static str, non_root: &'static str },
 }
 
 /// A Pod to submit, and the object that has to be stored before.
@@ -99,7 +92,7 @@ pub(crate) struct TaskPod {
 }
 
 /// URI and content.
-type PlanObject = (String, Vec<u8>);
+pub(crate) type PlanObject = (String, Vec<u8>);
 /// Key and value.
 type Annotation = (&'static str, String);
 
@@ -114,9 +107,15 @@ pub(crate) fn spec_hash(plan: &Plan) -> String {
     format_digest(&digest_of(to_json(plan).as_bytes()))
 }
 
-/// The Pod of an attempt.
-pub(crate) fn build(plan: &Plan, namespace: &str, settings: &PodSettings) -> Result<TaskPod, PodError> {
-    let main = main_container(plan, settings)?;
+/// The Pod of an attempt. What the installation says wins over the namespace's settings.
+pub(crate) fn build(
+    plan: &Plan,
+    namespace: &str,
+    settings: &PodSettings,
+    tasks: &TaskSettings,
+) -> Result<TaskPod, PodError> {
+    let run_as = run_as(settings, tasks)?;
+    let main = main_container(plan, settings, run_as)?;
     let (carried, plan_object) = carried_plan(plan);
     let mut annotations = text_map(&[
         (keys::KFP_V2_COMPONENT, "true"),
@@ -192,7 +191,26 @@ fn deadline(timeout_seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
-fn main_container(plan: &Plan, settings: &PodSettings) -> Result<Container, PodError> {
+/// Who user code runs as. Asking for root where root is refused would only show as a container that never starts.
+fn run_as(settings: &PodSettings, tasks: &TaskSettings) -> Result<RunAs, PodError> {
+    let run_as = settings.run_as.or(tasks.run_as);
+    if !run_as.contradicts_itself() {
+        return Ok(run_as);
+    }
+    let user = match settings.run_as.user {
+        Some(_) => "--task-run-as-user of the driver",
+        None => "the annotation penstock.dev/run-as-user of the namespace",
+    };
+    let non_root = match settings.run_as.non_root {
+        Some(_) => "--task-run-as-non-root of the driver",
+        None => {
+            "the namespace (its label pod-security.kubernetes.io/enforce, or its annotation penstock.dev/run-as-non-root)"
+        }
+    };
+    Err(PodError::Root { user, non_root })
+}
+
+fn main_container(plan: &Plan, settings: &PodSettings, run_as: RunAs) -> Result<Container, PodError> {
     let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec());
     Ok(Container {
         name: keys::MAIN_CONTAINER.to_owned(),
@@ -204,9 +222,9 @@ fn main_container(plan: &Plan, settings: &PodSettings) -> Result<Container, PodE
         resources: resources(&plan.resources)?,
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
-            run_as_user: settings.run_as.user,
-            run_as_group: settings.run_as.group,
-            run_as_non_root: settings.run_as.non_root,
+            run_as_user: run_as.user,
+            run_as_group: run_as.group,
+            run_as_non_root: run_as.non_root,
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
             seccomp_profile: Some(runtime_default()),
             ..SecurityContext::default()

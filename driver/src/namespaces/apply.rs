@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use penstock_spec::keys;
 use penstock_spec::settings::NamespaceSettings;
 
-use super::kfp_launcher::{NamespaceConfig, ReadSettings, read_settings};
+use super::kfp_launcher::{NamespaceConfig, ReadSettings, RunAsConfig, read_settings};
 use super::reconcile::{Change, OwnKind, change, desired, is_ours};
 use super::status::{NamespaceState, NamespaceStatus, Standing};
 use crate::service::api_failure::{ApiFailure, request};
@@ -75,6 +75,7 @@ impl Caretaker<'_> {
         let read = read_settings(&NamespaceConfig {
             kfp_launcher: launcher.as_ref().and_then(|map| map.data.as_ref()),
             allowed_prefixes: namespace.annotations().get(keys::ANNOTATION_ALLOWED_PREFIXES).map(String::as_str),
+            run_as: RunAsConfig::of(namespace.labels(), namespace.annotations()),
             default_endpoint: self.default_endpoint,
         });
         let (settings, status) = match read {

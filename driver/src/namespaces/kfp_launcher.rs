@@ -1,4 +1,4 @@
-//! A namespace's settings, from KFP's ConfigMap `kfp-launcher` and our annotation on the Namespace.
+//! A namespace's settings, from KFP's ConfigMap `kfp-launcher` and what stands on the Namespace.
 //!
 //! Pure. What cannot be used is named: a *problem* is something that does not work as it is written, a *warning* is
 //! something that is ignored. A store that cannot be read is left out rather than guessed, so that URIs of its scheme
@@ -6,6 +6,7 @@
 
 mod provider;
 mod root;
+mod run_as;
 mod section;
 
 use std::collections::BTreeMap;
@@ -13,11 +14,12 @@ use std::collections::BTreeMap;
 use penstock_spec::keys;
 use penstock_spec::limits::Limits;
 use penstock_spec::parse::read_yaml;
-use penstock_spec::settings::{DEFAULT_ROOT, NamespaceSettings, SETTINGS_VERSION, StoreSetting};
+use penstock_spec::settings::{DEFAULT_ROOT, NamespaceSettings, SETTINGS_VERSION, StoreSetting, TaskSettings};
 use penstock_spec::uri::{ObjectUri, split_query};
 use serde_json::Value;
 use thiserror::Error;
 
+pub use run_as::RunAsConfig;
 use section::Section;
 
 /// Schemes that a store can have.
@@ -32,6 +34,8 @@ pub struct NamespaceConfig<'a> {
     pub kfp_launcher: Option<&'a BTreeMap<String, String>>,
     /// Value of [`keys::ANNOTATION_ALLOWED_PREFIXES`] on the Namespace.
     pub allowed_prefixes: Option<&'a str>,
+    /// What the Namespace says about who tasks run as.
+    pub run_as: RunAsConfig<'a>,
     /// URL of the store that `minio://` means where nothing else is configured.
     pub default_endpoint: &'a str,
 }
@@ -85,12 +89,14 @@ pub fn read_settings(config: &NamespaceConfig<'_>) -> Result<ReadSettings, Launc
         Some(list) => read_prefixes(list, &mut problems),
         None => root_bucket.into_iter().collect(),
     };
+    let run_as = run_as::read(&config.run_as, &mut problems);
     problems.dedup();
     let settings = NamespaceSettings {
         version: SETTINGS_VERSION,
         default_root: default_root.to_owned(),
         stores,
         allowed_prefixes,
+        tasks: TaskSettings { run_as },
     };
     Ok(ReadSettings { settings, problems, warnings })
 }

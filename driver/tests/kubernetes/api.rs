@@ -47,6 +47,11 @@ struct State {
     /// Events before this version are forgotten.
     compacted: u64,
     pods: BTreeMap<String, Value>,
+    /// What the namespace's ConfigMap of settings holds, and how often it was read.
+    settings: Option<String>,
+    settings_reads: usize,
+    /// Whether Pods that may be root's are refused.
+    is_restricted: bool,
     events: Vec<(u64, &'static str, Value)>,
     calls: Vec<Call>,
     faults: VecDeque<(&'static str, Fault)>,
@@ -125,6 +130,20 @@ impl FakeApi {
         self.state().faults.len()
     }
 
+    /// The namespace's settings.
+    pub(crate) fn set_settings(&self, text: Option<String>) {
+        self.state().settings = text;
+    }
+
+    pub(crate) fn settings_reads(&self) -> usize {
+        self.state().settings_reads
+    }
+
+    /// From now on the namespace takes no Pods of root.
+    pub(crate) fn restrict(&self) {
+        self.state().is_restricted = true;
+    }
+
     pub(crate) fn remove_webhook(&self) {
         self.state().webhook_is_absent = true;
     }
@@ -199,7 +218,12 @@ impl FakeApi {
         let path = parts.uri.path().trim_end_matches('/').to_owned();
         let query = parts.uri.query().unwrap_or_default().to_owned();
         if path.ends_with("/configmaps/penstock-settings") {
-            return Ok(status(404, "NotFound", "configmaps \"penstock-settings\" not found"));
+            let mut state = self.state();
+            state.settings_reads += 1;
+            return Ok(match &state.settings {
+                Some(text) => whole(StatusCode::OK, &json!({"metadata": {}, "data": {"settings.json": text}})),
+                None => status(404, "NotFound", "configmaps \"penstock-settings\" not found"),
+            });
         }
         let Some(rest) = path.strip_prefix(&format!("/api/v1/namespaces/{NAMESPACE}/pods")) else {
             return Ok(status(404, "NotFound", &format!("namespaces not found: {path}")));
@@ -353,6 +377,13 @@ impl State {
     fn admit(&mut self, name: &str, mut pod: Value) -> Outcome {
         if self.pods.contains_key(name) {
             return Err((409, "AlreadyExists", format!("pods {name:?} already exists")));
+        }
+        if self.is_restricted && pod["spec"]["containers"][0]["securityContext"]["runAsNonRoot"] != true {
+            let message = format!(
+                "pods {name:?} is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true (pod or \
+                 container \"main\" must set securityContext.runAsNonRoot=true)"
+            );
+            return Err((403, "Forbidden", message));
         }
         if !self.webhook_is_absent {
             let sidecar = json!({"name": keys::SIDECAR_CONTAINER, "restartPolicy": "Always"});

@@ -7,4 +7,5 @@ mod world;
 
 mod faults;
 mod recovery;
+mod restricted;
 mod runs;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use penstock_driver::service::PodSweeper;
 use penstock_driver::{BackendKind, CreateRunError, RunControl};
 use penstock_spec::keys;
 use penstock_spec::report::{AttemptRef, FailureCause};
@@ -62,6 +63,22 @@ async fn failed_task_keeps_its_pod_for_a_look_until_a_sweep() {
     let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
     assert_eq!(end.status, RunStatus::Failed);
     world.until_no_pods().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_were_kept_long_enough_go_although_no_run_ends_any_more() {
+    let mut world = World::new(|_, _| Act::Fail(FailureCause::User, "the process exited with 1")).await;
+    world.run(&chain(1)).await;
+    assert_eq!(world.api.pods().len(), 1, "it is kept for a look");
+    world.tune = |settings| settings.keep_failed = Duration::ZERO;
+    let sweeper = PodSweeper::new(world.driver().await, Duration::from_millis(50));
+    tokio::select! {
+        () = sweeper.run(std::future::pending()) => panic!("it ends when it is told to"),
+        () = world.until_no_pods() => {}
+    }
+    let lists = world.api.calls("list").len();
+    let wait = world.until("it looks again", |api| api.calls("list").len() > lists + 1);
+    tokio::join!(wait, sweeper.run(tokio::time::sleep(Duration::from_secs(1))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

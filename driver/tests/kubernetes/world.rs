@@ -57,6 +57,7 @@ impl World {
             pending: Duration::from_secs(20),
             settle: Duration::from_millis(100),
             report: Duration::from_millis(500),
+            settings: Duration::from_secs(5),
             stop: Duration::from_secs(5),
             ..Timeouts::default()
         };

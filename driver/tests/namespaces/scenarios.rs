@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::Method;
 use penstock_driver::namespaces::{NamespaceController, NamespaceControllerSettings, NamespaceState};
 use penstock_spec::keys;
-use penstock_spec::settings::NamespaceSettings;
+use penstock_spec::settings::{NamespaceSettings, RunAs};
 use prometheus::Registry;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -297,6 +297,35 @@ async fn configuration_is_followed_and_what_is_wrong_with_it_is_said() {
     until("the annotation counts", || running.settings("team").allowed_prefixes == ["s3://data", "s3://more/x"]).await;
     api.remove("configmaps", "team", "kfp-launcher");
     until("KFP's defaults hold", || running.settings("team").default_root == "minio://mlpipeline/v2/artifacts").await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn namespace_that_takes_no_root_says_who_its_tasks_run_as() {
+    let running = Running::start().await;
+    let api = &running.api;
+    running.label("team");
+    until("ready", || running.state("team") == Some(NamespaceState::Ready)).await;
+    let run_as = || running.settings("team").tasks.run_as;
+    assert_eq!(run_as(), RunAs::default());
+    let label = |value: Value| json!({"metadata": {"labels": {keys::LABEL_POD_SECURITY: value}}});
+    api.edit("namespaces", "", "team", &label(json!("restricted")));
+    let nobody = RunAs { user: Some(65532), group: Some(65532), non_root: Some(true) };
+    until("the label counts", || run_as() == nobody).await;
+    let user = |value: Value| json!({"metadata": {"annotations": {keys::ANNOTATION_RUN_AS_USER: value}}});
+    api.edit("namespaces", "", "team", &user(json!("1000")));
+    until("the annotation counts", || run_as() == RunAs { user: Some(1000), ..nobody }).await;
+    assert_eq!(running.state("team"), Some(NamespaceState::Ready));
+
+    api.edit("namespaces", "", "team", &user(json!("me")));
+    until("degraded", || running.state("team") == Some(NamespaceState::Degraded)).await;
+    until("the default holds", || run_as() == nobody).await;
+    let says_so = |event: &Value| event["note"].as_str().is_some_and(|note| note.contains("run-as-user: \"me\""));
+    until("its people are told", || api.list("events").iter().any(says_so)).await;
+    api.edit("namespaces", "", "team", &user(Value::Null));
+    api.edit("namespaces", "", "team", &label(Value::Null));
+    until("nothing is left of it", || run_as() == RunAs::default()).await;
+    until("ready again", || running.state("team") == Some(NamespaceState::Ready)).await;
     running.end().await;
 }
 

@@ -142,3 +142,15 @@ async fn run_is_found_by_latest_id_name_or_a_unique_beginning() {
     assert_eq!(candidates.len(), 4);
     assert!(error.to_string().contains("train-00010"), "{error}");
 }
+
+#[tokio::test]
+async fn namespaces_of_runs_are_listed_once() {
+    let fixture = Fixture::new().await;
+    assert!(fixture.store.namespaces().await.unwrap().is_empty());
+    for (number, namespace) in (1..).zip(["b", "a", "", "b", "c", "a"]) {
+        let mut run = new_run(number);
+        run.info.namespace = namespace.to_owned();
+        fixture.store.create_run(run).await.unwrap();
+    }
+    assert_eq!(fixture.store.namespaces().await.unwrap(), ["", "a", "b", "c"]);
+}

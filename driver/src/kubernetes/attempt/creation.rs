@@ -13,23 +13,17 @@ use super::{AttemptPod, End, requested};
 use crate::kubernetes::backoff::Backoff;
 use crate::kubernetes::failure::RequestError;
 use crate::kubernetes::identity::{lacks_launcher, stranger};
-use crate::kubernetes::pod;
+use crate::kubernetes::namespace::NamespaceSettingsError;
+use crate::kubernetes::pod::{self, PlanObject, TaskPod};
 
 impl AttemptPod {
     /// Makes the Pod, or finds that it exists. An error is the end of the attempt.
     pub(super) async fn create(&mut self) -> Result<Arc<Pod>, End> {
-        let settings = &self.shared.settings;
-        let built = pod::build(&self.plan, &self.shared.namespace, &settings.pod);
-        let built = built.map_err(|error| End::lost(FailureCause::Refused, error.to_string()))?;
-        if let Some((uri, plan)) = built.plan_object {
-            self.shared.transfer.put_bytes(&uri, plan).await.map_err(|error| {
-                let reason = describe(&error);
-                End::lost(FailureCause::Infrastructure, format!("cannot store the plan of the task at {uri}: {reason}"))
-            })?;
-        }
         let since = Instant::now();
-        let limit = settings.timeouts.pending;
+        let limit = self.shared.settings.timeouts.pending;
         let mut backoff = Backoff::default();
+        let TaskPod { mut pod, plan_object } = self.build(since).await?;
+        self.store_plan(plan_object).await?;
         let mut sent = false;
         loop {
             if *self.stop.borrow() && !sent {
@@ -37,7 +31,7 @@ impl AttemptPod {
             }
             let permit = self.shared.create_permit().await;
             self.shared.observe_hop();
-            let created = self.shared.api.create(&built.pod).await;
+            let created = self.shared.api.create(&pod).await;
             drop(permit);
             sent = true;
             let (reason, wait) = match created {
@@ -51,6 +45,14 @@ impl AttemptPod {
                     Err(end) => return Err(end),
                 },
                 Err(RequestError::Passing { reason, retry_after }) => (reason, backoff.next(retry_after)),
+                Err(RequestError::Final(reason))
+                    if is_refused_for_root(&reason, &pod)
+                        && since.elapsed() < self.shared.settings.timeouts.settings =>
+                {
+                    self.pause(backoff.next(None)).await?;
+                    pod = self.build(since).await?.pod;
+                    (reason, Duration::ZERO)
+                }
                 Err(error @ RequestError::Conflict(_)) => (error.reason(), backoff.next(None)),
                 Err(error @ (RequestError::Final(_) | RequestError::NotFound)) => {
                     let text = format!("the Pod {} cannot be created: {}", self.qualified(), error.reason());
@@ -65,6 +67,38 @@ impl AttemptPod {
             self.say(Some(format!("its Pod cannot be created yet: {reason}")));
             self.pause(wait).await?;
         }
+    }
+
+    /// The Pod as the settings of installation and namespace are now.
+    async fn build(&mut self, since: Instant) -> Result<TaskPod, End> {
+        let shared = Arc::clone(&self.shared);
+        let mut backoff = Backoff::default();
+        let tasks = loop {
+            let error = match shared.host.tasks.get(&shared.host, &shared.namespace).await {
+                Ok(tasks) => break tasks,
+                Err(error) => error,
+            };
+            let is_passing = matches!(error, RequestError::Passing { .. });
+            let error = NamespaceSettingsError { namespace: shared.namespace.clone(), reason: error.reason() };
+            if !is_passing {
+                return Err(End::lost(FailureCause::Refused, error.to_string()));
+            }
+            if since.elapsed() >= shared.settings.timeouts.pending {
+                return Err(End::lost(FailureCause::Infrastructure, error.to_string()));
+            }
+            self.say(Some(format!("its Pod cannot be created yet: {error}")));
+            self.pause(backoff.next(None)).await?;
+        };
+        pod::build(&self.plan, &shared.namespace, &shared.settings.pod, &tasks)
+            .map_err(|error| End::lost(FailureCause::Refused, error.to_string()))
+    }
+
+    async fn store_plan(&self, object: Option<PlanObject>) -> Result<(), End> {
+        let Some((uri, plan)) = object else { return Ok(()) };
+        self.shared.transfer.put_bytes(&uri, plan).await.map_err(|error| {
+            let reason = describe(&error);
+            End::lost(FailureCause::Infrastructure, format!("cannot store the plan of the task at {uri}: {reason}"))
+        })
     }
 
     /// Waits before the next try. An attempt that is to stop ends here.
@@ -145,4 +179,13 @@ impl AttemptPod {
         }
         self.create().await
     }
+}
+
+/// Whether a Pod was refused because it may run as root. The namespace's settings say that it must not, unless they are
+/// about to be written: its label is new.
+fn is_refused_for_root(reason: &str, pod: &Pod) -> bool {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut contexts = containers.filter_map(|container| container.security_context.as_ref());
+    let may_be_root = contexts.all(|context| context.run_as_non_root.is_none());
+    may_be_root && reason.contains("violates PodSecurity") && reason.contains("runAsNonRoot")
 }

@@ -39,7 +39,7 @@ fn plan(changes: &Value) -> Plan {
 }
 
 fn built(changes: &Value, settings: &PodSettings) -> TaskPod {
-    build(&plan(changes), "team", settings).expect("a Pod can be made of it")
+    build(&plan(changes), "team", settings, &TaskSettings::default()).expect("a Pod can be made of it")
 }
 
 #[test]
@@ -110,7 +110,8 @@ fn f32_plan_that_is_too_large_for_an_annotation_is_an_object() {
 #[case(json!({"resources": {"requests": {"cpu": "-1"}}}), "resource request cpu of the task is \"-1\"")]
 #[case(json!({"imagePullPolicy": "always"}), "imagePullPolicy of the task is \"always\"")]
 fn f44_values_that_kubernetes_would_refuse_are_named(#[case] changes: Value, #[case] text: &str) {
-    let error = build(&plan(&changes), "team", &PodSettings::default()).expect_err("it is refused");
+    let error =
+        build(&plan(&changes), "team", &PodSettings::default(), &TaskSettings::default()).expect_err("it is refused");
     assert!(error.to_string().starts_with(text), "{error}");
 }
 
@@ -127,4 +128,52 @@ fn digest_is_of_the_work_and_not_of_the_installation() {
 fn deadline_of_a_pod_leaves_the_launcher_time_to_say_so_itself() {
     assert_eq!(deadline(1), 61);
     assert_eq!(deadline(u64::MAX), i64::from(i32::MAX), "what the API server takes at most");
+}
+
+fn built_in(settings: RunAs, namespace: RunAs) -> Result<TaskPod, PodError> {
+    let settings = PodSettings { run_as: settings, ..PodSettings::default() };
+    build(&plan(&json!({})), "team", &settings, &TaskSettings { run_as: namespace })
+}
+
+#[test]
+fn pod_of_a_namespace_that_takes_no_root() {
+    let restricted = RunAs { user: Some(65532), group: Some(65532), non_root: Some(true) };
+    let pod = built_in(RunAs::default(), restricted).expect("a Pod can be made").pod;
+    insta::assert_json_snapshot!(pod.spec.expect("a spec").containers[0].security_context);
+    let of_driver = RunAs { user: Some(1000), ..RunAs::default() };
+    let spec = built_in(of_driver, restricted).expect("a Pod can be made").pod.spec.expect("a spec");
+    let context = spec.containers[0].security_context.as_ref().expect("a security context");
+    assert_eq!(
+        (context.run_as_user, context.run_as_group, context.run_as_non_root),
+        (Some(1000), Some(65532), Some(true)),
+        "field by field"
+    );
+}
+
+#[rstest::rstest]
+#[case(
+    Some(0),
+    None,
+    None,
+    Some(true),
+    "by --task-run-as-user of the driver, which is root, and root is refused by the namespace"
+)]
+#[case(
+    None,
+    Some(true),
+    Some(0),
+    None,
+    "by the annotation penstock.dev/run-as-user of the namespace, which is root, and root is refused by --task-run-as-non-root"
+)]
+#[case(None, None, Some(0), Some(true), "its annotation penstock.dev/run-as-non-root): change one of them")]
+fn i31_root_where_root_is_refused_is_named_with_who_asked_for_it(
+    #[case] user: Option<i64>,
+    #[case] non_root: Option<bool>,
+    #[case] namespace_user: Option<i64>,
+    #[case] namespace_non_root: Option<bool>,
+    #[case] text: &str,
+) {
+    let namespace = RunAs { user: namespace_user, group: None, non_root: namespace_non_root };
+    let error = built_in(RunAs { user, group: None, non_root }, namespace).expect_err("it is refused");
+    assert!(error.to_string().contains(text), "{error}");
 }

@@ -14,6 +14,7 @@ fn read(data: &[(&str, &str)], prefixes: Option<&str>) -> Result<ReadSettings, L
     read_settings(&NamespaceConfig {
         kfp_launcher: Some(&data),
         allowed_prefixes: prefixes,
+        run_as: RunAsConfig::default(),
         default_endpoint: ENDPOINT,
     })
 }
@@ -32,9 +33,13 @@ fn secret(name: &str) -> Value {
 
 #[test]
 fn absent_and_empty_config_mean_kfps_own_defaults() {
-    let absent =
-        read_settings(&NamespaceConfig { kfp_launcher: None, allowed_prefixes: None, default_endpoint: ENDPOINT })
-            .unwrap();
+    let absent = read_settings(&NamespaceConfig {
+        kfp_launcher: None,
+        allowed_prefixes: None,
+        run_as: RunAsConfig::default(),
+        default_endpoint: ENDPOINT,
+    })
+    .unwrap();
     assert_eq!(absent.settings, NamespaceSettings::kfp_default(ENDPOINT));
     assert_eq!(absent, read(&[], None).unwrap());
     assert_eq!(absent, read(&[("defaultPipelineRoot", ""), ("providers", "  \n")], None).unwrap());

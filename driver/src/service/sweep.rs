@@ -1,0 +1,73 @@
+//! Cleans up after Pods again and again: those of failed attempts go when they were kept long enough, although no run
+//! ends in their namespace any more.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
+
+use crate::driver::Driver;
+use crate::error::chain;
+
+/// Usual time between two sweeps.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// Longest time that the sweep of one namespace may take: the others come after it.
+const NAMESPACE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Sweeps the namespaces that a driver has runs in.
+#[derive(Debug, Clone)]
+pub struct PodSweeper {
+    driver: Driver,
+    interval: Duration,
+}
+
+impl PodSweeper {
+    /// A sweeper that does nothing until it is [run](PodSweeper::run).
+    pub fn new(driver: Driver, interval: Duration) -> PodSweeper {
+        PodSweeper { driver, interval: interval.max(Duration::from_millis(1)) }
+    }
+
+    /// Sweeps, at once and then at each interval, until `shutdown`. May be called again afterwards.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.sweep_for_ever() => {}
+            () = shutdown => {}
+        }
+    }
+
+    async fn sweep_for_ever(&self) {
+        let mut interval = tokio::time::interval(self.interval);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            self.sweep().await;
+        }
+    }
+
+    /// One namespace that fails does not keep the others from being swept (R11).
+    async fn sweep(&self) {
+        let namespaces = match self.driver.metastore().namespaces().await {
+            Ok(namespaces) => namespaces,
+            Err(error) => {
+                warn!(error = chain(&error), "cannot look for Pods to clean up; the next sweep tries again");
+                return;
+            }
+        };
+        // Runs of this machine have none.
+        for namespace in namespaces.iter().filter(|namespace| !namespace.is_empty()) {
+            match tokio::time::timeout(NAMESPACE_LIMIT, Box::pin(self.driver.sweep_pods(namespace))).await {
+                Ok(Ok(swept)) if swept.released + swept.deleted > 0 => {
+                    info!(namespace, released = swept.released, deleted = swept.deleted, "cleaned up after Pods");
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => warn!(
+                    namespace,
+                    reason = error.reason,
+                    "Pods of earlier runs could not be cleaned up; the next sweep tries again"
+                ),
+                Err(_) => warn!(namespace, "cleaning up after Pods takes too long; the next sweep goes on"),
+            }
+        }
+    }
+}
