@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use penstock_driver::KubernetesMetrics;
 use penstock_driver::namespaces::{NamespaceController, NamespaceControllerSettings};
 use penstock_driver::service::{
     KubernetesLease, LeaseHolder, LeaseSettings, LeaseStanding, Service, ServiceMetrics, ServiceSettings, Stop,
 };
+use penstock_driver::{Driver, KubernetesMetrics, StoreMetrics};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
 use penstock_runtime::server::ServerLimits;
@@ -24,8 +24,8 @@ use penstock_webhook::inject::InjectConfig;
 use prometheus::Registry;
 use tokio::task::JoinSet;
 
-use crate::args::cluster::{DriverArgs, ServiceArgs, WebhookArgs};
 use crate::args::ExecutionArgs;
+use crate::args::cluster::{DriverArgs, ServiceArgs, WebhookArgs};
 use crate::cluster::{self, Cluster};
 use crate::context::Context;
 use crate::failure;
@@ -144,10 +144,15 @@ impl Driving {
             },
             registry,
         )?;
-        let mut kubernetes = cluster::kubernetes_settings(Cluster { client: client.clone(), namespace: service.namespace.clone() }, &pods);
+        let mut kubernetes = cluster::kubernetes_settings(
+            Cluster { client: client.clone(), namespace: service.namespace.clone() },
+            &pods,
+        );
         kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(registry)?));
         let execution = ExecutionArgs { concurrency: None, python: None, grace: Duration::from_secs(10) };
-        let driver = context.driver(&execution, Some(kubernetes)).await?;
+        let mut driver = context.driver_settings(&execution, Some(kubernetes));
+        driver.stores.observer = Some(Arc::new(StoreMetrics::new(registry)?));
+        let driver = Driver::open(driver).await?;
         let settings = ServiceSettings {
             concurrency: usize::try_from(runs).unwrap_or(usize::MAX),
             ..ServiceSettings::new("kubernetes")
