@@ -121,8 +121,12 @@ pub(crate) struct WebhookArgs {
     #[arg(long, env = "PENSTOCK_WEBHOOK_CONFIGURATION", default_value = "penstock", value_name = "NAME")]
     pub(crate) webhook_configuration: String,
     /// Secret in which authority and certificate are kept
-    #[arg(long, env = "PENSTOCK_CERTIFICATE_SECRET", default_value = "penstock-webhook-certificate",
-          value_name = "NAME")]
+    #[arg(
+        long,
+        env = "PENSTOCK_CERTIFICATE_SECRET",
+        default_value = "penstock-webhook-certificate",
+        value_name = "NAME"
+    )]
     pub(crate) certificate_secret: String,
     /// Directory with tls.crt and tls.key that somebody else renews, such as cert-manager
     #[arg(long, env = "PENSTOCK_CERTIFICATE_DIR", value_name = "DIR", value_hint = ValueHint::DirPath)]
