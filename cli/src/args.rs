@@ -176,7 +176,8 @@ pub(crate) struct ProgressArgs {
 /// `penstock run`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The pipeline: compiled (.yaml, .json, .zip, .tar.gz), or a Python file, which is compiled first
+    /// The pipeline: compiled (.yaml, .json, .zip, .tar.gz, or a pipe such as /dev/stdin), or a Python file, which is
+    /// compiled first
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "resume")]
     pub(crate) file: Option<PathBuf>,
     /// Value of a pipeline parameter. A STRING is taken as it is, other types are written as JSON

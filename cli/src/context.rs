@@ -81,16 +81,16 @@ impl Context {
         python::interpreter(asked.map(Path::to_owned), self.virtual_env.clone())
     }
 
-    /// A driver for runs of this machine, and of a cluster if there is one.
-    pub(crate) async fn driver(
+    /// Settings of a driver for runs of this machine, and of a cluster if there is one.
+    pub(crate) fn driver_settings(
         &self,
         execution: &ExecutionArgs,
         kubernetes: Option<KubernetesSettings>,
-    ) -> anyhow::Result<Driver> {
+    ) -> DriverSettings {
         let ExecutionArgs { concurrency, python, grace } = execution;
         let processors =
             || std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
-        let settings = DriverSettings {
+        DriverSettings {
             data_dir: self.data_dir.clone(),
             default_root: None,
             stores: self.stores.clone(),
@@ -98,8 +98,16 @@ impl Context {
             python: Some(self.python(python.as_deref())),
             grace: *grace,
             kubernetes,
-        };
-        Ok(Driver::open(settings).await?)
+        }
+    }
+
+    /// A driver with these settings.
+    pub(crate) async fn driver(
+        &self,
+        execution: &ExecutionArgs,
+        kubernetes: Option<KubernetesSettings>,
+    ) -> anyhow::Result<Driver> {
+        Ok(Driver::open(self.driver_settings(execution, kubernetes)).await?)
     }
 
     /// A driver that can go on with a run: it has a cluster if the run's tasks are Pods. And the run that the user means.

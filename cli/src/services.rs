@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use penstock_driver::KubernetesMetrics;
 use penstock_driver::namespaces::{NamespaceController, NamespaceControllerSettings};
 use penstock_driver::service::{
     KubernetesLease, LeaseHolder, LeaseSettings, LeaseStanding, PodSweeper, SWEEP_INTERVAL, Service, ServiceMetrics,
     ServiceSettings, Stop,
 };
+use penstock_driver::{Driver, KubernetesMetrics, StoreMetrics};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
 use penstock_runtime::server::ServerLimits;
@@ -153,7 +153,9 @@ impl Driving {
         kubernetes.pod = task_pods.settings(&context.proxy)?;
         kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(registry)?));
         let execution = ExecutionArgs { concurrency: None, python: None, grace: Duration::from_secs(10) };
-        let driver = context.driver(&execution, Some(kubernetes)).await?;
+        let mut driver = context.driver_settings(&execution, Some(kubernetes));
+        driver.stores.observer = Some(Arc::new(StoreMetrics::new(registry)?));
+        let driver = Driver::open(driver).await?;
         let settings = ServiceSettings {
             concurrency: usize::try_from(runs).unwrap_or(usize::MAX),
             ..ServiceSettings::new("kubernetes")

@@ -21,6 +21,7 @@ mod ownership;
 mod process;
 mod projection;
 pub mod service;
+mod store_metrics;
 mod timers;
 
 pub use backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
@@ -35,3 +36,4 @@ pub use kubernetes::{
 };
 pub use load::load_state;
 pub use process::{attempt_log, attempt_work_dir};
+pub use store_metrics::StoreMetrics;

@@ -11,6 +11,7 @@ pub mod error;
 pub mod failing;
 pub mod local;
 pub mod memory;
+pub mod observe;
 pub mod retry;
 pub mod s3;
 pub mod store;
@@ -20,6 +21,7 @@ pub mod testing;
 pub mod transfer;
 
 pub use error::{ErrorKind, StoreError};
+pub use observe::{Operation, StoreObserver};
 pub use s3::{S3Credentials, S3Settings, Secret};
 pub use store::{Body, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part};
 pub use stores::{LocalAccess, S3Override, StoreSettings, Stores};

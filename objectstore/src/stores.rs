@@ -13,6 +13,7 @@ use crate::{
     error::{ErrorKind, StoreError},
     local::LocalStore,
     memory::MemoryStore,
+    observe::{ObservedStore, StoreObserver},
     s3::{S3Connection, S3Settings, S3Store},
     store::ObjectStore,
 };
@@ -33,6 +34,8 @@ pub struct StoreSettings {
     pub minio: Option<S3Settings>,
     /// Settings of certain buckets and prefixes; the first that matches is taken.
     pub overrides: Vec<S3Override>,
+    /// Is told of each call of S3.
+    pub observer: Option<Arc<dyn StoreObserver>>,
 }
 
 /// What `file://` may reach.
@@ -67,6 +70,7 @@ pub struct Stores {
     s3: Option<Arc<S3Connection>>,
     minio: Option<Arc<S3Connection>>,
     overrides: Vec<(ObjectUri, Arc<S3Connection>)>,
+    observer: Option<Arc<dyn StoreObserver>>,
     open: Mutex<HashMap<StoreId, Arc<dyn ObjectStore>>>,
 }
 
@@ -76,7 +80,7 @@ type StoreId = (String, String, Option<usize>);
 impl Stores {
     /// A registry. Reads the certificate files that the settings name; connects to nothing yet.
     pub fn new(settings: StoreSettings) -> Result<Stores, StoreError> {
-        let StoreSettings { local, s3, only_overrides, minio, overrides } = settings;
+        let StoreSettings { local, s3, only_overrides, minio, overrides, observer } = settings;
         let connect = |settings| S3Connection::new(settings).map(Arc::new);
         let overrides = overrides
             .into_iter()
@@ -90,6 +94,7 @@ impl Stores {
             s3: (!only_overrides).then(|| connect(s3)).transpose()?,
             minio: minio.map(connect).transpose()?,
             overrides,
+            observer,
             open: Mutex::default(),
         })
     }
@@ -113,7 +118,7 @@ impl Stores {
             scheme @ ("s3" | "minio") => {
                 let default = if scheme == "s3" { &self.s3 } else { &self.minio };
                 match connection.or(default.as_ref()) {
-                    Some(connection) => Arc::new(S3Store::new(Arc::clone(connection), &parsed.bucket)),
+                    Some(connection) => self.observed(S3Store::new(Arc::clone(connection), &parsed.bucket)),
                     None => {
                         return Err(refusal(uri, format!("no endpoint is configured for {scheme}:// URIs like it")));
                     }
@@ -128,6 +133,13 @@ impl Stores {
         }
         open.insert(id, Arc::clone(&store));
         Ok((store, parsed.key))
+    }
+
+    fn observed(&self, store: S3Store) -> Arc<dyn ObjectStore> {
+        match &self.observer {
+            Some(observer) => Arc::new(ObservedStore::new(Arc::new(store), Arc::clone(observer))),
+            None => Arc::new(store),
+        }
     }
 
     /// Puts a store of one's own in the place of a bucket (of `file://` with an empty bucket name).

@@ -1,10 +1,12 @@
-//! The webhook as a real API server calls it. Needs an administrator's kubeconfig in `PENSTOCK_TEST_KUBECONFIG` and an
-//! address of this machine that the API server reaches in `PENSTOCK_TEST_HOST_ADDRESS` (10.88.0.1 when absent):
-//! `cargo test -p penstock-webhook --test cluster -- --ignored --test-threads 1`. Nothing is scheduled: Pods ask for a
-//! node that there is not.
+//! The webhook as a real API server calls it, where there is one that reaches this machine: its address is
+//! `PENSTOCK_TEST_HOST_ADDRESS` (10.88.0.1 when absent). Nothing is scheduled: Pods ask for a node that there is not. Its
+//! namespaces lack Penstock's label, so that an installed Penstock has nothing to do with them.
 
+#[path = "support/real_cluster.rs"]
+mod real_cluster;
 mod support;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +18,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use penstock_webhook::certificates::{CertificateSettings, CertificateTimes, SelfManaged};
 use penstock_webhook::inject::{Decision, InjectContext, inject};
+use real_cluster::kubeconfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use support::fake_api::settings;
@@ -34,8 +37,7 @@ struct Cluster {
     work: String,
 }
 
-async fn client() -> Client {
-    let path = std::env::var("PENSTOCK_TEST_KUBECONFIG").expect("PENSTOCK_TEST_KUBECONFIG names a kubeconfig");
+async fn client(path: &Path) -> Client {
     let kubeconfig = Kubeconfig::read_from(path).expect("a kubeconfig");
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     let mut config = config.expect("a configuration");
@@ -49,9 +51,9 @@ fn object<K: DeserializeOwned>(value: Value) -> K {
 }
 
 impl Cluster {
-    /// A webhook on this machine behind a Service, and a labelled namespace of the strictest kind.
-    async fn start(times: CertificateTimes) -> (Cluster, Webhook) {
-        let client = client().await;
+    /// A webhook on this machine behind a Service, and a namespace of the strictest kind.
+    async fn start(kubeconfig: &Path, times: CertificateTimes) -> (Cluster, Webhook) {
+        let client = client(kubeconfig).await;
         let suffix: u32 = rand::random();
         let (own, work) = (format!("hook-own-{suffix:08x}"), format!("hook-work-{suffix:08x}"));
         let cluster = Cluster { client: client.clone(), own: own.clone(), work: work.clone() };
@@ -86,8 +88,7 @@ impl Cluster {
 
     async fn create_namespaces(&self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        let restricted =
-            json!({"penstock.dev/injection": "enabled", "pod-security.kubernetes.io/enforce": "restricted"});
+        let restricted = json!({"pod-security.kubernetes.io/enforce": "restricted"});
         for (name, labels) in [(&self.own, json!({})), (&self.work, restricted)] {
             let namespace = object(json!({"metadata": {"name": name, "labels": labels}}));
             namespaces.create(&PostParams::default(), &namespace).await.expect("creates a namespace");
@@ -116,9 +117,7 @@ impl Cluster {
                 }],
                 "sideEffects": "None", "timeoutSeconds": 5, "failurePolicy": "Fail", "matchPolicy": "Equivalent",
                 "reinvocationPolicy": "IfNeeded",
-                "namespaceSelector": {"matchLabels": {
-                    "penstock.dev/injection": "enabled", "kubernetes.io/metadata.name": self.work,
-                }},
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.work}},
                 "objectSelector": {"matchExpressions": [
                     {"key": "penstock.dev/inject", "operator": "In", "values": ["task", "enabled"]},
                 ]},
@@ -172,11 +171,12 @@ impl Cluster {
 }
 
 /// Runs a scenario, and takes everything away again however it ends.
-async fn scenario<F>(times: CertificateTimes, scenario: impl FnOnce(Cluster, Webhook) -> F)
+async fn scenario<F>(test: &str, times: CertificateTimes, scenario: impl FnOnce(Cluster, Webhook) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (cluster, webhook) = Cluster::start(times).await;
+    let Some(kubeconfig) = kubeconfig(test) else { return };
+    let (cluster, webhook) = Cluster::start(&kubeconfig, times).await;
     let ended = tokio::spawn(scenario(cluster.clone(), webhook)).await;
     cluster.remove().await;
     if let Err(error) = ended {
@@ -212,9 +212,8 @@ fn pod(name: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: PENSTOCK_TEST_KUBECONFIG"]
 async fn admit_on_a_real_api_server() {
-    scenario(CertificateTimes::default(), |cluster, webhook| async move {
+    scenario("admit_on_a_real_api_server", CertificateTimes::default(), |cluster, webhook| async move {
         webhook.ready().await;
         let error = eventually("the API server calls the webhook", || async {
             match cluster.try_create(&pod("task"), false).await {
@@ -264,10 +263,9 @@ async fn admit_on_a_real_api_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: PENSTOCK_TEST_KUBECONFIG"]
 async fn f20_a_wiped_ca_bundle_is_repaired_on_a_real_api_server() {
     let times = CertificateTimes { check: Duration::from_secs(2), ..CertificateTimes::default() };
-    scenario(times, |cluster, webhook| async move {
+    scenario("f20_a_wiped_ca_bundle_is_repaired_on_a_real_api_server", times, |cluster, webhook| async move {
         cluster.settled(&webhook).await;
         let configurations = cluster.configurations();
         let bundle = async || {
@@ -306,24 +304,26 @@ async fn f20_a_wiped_ca_bundle_is_repaired_on_a_real_api_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: PENSTOCK_TEST_KUBECONFIG"]
 async fn f19_without_the_webhook_only_pods_that_ask_for_it_are_refused() {
-    scenario(CertificateTimes::default(), |cluster, webhook| async move {
-        cluster.settled(&webhook).await;
-        webhook.shutdown.request();
-        webhook.task.await.expect("no panic").expect("no error");
-        let error = cluster.try_create(&pod("task"), true).await.expect_err("refused");
-        let kube::Error::Api(status) = error else { panic!("{error}") };
-        assert!(status.code == 500 && status.message.contains("failed calling webhook"), "{status:?}");
-        let mut bare = pod("task");
-        bare["metadata"]["labels"] = json!({});
-        cluster.try_create(&bare, true).await.expect("others are not held up");
-    })
+    scenario(
+        "f19_without_the_webhook_only_pods_that_ask_for_it_are_refused",
+        CertificateTimes::default(),
+        |cluster, webhook| async move {
+            cluster.settled(&webhook).await;
+            webhook.shutdown.request();
+            webhook.task.await.expect("no panic").expect("no error");
+            let error = cluster.try_create(&pod("task"), true).await.expect_err("refused");
+            let kube::Error::Api(status) = error else { panic!("{error}") };
+            assert!(status.code == 500 && status.message.contains("failed calling webhook"), "{status:?}");
+            let mut bare = pod("task");
+            bare["metadata"]["labels"] = json!({});
+            cluster.try_create(&bare, true).await.expect("others are not held up");
+        },
+    )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: PENSTOCK_TEST_KUBECONFIG"]
 async fn f20_rotation_drops_no_admission_of_a_real_api_server() {
     let times = CertificateTimes {
         authority: Duration::from_secs(18),
@@ -332,7 +332,7 @@ async fn f20_rotation_drops_no_admission_of_a_real_api_server() {
         backdate: Duration::from_secs(1),
         check: Duration::from_millis(500),
     };
-    scenario(times, |cluster, webhook| async move {
+    scenario("f20_rotation_drops_no_admission_of_a_real_api_server", times, |cluster, webhook| async move {
         cluster.settled(&webhook).await;
         let (is_over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let mut callers = tokio::task::JoinSet::new();
@@ -364,9 +364,9 @@ async fn f20_rotation_drops_no_admission_of_a_real_api_server() {
 
 /// Prints what the webhook adds to a create, by server-side dry runs of the same Pod with and without it.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a cluster: PENSTOCK_TEST_KUBECONFIG"]
+#[ignore = "measures, by hand"]
 async fn measure_what_admission_adds_to_a_create() {
-    scenario(CertificateTimes::default(), |cluster, webhook| async move {
+    scenario("measure_what_admission_adds_to_a_create", CertificateTimes::default(), |cluster, webhook| async move {
         cluster.settled(&webhook).await;
         let with = pod("task");
         let mut without = with.clone();

@@ -165,7 +165,12 @@ fn read_limited(file: &Path, limit: usize) -> Result<Vec<u8>, Refusal> {
 /// Unpacks, reads and judges; every problem is shown.
 fn load(file: &Path, is_python: bool, bytes: &[u8]) -> Result<(CheckedPipeline, String), Refusal> {
     let limits = Limits::default();
-    let name = if is_python { "pipeline.yaml".into() } else { file.file_name().unwrap_or_default().to_string_lossy() };
+    // A pipe has no name that would say anything.
+    let is_named = !file.starts_with("/dev") && std::fs::metadata(file).is_ok_and(|file| file.is_file());
+    let name = match is_python || !is_named {
+        true => "pipeline.yaml".into(),
+        false => file.file_name().unwrap_or_default().to_string_lossy(),
+    };
     let load = || -> Result<_, LoadError> {
         let text = package::unpack(&name, bytes, &limits)?.pipeline_text;
         let documents = parse::parse(&text, &limits)?;

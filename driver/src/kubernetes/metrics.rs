@@ -9,6 +9,18 @@ use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, I
 const HOP_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// Buckets of the time that a request to the API server takes, in seconds.
 const REQUEST_BUCKETS: [f64; 10] = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+/// All causes of failures.
+const CAUSES: [FailureCause; 9] = [
+    FailureCause::User,
+    FailureCause::Timeout,
+    FailureCause::Output,
+    FailureCause::Input,
+    FailureCause::Refused,
+    FailureCause::Infrastructure,
+    FailureCause::Interrupted,
+    FailureCause::Canceled,
+    FailureCause::Upstream,
+];
 
 /// Metrics of the Kubernetes backend of one process.
 #[derive(Debug, Clone)]
@@ -57,7 +69,7 @@ impl KubernetesMetrics {
         let watch_age =
             Gauge::new("penstock_driver_watch_age_seconds", "Time since the last event of any watch of Pods.")?;
         registry.register(Box::new(watch_age.clone()))?;
-        Ok(KubernetesMetrics {
+        let metrics = KubernetesMetrics {
             pods: gauges("penstock_driver_pods", "Task Pods by phase.", &["phase"])?,
             hop,
             ends: counters("penstock_driver_attempts_ended_total", "Attempts by how they ended.", &["result"])?,
@@ -71,7 +83,25 @@ impl KubernetesMetrics {
             watch_age,
             watch_failures: counters("penstock_driver_watch_failures_total", "Failures of watches.", &["kind"])?,
             queued: gauges("penstock_driver_queue_depth", "Requests that wait for their turn.", &["queue"])?,
-        })
+        };
+        metrics.show_zeros();
+        Ok(metrics)
+    }
+
+    /// A series that appears only with its first event cannot be alerted on.
+    fn show_zeros(&self) {
+        for phase in ["Pending", "Running", "Succeeded", "Failed", ""] {
+            self.pods.with_label_values(&[phase_word(phase)]);
+        }
+        for queue in ["create", "cleanup"] {
+            self.queued.with_label_values(&[queue]);
+        }
+        for cause in CAUSES {
+            self.retries.with_label_values(&[word(cause)]);
+        }
+        for result in CAUSES.map(word).iter().chain(&["succeeded"]) {
+            self.ends.with_label_values(&[result]);
+        }
     }
 
     /// Metrics that nobody reads.

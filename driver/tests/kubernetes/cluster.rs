@@ -1,6 +1,7 @@
-//! The backend on a real API server and kubelet, where one is given by `PENSTOCK_TEST_KUBECONFIG`. A policy of the API
+//! The backend on a real API server and kubelet, where one is given. A policy of the API
 //! server stands in for the webhook, a shell script for the launcher, and this test for its reports.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use prometheus::Registry;
 use serde_json::json;
 
 use crate::kubelet::{report_of, store_outputs};
+use crate::real_cluster::kubeconfig;
 use crate::world::{chain, drive, fan, stores};
 
 /// Stands in for injection: a sidecar that makes a script the entry, and waits.
@@ -74,19 +76,17 @@ spec: {policyName: NAMESPACE}
 /// A namespace of one's own, gone at the end.
 struct Cluster {
     namespace: String,
+    kubeconfig: PathBuf,
     client: kube::Client,
 }
 
 impl Cluster {
-    async fn open() -> Option<Cluster> {
-        let Some(path) = std::env::var_os("PENSTOCK_TEST_KUBECONFIG") else {
-            eprintln!("skipped: PENSTOCK_TEST_KUBECONFIG names no cluster");
-            return None;
-        };
-        let file = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
+    async fn open(test: &str) -> Option<Cluster> {
+        let kubeconfig = kubeconfig(test)?;
+        let file = kube::config::Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
         let config = kube::Config::from_custom_kubeconfig(file, &Default::default()).await.expect("a configuration");
         let namespace = format!("pods-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        let cluster = Cluster { namespace, client: kube::Client::try_from(config).expect("a client") };
+        let cluster = Cluster { namespace, kubeconfig, client: kube::Client::try_from(config).expect("a client") };
         cluster.kubectl("apply");
         // A policy is in force a moment after it is stored.
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -97,9 +97,8 @@ impl Cluster {
         use std::io::Write as _;
 
         let program = std::env::var("PENSTOCK_TEST_KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
-        let kubeconfig = std::env::var("PENSTOCK_TEST_KUBECONFIG").expect("it is set");
         let mut command = Command::new(program);
-        command.args(["--kubeconfig", &kubeconfig, verb, "-f", "-"]);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args([verb, "-f", "-"]);
         if verb == "delete" {
             command.arg("--wait=false");
         }
@@ -149,7 +148,7 @@ async fn report_all(pods: Api<Pod>, transfer: Arc<Transfer>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chain_and_fan_run_on_a_real_cluster() {
-    let Some(cluster) = Cluster::open().await else { return };
+    let Some(cluster) = Cluster::open("chain_and_fan_run_on_a_real_cluster").await else { return };
     let home = tempfile::tempdir().expect("a directory");
     let transfer =
         Arc::new(Transfer::new(Arc::new(Stores::new(stores()).expect("stores")), TransferSettings::default()));

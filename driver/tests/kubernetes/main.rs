@@ -3,6 +3,8 @@
 mod api;
 mod cluster;
 mod kubelet;
+#[path = "../support/real_cluster.rs"]
+mod real_cluster;
 mod world;
 
 mod faults;

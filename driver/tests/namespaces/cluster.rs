@@ -1,4 +1,4 @@
-//! Against a real API server, when `PENSTOCK_TEST_KUBECONFIG` names one: with an account that has exactly the rights that
+//! Against a real API server, where one is given: with an account that has exactly the rights that
 //! the controller needs (T-06).
 
 use std::future::Future;
@@ -19,6 +19,8 @@ use penstock_driver::namespaces::{NamespaceController, NamespaceControllerSettin
 use penstock_spec::keys;
 use prometheus::Registry;
 use serde_json::{Value, json};
+
+use crate::real_cluster::kubeconfig;
 
 /// The rights of the controller, and nothing else. Server-side apply asks for the right to create by name, so that even
 /// creating is bounded by names.
@@ -48,11 +50,8 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn connect() -> Option<Cluster> {
-        let Some(path) = std::env::var_os("PENSTOCK_TEST_KUBECONFIG") else {
-            println!("skipped: PENSTOCK_TEST_KUBECONFIG names no cluster");
-            return None;
-        };
+    async fn connect(test: &str) -> Option<Cluster> {
+        let path = kubeconfig(test)?;
         let kubeconfig = Kubeconfig::read_from(path).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         let admin = Client::try_from(config.clone()).unwrap();
@@ -152,7 +151,7 @@ async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) -> D
 
 #[tokio::test]
 async fn real_namespace_is_made_kept_and_cleared() {
-    let Some(cluster) = Cluster::connect().await else { return };
+    let Some(cluster) = Cluster::connect("real_namespace_is_made_kept_and_cleared").await else { return };
     let result = AssertUnwindSafe(scenario(&cluster)).catch_unwind().await;
     cluster.clean_up().await;
     if let Err(panic) = result {

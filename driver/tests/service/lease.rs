@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::double::{Double, Manner, settings};
+use crate::real_cluster::kubeconfig;
 use crate::until;
 
 /// A Lease in memory, and one process's way to it.
@@ -112,10 +113,7 @@ async fn f36_driver_that_loses_the_lease_stops_and_the_other_takes_over() {
 /// A Lease object of a real cluster, when there is one.
 #[tokio::test]
 async fn real_lease_is_held_by_one_and_given_to_the_next() {
-    let Some(path) = std::env::var_os("PENSTOCK_TEST_KUBECONFIG") else {
-        println!("skipped: PENSTOCK_TEST_KUBECONFIG names no cluster");
-        return;
-    };
+    let Some(path) = kubeconfig("real_lease_is_held_by_one_and_given_to_the_next") else { return };
     let kubeconfig = kube::config::Kubeconfig::read_from(path).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await.unwrap();
     let client = Client::try_from(config).unwrap();

@@ -5,6 +5,8 @@
 mod double;
 mod driver;
 mod lease;
+#[path = "../support/real_cluster.rs"]
+mod real_cluster;
 mod supervision;
 
 use std::time::Duration;
