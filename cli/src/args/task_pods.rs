@@ -104,11 +104,12 @@ impl TaskPodArgs {
             ));
         }
         let given = task_proxy.iter().filter(|text| !text.trim().is_empty()).map(|text| parse_proxy(text));
-        let mut proxy = if pass_proxy { own_proxy.to_vec() } else { Vec::new() };
-        for (name, value) in given.collect::<Result<Vec<_>, _>>()? {
-            proxy.retain(|(other, _)| *other != name);
-            proxy.push((name, value));
-        }
+        let given = given.collect::<Result<Vec<_>, _>>()?;
+        // Programs differ in which spelling they read.
+        let is_given = |name: &str| given.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        let own = own_proxy.iter().filter(|(name, _)| pass_proxy && !is_given(name));
+        let mut proxy: Vec<_> = own.cloned().collect();
+        proxy.extend(given);
         Ok(PodSettings { ca_bundle: of_config_map.or(of_secret), run_as, proxy })
     }
 }
@@ -174,7 +175,7 @@ mod tests {
         let given = ["--task-proxy", "http_proxy=http://p:2/?a=b", "--task-proxy", "no_proxy=a,b"];
         assert_eq!(proxy(&given), ["http_proxy=http://p:2/?a=b", "no_proxy=a,b"]);
         let both = ["--pass-proxy", "--task-proxy", "http_proxy=http://p:2\nno_proxy=a,b\n"];
-        assert_eq!(proxy(&both), ["NO_PROXY=own", "http_proxy=http://p:2", "no_proxy=a,b"]);
+        assert_eq!(proxy(&both), ["http_proxy=http://p:2", "no_proxy=a,b"], "whatever the spelling");
     }
 
     #[test]
