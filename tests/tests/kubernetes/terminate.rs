@@ -14,7 +14,7 @@ fn stop_when(test: &str, script: &str, what: &str, is: impl Fn(&Value) -> bool) 
     let mut running = scenario.run(&pipeline).spawn();
     scenario.wait_for_pod(&mut running, what, is);
     scenario.penstock(&["stop", "latest"]).run().expect_code(0);
-    let run = running.wait().expect_code(130).document();
+    let run = running.wait().expect_code(3).document();
     assert_eq!(run.state, "CANCELED");
     assert_eq!(run.task("work").state, "CANCELED", "{:?}", run.task("work"));
     scenario.assert_no_pods_left(&run);
