@@ -24,7 +24,10 @@ use serde_json::json;
 
 use crate::kubelet::{report_of, store_outputs};
 use crate::real_cluster::kubeconfig;
-use crate::world::{chain, drive, fan, stores};
+use crate::world::{chain, fan, stores};
+
+/// Longest time for a run on a machine that does much else.
+const RUN_LIMIT: Duration = Duration::from_secs(180);
 
 /// Stands in for injection: a sidecar that makes a script the entry, and waits.
 const POLICY: &str = r#"
@@ -225,9 +228,10 @@ async fn chain_and_fan_run_on_a_real_cluster() {
             }
         };
         let end = tokio::select! {
-            end = drive(&driver, run, &control) => end.expect("the run is driven"),
+            end = tokio::time::timeout(RUN_LIMIT, driver.drive(run, control)) => end,
             () = shown => continue,
         };
+        let end = end.expect("the run ends in time").expect("the run is driven");
         assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
         eprintln!("took {:.1} s", started.elapsed().as_secs_f64());
     }

@@ -133,24 +133,32 @@ fn lint_name(name: &str, family: &Family, complain: &mut impl FnMut(String)) {
     }
 }
 
+/// What the series of a histogram with the same labels say.
+#[derive(Debug, Default)]
+struct Buckets {
+    last: f64,
+    all: Option<f64>,
+    count: Option<f64>,
+}
+
 fn lint_histogram(family: &Family, complain: &mut impl FnMut(String)) {
-    let mut series: BTreeMap<Vec<(&String, &String)>, (f64, Option<f64>, Option<f64>)> = BTreeMap::new();
+    let mut series = BTreeMap::<Vec<(&String, &String)>, Buckets>::new();
     for sample in &family.samples {
         let labels = sample.labels.iter().filter(|(label, _)| *label != "le").collect();
-        let (last, all, count) = series.entry(labels).or_default();
+        let buckets = series.entry(labels).or_default();
         if sample.name.ends_with("_bucket") {
-            if sample.value < *last {
+            if sample.value < buckets.last {
                 complain("has a bucket with less than the one before".to_owned());
             }
-            *last = sample.value;
+            buckets.last = sample.value;
             if sample.labels.get("le").is_some_and(|bound| bound == "+Inf") {
-                *all = Some(sample.value);
+                buckets.all = Some(sample.value);
             }
         } else if sample.name.ends_with("_count") {
-            *count = Some(sample.value);
+            buckets.count = Some(sample.value);
         }
     }
-    for (labels, (_, all, count)) in series {
+    for (labels, Buckets { all, count, .. }) in series {
         if all.is_none() || all != count {
             complain(format!("the bucket +Inf {all:?} of {labels:?} is not the count {count:?}"));
         }

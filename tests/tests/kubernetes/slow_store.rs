@@ -19,7 +19,7 @@ const PIECE: usize = 8 << 10;
 /// Pause after each piece while the way is slow: 40 KiB/s for each connection.
 const SLOW_PAUSE: Duration = Duration::from_millis(200);
 /// Longest time until a namespace uses this way.
-const SETTINGS_LIMIT: Duration = Duration::from_secs(30);
+const SETTINGS_LIMIT: Duration = Duration::from_secs(60);
 
 /// What is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

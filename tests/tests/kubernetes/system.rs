@@ -16,7 +16,7 @@ use crate::scenario::Scenario;
 /// Longest time for a run of a few small tasks.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 /// Longest time until a process says something.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// What operators are promised, and of which kind it is.
 const FAMILIES: [(&str, &str); 18] = [
