@@ -159,10 +159,11 @@ impl Cluster {
 
     /// Creates or changes objects; the exit code of kubectl and what it said.
     pub fn try_apply(&self, object: &Value) -> (Option<i32>, String) {
-        self.with_input(&["apply", "-f", "-"], &object.to_string())
+        self.call_with_input(&["apply", "-f", "-"], &object.to_string())
     }
 
-    fn with_input(&self, args: &[&str], input: &str) -> (Option<i32>, String) {
+    /// Calls `kubectl` with an input; its exit code and what it said.
+    pub fn call_with_input(&self, args: &[&str], input: &str) -> (Option<i32>, String) {
         let mut child = Command::new(&self.kubectl)
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)

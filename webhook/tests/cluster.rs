@@ -193,6 +193,8 @@ fn pod(name: &str) -> Value {
     let spec = &mut pod["spec"];
     spec["nodeSelector"] = json!({"penstock.test/node": "none"});
     spec["serviceAccountName"] = json!("default");
+    // An installed Penstock's policy asks this of each task.
+    spec["automountServiceAccountToken"] = json!(false);
     spec["securityContext"] = json!({
         "runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"},
     });

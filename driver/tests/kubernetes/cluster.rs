@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use penstock_driver::{
     BackendKind, CreateRun, Driver, DriverSettings, KubernetesMetrics, KubernetesSettings, RunControl, RunOptions,
 };
@@ -23,7 +24,10 @@ use serde_json::json;
 
 use crate::kubelet::{report_of, store_outputs};
 use crate::real_cluster::kubeconfig;
-use crate::world::{chain, drive, fan, stores};
+use crate::world::{chain, fan, stores};
+
+/// Longest time for a run on a machine that does much else.
+const RUN_LIMIT: Duration = Duration::from_secs(180);
 
 /// Stands in for injection: a sidecar that makes a script the entry, and waits.
 const POLICY: &str = r#"
@@ -34,6 +38,17 @@ metadata: {name: NAMESPACE}
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: penstock-task, namespace: NAMESPACE}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: penstock-task, namespace: NAMESPACE}
+rules: [{apiGroups: [""], resources: [pods], verbs: [patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: penstock-task, namespace: NAMESPACE}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: penstock-task}
+subjects: [{kind: ServiceAccount, name: penstock-task, namespace: NAMESPACE}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicy
@@ -56,7 +71,8 @@ spec:
             volumeMounts: [Object.spec.initContainers.volumeMounts{name: "penstock-bin", mountPath: "/penstock/bin"}]}],
           containers: [Object.spec.containers{
             name: "main",
-            volumeMounts: [Object.spec.containers.volumeMounts{name: "penstock-bin", mountPath: "/penstock/bin"}]}]}}
+            volumeMounts: [Object.spec.containers.volumeMounts{
+              name: "penstock-bin", mountPath: "/penstock/bin", readOnly: true}]}]}}
   - patchType: JSONPatch
     jsonPatch:
       expression: |
@@ -77,6 +93,7 @@ spec: {policyName: NAMESPACE}
 struct Cluster {
     namespace: String,
     kubeconfig: PathBuf,
+    config: kube::Config,
     client: kube::Client,
 }
 
@@ -86,7 +103,8 @@ impl Cluster {
         let file = kube::config::Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
         let config = kube::Config::from_custom_kubeconfig(file, &Default::default()).await.expect("a configuration");
         let namespace = format!("pods-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        let cluster = Cluster { namespace, kubeconfig, client: kube::Client::try_from(config).expect("a client") };
+        let client = kube::Client::try_from(config.clone()).expect("a client");
+        let cluster = Cluster { namespace, kubeconfig, config, client };
         cluster.kubectl("apply");
         // A policy is in force a moment after it is stored.
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -119,8 +137,26 @@ impl Drop for Cluster {
     }
 }
 
+/// Where the launcher of a Pod reports, with its token: the policies of an installed Penstock let nobody else.
+async fn as_launcher(config: &kube::Config, pods: &Api<Pod>, pod: &Pod) -> Api<Pod> {
+    let (namespace, metadata) = (pod.metadata.namespace.as_deref().expect("a namespace"), &pod.metadata);
+    let request = serde_json::from_value(json!({"spec": {
+        "audiences": [], "expirationSeconds": 600,
+        "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": metadata.name, "uid": metadata.uid},
+    }}));
+    let accounts: Api<ServiceAccount> = Api::namespaced(pods.clone().into_client(), namespace);
+    let request: TokenRequest = request.expect("a request");
+    let answer = accounts.create_token_request(keys::TASK_SERVICE_ACCOUNT, &PostParams::default(), &request).await;
+    let mut config = config.clone();
+    config.auth_info = kube::config::AuthInfo {
+        token: Some(answer.expect("a token").status.expect("a token").token.into()),
+        ..kube::config::AuthInfo::default()
+    };
+    Api::namespaced(kube::Client::try_from(config).expect("a client"), namespace)
+}
+
 /// Reports the success of each Pod once its user container runs.
-async fn report_all(pods: Api<Pod>, transfer: Arc<Transfer>) {
+async fn report_all(config: kube::Config, pods: Api<Pod>, transfer: Arc<Transfer>) {
     use futures::StreamExt as _;
 
     let mut reported = std::collections::HashSet::new();
@@ -133,16 +169,20 @@ async fn report_all(pods: Api<Pod>, transfer: Arc<Transfer>) {
             let main = status.container_statuses.as_ref()?.iter().find(|status| status.name == "main")?;
             main.state.as_ref()?.running.as_ref()
         });
-        let (Some(name), Some(uid), Some(_)) = (pod.metadata.name, pod.metadata.uid, runs) else { continue };
+        let (Some(name), Some(uid), Some(_)) = (&pod.metadata.name, &pod.metadata.uid, runs) else { continue };
         if !reported.insert(uid.clone()) {
             continue;
         }
-        let annotations = pod.metadata.annotations.unwrap_or_default();
+        let annotations = pod.metadata.annotations.clone().unwrap_or_default();
         let plan: Plan = serde_json::from_str(&annotations[keys::ANNOTATION_PLAN]).expect("a plan");
         let digest = store_outputs(&transfer, &plan).await;
-        let text = report_of(&plan, &uid, PodOutcome::Succeeded { manifest_digest: digest });
+        let text = report_of(&plan, uid, PodOutcome::Succeeded { manifest_digest: digest });
         let patch = json!({"metadata": {"uid": uid, "annotations": {keys::ANNOTATION_REPORT: text}}});
-        pods.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch)).await.expect("a report");
+        as_launcher(&config, &pods, &pod)
+            .await
+            .patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+            .expect("a report");
     }
 }
 
@@ -152,7 +192,7 @@ async fn chain_and_fan_run_on_a_real_cluster() {
     let home = tempfile::tempdir().expect("a directory");
     let transfer =
         Arc::new(Transfer::new(Arc::new(Stores::new(stores()).expect("stores")), TransferSettings::default()));
-    let reports = tokio::spawn(report_all(cluster.pods(), transfer));
+    let reports = tokio::spawn(report_all(cluster.config.clone(), cluster.pods(), transfer));
     let registry = Registry::new();
     let mut kubernetes = KubernetesSettings::new(cluster.client.clone(), &cluster.namespace);
     kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(&registry).expect("metrics")));
@@ -188,9 +228,10 @@ async fn chain_and_fan_run_on_a_real_cluster() {
             }
         };
         let end = tokio::select! {
-            end = drive(&driver, run, &control) => end.expect("the run is driven"),
+            end = tokio::time::timeout(RUN_LIMIT, driver.drive(run, control)) => end,
             () = shown => continue,
         };
+        let end = end.expect("the run ends in time").expect("the run is driven");
         assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
         eprintln!("took {:.1} s", started.elapsed().as_secs_f64());
     }

@@ -1,9 +1,12 @@
 //! Tasks and other Pods on a real Kubernetes: what goes wrong there, and what must happen then.
 
 mod deaths;
+mod drivers;
 mod foreign;
 mod outages;
+mod phases;
 mod refusals;
 mod scenario;
 mod security;
+mod system;
 mod terminate;
