@@ -2,6 +2,7 @@
 
 mod deaths;
 mod foreign;
+mod logs;
 mod outages;
 mod scenario;
 mod security;
