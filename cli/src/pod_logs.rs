@@ -81,12 +81,18 @@ impl<'a> PodLogs<'a> {
         let open = driver.pod_log(&self.run, &pod.key, &pod.attempt, false);
         let refused = match tokio::time::timeout(ANSWER_LIMIT, open).await.context("the API server does not answer")? {
             Ok(mut log) => {
+                let mut is_empty = true;
                 loop {
                     let piece = tokio::time::timeout(ANSWER_LIMIT, log.next()).await;
                     let Some(piece) = piece.context("the node does not send the log of the Pod")?? else { break };
+                    is_empty = false;
                     sink.write_all(&piece).await?;
                 }
-                return Ok(PodStanding::Started);
+                // Of a Pod without a node, the API server says that the log is empty.
+                return match is_empty {
+                    true => Ok(driver.pod_standing(&self.run, &pod.key, &pod.attempt).await?),
+                    false => Ok(PodStanding::Started),
+                };
             }
             Err(error) => error,
         };

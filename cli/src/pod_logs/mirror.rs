@@ -78,6 +78,8 @@ struct Copy {
 
 /// Why copying stops before the log's end.
 enum Cut {
+    /// The container has not started, for this reason.
+    Waits(String),
     /// Another try may go on.
     Log(PodLogError),
     /// The node has discarded what follows.
@@ -106,6 +108,7 @@ impl Copy {
             let before = self.written;
             let text = match self.copy().await {
                 Ok(()) => return,
+                Err(Cut::Waits(reason)) => reason,
                 Err(Cut::Log(error)) => trouble(self.standing().await, &error),
                 Err(Cut::Gap) => {
                     let text = "the node no longer has a part of its log; what is missing is printed at its end";
@@ -131,7 +134,14 @@ impl Copy {
         while let Some(piece) = log.next().await? {
             self.write(&piece).await?;
         }
-        Ok(())
+        // Of a Pod without a node, the API server says that the log is empty.
+        match self.written {
+            0 => match self.standing().await? {
+                PodStanding::Waits(reason) => Err(Cut::Waits(reason)),
+                PodStanding::Started | PodStanding::Absent => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
     /// Opens the log, and says meanwhile what the Pod waits for.
