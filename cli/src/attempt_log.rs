@@ -15,6 +15,9 @@ use crate::text::{inert, last_overwrite};
 /// Bytes at the end of a log in which its last lines are looked for.
 const TAIL_BYTES: u64 = 64 * 1024;
 
+/// Bytes before an offset by which two logs are taken for the same.
+const COMPARED_BYTES: u64 = 4096;
+
 /// Where the log of one attempt may be.
 #[derive(Debug, Clone)]
 pub(crate) struct AttemptLog {
@@ -36,6 +39,28 @@ impl AttemptLog {
         let run = state.info()?.id;
         let local = attempt_log(&context.data_dir, run, state.task_id(node)?, attempt);
         Some(AttemptLog { local, stored: stored.map(str::to_owned) })
+    }
+
+    /// Whether the stored log goes on where the first `offset` bytes of the local one end, as far as the last of them
+    /// tell: a node keeps only the end of a long log, and so may the launcher.
+    pub(crate) async fn goes_on_from(&self, context: &Context, offset: u64) -> anyhow::Result<bool> {
+        let Some(uri) = &self.stored else { return Ok(false) };
+        let (store, key) = context.stores()?.open(uri)?;
+        let Some(object) = store.head(&key).await? else { return Ok(false) };
+        let start = offset.saturating_sub(COMPARED_BYTES);
+        if start == offset || object.size < offset {
+            return Ok(start == offset);
+        }
+        let mut known = vec![0; usize::try_from(offset - start)?];
+        let mut file = tokio::fs::File::open(&self.local).await?;
+        file.seek(SeekFrom::Start(start)).await?;
+        file.read_exact(&mut known).await?;
+        let mut body = store.get(&key, Some(start..offset)).await?;
+        let mut stored = Vec::new();
+        while let Some(chunk) = body.stream.next().await {
+            stored.extend_from_slice(&chunk?);
+        }
+        Ok(stored == known)
     }
 
     /// The last lines, made inert. `None` if there is no log.

@@ -13,6 +13,8 @@ use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::time::{Interval, MissedTickBehavior};
 use uuid::Uuid;
 
+use crate::context::is_on_kubernetes;
+
 /// Shortest time between two looks, so that a run with very many facts does not spend its time on being shown.
 const TICK: Duration = Duration::from_millis(100);
 /// Looks at the store without having been told of anything new: one of so many ticks.
@@ -24,6 +26,7 @@ const PAGE: u32 = 4096;
 pub(crate) struct Feed {
     metastore: Metastore,
     info: RunInfo,
+    on_kubernetes: bool,
     state: RunState,
     seq: u64,
     changes: broadcast::Receiver<Change>,
@@ -54,10 +57,11 @@ impl Feed {
         seq: u64,
         changes: broadcast::Receiver<Change>,
     ) -> anyhow::Result<Feed> {
-        let info = metastore.run(run).await.context("cannot read the run")?.info;
+        let row = metastore.run(run).await.context("cannot read the run")?;
+        let (on_kubernetes, info) = (is_on_kubernetes(&row), row.info);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Feed { metastore: metastore.clone(), info, state, seq, changes, tick, ticks: 0 })
+        Ok(Feed { metastore: metastore.clone(), info, on_kubernetes, state, seq, changes, tick, ticks: 0 })
     }
 
     /// The run.
@@ -68,6 +72,11 @@ impl Feed {
     /// Identity and settings of the run, also of one that has no facts yet.
     pub(crate) fn info(&self) -> &RunInfo {
         &self.info
+    }
+
+    /// Whether its tasks are Pods.
+    pub(crate) fn on_kubernetes(&self) -> bool {
+        self.on_kubernetes
     }
 
     /// What the facts so far make.

@@ -3,6 +3,7 @@
 
 use std::io::{BufWriter, Write};
 
+use penstock_driver::BackendKind;
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
 use penstock_spec::Timestamp;
 use penstock_spec::artifact::{Artifact, Content};
@@ -22,6 +23,10 @@ pub(crate) struct RunDocument<'a> {
     name: String,
     display_name: String,
     pipeline: String,
+    /// Where its tasks run.
+    backend: BackendKind,
+    /// Of the tasks' Pods; null where there are none.
+    namespace: Option<String>,
     state: RunStatus,
     error: Option<String>,
     created_at: Timestamp,
@@ -93,12 +98,14 @@ struct ArtifactDocument {
 
 impl RunDocument<'_> {
     /// Describes a run as it is now. One that was created and has not started yet has its identity and no more.
-    pub(crate) fn new<'a>(info: &RunInfo, state: &'a RunState) -> RunDocument<'a> {
+    pub(crate) fn new<'a>(info: &RunInfo, on_kubernetes: bool, state: &'a RunState) -> RunDocument<'a> {
         RunDocument {
             run_id: info.id,
             name: info.name.clone(),
             display_name: info.display_name.clone(),
             pipeline: state.pipeline().name().to_owned(),
+            backend: if on_kubernetes { BackendKind::Kubernetes } else { BackendKind::Process },
+            namespace: on_kubernetes.then(|| info.namespace.clone()),
             state: state.status(),
             error: state.failure().map(|failure| failure.message.clone()),
             created_at: info.created_at,
@@ -202,8 +209,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn run_that_was_created_and_never_started_has_its_identity() {
+    fn created(namespace: &str) -> (RunInfo, RunState) {
         let text = "{pipelineInfo: {name: p}, schemaVersion: 2.1.0, sdkVersion: kfp-2.17.0, root: {dag: {tasks: {}}}}";
         let pipeline = check::load("p.yaml", text.as_bytes(), &Limits::default()).expect("a valid pipeline");
         let info = RunInfo {
@@ -211,19 +217,32 @@ mod tests {
             name: "p-00007".to_owned(),
             display_name: "First".to_owned(),
             pipeline_name: "p".to_owned(),
-            namespace: String::new(),
+            namespace: namespace.to_owned(),
             pipeline_root: "file:///data".to_owned(),
             created_at: Timestamp::UNIX_EPOCH,
             scheduled_at: Timestamp::UNIX_EPOCH,
             caching: true,
             workspace: None,
         };
-        let state = RunState::new(Pipeline::compile(&pipeline));
-        let document = json!(RunDocument::new(&info, &state));
+        (info, RunState::new(Pipeline::compile(&pipeline)))
+    }
+
+    #[test]
+    fn run_that_was_created_and_never_started_has_its_identity() {
+        let (info, state) = created("");
+        let document = json!(RunDocument::new(&info, false, &state));
         for (member, value) in
             [("run_id", info.id.to_string()), ("name", info.name.clone()), ("state", "PENDING".to_owned())]
         {
             assert_eq!(document[member], json!(value), "{member}");
         }
+        assert_eq!((&document["backend"], &document["namespace"]), (&json!("process"), &json!(null)));
+    }
+
+    #[test]
+    fn run_on_a_cluster_has_a_namespace() {
+        let (info, state) = created("team-a");
+        let document = json!(RunDocument::new(&info, true, &state));
+        assert_eq!((&document["backend"], &document["namespace"]), (&json!("kubernetes"), &json!("team-a")));
     }
 }

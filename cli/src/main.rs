@@ -16,6 +16,7 @@ mod live;
 mod log_printer;
 mod parameters;
 mod plain;
+mod pod_logs;
 mod progress;
 mod python;
 mod selection;
@@ -26,6 +27,7 @@ mod style;
 mod summary;
 mod text;
 mod tree;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -8,12 +8,20 @@ use penstock_spec::run::TaskStatus;
 
 use crate::text::{duration, inert};
 use crate::tree::{attempt_text, first_line, run_word, skip_text};
+use crate::waiting;
 
 /// The line for a fact, if people want to know of it; `state` is the run just after it.
 pub(crate) fn line(state: &RunState, stored: &StoredFact, zone: &TimeZone) -> Option<String> {
     let text = describe(state, &stored.fact, stored.at)?;
     let time = stored.at.to_zoned_datetime(zone.clone()).strftime("%H:%M:%S");
     Some(format!("{time} {text}"))
+}
+
+/// The line for tasks that wait for the same.
+pub(crate) fn waiting_line(state: &RunState, reason: &str, tasks: &[NodeId], at: Timestamp, zone: &TimeZone) -> String {
+    let time = at.to_zoned_datetime(zone.clone()).strftime("%H:%M:%S");
+    let paths: Vec<String> = tasks.iter().map(|task| state.path(*task)).collect();
+    format!("{time} {}", waiting::sentence(&paths, reason))
 }
 
 fn describe(state: &RunState, fact: &Fact, at: Timestamp) -> Option<String> {

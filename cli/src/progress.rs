@@ -1,10 +1,11 @@
 //! How the progress of a run is shown: a tree in place on a terminal, lines elsewhere, or not at all.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Instant;
 
 use console::Term;
 use jiff::tz::TimeZone;
-use penstock_engine::RunState;
+use penstock_engine::{NodeId, RunState};
 use penstock_metastore::StoredFact;
 use penstock_spec::Timestamp;
 
@@ -14,6 +15,7 @@ use crate::live::Live;
 use crate::plain;
 use crate::style::{Line, Tone};
 use crate::tree::Tree;
+use crate::waiting::{Waiting, Waits};
 
 /// Shows progress. What cannot be written (a closed pipe) is not shown, and the run goes on.
 pub(crate) enum Progress {
@@ -26,7 +28,7 @@ pub(crate) enum Progress {
         footer: Option<&'static str>,
     },
     /// A line for each event.
-    Lines { stream: Stream, zone: TimeZone },
+    Lines { stream: Stream, zone: TimeZone, waits: Waits<NodeId> },
     /// Nothing.
     Quiet,
 }
@@ -68,7 +70,7 @@ impl Progress {
             OutputFormat::Json => Stream::Err,
         };
         if !stream.is_terminal() || context.dumb_terminal {
-            return Self::Lines { stream, zone: TimeZone::system() };
+            return Self::Lines { stream, zone: TimeZone::system(), waits: Waits::default() };
         }
         let (term, color) = match stream {
             Stream::Out => (Term::stdout(), context.color_out),
@@ -79,19 +81,29 @@ impl Progress {
 
     /// A fact was added.
     pub(crate) fn fact(&mut self, state: &RunState, fact: &StoredFact) {
-        if let Self::Lines { stream, zone } = self
+        if let Self::Lines { stream, zone, .. } = self
             && let Some(line) = plain::line(state, fact, zone)
         {
             stream.print(&format!("{line}\n"));
         }
     }
 
-    /// Time went on.
-    pub(crate) fn draw(&mut self, state: &RunState) {
-        let Self::Tree { live, tree, color, footer } = self else { return };
+    /// Time went on. `waiting` is what tasks wait for.
+    pub(crate) fn draw(&mut self, state: &RunState, waiting: &Waiting) {
+        let (live, tree, color, footer) = match self {
+            Self::Tree { live, tree, color, footer } => (live, tree, color, footer),
+            Self::Lines { stream, zone, waits } => {
+                for (reason, tasks) in waits.due(Instant::now(), waiting) {
+                    let line = plain::waiting_line(state, &reason, &tasks, Timestamp::now(), zone);
+                    stream.print(&format!("{line}\n"));
+                }
+                return;
+            }
+            Self::Quiet => return,
+        };
         let (height, width) = live.size();
         // One row stays free for the cursor, one for the footer.
-        let mut lines = tree.lines(state, Timestamp::now(), Some(height.saturating_sub(2)));
+        let mut lines = tree.lines(state, waiting, Timestamp::now(), Some(height.saturating_sub(2)));
         if let Some(text) = footer {
             let mut line = Line::default();
             line.push(Tone::Caution, *text);
@@ -113,7 +125,7 @@ impl Progress {
     pub(crate) fn end(mut self, state: &RunState) {
         let Self::Tree { live, tree, color, .. } = &mut self else { return };
         let (_, width) = live.size();
-        let lines = tree.lines(state, Timestamp::now(), None);
+        let lines = tree.lines(state, &Waiting::new(), Timestamp::now(), None);
         let rendered: Vec<String> = lines.iter().map(|line| line.render(*color, width)).collect();
         let _ = live.draw(&rendered);
         live.leave();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use penstock_driver::{DriveError, Driver, RunControl};
+use penstock_engine::RunState;
 use penstock_spec::run::RunStatus;
 
 use crate::abandoned::DriverWatch;
@@ -18,6 +19,7 @@ use crate::live;
 use crate::progress::{Progress, Stream};
 use crate::signals::{Request, Signals};
 use crate::summary::Summary;
+use crate::waiting::{self, Waiting};
 
 /// Longest time that killing everything may take before this process ends regardless.
 const ABORT_LIMIT: Duration = Duration::from_secs(5);
@@ -33,7 +35,8 @@ pub(crate) async fn drive(
     let run = feed.run();
     let control = RunControl::new();
     let mut progress = Progress::new(context, args);
-    let end = follow(driver.drive(run, control.clone()), &control, &mut feed, &mut progress).await?;
+    let waiting = |state: &RunState| waiting::of_tasks(state, driver.waiting_reasons(run));
+    let end = follow(driver.drive(run, control.clone()), waiting, &control, &mut feed, &mut progress).await?;
     let caught_up = feed.catch_up(|state, fact| progress.fact(state, fact)).await;
     progress.end(feed.state());
     match end {
@@ -43,7 +46,7 @@ pub(crate) async fn drive(
         }
         Err(DriveError::Aborted(_)) => {
             if args.output == OutputFormat::Json {
-                RunDocument::new(feed.info(), feed.state()).print();
+                RunDocument::new(feed.info(), feed.on_kubernetes(), feed.state()).print();
             }
             Stream::Err.print(&format!("stopped at once; go on with: penstock run --resume {run}\n"));
             Ok(ExitCode::from(failure::CANCELED))
@@ -55,6 +58,7 @@ pub(crate) async fn drive(
 /// Shows progress while something goes on.
 async fn follow<T>(
     work: impl Future<Output = T>,
+    waiting: impl Fn(&RunState) -> Waiting,
     control: &RunControl,
     feed: &mut Feed,
     progress: &mut Progress,
@@ -85,7 +89,7 @@ async fn follow<T>(
         if news {
             feed.read(|state, fact| progress.fact(state, fact)).await?;
         }
-        progress.draw(feed.state());
+        progress.draw(feed.state(), &waiting(feed.state()));
     }
 }
 
@@ -101,7 +105,7 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
                 if news {
                     feed.read(|state, fact| progress.fact(state, fact)).await?;
                 }
-                progress.draw(feed.state());
+                progress.draw(feed.state(), &Waiting::new());
                 if let Err(nobody) = driver.check() {
                     progress.end(feed.state());
                     return Err(nobody.into());
@@ -127,9 +131,9 @@ pub(crate) async fn finish(
     with_verdict: bool,
 ) -> anyhow::Result<ExitCode> {
     match args.output {
-        OutputFormat::Json => RunDocument::new(feed.info(), feed.state()).print(),
+        OutputFormat::Json => RunDocument::new(feed.info(), feed.on_kubernetes(), feed.state()).print(),
         OutputFormat::Text => {
-            let summary = Summary::gather(context, feed.run(), feed.state()).await;
+            let summary = Summary::gather(context, feed).await;
             Stream::Out.print(&summary.text(context.color_out, with_verdict));
         }
     }

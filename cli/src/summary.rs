@@ -3,7 +3,9 @@
 
 use console::measure_text_width;
 use penstock_engine::{NodeId, NodeKind, RunState};
+use penstock_spec::Timestamp;
 use penstock_spec::artifact::Artifact;
+use penstock_spec::pod::pod_name;
 use penstock_spec::report::{FailureCause, TaskOutputs};
 use penstock_spec::run::{RunStatus, TaskStatus};
 use penstock_spec::value;
@@ -11,6 +13,7 @@ use uuid::Uuid;
 
 use crate::attempt_log::AttemptLog;
 use crate::context::Context;
+use crate::feed::Feed;
 use crate::style::{Line, Tone};
 use crate::text::{duration, fit, inert, inert_lines, size};
 use crate::tree::run_word;
@@ -19,6 +22,8 @@ use crate::tree::run_word;
 const LOG_LINES: usize = 20;
 /// Tasks that are named when several failed.
 const NAMED_FAILURES: usize = 5;
+/// How long Pods of failed attempts are kept by default.
+const KEPT_SECONDS: i64 = 3600;
 /// Columns of a parameter's value.
 const VALUE_WIDTH: usize = 200;
 
@@ -33,6 +38,8 @@ pub(crate) struct Summary {
     reason: Option<String>,
     failures: Vec<FailedTask>,
     more_failures: usize,
+    /// Namespace and name of the Pod in which the first failed task ran.
+    kept_pod: Option<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -45,7 +52,8 @@ struct FailedTask {
 
 impl Summary {
     /// Looks at a run. A log that cannot be read is left out: the run's result does not depend on it.
-    pub(crate) async fn gather(context: &Context, run: Uuid, state: &RunState) -> Summary {
+    pub(crate) async fn gather(context: &Context, feed: &Feed) -> Summary {
+        let state = feed.state();
         let failed = failed_tasks(state);
         let mut failures = Vec::new();
         for id in failed.iter().take(NAMED_FAILURES) {
@@ -56,7 +64,8 @@ impl Summary {
         Summary {
             status: state.status(),
             took,
-            selector: selector(run, state),
+            selector: selector(feed.run(), state),
+            kept_pod: failed.first().and_then(|id| kept_pod(feed, *id, Timestamp::now())),
             outputs: state.outputs().map(outputs).unwrap_or_default(),
             on_host: state.nodes().any(|view| view.ran_on_host),
             reason: reason(state),
@@ -144,6 +153,9 @@ impl Summary {
         if let Some(task) = self.failures.iter().find(|failure| failure.has_log) {
             hint("the whole log", format!("penstock logs {} {}", self.selector, quoted(&task.path)));
         }
+        if let Some((namespace, pod)) = &self.kept_pod {
+            hint("its Pod, for an hour", format!("kubectl -n {} describe pod {}", quoted(namespace), quoted(pod)));
+        }
         hint("go on as it was", format!("penstock retry {}", self.selector));
         hint("go on with changes", "penstock run your file again: what did not change comes from the cache".to_owned());
     }
@@ -205,6 +217,18 @@ async fn failed_task(context: &Context, state: &RunState, id: NodeId, with_log: 
         has_log: lines.is_some(),
         log: lines.unwrap_or_default(),
     })
+}
+
+/// The Pod of a task that failed in it lately: it is kept for a look, unless the user says otherwise. One that came to
+/// nothing, such as for its image, is not kept.
+fn kept_pod(feed: &Feed, id: NodeId, now: Timestamp) -> Option<(String, String)> {
+    let view = feed.state().node(id).filter(|_| feed.on_kubernetes())?;
+    let is_recent = now.duration_since(view.ended_at?).as_secs() < KEPT_SECONDS;
+    if !is_recent || view.failure()?.cause == FailureCause::Refused {
+        return None;
+    }
+    let info = feed.info();
+    Some((info.namespace.clone(), pod_name(&info.name, view.key, view.task_id()?, view.attempt?)))
 }
 
 fn reason(state: &RunState) -> Option<String> {

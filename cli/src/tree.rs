@@ -14,6 +14,7 @@ pub(crate) use layout::{attempt_text, first_line, run_word, skip_text};
 pub(crate) use outline::order;
 
 use crate::style::Line;
+use crate::waiting::Waiting;
 
 /// How to show a run.
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +28,9 @@ impl Tree {
         Tree { expand }
     }
 
-    /// The run at this time, in at most `height` lines.
-    pub(crate) fn lines(self, state: &RunState, now: Timestamp, height: Option<usize>) -> Vec<Line> {
-        let outline = outline::outline(state, self.expand);
+    /// The run at this time, in at most `height` lines. `waiting` is what tasks wait for.
+    pub(crate) fn lines(self, state: &RunState, waiting: &Waiting, now: Timestamp, height: Option<usize>) -> Vec<Line> {
+        let outline = outline::outline(state, waiting, self.expand);
         let mut lines = layout::row_lines(&outline.rows, now);
         if let Some(height) = height {
             lines = layout::fit_height(&outline.rows, lines, height.saturating_sub(1));

@@ -21,7 +21,8 @@ use crate::drive::{HostParts, RunControl, RunEnd, RunHost, event_queue};
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
 use crate::kubernetes::{
-    KubernetesBackend, KubernetesHost, KubernetesSettings, PodLog, PodLogError, RunPods, SweepError, Swept, sweep,
+    KubernetesBackend, KubernetesHost, KubernetesSettings, PodLog, PodLogError, PodStanding, RunPods, SweepError,
+    Swept, standing, sweep,
 };
 use crate::ownership::Ownership;
 use crate::process::{ProcessBackend, ProcessSettings};
@@ -195,11 +196,32 @@ impl Driver {
         attempt: &AttemptRef,
         follow: bool,
     ) -> Result<PodLog, PodLogError> {
-        let name = pod_name(&run.name, task_key, attempt.task_id, attempt.attempt);
-        let Some(host) = self.kubernetes() else {
-            return Err(PodLogError { pod: name, reason: "this driver has no cluster".to_owned() });
-        };
+        let (host, name) = self.pod_of(run, task_key, attempt)?;
         PodLog::open(&host.pods(&run.namespace), &run.namespace, &name, follow).await
+    }
+
+    /// Where the Pod of an attempt is, also of a run that another process drives.
+    pub async fn pod_standing(
+        &self,
+        run: &RunInfo,
+        task_key: &str,
+        attempt: &AttemptRef,
+    ) -> Result<PodStanding, PodLogError> {
+        let (host, name) = self.pod_of(run, task_key, attempt)?;
+        standing(&host.pods(&run.namespace), &run.namespace, &name, attempt).await
+    }
+
+    fn pod_of(
+        &self,
+        run: &RunInfo,
+        task_key: &str,
+        attempt: &AttemptRef,
+    ) -> Result<(&Arc<KubernetesHost>, String), PodLogError> {
+        let name = pod_name(&run.name, task_key, attempt.task_id, attempt.attempt);
+        match self.kubernetes() {
+            Some(host) => Ok((host, name)),
+            None => Err(PodLogError { pod: name, reason: "this driver has no cluster".to_owned() }),
+        }
     }
 
     /// Cleans up after Pods of runs of this driver in a namespace: those of runs that ended while no driver looked, and

@@ -14,7 +14,9 @@ use crate::feed::Feed;
 use crate::json::RunDocument;
 use crate::progress::Stream;
 use crate::summary::Summary;
+use crate::text::inert;
 use crate::tree::Tree;
+use crate::waiting::Waiting;
 
 /// Prints the tree and the summary, or the document.
 pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<ExitCode> {
@@ -23,15 +25,19 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
     let feed = Feed::from_now(&metastore, run).await?;
     let state = feed.state();
     match output {
-        OutputFormat::Json => RunDocument::new(feed.info(), state).print(),
+        OutputFormat::Json => RunDocument::new(feed.info(), feed.on_kubernetes(), state).print(),
         OutputFormat::Text => {
             let term = Term::stdout();
             // Elsewhere than on a terminal nothing is cut.
             let width = if term.is_term() { usize::from(term.size().1.max(20)) } else { usize::MAX };
-            let lines = Tree::new(expand).lines(state, Timestamp::now(), None);
+            let lines = Tree::new(expand).lines(state, &Waiting::new(), Timestamp::now(), None);
             let tree: String = lines.iter().map(|line| line.render(context.color_out, width) + "\n").collect();
-            let summary = Summary::gather(context, run, state).await.text(context.color_out, false);
-            Stream::Out.print(&format!("{tree}{summary}"));
+            let summary = Summary::gather(context, &feed).await.text(context.color_out, false);
+            let place = match feed.on_kubernetes() {
+                true => format!("\n  on Kubernetes, namespace {}\n", inert(&feed.info().namespace)),
+                false => String::new(),
+            };
+            Stream::Out.print(&format!("{tree}{place}{summary}"));
             if !state.status().is_final() && !is_driven(&context.data_dir, run) {
                 Stream::Out.print(&format!("\n  no process drives the run; {}\n", abandoned::hint(run)));
             }

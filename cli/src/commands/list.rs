@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use penstock_driver::BackendKind;
 use penstock_metastore::{Listed, MetastoreError, RunQuery, RunRow};
 use penstock_spec::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::{ListArgs, OutputFormat};
-use crate::context::Context;
+use crate::context::{Context, is_on_kubernetes};
 use crate::failure::{self, Refusal};
 use crate::progress::Stream;
 use crate::style::Tone;
@@ -59,7 +60,12 @@ fn table(runs: &[Listed<RunRow>], now: Timestamp, color: bool) -> String {
     } else {
         table.force_no_tty();
     }
-    table.set_header(["NAME", "STATE", "STARTED", "DURATION", "ID"]);
+    let on_cluster = |run: &Listed<RunRow>| matches!(run, Listed::Readable(row) if is_on_kubernetes(row));
+    // Whoever has no cluster needs no column for its namespaces.
+    let with_namespace = runs.iter().any(on_cluster);
+    let namespace = |text: &str| with_namespace.then(|| Cell::new(inert(text)));
+    let header = ["NAME", "STATE", "STARTED", "DURATION"].map(Cell::new).into_iter();
+    table.set_header(header.chain(namespace("NAMESPACE")).chain([Cell::new("ID")]));
     for run in runs {
         match run {
             Listed::Readable(row) => {
@@ -70,17 +76,19 @@ fn table(runs: &[Listed<RunRow>], now: Timestamp, color: bool) -> String {
                 };
                 let took =
                     row.started_at.map(|started| duration(started, row.finished_at.unwrap_or(now))).unwrap_or_default();
-                table.add_row([
+                let cells = [
                     Cell::new(inert(&row.info.name)),
                     state,
                     Cell::new(age(row.started_at.unwrap_or(row.info.created_at), now)),
                     Cell::new(took).set_alignment(CellAlignment::Right),
-                    Cell::new(row.info.id),
-                ]);
+                ];
+                let namespace = namespace(&row.info.namespace);
+                table.add_row(cells.into_iter().chain(namespace).chain([Cell::new(row.info.id)]));
             }
             Listed::Unreadable(row) => {
                 let reason = format!("unreadable: {}", inert(&row.reason));
-                table.add_row([Cell::new("?"), Cell::new(reason), Cell::new(""), Cell::new(""), Cell::new(&row.row)]);
+                let cells = [Cell::new("?"), Cell::new(reason), Cell::new(""), Cell::new("")];
+                table.add_row(cells.into_iter().chain(namespace("")).chain([Cell::new(&row.row)]));
             }
         }
     }
@@ -108,6 +116,8 @@ fn document(run: &Listed<RunRow>) -> Value {
             "name": row.info.name,
             "display_name": row.info.display_name,
             "pipeline": row.info.pipeline_name,
+            "backend": if is_on_kubernetes(row) { BackendKind::Kubernetes } else { BackendKind::Process },
+            "namespace": is_on_kubernetes(row).then_some(&row.info.namespace),
             "state": row.status,
             "error": row.error,
             "created_at": row.info.created_at,

@@ -5,8 +5,10 @@ mod follow;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use penstock_driver::PodStanding;
 use penstock_engine::{Fact, NodeId, NodeKind, RunState};
 use penstock_metastore::Metastore;
+use penstock_spec::run::TaskStatus;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
@@ -16,9 +18,11 @@ use crate::context::Context;
 use crate::failure::{self, Refusal};
 use crate::feed::Feed;
 use crate::log_printer::LogPrinter;
+use crate::pod_logs::{PodAttempt, PodLogs};
 use crate::progress::Stream;
 use crate::selection::select;
 use crate::text::inert;
+use crate::waiting;
 
 /// What the newest run is called on the command line.
 const LATEST: &str = "latest";
@@ -28,11 +32,24 @@ pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<Ex
     let LogsArgs { run, task, follow, attempt } = args;
     let (metastore, feed, task) = target(context, &run, task).await?;
     let run = feed.run();
-    let result = if follow && !feed.state().status().is_final() {
-        follow::follow(context, feed, task.as_deref()).await
-    } else {
-        print(context, &metastore, run, feed.state(), task.as_deref(), attempt).await
+    let pods = match feed.on_kubernetes() {
+        true => Some(PodLogs::new(context, feed.info().clone())?),
+        false => None,
     };
+    let result = if follow && !feed.state().status().is_final() {
+        follow::follow(context, feed, task.as_deref(), pods.as_ref()).await
+    } else {
+        print(
+            &Sources { context, metastore: &metastore, run, pods: pods.as_ref() },
+            feed.state(),
+            task.as_deref(),
+            attempt,
+        )
+        .await
+    };
+    if let Some(pods) = pods {
+        pods.close().await;
+    }
     metastore.close().await;
     match result {
         Err(error) if is_closed_pipe(&error) => Ok(ExitCode::from(failure::SUCCEEDED)),
@@ -63,10 +80,17 @@ async fn target(
     Ok((metastore, feed, Some(run.to_owned())))
 }
 
-async fn print(
-    context: &Context,
-    metastore: &Metastore,
+/// Where the logs of a run are found.
+struct Sources<'a> {
+    context: &'a Context,
+    metastore: &'a Metastore,
     run: Uuid,
+    /// If its tasks are Pods.
+    pods: Option<&'a PodLogs<'a>>,
+}
+
+async fn print(
+    sources: &Sources<'_>,
     state: &RunState,
     task: Option<&str>,
     attempt: Option<u32>,
@@ -102,20 +126,63 @@ async fn print(
             }
             return Err(Refusal::new(format!("{} had {} attempts", inert(&path), u64::from(latest) + 1)).into());
         }
+        let at_work = number == latest && view.status == TaskStatus::Running;
         let stored = match view.log_uri() {
-            Some(uri) if number == latest => Some(uri.to_owned()),
-            _ => stored_log(metastore, run, *id, number).await?,
+            Some(uri) if number == latest && !at_work => Some(uri.to_owned()),
+            _ => stored_log(sources.metastore, sources.run, *id, number).await?,
         };
-        let Some(log) = AttemptLog::new(context, state, *id, number, stored.as_deref()) else { continue };
         let mut printer = LogPrinter::new(several.then(|| inert(&path)));
-        printed |= print_one(context, &log, &mut printer)
-            .await
-            .with_context(|| format!("cannot print the log of {}", inert(&path)))?;
+        let done = match (sources.pods, &stored) {
+            (Some(pods), None) => {
+                let Some(pod) = PodAttempt::new(state, *id, number) else { continue };
+                print_pod(sources, pods, &pod, *id, &mut printer).await
+            }
+            _ => {
+                let Some(log) = AttemptLog::new(sources.context, state, *id, number, stored.as_deref()) else {
+                    continue;
+                };
+                print_one(sources.context, &log, &mut printer).await
+            }
+        };
+        printed |= done.with_context(|| format!("cannot print the log of {}", inert(&path)))?;
     }
     if !printed && (several || tasks.is_empty()) {
         Stream::Err.print("no task has a log\n");
     }
     Ok(())
+}
+
+/// Prints what a Pod has said so far, or says what it waits for; false if it left nothing.
+async fn print_pod(
+    sources: &Sources<'_>,
+    pods: &PodLogs<'_>,
+    pod: &PodAttempt,
+    task: NodeId,
+    printer: &mut LogPrinter,
+) -> anyhow::Result<bool> {
+    let mut sink = printer.sink();
+    let standing = pods.print(pod, &mut sink).await?;
+    sink.shutdown().await?;
+    match standing {
+        PodStanding::Started => Ok(true),
+        PodStanding::Waits(reason) => {
+            let sentence = waiting::sentence(std::slice::from_ref(&pod.path), &reason);
+            Stream::Err.print(&format!("{sentence}\n"));
+            Ok(true)
+        }
+        // It may have ended a moment ago: then its log was stored before it went.
+        PodStanding::Absent => {
+            let stored = stored_log(sources.metastore, sources.run, task, pod.attempt.attempt).await?;
+            let log = AttemptLog { local: pods.path(pod), stored };
+            let found = print_one(sources.context, &log, printer).await?;
+            if !found {
+                let text =
+                    format!("{} has no log: its Pod is not there, and no log of it was stored", inert(&pod.path));
+                Stream::Err.print(&format!("{text}\n"));
+            }
+            Ok(true)
+        }
+    }
 }
 
 /// Prints one log whole; false if there is none.

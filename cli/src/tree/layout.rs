@@ -207,6 +207,9 @@ fn notes(row: &Row, now: Timestamp) -> Vec<(Tone, String)> {
     } else if row.queued {
         notes.push((Tone::Faint, "queued".to_owned()));
     }
+    if let Some(reason) = &row.waits {
+        notes.push((Tone::Faint, reason.clone()));
+    }
     if let Some(failure) = row.failure.as_ref().filter(|_| !row.has_rows_below) {
         let tone = if row.status == TaskStatus::Failed { Tone::Bad } else { Tone::Faint };
         notes.push((tone, first_line(&failure.message)));

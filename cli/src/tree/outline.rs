@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
 use penstock_spec::run::TaskStatus;
 
-use super::layout::Head;
+use super::layout::{Head, first_line};
 use super::row::{Counts, Row};
+use crate::waiting::Waiting;
 
 /// Iterations of a loop that are opened because they failed.
 const OPEN_ITERATIONS: usize = 5;
@@ -18,8 +19,9 @@ pub(super) struct Outline {
 }
 
 /// Chooses the rows.
-pub(super) fn outline(state: &RunState, expand: bool) -> Outline {
+pub(super) fn outline(state: &RunState, waiting: &Waiting, expand: bool) -> Outline {
     let mut rows = Vec::new();
+    let waits = Waits::new(state, waiting, expand);
     let busy = busy(state);
     // What is still to be visited, the next one last; never deeper than the pipeline, and no recursion.
     let mut pending: Vec<(NodeId, usize)> = below(state, NodeId::ROOT, 0);
@@ -31,7 +33,8 @@ pub(super) fn outline(state: &RunState, expand: bool) -> Outline {
             _ => below(state, id, depth + 1),
         };
         let iterations = (view.kind == NodeKind::Loop).then(|| count_iterations(state, &view, &busy));
-        rows.push(row(names.of(&view), &view, depth, !inner.is_empty(), iterations));
+        let waits = waits.of(&view);
+        rows.push(Row { waits, ..row(names.of(&view), &view, depth, !inner.is_empty(), iterations) });
         pending.extend(inner);
     }
     let head = Head {
@@ -162,8 +165,41 @@ fn row(name: String, view: &NodeView<'_>, depth: usize, has_rows_below: bool, it
         failure: view.failure().cloned(),
         skipped: view.skip_reason().cloned(),
         on_host: view.ran_on_host,
+        waits: None,
         has_rows_below,
         iterations: iterations.filter(|counts| view.status != TaskStatus::Pending || counts.total > 0),
+    }
+}
+
+/// What rows wait for: a loop for what the tasks below it wait for, unless they have rows of their own.
+struct Waits<'a> {
+    own: &'a Waiting,
+    /// Tasks below a loop that wait, and the reason of the first.
+    below: BTreeMap<NodeId, (usize, &'a str)>,
+}
+
+impl<'a> Waits<'a> {
+    fn new(state: &RunState, own: &'a Waiting, expand: bool) -> Waits<'a> {
+        let mut below: BTreeMap<NodeId, (usize, &str)> = BTreeMap::new();
+        for (id, reason) in own.iter().filter(|_| !expand) {
+            let mut above = state.node(*id).and_then(|view| view.parent);
+            while let Some(view) = above.and_then(|id| state.node(id)) {
+                if view.kind == NodeKind::Loop {
+                    below.entry(view.id).or_insert((0, reason)).0 += 1;
+                }
+                above = view.parent;
+            }
+        }
+        Waits { own, below }
+    }
+
+    fn of(&self, view: &NodeView<'_>) -> Option<String> {
+        if view.status != TaskStatus::Running {
+            return None;
+        }
+        let below =
+            || self.below.get(&view.id).map(|(count, reason)| format!("{count} held up: {}", first_line(reason)));
+        self.own.get(&view.id).map(|reason| first_line(reason)).or_else(below)
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Row {
     pub(crate) failure: Option<Failure>,
     /// Why it did not run.
     pub(crate) skipped: Option<SkipReason>,
+    /// What it waits for while it is at work, one line and inert.
+    pub(crate) waits: Option<String>,
     /// Whether the command of an image ran on this machine.
     pub(crate) on_host: bool,
     /// Whether there are rows of what it consists of, so that its failure shows there.

@@ -17,6 +17,7 @@ struct Run {
     now: Timestamp,
     attempts: VecDeque<(penstock_engine::NodeId, Plan)>,
     timers: VecDeque<Timer>,
+    waiting: Waiting,
 }
 
 impl Run {
@@ -42,7 +43,7 @@ impl Run {
             workspace: None,
         };
         let state = RunState::new(Pipeline::compile(&checked));
-        let mut run = Run { state, now, attempts: VecDeque::new(), timers: VecDeque::new() };
+        let mut run = Run { state, now, attempts: VecDeque::new(), timers: VecDeque::new(), waiting: Waiting::new() };
         run.send(Event::Start { run: info, parameters: Map::new() });
         run
     }
@@ -79,7 +80,7 @@ impl Run {
     }
 
     fn lines(&self, tree: Tree, height: Option<usize>) -> String {
-        let lines = tree.lines(&self.state, self.now, height);
+        let lines = tree.lines(&self.state, &self.waiting, self.now, height);
         lines.iter().map(|line| line.render(false, 100) + "\n").collect()
     }
 }
@@ -216,4 +217,23 @@ fn siblings_of_one_display_name_go_by_their_keys() {
     let tree = run.tree(None);
     let names: Vec<&str> = tree.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!(json!(names), json!(["a", "b", "other"]));
+}
+
+#[test]
+fn what_an_attempt_waits_for_stands_beside_it_and_beside_the_loop_that_hides_it() {
+    let mut run = Run::start(CHAIN);
+    let (node, _) = run.attempts.front().expect("an attempt");
+    run.waiting.insert(*node, "ErrImagePull: no such image\u{1b}[2J\nand more".to_owned());
+    insta::assert_snapshot!(run.tree(None), @r"
+    trees-00007  running  0.0s  1 running, 1 waiting
+      ⠋ the first     0.0s  ErrImagePull: no such image\u{1b}[2J …
+      ○ after
+    ");
+    let mut run = Run::start(LOOP);
+    run.waiting = run.attempts.iter().map(|(node, _)| (*node, "0/1 nodes are available".to_owned())).collect();
+    insta::assert_snapshot!(run.tree(None), @r"
+    trees-00007  running  0.0s  3 running
+      ⠋ each     0.0s  0/4 done, 3 running  3 held up: 0/1 nodes are available
+    ");
+    assert_eq!(run.lines(Tree::new(true), None).matches("nodes are available").count(), 3);
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use futures::{AsyncBufRead, AsyncReadExt};
 use kube::api::LogParams;
 use penstock_spec::keys;
+use penstock_spec::report::AttemptRef;
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::api::PodApi;
+use super::classify::{Elapsed, Expected, Timeouts, Verdict, classify};
 use super::failure::RequestError;
 
 /// How long a container may take to start before its log is given up.
@@ -27,6 +29,34 @@ pub struct PodLogError {
     pub pod: String,
     /// Why.
     pub reason: String,
+}
+
+/// Where the Pod of an attempt is between its creation and its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PodStanding {
+    /// There is no Pod: none yet, or none any more.
+    Absent,
+    /// Its container has not started, for this reason.
+    Waits(String),
+    /// Its container runs, or has ended.
+    Started,
+}
+
+/// Reads where the Pod of an attempt is.
+pub(crate) async fn standing(
+    api: &PodApi,
+    namespace: &str,
+    name: &str,
+    attempt: &AttemptRef,
+) -> Result<PodStanding, PodLogError> {
+    let failed = |error: RequestError| PodLogError { pod: format!("{namespace}/{name}"), reason: error.reason() };
+    let Some(pod) = api.get(name).await.map_err(failed)? else { return Ok(PodStanding::Absent) };
+    let expected = Expected { attempt: attempt.clone(), uid: None };
+    // Nothing is decided here, so no wait is too long.
+    Ok(match classify(Some(&pod), &expected, Elapsed::default(), &Timeouts::default()) {
+        Verdict::Wait { reason: Some(reason), .. } => PodStanding::Waits(reason),
+        _ => PodStanding::Started,
+    })
 }
 
 /// The log of a Pod, piece by piece.

@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 
 pub use classify::Timeouts;
 pub use cleanup::{SweepError, Swept};
-pub use logs::{PodLog, PodLogError};
+pub use logs::{PodLog, PodLogError, PodStanding};
 pub use metrics::KubernetesMetrics;
 pub use namespace::NamespaceSettingsError;
 pub use penstock_spec::settings::RunAs;
@@ -37,6 +37,7 @@ pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings}
 
 pub(crate) use backend::KubernetesBackend;
 pub(crate) use cleanup::sweep;
+pub(crate) use logs::standing;
 pub(crate) use namespace::default_root;
 pub(crate) use run::RunPods;
 

@@ -3,6 +3,7 @@
 mod deaths;
 mod drivers;
 mod foreign;
+mod logs;
 mod outages;
 mod phases;
 mod refusals;

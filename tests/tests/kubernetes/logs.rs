@@ -1,0 +1,77 @@
+//! What a task prints is seen while it runs as a Pod, and is the same afterwards.
+
+use std::time::Duration;
+
+use penstock_tests::pipeline::{Pipeline, Task};
+use serde_json::json;
+
+use crate::scenario::{Scenario, main_runs};
+
+/// Prints a line each second, on both streams in turn.
+const COUNT: &str = "for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; sleep 1; done";
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn lines() -> String {
+    (1..=10).map(|number| format!("line {number}\n")).collect()
+}
+
+#[test]
+fn log_of_a_running_pod_is_followed_and_is_the_same_when_it_is_stored() {
+    let Some(scenario) = Scenario::new("log_of_a_running_pod_is_followed_and_is_the_same_when_it_is_stored") else {
+        return;
+    };
+    let pipeline = Pipeline::new("talks", [Task::new("count", COUNT)]);
+    let mut running = scenario.run(&pipeline).spawn();
+    scenario.wait_for_pod(&mut running, "exists", |_| true);
+    // From before its container runs to its end.
+    let followed = scenario.penstock(&["logs", "-f", "latest", "count"]).limit(LIMIT).spawn();
+    scenario.wait_for_pod(&mut running, "runs", main_runs);
+    std::thread::sleep(Duration::from_secs(3));
+    let so_far = scenario.penstock(&["logs", "latest", "count"]).run().expect_code(0);
+    assert!(so_far.stdout.starts_with("line 1\n"), "{so_far}");
+    assert!(lines().starts_with(&so_far.stdout) && so_far.stdout.len() < lines().len(), "{so_far}");
+    running.wait().expect_code(0);
+    let followed = followed.wait().expect_code(0);
+    assert_eq!(followed.stdout, lines(), "{followed}");
+    let stored = scenario.penstock(&["logs", "latest", "count"]).run().expect_code(0);
+    assert_eq!(stored.stdout, lines(), "{stored}");
+}
+
+#[test]
+fn logs_of_all_attempts_are_followed_though_one_follows_the_other_at_once() {
+    let Some(scenario) = Scenario::new("logs_of_all_attempts_are_followed_though_one_follows_the_other_at_once") else {
+        return;
+    };
+    let script = r#"echo try $1; echo more; exit 3"#;
+    let task = Task::new("fails", script).arg("one").retries(1);
+    let mut running = scenario.run(&Pipeline::new("repeats", [task])).spawn();
+    scenario.wait_for_pod(&mut running, "exists", |_| true);
+    let followed = scenario.penstock(&["logs", "-f", "latest", "fails"]).limit(LIMIT).spawn();
+    running.wait().expect_code(1);
+    let followed = followed.wait().expect_code(0);
+    assert_eq!(followed.stdout, "try one\nmore\ntry one\nmore\n", "{followed}");
+}
+
+#[test]
+fn f17_what_a_pod_waits_for_is_said() {
+    let Some(scenario) = Scenario::new("f17_what_a_pod_waits_for_is_said") else { return };
+    let task = Task::new("heavy", "true").resources(json!({"resourceCpuRequest": "1000"}));
+    let file = scenario.sandbox.write_pipeline("heavy.json", &Pipeline::new("heavy", [task]).build());
+    let run = scenario.penstock(&["run", "--on", "kubernetes"]).arg(file).limit(LIMIT);
+    let mut running = run.spawn();
+    scenario.wait_for_pod(&mut running, "cannot be placed", |pod| {
+        pod["status"]["conditions"].to_string().contains("Unschedulable")
+    });
+    let logs = scenario.penstock(&["logs", "latest", "heavy"]).run().expect_code(0);
+    assert_eq!(logs.stdout, "", "{logs}");
+    assert!(logs.stderr.contains("heavy waits: ") && logs.stderr.contains("nodes are available"), "{logs}");
+    let followed = scenario.penstock(&["logs", "-f", "latest", "heavy"]).limit(LIMIT).spawn();
+    std::thread::sleep(Duration::from_secs(8));
+    scenario.penstock(&["stop", "latest"]).run().expect_code(0);
+    let run = running.wait().expect_code(130);
+    assert!(run.stdout.contains("heavy waits: "), "{run}");
+    let followed = followed.wait().expect_code(0);
+    assert!(followed.stderr.contains("heavy waits: "), "{followed}");
+    let got = scenario.penstock(&["get", "latest"]).run().expect_code(0);
+    assert!(got.stdout.contains(&format!("namespace {}", scenario.namespace.name())), "{got}");
+}
