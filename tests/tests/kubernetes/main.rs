@@ -1,5 +1,6 @@
 //! Tasks and other Pods on a real Kubernetes: what goes wrong there, and what must happen then.
 
+mod admin;
 mod deaths;
 mod drivers;
 mod foreign;
@@ -9,5 +10,6 @@ mod phases;
 mod refusals;
 mod scenario;
 mod security;
+mod slow_store;
 mod system;
 mod terminate;
