@@ -133,7 +133,8 @@ impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
     pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
         let place = Box::pin(self.place(&request)).await?;
-        let root = self.pipeline_root(&request, &place)?.to_owned();
+        let local = |root: &str| CreateRunError::LocalRoot { root: root.to_owned() };
+        let root = self.pipeline_root(&request, &place).map_err(local)?.to_owned();
         let id = Uuid::new_v4();
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
@@ -189,13 +190,11 @@ impl Driver {
     }
 
     /// The root that the run names, or its author, or the driver or namespace. An author's root of a kind that this machine has no
-    /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts.
-    fn pipeline_root<'a>(&'a self, request: &'a CreateRun, place: &'a Place) -> Result<&'a str, CreateRunError> {
+    /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts. A root that the run
+    /// names and its tasks do not reach is the error.
+    fn pipeline_root<'a>(&'a self, request: &'a CreateRun, place: &'a Place) -> Result<&'a str, &'a str> {
         if let Some(root) = &request.root {
-            return match place.reaches(root) {
-                true => Ok(root),
-                false => Err(CreateRunError::LocalRoot { root: root.clone() }),
-            };
+            return if place.reaches(root) { Ok(root) } else { Err(root) };
         }
         let (authors, default) = (request.pipeline.spec.default_pipeline_root.as_str(), place.default_root.as_str());
         if authors.is_empty() {

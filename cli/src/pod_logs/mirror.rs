@@ -177,7 +177,7 @@ impl Copy {
         let mut known = File::open(&self.path).await?.take(self.written);
         while let Some(piece) = log.next().await? {
             match rest(&piece, &mut known).await? {
-                Some(new) if new.is_empty() => {}
+                Some([]) => {}
                 Some(new) => return Ok(Some(new.to_vec())),
                 None => return Err(Cut::Gap),
             }
