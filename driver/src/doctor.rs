@@ -1,6 +1,6 @@
 //! Looks whether a cluster can run tasks, and says what to do where it cannot.
 //!
-//! [`findings`] judges what was read; reading is here.
+//! `findings` judges what was read; reading is here.
 
 mod findings;
 
