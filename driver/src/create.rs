@@ -120,12 +120,14 @@ struct Place {
     default_root: String,
     /// Whether tasks share directories of this machine.
     has_directories: bool,
+    /// Whether tasks reach files of this machine.
+    has_files: bool,
 }
 
 impl Place {
     /// Whether tasks reach what is below a root.
     fn reaches(&self, root: &str) -> bool {
-        self.has_directories || !["file://", "mem://"].iter().any(|scheme| root.starts_with(scheme))
+        self.has_files || !["file://", "mem://"].iter().any(|scheme| root.starts_with(scheme))
     }
 }
 
@@ -169,6 +171,7 @@ impl Driver {
                 namespace: String::new(),
                 default_root: self.default_root().to_owned(),
                 has_directories: true,
+                has_files: true,
             }),
             BackendKind::Kubernetes => {
                 let host = self.kubernetes().ok_or(CreateRunError::NoCluster)?;
@@ -178,7 +181,8 @@ impl Driver {
                 }
                 let namespace = request.namespace.as_deref().unwrap_or(host.default_namespace()).to_owned();
                 let default_root = default_root(host, &namespace).await.map_err(CreateRunError::Namespace)?;
-                Ok(Place { namespace, default_root, has_directories: false })
+                let has_files = host.shares_files();
+                Ok(Place { namespace, default_root, has_directories: false, has_files })
             }
         }
     }

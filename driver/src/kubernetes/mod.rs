@@ -83,6 +83,11 @@ impl KubernetesHost {
         &self.settings.namespace
     }
 
+    /// Whether tasks see the files of this machine.
+    pub(crate) fn shares_files(&self) -> bool {
+        self.settings.shares_files
+    }
+
     /// Pods of one run that may be at work at a time.
     pub(crate) fn concurrency(&self) -> u32 {
         self.settings.concurrency

@@ -31,6 +31,8 @@ pub struct KubernetesSettings {
     pub concurrency: u32,
     /// Creations of Pods that may be under way at a time.
     pub concurrent_creates: usize,
+    /// Whether what carries tasks out sees the files of this machine under the same paths. Pods of a cluster do not.
+    pub shares_files: bool,
     /// Where figures are counted; nowhere if absent.
     pub metrics: Option<Arc<KubernetesMetrics>>,
 }
@@ -49,6 +51,7 @@ impl KubernetesSettings {
             keep_failed: Duration::from_secs(60 * 60),
             concurrency: 1000,
             concurrent_creates: 64,
+            shares_files: false,
             metrics: None,
         }
     }

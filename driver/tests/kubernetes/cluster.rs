@@ -195,6 +195,8 @@ async fn chain_and_fan_run_on_a_real_cluster() {
     let reports = tokio::spawn(report_all(cluster.config.clone(), cluster.pods(), transfer));
     let registry = Registry::new();
     let mut kubernetes = KubernetesSettings::new(cluster.client.clone(), &cluster.namespace);
+    // What stands in for launchers works in this process.
+    kubernetes.shares_files = true;
     kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(&registry).expect("metrics")));
     let settings = DriverSettings {
         data_dir: home.path().join("data"),

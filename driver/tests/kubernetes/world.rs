@@ -51,6 +51,8 @@ impl World {
     /// A driver; another one after it is what a restart is.
     pub(crate) async fn driver(&self) -> Driver {
         let mut kubernetes = KubernetesSettings::new(self.api.client(), NAMESPACE);
+        // What stands in for launchers works in this process.
+        kubernetes.shares_files = true;
         kubernetes.metrics = Some(Arc::clone(&self.metrics));
         kubernetes.timeouts = Timeouts {
             image: Duration::from_millis(300),
