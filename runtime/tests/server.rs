@@ -132,6 +132,18 @@ async fn i26_each_stage_of_a_slow_client_has_its_deadline() {
 }
 
 #[tokio::test]
+async fn i26_a_head_that_begins_late_has_no_more_time_than_others() {
+    let server = start(quick()).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("connects");
+    // The server waits for the connection's first byte by now.
+    sleep(Duration::from_millis(200)).await;
+    stream.write_all(b"GET / HT").await.expect("writes");
+    let started = Instant::now();
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
 async fn i26_idle_connections_make_room_for_new_ones() {
     let server = start(quick()).await;
     let mut idle = Vec::new();

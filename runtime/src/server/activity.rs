@@ -2,10 +2,11 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::ServerLimits;
@@ -24,30 +25,34 @@ pub(super) enum Stage {
 /// The stage of one connection. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Activity {
-    current: Arc<Mutex<(Stage, Instant)>>,
+    current: Arc<watch::Sender<(Stage, Instant)>>,
 }
 
 impl Activity {
     pub(super) fn new() -> Activity {
-        Activity { current: Arc::new(Mutex::new((Stage::Idle, Instant::now()))) }
+        Activity { current: Arc::new(watch::Sender::new((Stage::Idle, Instant::now()))) }
     }
 
     pub(super) fn enter(&self, stage: Stage) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
+        self.current.send_replace((stage, Instant::now()));
     }
 
     /// Bytes have come.
     fn received(&self) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.0 == Stage::Idle {
-            *current = (Stage::Head, Instant::now());
-        }
+        self.current.send_if_modified(|current| {
+            let begins = current.0 == Stage::Idle;
+            if begins {
+                *current = (Stage::Head, Instant::now());
+            }
+            begins
+        });
     }
 
     /// Waits until a stage has taken longer than it may. `idle` is how long the connection may idle now.
     pub(super) async fn expired(&self, limits: &ServerLimits, idle: std::time::Duration) -> Stage {
+        let mut changes = self.current.subscribe();
         loop {
-            let (stage, since) = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            let (stage, since) = *changes.borrow_and_update();
             let deadline = since
                 + match stage {
                     Stage::Idle => idle,
@@ -58,7 +63,11 @@ impl Activity {
             if deadline <= Instant::now() {
                 return stage;
             }
-            tokio::time::sleep_until(deadline).await;
+            // A stage that begins meanwhile may have less time than what is left of this one.
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => {}
+                _ = changes.changed() => {}
+            }
         }
     }
 }
