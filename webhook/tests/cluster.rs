@@ -2,7 +2,7 @@
 //! `PENSTOCK_TEST_HOST_ADDRESS` (10.88.0.1 when absent). Nothing is scheduled: Pods ask for a node that there is not. Its
 //! namespaces lack Penstock's label, so that an installed Penstock has nothing to do with them.
 
-#[path = "support/real_cluster.rs"]
+#[path = "../../tests/support/real_cluster.rs"]
 mod real_cluster;
 mod support;
 

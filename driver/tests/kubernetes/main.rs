@@ -3,7 +3,7 @@
 mod api;
 mod cluster;
 mod kubelet;
-#[path = "../support/real_cluster.rs"]
+#[path = "../../../tests/support/real_cluster.rs"]
 mod real_cluster;
 mod world;
 

@@ -4,6 +4,6 @@
 
 mod cluster;
 mod fake_api;
-#[path = "../support/real_cluster.rs"]
+#[path = "../../../tests/support/real_cluster.rs"]
 mod real_cluster;
 mod scenarios;

@@ -5,7 +5,7 @@
 mod double;
 mod driver;
 mod lease;
-#[path = "../support/real_cluster.rs"]
+#[path = "../../../tests/support/real_cluster.rs"]
 mod real_cluster;
 mod supervision;
 
