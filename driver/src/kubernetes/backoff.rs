@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-const FIRST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(10);
+use crate::service::backoff;
+
+const WAITS: backoff::Backoff =
+    backoff::Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
 
 /// Waits between tries of one thing.
 #[derive(Debug, Default)]
@@ -16,10 +18,8 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// The next wait; at least what the server asked for.
     pub(crate) fn next(&mut self, asked: Option<Duration>) -> Duration {
-        let longest = FIRST.saturating_mul(1 << self.tries.min(16)).min(LONGEST);
         self.tries = self.tries.saturating_add(1);
-        let wait = longest.mul_f64(rand::rng().random_range(0.5..=1.0));
-        wait.max(asked.unwrap_or_default().min(LONGEST * 6))
+        WAITS.next(self.tries).max(asked.unwrap_or_default().min(WAITS.longest * 6))
     }
 
     /// It worked.
