@@ -3,6 +3,7 @@
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use penstock_driver::KubernetesSettings;
+use penstock_runtime::logs::chain;
 
 use crate::args::cluster::{ClusterArgs, PodArgs};
 use crate::failure::Refusal;
@@ -41,29 +42,16 @@ async fn configuration(args: &ClusterArgs) -> Result<Config, Refusal> {
     let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
     if let Some(file) = kubeconfig {
         let refuse = |reason: String| Refusal::new(format!("cannot use --kubeconfig {}: {reason}", file.display()));
-        let read = Kubeconfig::read_from(file).map_err(|error| refuse(describe(&error)))?;
-        return Config::from_custom_kubeconfig(read, &options).await.map_err(|error| refuse(describe(&error)));
+        let read = Kubeconfig::read_from(file).map_err(|error| refuse(chain(&error)))?;
+        return Config::from_custom_kubeconfig(read, &options).await.map_err(|error| refuse(chain(&error)));
     }
     if context.is_some() {
         return Config::from_kubeconfig(&options)
             .await
-            .map_err(|error| Refusal::new(format!("cannot use --context: {}", describe(&error))));
+            .map_err(|error| Refusal::new(format!("cannot use --context: {}", chain(&error))));
     }
     Config::infer().await.map_err(|error| {
-        Refusal::new(format!("there is no cluster to be found: {}", describe(&error)))
+        Refusal::new(format!("there is no cluster to be found: {}", chain(&error)))
             .with_hint("name a kubeconfig with --kubeconfig, or set KUBECONFIG")
     })
-}
-
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-        source = error.source();
-    }
-    text
 }

@@ -57,6 +57,20 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
     .map_err(LogError::Twice)
 }
 
+/// An error with its causes, for a line of the log. Those that repeat their cause are not repeated.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let next_text = next.to_string();
+        if !text.contains(&next_text) {
+            text = format!("{text}: {next_text}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,5 @@
 //! Everything of the webhook, running.
 
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
@@ -100,18 +99,4 @@ pub async fn run_on(
         () = watching => Err(WebhookError::Ended { part: "watch of settings" }),
         () = certifying => Err(WebhookError::Ended { part: "care of certificates" }),
     }
-}
-
-/// An error with its causes, for a line of the log. Those that repeat their cause are not repeated.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        if !text.contains(&next_text) {
-            text = format!("{text}: {next_text}");
-        }
-        cause = next.source();
-    }
-    text
 }

@@ -104,7 +104,7 @@ async fn follow(
                 }
             }
             Err(error) => {
-                let error = crate::run::chain(&error);
+                let error = penstock_runtime::logs::chain(&error);
                 warn!(error, "cannot watch ConfigMaps {} of all namespaces; trying again", keys::SETTINGS_CONFIG_MAP);
                 if !is_filled {
                     condition.set_waiting(format!("cannot list ConfigMaps {}: {error}", keys::SETTINGS_CONFIG_MAP));

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use penstock_runtime::health::Condition;
+use penstock_runtime::logs::chain;
 use penstock_runtime::tls::{self, CertificateSlot};
 use tracing::{info, warn};
 
 use super::material::Facts;
 use crate::metrics::{CertificateKind, WebhookMetrics};
-use crate::run::chain;
 
 /// The names that Kubernetes gives the parts of a TLS Secret.
 const CERTIFICATE: &str = "tls.crt";

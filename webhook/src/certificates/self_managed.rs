@@ -8,6 +8,7 @@ use kube::Client;
 use kube_runtime::WatchStreamExt;
 use kube_runtime::watcher::{self, watcher};
 use penstock_runtime::health::Condition;
+use penstock_runtime::logs::chain;
 use penstock_runtime::tls::{self, CertificateSlot, TlsError};
 use rand::RngExt;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -19,7 +20,6 @@ use super::material::{Leaf, MaterialError, take};
 use super::plan::{Step, Stored, plan};
 use super::store::{RequestError, Store};
 use crate::metrics::{CertificateKind, WebhookMetrics};
-use crate::run::chain;
 
 /// The most steps of one round. A life of certificates never has as many due at once.
 const MAX_STEPS: usize = 8;
