@@ -73,10 +73,12 @@ bench: ## Measure beside kfp.local and write docs/benchmarks.md (ROUNDS=n)
 bench-kubernetes: ## Measure beside bare Pods on the test cluster and write docs/benchmarks.md (ROUNDS=n)
 	@$(TOOLS) build
 	@$(TOOLS) image
-	@cargo build --quiet --release -p penstock-cli
-	@python="$$($(TOOLS) python)" target="$$($(TOOLS) target)/release"; \
-	  PENSTOCK_TEST_PROFILE=release tests/cluster/around bench/on-cluster "$$python" bench/kubernetes.py \
-	    --penstock "$$target/penstock" --rounds $(ROUNDS) --write docs/benchmarks.md
+	@tests/image/image build release penstock.dev/penstock:test >/dev/null
+	@cargo build --quiet --release -p penstock-entry --example start_time
+	@python="$$($(TOOLS) python)" target="$$($(TOOLS) target)"; \
+	  PENSTOCK_TEST_PROFILE=release tests/cluster/around bench/on-cluster "$$python" bench/on_kubernetes.py \
+	    --penstock "$$target/release/penstock" --programs "$$target/image/tree" \
+	    --start-time "$$target/release/examples/start_time" --rounds $(ROUNDS) --write docs/benchmarks.md
 
 conformance: ## Run Kubeflow's own samples: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone)
 	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }

@@ -66,6 +66,40 @@ def loop(items: int, command: list[str]) -> dict:
     return _document('loop-of-commands', dag, {'comp-for-loop-1': iteration}, command)
 
 
+def large_artifact(mebibytes: int) -> dict:
+    """A task at rest, one that writes a large artifact, and one that is given it."""
+    artifact = {'artifactType': {'schemaTitle': 'system.Artifact', 'schemaVersion': '0.0.1'}}
+    given = {'taskOutputArtifact': {'outputArtifactKey': 'data', 'producerTask': 'write'}}
+    dag = {
+        'rest': _task('comp-rest'),
+        'write': {**_task('comp-write'), 'dependentTasks': ['rest']},
+        'read': {**_task('comp-read'), 'dependentTasks': ['write'], 'inputs': {'artifacts': {'data': given}}},
+    }
+    components = {
+        'comp-rest': {'executorLabel': 'exec-rest'},
+        'comp-write': {'executorLabel': 'exec-write', 'outputDefinitions': {'artifacts': {'data': artifact}}},
+        'comp-read': {'executorLabel': 'exec-read', 'inputDefinitions': {'artifacts': {'data': artifact}}},
+    }
+    write = f'mkdir -p "$(dirname "$0")" && dd if=/dev/urandom of="$0" bs=1M count={mebibytes}'
+    document = _document('large-artifact', dag, components, ['sleep', '3'])
+    document['components'].pop('comp-command')
+    document['deploymentSpec']['executors'] = {
+        'exec-rest': _container(['sleep', '3']),
+        'exec-write': _container(['sh', '-c', write, "{{$.outputs.artifacts['data'].path}}"]),
+        'exec-read': _container(['sh', '-c', 'wc -c <"$0"', "{{$.inputs.artifacts['data'].path}}"]),
+    }
+    return document
+
+
+def _task(component: str) -> dict:
+    return {'componentRef': {'name': component}, 'taskInfo': {'name': component.removeprefix('comp-')},
+            'cachingOptions': {}}
+
+
+def _container(command: list[str]) -> dict:
+    return {'container': {'image': 'busybox', 'command': command}}
+
+
 def _document(name: str, dag: dict, components: dict, command: list[str]) -> dict:
     return {
         'schemaVersion': '2.1.0',
@@ -79,5 +113,5 @@ def _document(name: str, dag: dict, components: dict, command: list[str]) -> dic
             },
             **components,
         },
-        'deploymentSpec': {'executors': {'exec-command': {'container': {'image': 'busybox', 'command': command}}}},
+        'deploymentSpec': {'executors': {'exec-command': _container(command)}},
     }

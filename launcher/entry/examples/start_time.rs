@@ -95,6 +95,9 @@ fn hear(link: &mut UnixStream, wanted: impl Fn(&EntryMessage) -> bool) -> Result
 
 fn report(out: &mut impl Write, what: &str, times: &mut [Duration]) -> Result<()> {
     times.sort();
-    let at = |share: usize| times.get((times.len() * share / 100).min(times.len() - 1)).copied().unwrap_or_default();
-    Ok(writeln!(out, "{what}: median {:?}, 5% {:?}, 95% {:?}, 99% {:?}", at(50), at(5), at(95), at(99))?)
+    let at = |share: usize| {
+        let time = times.get((times.len() * share / 100).min(times.len() - 1)).copied().unwrap_or_default();
+        format!("{:.2} ms", time.as_secs_f64() * 1e3)
+    };
+    Ok(writeln!(out, "{what}: median {}, 5% {}, 95% {}, 99% {}", at(50), at(5), at(95), at(99))?)
 }

@@ -1,6 +1,7 @@
 """Measures Penstock on a real Kubernetes beside bare Pods, interleaved in one run, and prints a table.
 
-    python bench/kubernetes.py --penstock target/release/penstock --namespace bench
+    python bench/on_kubernetes.py --penstock target/release/penstock --programs target/image/tree \
+        --start-time target/release/examples/start_time --namespace bench
 
 The cluster is the one of KUBECONFIG, its API server's audit log is PENSTOCK_TEST_AUDIT_LOG, and Penstock is installed in
 it. Both sides run the same container (`true` in busybox); bare Pods are created by a client that watches phases. One
@@ -21,6 +22,7 @@ import audit
 import bare
 import cluster_api
 import machine
+import parts
 import pipelines
 from report import Row, percentile, progress, spread, table, write_between_marks
 
@@ -30,8 +32,6 @@ CONTAINER = {'image': IMAGE, 'command': ['true'], 'imagePullPolicy': 'IfNotPrese
 CHAINS = (10, 20)
 FANS = (30, 100)
 TIME_LIMIT = 900
-# Creates a second of the measurement of admission, and how many of each kind.
-ADMISSION_RATE, ADMISSIONS = 50, 200
 
 
 class Penstock:
@@ -138,34 +138,11 @@ class Measurement:
         return rows
 
 
-def admission_rows(measurement: Measurement) -> list[Row]:
-    """Creates as dry runs, at a steady rate, in turns with and without the label that the webhook selects."""
-    progress('admission')
-    path = f'/api/v1/namespaces/{measurement.namespace}/pods?dryRun=All'
-    plain = measurement.bare.pod('dry-run')
-    plain['spec']['serviceAccountName'] = 'penstock-task'
-    injected = json.loads(json.dumps(plain))
-    injected['metadata']['labels'] = {'penstock.dev/inject': 'task'}
-    injected['metadata']['annotations'] = {'penstock.dev/plan': '{}'}
-    took: tuple[list[float], list[float]] = ([], [])
-    begin = time.perf_counter()
-    for number in range(2 * ADMISSIONS):
-        pause = begin + number / ADMISSION_RATE - time.perf_counter()
-        if pause > 0:
-            time.sleep(pause)
-        started = time.perf_counter()
-        measurement.api.call('POST', path, injected if number % 2 else plain)
-        took[number % 2].append(time.perf_counter() - started)
-    middle = statistics.median(took[1]) - statistics.median(took[0])
-    late = percentile(took[1], 99) - percentile(took[0], 99)
-    return [Row(f'admission: time added to a create, {ADMISSION_RATE} creates a second, every other one ours',
-                '1 ms median, 5 ms p99', f'{middle * 1e3:.2f} ms median, {late * 1e3:.2f} ms p99',
-                f'without the webhook: {spread(took[0], "ms", 1e3)}', middle <= 0.001 and late <= 0.005)]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--penstock', required=True, help='the binary, built with --release')
+    parser.add_argument('--programs', required=True, help='the directory of launcher and entry, as they are in the image')
+    parser.add_argument('--start-time', required=True, help='the example of penstock-entry that measures its start')
     parser.add_argument('--namespace', default='bench', help='a namespace that Penstock looks after (bench)')
     parser.add_argument('--rounds', type=int, default=5, help='rounds that count (5)')
     parser.add_argument('--write', metavar='FILE', help='also put the table into this page')
@@ -178,7 +155,15 @@ def main() -> None:
         measurement = Measurement(arguments, directory)
         for number in range(arguments.rounds + 1):
             measurement.round(number)
-        rows = [*measurement.rows(), *admission_rows(measurement)]
+        objects, task_pod = parts.objects(measurement.api, arguments.namespace, measurement.penstock.run, measurement.bare)
+        rows = [
+            *measurement.rows(),
+            *objects,
+            *parts.admission(measurement.api, arguments.namespace, task_pod),
+            *parts.launcher(measurement.penstock.run, arguments.programs),
+            *parts.entry(arguments.start_time, arguments.programs),
+            *parts.Service(measurement.api, arguments.namespace, IMAGE).rows(),
+        ]
     text = '\n\n'.join([machine.describe(arguments.penstock, disk, load_before, arguments.rounds), table(rows)])
     print(text)
     if arguments.write:
