@@ -31,7 +31,7 @@ struct Args {
     /// Where to run them [default: here, and on the cluster that PENSTOCK_TEST_IMAGE and KUBECONFIG name, if they do]
     #[arg(long, value_enum)]
     on: Vec<Where>,
-    /// Only pipelines whose path contains one of these; nothing is written then
+    /// Only pipelines whose path contains one of these; what is known of the others stays
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
     /// File to write
@@ -99,17 +99,17 @@ fn run(args: &Args) -> Result<bool, String> {
     }
     let mut differing = 0;
     for on in places(args) {
-        let record = try_all(on, entries.clone(), &commit, &settings, args)?;
+        let mut record = try_all(on, entries.clone(), &commit, &settings, args)?;
         say(&format!("{on:?}: {} pipelines, {} differ", record.outcomes.len(), record.differing()));
         differing += record.differing();
-        if args.only.is_empty() {
-            let file = record_of(on, args);
-            record.write(&file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        let file = record_of(on, args);
+        let known = Record::read(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        if let Some(known) = known.filter(|known| !args.only.is_empty() && known.commit == commit) {
+            record.add_others(known);
         }
+        record.write(&file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    if args.only.is_empty() {
-        write_page(args)?;
-    }
+    write_page(args)?;
     Ok(differing == 0)
 }
 

@@ -76,7 +76,8 @@ impl Expected {
         }
         found.extend(self.other_failures(run));
         for (path, parts) in &self.logs {
-            let text = log(path);
+            // So that the first line is a line like any other.
+            let text = format!("\n{}", log(path));
             let missing = parts.iter().filter(|part| !text.contains(part.as_str()));
             found.extend(missing.map(|part| format!("the log of {path} does not contain {part:?}")));
         }

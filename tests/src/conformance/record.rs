@@ -41,6 +41,13 @@ impl Record {
         fs::write(file, serde_json::to_string_pretty(self)? + "\n")
     }
 
+    /// Adds what is known of pipelines that were not tried this time.
+    pub fn add_others(&mut self, known: Record) {
+        for (pipeline, outcome) in known.outcomes {
+            self.outcomes.entry(pipeline).or_insert(outcome);
+        }
+    }
+
     /// Number of pipelines that differ from what they should do.
     pub fn differing(&self) -> usize {
         self.outcomes.values().filter(|outcome| matches!(outcome, Outcome::Differs(_))).count()
@@ -64,5 +71,21 @@ mod tests {
         record.write(&file).expect("a file");
         assert_eq!(Record::read(&file).expect("a file"), Some(record.clone()));
         assert_eq!(record.differing(), 1);
+    }
+
+    #[test]
+    fn what_was_tried_again_replaces_what_was_known() {
+        let record = |outcomes: &[(&str, &str)]| Record {
+            commit: "c".to_owned(),
+            date: "2026-01-01".to_owned(),
+            with: "x".to_owned(),
+            outcomes: outcomes
+                .iter()
+                .map(|(name, note)| ((*name).to_owned(), Outcome::Passed((*note).to_owned())))
+                .collect(),
+        };
+        let mut new = record(&[("a.yaml", "new")]);
+        new.add_others(record(&[("a.yaml", "old"), ("b.yaml", "old")]));
+        assert_eq!(new, record(&[("a.yaml", "new"), ("b.yaml", "old")]));
     }
 }
