@@ -80,12 +80,14 @@ bench-kubernetes: ## Measure beside bare Pods on the test cluster and write docs
 	    --penstock "$$target/release/penstock" --programs "$$target/image/tree" \
 	    --start-time "$$target/release/examples/start_time" --rounds $(ROUNDS) --write docs/benchmarks.md
 
-conformance: ## Run Kubeflow's own samples: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone)
+conformance: ## Run Kubeflow's own samples here and on a cluster: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone; ON=machine or kubernetes)
 	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }
 	@$(TOOLS) build
+	@$(if $(filter machine,$(ON)),,$(TOOLS) image)
 	@cargo build --quiet -p penstock-cli -p penstock-tests
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)"; \
-	  $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" $(if $(COMMIT),--commit "$(COMMIT)")
+	  $(if $(filter machine,$(ON)),,tests/cluster/around) $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" \
+	    $(if $(COMMIT),--commit "$(COMMIT)") $(if $(ON),--on "$(ON)")
 
 cluster: ## Build and start a real one-node Kubernetes for tests, with its images (as root, on Linux)
 	@cluster="$$($(TOOLS) cluster)"; \

@@ -4,11 +4,15 @@
 //! lose the document, as they do in KFP: they become warnings.
 
 mod executor;
+mod scheduling;
+mod volumes;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use executor::*;
+pub use scheduling::*;
+pub use volumes::*;
 
 use crate::ir::proto_json;
 use crate::ir::{Named, ParameterInput, ParameterSource};

@@ -77,7 +77,11 @@ fn required(name: &str) -> String {
 }
 
 impl Cluster {
-    fn from_environment() -> Option<Cluster> {
+    /// What the environment names, in which Penstock need not be installed; `None` when it names none.
+    ///
+    /// # Panics
+    /// In CI when it names none, and when it does not say all of it.
+    pub fn from_environment() -> Option<Cluster> {
         let Some(image) = variable(IMAGE) else {
             assert!(std::env::var_os("CI").is_none(), "{IMAGE} is not set, and in CI nothing is skipped");
             return None;
@@ -182,8 +186,20 @@ impl Cluster {
         (output.status.code(), text.into_owned())
     }
 
+    /// Version of its API server, such as `v1.36.3`.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn version(&self) -> String {
+        let version: Value = serde_json::from_str(&self.call(["version", "-o", "json"])).expect("kubectl prints JSON");
+        version["serverVersion"]["gitVersion"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Installs Penstock as a user does, with the image under test.
-    fn install(&self) {
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn install(&self) {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/overlay");
         let text = std::fs::read_to_string(root.join("kustomization.yaml.in")).expect("the overlay of the tests");
         let (name, tag) = self.image.rsplit_once(':').unwrap_or((&self.image, "latest"));
@@ -276,9 +292,13 @@ impl Namespace {
 
     /// `penstock` in a sandbox, with what a user of the cluster has.
     pub fn penstock(&self, sandbox: &Sandbox) -> Invocation {
+        self.for_user(sandbox.penstock())
+    }
+
+    /// Adds what a user of the cluster has.
+    pub fn for_user(&self, penstock: Invocation) -> Invocation {
         let Store { endpoint, access_key, secret_key, .. } = &self.cluster.store;
-        sandbox
-            .penstock()
+        penstock
             .env("KUBECONFIG", &self.cluster.kubeconfig)
             .env("PENSTOCK_NAMESPACE", &self.name)
             .env("PENSTOCK_S3_ENDPOINT", endpoint)

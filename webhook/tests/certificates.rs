@@ -3,11 +3,14 @@
 mod support;
 
 use std::collections::HashSet;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use penstock_webhook::certificates::{CertificateSettings, CertificateTimes};
+use rcgen::{CertifiedKey, KeyPair};
 use support::client::Hook;
 use support::fake_api::FakeApi;
 use support::{HOST, eventually, golden, review, self_managed, start};
@@ -124,24 +127,46 @@ async fn f36_replicas_share_one_authority_and_do_not_fight() {
     assert!(leaves.contains(&hook.certificate()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn f20_certificates_from_files_are_swapped_with_their_directory() {
-    let api = FakeApi::start().await;
-    let directory = tempfile::tempdir().expect("a directory");
-    let write = |revision: &str| {
-        // As the kubelet does: a new directory, and a link that is swapped.
-        let pair = rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).expect("generates");
-        let there = directory.path().join(revision);
+/// A Secret as the kubelet mounts it: files are links into `..data`, and that is a link which is swapped.
+struct MountedSecret(tempfile::TempDir);
+
+impl MountedSecret {
+    fn empty() -> MountedSecret {
+        MountedSecret(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.0.path().to_owned()
+    }
+
+    fn put(&self, revision: &str, pair: &CertifiedKey<KeyPair>) {
+        let (root, there) = (self.0.path(), self.0.path().join(format!("..{revision}")));
         std::fs::create_dir(&there).expect("creates");
         std::fs::write(there.join("tls.crt"), pair.cert.pem()).expect("writes");
         std::fs::write(there.join("tls.key"), pair.signing_key.serialize_pem()).expect("writes");
-        let link = directory.path().join("new");
-        std::os::unix::fs::symlink(&there, &link).expect("links");
-        std::fs::rename(&link, directory.path().join("current")).expect("renames");
-        pair.cert.pem()
-    };
-    let poll = Duration::from_millis(50);
-    let settings = CertificateSettings::Files { directory: directory.path().join("current"), poll };
+        let (old, new) = (std::fs::canonicalize(root.join("..data")), root.join("..data_tmp"));
+        symlink(format!("..{revision}"), &new).expect("links");
+        std::fs::rename(&new, root.join("..data")).expect("renames");
+        for name in ["tls.crt", "tls.key"] {
+            if old.is_err() {
+                symlink(Path::new("..data").join(name), root.join(name)).expect("links");
+            }
+        }
+        if let Ok(old) = old {
+            std::fs::remove_dir_all(old).expect("removes");
+        }
+    }
+}
+
+fn pair() -> CertifiedKey<KeyPair> {
+    rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).expect("generates")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f20_certificates_from_files_are_swapped_with_their_directory() {
+    let api = FakeApi::start().await;
+    let secret = MountedSecret::empty();
+    let settings = CertificateSettings::Files { directory: secret.directory(), poll: Duration::from_millis(50) };
     let webhook = start(api.client(), settings).await;
     eventually("it says what it waits for", || async {
         let waiting = webhook.health.waiting();
@@ -149,12 +174,63 @@ async fn f20_certificates_from_files_are_swapped_with_their_directory() {
         if told { Ok(()) } else { Err(format!("{waiting:?}")) }
     })
     .await;
-    let first = write("1");
+    let (first, second) = (pair(), pair());
+    secret.put("1", &first);
     webhook.ready().await;
-    Hook::connect(webhook.address, &first).await.expect("trusts the first");
-    let second = write("2");
+    Hook::connect(webhook.address, &first.cert.pem()).await.expect("trusts the first");
+    secret.put("2", &second);
+    let second = second.cert.pem();
     eventually("the second is served", || async { Hook::connect(webhook.address, &second).await.map(|_| ()) }).await;
-    assert!(Hook::connect(webhook.address, &first).await.is_err());
+    assert!(Hook::connect(webhook.address, &first.cert.pem()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f20_certificates_from_files_are_renewed_under_load_and_no_call_is_dropped() {
+    const REVISIONS: usize = 6;
+    let api = FakeApi::start().await;
+    let secret = MountedSecret::empty();
+    let pairs: Vec<_> = (0..REVISIONS).map(|_| pair()).collect();
+    // Whoever renews them sees to it that all are trusted: cert-manager has them signed by one authority.
+    let bundle: String = pairs.iter().map(|pair| pair.cert.pem()).collect();
+    secret.put("0", &pairs[0]);
+    let settings = CertificateSettings::Files { directory: secret.directory(), poll: Duration::from_millis(5) };
+    let webhook = start(api.client(), settings).await;
+    webhook.ready().await;
+
+    let (is_over, body) = (Arc::new(AtomicBool::new(false)), review(&golden("task"), "team-a").to_string());
+    let mut clients = tokio::task::JoinSet::new();
+    for keeps_its_connection in [true, false, false] {
+        let (is_over, body, bundle, address) = (Arc::clone(&is_over), body.clone(), bundle.clone(), webhook.address);
+        clients.spawn(async move {
+            let (mut leaves, mut calls) = (HashSet::new(), 0_u32);
+            let mut hook = Hook::connect(address, &bundle).await.expect("trusts what is served");
+            while !is_over.load(Ordering::Relaxed) {
+                if !keeps_its_connection {
+                    hook = Hook::connect(address, &bundle).await.expect("trusts what is served");
+                }
+                assert_eq!(hook.post(body.as_bytes()).await.expect("is answered").status, 200);
+                leaves.insert(hook.certificate());
+                calls += 1;
+            }
+            assert!(calls > 0, "a client that never called proves nothing");
+            leaves
+        });
+    }
+    for (revision, pair) in pairs.iter().enumerate().skip(1) {
+        secret.put(&revision.to_string(), pair);
+        let served = pair.cert.pem();
+        eventually("the renewed one is served", || async { Hook::connect(webhook.address, &served).await.map(|_| ()) })
+            .await;
+        // So that clients see each.
+        sleep(Duration::from_millis(200)).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let mut leaves = HashSet::new();
+    while let Some(ended) = clients.join_next().await {
+        leaves.extend(ended.expect("no call failed"));
+    }
+    assert_eq!(leaves.len(), REVISIONS);
+    assert_eq!(webhook.health.waiting(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! `make conformance CORPUS=DIR`: runs foreign pipelines and writes `docs/conformance.md`. Ends with 1 when any of them
-//! differs from what it should do.
+//! `make conformance CORPUS=DIR`: runs foreign pipelines on this machine and on a cluster, and writes `docs/conformance.md`.
+//! Ends with 1 when any of them differs from what it should do.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -9,12 +9,15 @@ use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use penstock_spec::Timestamp;
+use penstock_tests::cluster::{Cluster, IMAGE, Namespace};
 use penstock_tests::conformance::corpus::{self, Entry};
-use penstock_tests::conformance::page::{self, Head};
+use penstock_tests::conformance::page;
+use penstock_tests::conformance::place::{Common, OnCluster, Place};
+use penstock_tests::conformance::record::Record;
 use penstock_tests::conformance::settings::Settings;
-use penstock_tests::conformance::trial::{self, Outcome, Place};
+use penstock_tests::conformance::trial::{self, Outcome};
 
 /// Runs foreign pipelines and writes down what became of each
 #[derive(Debug, Parser)]
@@ -25,24 +28,44 @@ struct Args {
     /// Commit of the corpus [default: what git says about the folder]
     #[arg(long)]
     commit: Option<String>,
-    /// Only pipelines whose path contains this; nothing is written then
+    /// Where to run them [default: here, and on the cluster that PENSTOCK_TEST_IMAGE and KUBECONFIG name, if they do]
+    #[arg(long, value_enum)]
+    on: Vec<Where>,
+    /// Only pipelines whose path contains one of these; what is known of the others stays
     #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
+    only: Vec<String>,
     /// File to write
     #[arg(long, value_name = "FILE", default_value = "docs/conformance.md")]
     output: PathBuf,
+    /// Where the results of each place are kept
+    #[arg(long, value_name = "DIR", default_value = "tests/conformance/record")]
+    records: PathBuf,
     /// Interpreter that has kfp
     #[arg(long, env = "PENSTOCK_TEST_PYTHON")]
     python: PathBuf,
     /// Where to keep the runs, for `penstock --data-dir DIR get` and `logs` [default: nowhere]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Pipelines at a time
-    #[arg(long, default_value_t = 2)]
-    jobs: usize,
+    /// The cluster has Penstock already
+    #[arg(long)]
+    installed: bool,
+    /// The cluster can fetch all images and packages that the pipelines name
+    #[arg(long)]
+    as_written: bool,
+    /// Pipelines at a time [default: 2, and 4 on Kubernetes]
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Most seconds for one pipeline
     #[arg(long, default_value_t = 900)]
     limit: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Where {
+    /// Processes of this machine
+    Machine,
+    /// Pods
+    Kubernetes,
 }
 
 fn main() -> ExitCode {
@@ -60,44 +83,113 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<bool, String> {
     let mut entries = corpus::entries(&args.corpus)
         .map_err(|error| format!("cannot list the pipelines below {}: {error}", args.corpus.display()))?;
-    entries.retain(|entry| args.only.as_ref().is_none_or(|only| entry.name.contains(only)));
+    let is_chosen = |entry: &Entry| args.only.iter().any(|only| entry.name.contains(only));
+    entries.retain(|entry| args.only.is_empty() || is_chosen(entry));
     if entries.is_empty() {
         return Err(format!("no pipelines below {}", args.corpus.display()));
     }
     let commit = args.commit.clone().or_else(|| commit_of(&args.corpus));
     let commit = commit.ok_or("the corpus is no git repository: give its commit with COMMIT=")?;
-    let python = version_of(&args.python)?;
-
-    let folder = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
-    let place = Place {
-        data_dir: args.data_dir.clone().unwrap_or_else(|| folder.path().join("data")),
-        home: std::env::var_os("HOME").map_or_else(|| folder.path().to_owned(), PathBuf::from),
-        python: args.python.clone(),
-        sdk: python.rsplit(' ').next().unwrap_or_default().to_owned(),
-        limit: Duration::from_secs(args.limit),
-    };
     let settings = Settings::read();
-    if args.only.is_none() {
+    if args.only.is_empty() {
         let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         for name in settings.unused(&names) {
             say(&format!("warning: tests/conformance says something about {name}, which is not in the corpus"));
         }
     }
-    let results = judge_all(entries, &settings, &place, args.jobs);
-    let differs = results.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Differs(_))).count();
-    say(&format!("{} pipelines, {differs} differ", results.len()));
-    if args.only.is_none() {
-        let date = Timestamp::now().to_string().chars().take(10).collect();
-        let text = page::render(&Head { commit, date, python }, &results);
-        if let Some(folder) = args.output.parent() {
-            fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let mut differing = 0;
+    for on in places(args) {
+        let mut record = try_all(on, entries.clone(), &commit, &settings, args)?;
+        say(&format!("{on:?}: {} pipelines, {} differ", record.outcomes.len(), record.differing()));
+        differing += record.differing();
+        let file = record_of(on, args);
+        let known = Record::read(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        if let Some(known) = known.filter(|known| !args.only.is_empty() && known.commit == commit) {
+            record.add_others(known);
         }
-        fs::write(&args.output, text).map_err(|error| format!("cannot write {}: {error}", args.output.display()))?;
+        record.write(&file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    Ok(differs == 0)
+    write_page(args)?;
+    Ok(differing == 0)
 }
 
-fn judge_all(entries: Vec<Entry>, settings: &Settings, place: &Place, jobs: usize) -> Vec<(Entry, Outcome)> {
+fn places(args: &Args) -> Vec<Where> {
+    match args.on.is_empty() {
+        false => args.on.clone(),
+        true if std::env::var_os(IMAGE).is_some_and(|image| !image.is_empty()) => {
+            vec![Where::Machine, Where::Kubernetes]
+        }
+        true => vec![Where::Machine],
+    }
+}
+
+/// Tries all pipelines in one place.
+fn try_all(on: Where, entries: Vec<Entry>, commit: &str, settings: &Settings, args: &Args) -> Result<Record, String> {
+    let python = version_of(&args.python)?;
+    let sdk = python.rsplit(' ').next().unwrap_or_default().to_owned();
+    let folder = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let common = Common {
+        data_dir: args.data_dir.clone().unwrap_or_else(|| folder.path().join("data")),
+        home: std::env::var_os("HOME").map_or_else(|| folder.path().to_owned(), PathBuf::from),
+        python: args.python.clone(),
+        sdk: sdk.clone(),
+        limit: Duration::from_secs(args.limit),
+    };
+    let (place, with) = match on {
+        Where::Machine => {
+            (Place::Machine(common), format!("`penstock run --host-commands --no-cache` with Python {python}"))
+        }
+        Where::Kubernetes => {
+            let cluster = cluster(args)?;
+            let namespace = Namespace::new(cluster, "conformance");
+            let components = match args.as_written {
+                true => "images and packages as written".to_owned(),
+                false => format!("components that install kfp {sdk} in place of the version that they name"),
+            };
+            let with =
+                format!("`penstock run --on kubernetes --no-cache` on Kubernetes {}, {components}", cluster.version());
+            (Place::Kubernetes(common, OnCluster { cluster, namespace, as_written: args.as_written }), with)
+        }
+    };
+    let jobs = args.jobs.unwrap_or(match on {
+        Where::Machine => 2,
+        Where::Kubernetes => 4,
+    });
+    let outcomes = judge_all(entries, settings, &place, jobs).into_iter().collect();
+    let date = Timestamp::now().to_string().chars().take(10).collect();
+    Ok(Record { commit: commit.to_owned(), date, with, outcomes })
+}
+
+fn cluster(args: &Args) -> Result<&'static Cluster, String> {
+    let cluster = Cluster::from_environment().ok_or_else(|| {
+        format!("{IMAGE} is not set: `make conformance ON=kubernetes` sets it where a cluster can be started")
+    })?;
+    if !args.installed {
+        cluster.install();
+    }
+    Ok(Box::leak(Box::new(cluster)))
+}
+
+fn record_of(on: Where, args: &Args) -> PathBuf {
+    args.records.join(match on {
+        Where::Machine => "machine.json",
+        Where::Kubernetes => "kubernetes.json",
+    })
+}
+
+fn write_page(args: &Args) -> Result<(), String> {
+    let record = |on| {
+        let file = record_of(on, args);
+        Record::read(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))
+    };
+    let text = page::render(record(Where::Machine)?.as_ref(), record(Where::Kubernetes)?.as_ref());
+    if let Some(folder) = args.output.parent() {
+        fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    }
+    fs::write(&args.output, text).map_err(|error| format!("cannot write {}: {error}", args.output.display()))
+}
+
+fn judge_all(entries: Vec<Entry>, settings: &Settings, place: &Place, jobs: usize) -> Vec<(String, Outcome)> {
     let waiting = Mutex::new(VecDeque::from(entries));
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -106,14 +198,12 @@ fn judge_all(entries: Vec<Entry>, settings: &Settings, place: &Place, jobs: usiz
                 while let Some(entry) = take(&waiting) {
                     let outcome = trial::judge(&entry, settings, place);
                     say(&format!("{}: {outcome:?}", entry.name));
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push((entry, outcome));
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((entry.name, outcome));
                 }
             });
         }
     });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-    results
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn take(waiting: &Mutex<VecDeque<Entry>>) -> Option<Entry> {

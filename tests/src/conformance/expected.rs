@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::document::{ArtifactDocument, RunDocument};
-use crate::expectation::{ExpectedTask, artifact_value, covers, local_content, same};
+use crate::expectation::{ExpectedTask, artifact_value, covers, same};
 
 /// An entry of `tests/conformance/expected.json`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -47,18 +47,24 @@ impl Expected {
         outputs + artifacts + tasks + self.logs.values().map(Vec::len).sum::<usize>()
     }
 
-    /// All differences between a run and what is known of it; `log` gives the log of a task.
-    pub fn differences(&self, run: &RunDocument, log: impl Fn(&str) -> String) -> Vec<String> {
+    /// All differences between a run and what is known of it; `log` gives the log of a task, `content` that of an
+    /// artifact.
+    pub fn differences(
+        &self,
+        run: &RunDocument,
+        log: impl Fn(&str) -> String,
+        content: impl Fn(&ArtifactDocument) -> Option<Vec<u8>>,
+    ) -> Vec<String> {
         let mut found = Vec::new();
         if let Some(outputs) = &self.outputs
             && !same(&Value::Object(outputs.clone()), &Value::Object(run.outputs.parameters.clone()))
         {
             found.push(format!("outputs are {:?}, not {outputs:?}", run.outputs.parameters));
         }
-        found.extend(differing("the pipeline", &self.output_artifacts, &run.outputs.artifacts));
+        found.extend(differing("the pipeline", &self.output_artifacts, &run.outputs.artifacts, &content));
         for (path, wanted) in &self.task_artifacts {
             match run.find(path) {
-                Some(task) => found.extend(differing(path, wanted, &task.artifacts.outputs)),
+                Some(task) => found.extend(differing(path, wanted, &task.artifacts.outputs, &content)),
                 None => found.push(format!("there is no task {path}")),
             }
         }
@@ -70,7 +76,8 @@ impl Expected {
         }
         found.extend(self.other_failures(run));
         for (path, parts) in &self.logs {
-            let text = log(path);
+            // So that the first line is a line like any other.
+            let text = format!("\n{}", log(path));
             let missing = parts.iter().filter(|part| !text.contains(part.as_str()));
             found.extend(missing.map(|part| format!("the log of {path} does not contain {part:?}")));
         }
@@ -91,10 +98,11 @@ fn differing(
     of: &str,
     wanted: &BTreeMap<String, Value>,
     seen: &BTreeMap<String, Vec<ArtifactDocument>>,
+    content: impl Fn(&ArtifactDocument) -> Option<Vec<u8>>,
 ) -> Vec<String> {
     let mut found = Vec::new();
     for (name, wanted) in wanted {
-        let seen = artifact_value(seen.get(name).map_or(&[][..], Vec::as_slice), wanted.is_array(), local_content);
+        let seen = artifact_value(seen.get(name).map_or(&[][..], Vec::as_slice), wanted.is_array(), &content);
         if !covers(wanted, &seen) {
             found.push(format!("the artifact {name} of {of} is {seen}, not {wanted}"));
         }
@@ -127,11 +135,15 @@ mod tests {
         serde_json::from_value(value).expect("an expectation")
     }
 
+    fn differences(expected: &Expected, run: &RunDocument, log: &str) -> Vec<String> {
+        expected.differences(run, |_| log.to_owned(), |_| None)
+    }
+
     #[test]
     fn failure_that_was_not_meant_is_a_difference() {
         let expected = expected(json!({"fails": "on purpose", "tasks": {"a": {"state": "FAILED"}}}));
-        assert_eq!(expected.differences(&run(&["a"]), |_| String::new()), [] as [String; 0]);
-        let found = expected.differences(&run(&["a", "b"]), |_| String::new());
+        assert_eq!(differences(&expected, &run(&["a"]), ""), [] as [String; 0]);
+        let found = differences(&expected, &run(&["a", "b"]), "");
         assert_eq!(found, ["b failed: boom"]);
     }
 
@@ -139,8 +151,8 @@ mod tests {
     fn outputs_and_logs_are_compared() {
         let expected =
             expected(json!({"outputs": {"Output": 2}, "logs": {"a": ["x"]}, "tasks": {"a": {"state": "FAILED"}}}));
-        assert_eq!(expected.differences(&run(&["a"]), |_| "xyz".to_owned()), [] as [String; 0]);
-        assert_eq!(expected.differences(&run(&["a"]), |_| "yz".to_owned()).len(), 1);
+        assert_eq!(differences(&expected, &run(&["a"]), "xyz"), [] as [String; 0]);
+        assert_eq!(differences(&expected, &run(&["a"]), "yz").len(), 1);
         assert_eq!(expected.count(), 3);
     }
 }

@@ -1,7 +1,7 @@
 //! The tables of what pipelines do not say themselves: parameters, needs that no rule can see, and what a run must
 //! give.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -43,6 +43,26 @@ pub struct Needs {
     pub needs: BTreeMap<String, String>,
     /// Pipelines that run although a rule finds a need, and why.
     pub runs_anyway: BTreeMap<String, String>,
+    /// What is otherwise on a cluster.
+    pub on_kubernetes: OnKubernetes,
+}
+
+/// What the runner must know of pipelines that run on a cluster.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnKubernetes {
+    /// Images that the test cluster has.
+    pub images: BTreeSet<String>,
+    /// Which of them stands in for another image, by that image.
+    pub stand_ins: BTreeMap<String, String>,
+    /// Packages that the test cluster's image of Python has.
+    pub installed: Vec<String>,
+    /// Needs that no rule can see, by path of the pipeline. Those of one machine do not count here.
+    pub needs: BTreeMap<String, String>,
+    /// Pipelines that one machine cannot run as their authors mean it, and a cluster can.
+    pub as_meant: BTreeSet<String>,
+    /// Part of the message with which a pipeline is refused whose settings are not supported yet, by its path.
+    pub unsupported: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -55,20 +75,20 @@ impl Settings {
     }
 
     /// The parameters of a pipeline, with the folder of the run filled in.
-    pub fn parameters_of(&self, pipeline: &str, temporary: &Path) -> Map<String, Value> {
+    pub fn parameters_of(&self, pipeline: &str, folders: &Folders) -> Map<String, Value> {
         let mut parameters = self.needs.parameters.get(pipeline).cloned().unwrap_or_default();
         for value in parameters.values_mut() {
             if let Value::String(text) = value {
-                *text = fill(text, temporary);
+                *text = folders.fill(text);
             }
         }
         parameters
     }
 
     /// Further arguments for a pipeline, with the folder of the run filled in.
-    pub fn arguments_of(&self, pipeline: &str, temporary: &Path) -> Vec<String> {
+    pub fn arguments_of(&self, pipeline: &str, folders: &Folders) -> Vec<String> {
         let arguments = self.needs.arguments.get(pipeline).into_iter().flatten();
-        arguments.map(|argument| fill(argument, temporary)).collect()
+        arguments.map(|argument| folders.fill(argument)).collect()
     }
 
     /// Entries of the tables about pipelines that are not in the corpus: it has changed, or they are misspelled.
@@ -77,6 +97,9 @@ impl Settings {
         let all = needs.parameters.keys().chain(needs.arguments.keys()).chain(needs.refusals.keys());
         let all = all.chain(needs.needs.keys()).chain(needs.runs_anyway.keys());
         let all = all.chain(needs.newer_sdk.keys());
+        let on_kubernetes = &needs.on_kubernetes;
+        let all = all.chain(on_kubernetes.needs.keys()).chain(&on_kubernetes.as_meant);
+        let all = all.chain(on_kubernetes.unsupported.keys());
         let all = all.chain(self.expected.keys()).map(String::as_str);
         let mut unused: Vec<&str> = all.filter(|name| !names.contains(name)).collect();
         unused.sort_unstable();
@@ -85,8 +108,19 @@ impl Settings {
     }
 }
 
-fn fill(text: &str, temporary: &Path) -> String {
-    text.replace("{temporary}", &temporary.to_string_lossy())
+/// Places of one run.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// An empty folder where its tasks run.
+    pub temporary: String,
+    /// A pipeline root that is not the default.
+    pub root: String,
+}
+
+impl Folders {
+    fn fill(&self, text: &str) -> String {
+        text.replace("{temporary}", &self.temporary).replace("{root}", &self.root)
+    }
 }
 
 fn table<T: DeserializeOwned>(name: &str) -> T {

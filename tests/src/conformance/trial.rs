@@ -1,53 +1,39 @@
 //! What became of one pipeline: read, checked, and run by the binary where it can run.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use penstock_spec::check;
 use penstock_spec::limits::Limits;
+use penstock_spec::{check, package};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::corpus::{Entry, Promise};
 use super::expected::Expected;
-use super::needs;
-use super::settings::Settings;
-use crate::binary;
+use super::place::Place;
+use super::settings::{Folders, Settings};
+use super::{needs, stand_in};
 use crate::document::RunDocument;
-use crate::invocation::Invocation;
 
-/// What a version of the SDK follows where a component installs it.
-const SDK_PIN: &str = "kfp==";
 const LONGEST_REASON: usize = 400;
 
 /// How a pipeline ended, for the page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", content = "note", rename_all = "kebab-case")]
 pub enum Outcome {
     /// It ran and ended as it should.
     Passed(String),
     /// It was refused as it should be, with this message.
     Refused(String),
+    /// It was refused before it ran, for a setting of a cluster that is not supported yet.
+    Unsupported(String),
     /// It is valid and was not run, for this reason.
     NotRun(String),
     /// It ran, and something is otherwise than its author means it to be, on purpose and for this reason.
     Deviates(String),
     /// Something is different from what it should be.
     Differs(String),
-}
-
-/// Where and how pipelines are run.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// Data directory of all runs.
-    pub data_dir: PathBuf,
-    /// Home directory of all runs: pip keeps what it downloads there.
-    pub home: PathBuf,
-    /// Interpreter that has kfp.
-    pub python: PathBuf,
-    /// Version of that kfp.
-    pub sdk: String,
-    /// Most time for one pipeline.
-    pub limit: Duration,
 }
 
 /// Judges one pipeline.
@@ -61,9 +47,9 @@ pub fn judge(entry: &Entry, settings: &Settings, place: &Place) -> Outcome {
         (Promise::Invalid, Err(error)) => refused(entry, settings, place, &error.to_string()),
         (Promise::Invalid, Ok(_)) => Outcome::Differs("is accepted, and should be refused".to_owned()),
         (_, Err(error)) => Outcome::Differs(format!("is refused: {}", one_line(&error.to_string()))),
-        (promise, Ok(_)) => match needs::missing(&entry.name, &bytes, &settings.needs) {
+        (promise, Ok(_)) => match needs::missing(&entry.name, &bytes, &settings.needs, place) {
             Some(reason) => Outcome::NotRun(reason),
-            None => run(entry, promise, settings, place),
+            None => run(entry, &bytes, promise, settings, place),
         },
     }
 }
@@ -73,7 +59,7 @@ fn refused(entry: &Entry, settings: &Settings, place: &Place, message: &str) -> 
     let Some(part) = settings.needs.refusals.get(&entry.name) else {
         return Outcome::Differs(format!("nothing says why it should be refused; it is with: {}", one_line(message)));
     };
-    let finished = penstock(place).arg("run").arg(&entry.path).run();
+    let finished = place.penstock().arg("run").arg(&entry.path).run();
     let said = one_line(&finished.stderr);
     if finished.code() != Some(2) {
         return Outcome::Differs(format!("ends with the exit code {:?}: {said}", finished.code()));
@@ -84,55 +70,94 @@ fn refused(entry: &Entry, settings: &Settings, place: &Place, message: &str) -> 
     }
 }
 
-fn run(entry: &Entry, promise: Promise, settings: &Settings, place: &Place) -> Outcome {
-    let folder = match tempfile::tempdir() {
-        Ok(folder) => folder,
-        Err(error) => return Outcome::Differs(format!("there is no room for its run: {error}")),
+fn run(entry: &Entry, bytes: &[u8], promise: Promise, settings: &Settings, place: &Place) -> Outcome {
+    let prepared = match Prepared::new(entry, bytes, settings, place) {
+        Ok(prepared) => prepared,
+        Err(error) => return Outcome::Differs(format!("cannot be prepared: {error}")),
     };
-    let parameters = settings.parameters_of(&entry.name, folder.path());
-    let file = folder.path().join("parameters.json");
-    if let Err(error) = fs::write(&file, Value::Object(parameters).to_string()) {
-        return Outcome::Differs(format!("its parameters cannot be written: {error}"));
-    }
-    let arguments = settings.arguments_of(&entry.name, folder.path());
-    let newer_sdk = settings.needs.newer_sdk.get(&entry.name);
-    let pipeline = match newer_sdk.map(|_| with_newer_sdk(&entry.path, folder.path(), place)) {
-        None => entry.path.clone(),
-        Some(Ok(path)) => path,
-        Some(Err(error)) => return Outcome::Differs(format!("its SDK cannot be replaced: {error}")),
-    };
-    let finished = match start(&pipeline, place, &file).args(arguments).limit(place.limit).spawn().wait_within() {
+    let limit = place.common().limit;
+    let start = place.start(&prepared.pipeline, &prepared.parameters).args(&prepared.arguments);
+    let finished = match start.spawn().wait_within() {
         Ok(finished) => finished,
-        Err(_) => return Outcome::Differs(format!("has not ended after {:?}", place.limit)),
+        Err(_) => return Outcome::Differs(format!("has not ended after {limit:?}")),
     };
     let Ok(document) = serde_json::from_str::<RunDocument>(&finished.stdout) else {
-        return Outcome::Differs(one_line(&finished.stderr));
+        return unsupported(entry, settings, place, finished.code(), &one_line(&finished.stderr));
     };
-    let known = settings.expected.get(&entry.name).cloned().unwrap_or_default();
-    match (compare(promise, finished.code(), &document, &known, place), newer_sdk) {
-        (Outcome::Passed(note), Some(reason)) => {
-            Outcome::Passed(format!("{note}; with kfp {} in place of its own: {reason}", place.sdk))
+    let mut known = settings.expected.get(&entry.name).cloned().unwrap_or_default();
+    if matches!(place, Place::Kubernetes(..)) && settings.needs.on_kubernetes.as_meant.contains(&entry.name) {
+        known.deviates = None;
+    }
+    match compare(promise, finished.code(), &document, &known, place) {
+        Outcome::Passed(note) => Outcome::Passed(note + &prepared.note),
+        Outcome::Deviates(note) => Outcome::Deviates(note + &prepared.note),
+        outcome => outcome,
+    }
+}
+
+/// A pipeline that was refused although it is valid: for a setting that is known to be unsupported, or for no good reason.
+fn unsupported(entry: &Entry, settings: &Settings, place: &Place, code: Option<i32>, said: &str) -> Outcome {
+    match (place, settings.needs.on_kubernetes.unsupported.get(&entry.name)) {
+        (Place::Kubernetes(..), Some(part)) if code == Some(2) && said.contains(part.as_str()) => {
+            Outcome::Unsupported(said.trim_start_matches("error: ").to_owned())
         }
-        (outcome, _) => outcome,
+        _ => Outcome::Differs(said.to_owned()),
     }
 }
 
-/// A copy whose components install the interpreter's SDK.
-fn with_newer_sdk(pipeline: &Path, folder: &Path, place: &Place) -> std::io::Result<PathBuf> {
-    let copy = folder.join("pipeline.yaml");
-    fs::write(&copy, pin_sdk(&fs::read_to_string(pipeline)?, &place.sdk))?;
-    Ok(copy)
+/// A pipeline that is ready to be run.
+struct Prepared {
+    pipeline: PathBuf,
+    parameters: PathBuf,
+    arguments: Vec<String>,
+    /// What stands in for something else, for the page.
+    note: String,
+    _folder: TempDir,
 }
 
-/// The text with every pinned kfp replaced by another version.
-fn pin_sdk(text: &str, version: &str) -> String {
-    let mut parts = text.split(SDK_PIN);
-    let mut replaced = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.');
-        replaced += &format!("{SDK_PIN}{version}{rest}");
+impl Prepared {
+    fn new(entry: &Entry, bytes: &[u8], settings: &Settings, place: &Place) -> std::io::Result<Prepared> {
+        let folder = tempfile::tempdir()?;
+        let temporary = match place {
+            Place::Machine(_) => folder.path().to_string_lossy().into_owned(),
+            // In its container a task may write anywhere.
+            Place::Kubernetes(..) => "/tmp".to_owned(),
+        };
+        let folders = Folders { temporary, root: place.other_root(folder.path()) };
+        let parameters = folder.path().join("parameters.json");
+        fs::write(&parameters, Value::Object(settings.parameters_of(&entry.name, &folders)).to_string())?;
+        let (pipeline, note) = match stand_ins(entry, bytes, settings, place) {
+            Some((text, note)) => {
+                let copy = folder.path().join("pipeline.yaml");
+                fs::write(&copy, text)?;
+                (copy, note)
+            }
+            None => (entry.path.clone(), String::new()),
+        };
+        let arguments = settings.arguments_of(&entry.name, &folders);
+        Ok(Prepared { pipeline, parameters, arguments, note, _folder: folder })
     }
-    replaced
+}
+
+/// The text of a copy in which something stands in for what cannot be had, and what to say about it; `None` when the
+/// pipeline runs as it is.
+fn stand_ins(entry: &Entry, bytes: &[u8], settings: &Settings, place: &Place) -> Option<(String, String)> {
+    let newer_sdk = settings.needs.newer_sdk.get(&entry.name);
+    let text = || package::unpack(&entry.name, bytes, &Limits::default()).ok().map(|package| package.pipeline_text);
+    let sdk = &place.common().sdk;
+    match place {
+        // What all components install is said once, in the page's head.
+        Place::Kubernetes(_, on) if !on.as_written => {
+            let stand_ins = &settings.needs.on_kubernetes.stand_ins;
+            let (text, replaced) = stand_in::replace_images(&text()?, stand_ins);
+            let note = if replaced.is_empty() { String::new() } else { format!("; with {}", replaced.join(", ")) };
+            Some((stand_in::pin_sdk(&text, sdk), note))
+        }
+        _ => {
+            let note = format!("; with kfp {sdk} in place of its own: {}", newer_sdk?);
+            Some((stand_in::pin_sdk(&text()?, sdk), note))
+        }
+    }
 }
 
 fn compare(promise: Promise, code: Option<i32>, run: &RunDocument, known: &Expected, place: &Place) -> Outcome {
@@ -141,7 +166,7 @@ fn compare(promise: Promise, code: Option<i32>, run: &RunDocument, known: &Expec
         return Outcome::Differs("must fail, and nothing says of what".to_owned());
     }
     let as_it_should = if must_fail { Some(1) } else { Some(0) };
-    let mut differences = known.differences(run, |task| log_of(run, task, place));
+    let mut differences = known.differences(run, |task| place.log(run, task), |artifact| place.content(artifact));
     if code != as_it_should {
         differences.insert(0, format!("the run is {}, exit code {code:?}", run.state));
     }
@@ -154,21 +179,6 @@ fn compare(promise: Promise, code: Option<i32>, run: &RunDocument, known: &Expec
         (None, Some(reason)) => Outcome::Passed(format!("failed as it should: {reason} ({what})")),
         (None, None) => Outcome::Passed(what),
     }
-}
-
-fn penstock(place: &Place) -> Invocation {
-    Invocation::new(&binary::penstock()).environment(&place.home, &place.data_dir).python(&place.python)
-}
-
-fn start(pipeline: &Path, place: &Place, parameters: &Path) -> Invocation {
-    penstock(place)
-        .args(["run", "-o", "json", "--host-commands", "--no-cache", "--params-file"])
-        .arg(parameters)
-        .arg(pipeline)
-}
-
-fn log_of(run: &RunDocument, task: &str, place: &Place) -> String {
-    penstock(place).args(["logs", &run.run_id, task]).run().stdout
 }
 
 /// Such as `5 tasks, 2 of them as commands of this machine, 1 skipped; 7 values compared`.
@@ -196,18 +206,5 @@ fn one_line(text: &str) -> String {
     match line.char_indices().nth(LONGEST_REASON) {
         Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
         None => line,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_pinned_sdk_is_replaced_and_nothing_else() {
-        let text = "pip install 'kfp==2.14.3' 'yapf==1.0' && pip install 'kfp==2.1.3rc1'";
-        let wanted = "pip install 'kfp==2.17.0' 'yapf==1.0' && pip install 'kfp==2.17.0'";
-        assert_eq!(pin_sdk(text, "2.17.0"), wanted);
-        assert_eq!(pin_sdk("nothing", "2.17.0"), "nothing");
     }
 }

@@ -14,13 +14,18 @@ fn manifests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests")
 }
 
-fn snapshot_file() -> PathBuf {
-    manifests().join("rendered/standalone.yaml")
+fn snapshot_file(overlay: &str) -> PathBuf {
+    manifests().join("rendered").join(overlay).with_extension("yaml")
+}
+
+fn snapshot(overlay: &str) -> String {
+    let file = snapshot_file(overlay);
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()))
 }
 
 /// The rendered `standalone` overlay.
 pub(crate) fn standalone() -> String {
-    fs::read_to_string(snapshot_file()).expect("manifests/rendered/standalone.yaml can be read")
+    snapshot("standalone")
 }
 
 /// The objects of some kinds in a rendered text.
@@ -46,19 +51,82 @@ fn render(overlay: &str) -> Option<String> {
     Some(String::from_utf8(output.stdout).expect("manifests are text"))
 }
 
-#[test]
-fn standalone_renders_to_the_snapshot() {
-    let Some(rendered) = render("standalone") else { return };
+fn assert_renders_to_the_snapshot(overlay: &str) {
+    let Some(rendered) = render(overlay) else { return };
+    let file = snapshot_file(overlay);
     if std::env::var("INSTA_UPDATE").is_ok_and(|value| value == "always") {
-        fs::write(snapshot_file(), &rendered).expect("the snapshot can be written");
+        fs::write(&file, &rendered).expect("the snapshot can be written");
     }
-    let differs = standalone().lines().zip(rendered.lines()).position(|(old, new)| old != new);
+    let snapshot = snapshot(overlay);
+    let differs = snapshot.lines().zip(rendered.lines()).position(|(old, new)| old != new);
     let place = differs.map_or(0, |line| line + 1);
     assert!(
-        rendered == standalone(),
-        "manifests/rendered/standalone.yaml is not what manifests/overlays/standalone renders to (line {place}): \
+        rendered == snapshot,
+        "manifests/rendered/{overlay}.yaml is not what manifests/overlays/{overlay} renders to (line {place}): \
          `make snapshots`, and read the difference"
     );
+}
+
+#[test]
+fn standalone_renders_to_the_snapshot() {
+    assert_renders_to_the_snapshot("standalone");
+}
+
+#[test]
+fn cert_manager_renders_to_the_snapshot() {
+    assert_renders_to_the_snapshot("cert-manager");
+}
+
+/// Every object but those that have to do with the certificate is the same.
+#[test]
+fn cert_manager_takes_over_the_certificate_and_nothing_else() {
+    let (with, without) = (snapshot("cert-manager"), standalone());
+    let objects = |text: &str| text.trim_end().split("\n---\n").map(str::to_owned).collect::<Vec<_>>();
+    let describe = |object: &String| {
+        let of = |key: &str| object.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+        format!("{} {}", of("kind: "), of("  name: "))
+    };
+    let only_in = |a: &str, b: &str| {
+        let others = objects(b);
+        let mut found: Vec<String> =
+            objects(a).iter().filter(|object| !others.contains(object)).map(describe).collect();
+        found.sort();
+        found
+    };
+    let changed =
+        ["ClusterRole penstock", "Deployment penstock", "MutatingWebhookConfiguration penstock", "Role penstock"];
+    let new = [
+        "Certificate penstock-authority",
+        "Certificate penstock-webhook",
+        "Issuer penstock-authority",
+        "Issuer penstock-self-signed",
+    ];
+    let mut expected: Vec<&str> = changed.iter().chain(&new).copied().collect();
+    expected.sort_unstable();
+    assert_eq!(only_in(&with, &without), expected);
+    let mut expected: Vec<&str> = changed.iter().copied().chain(["Secret penstock-webhook-certificate"]).collect();
+    expected.sort_unstable();
+    assert_eq!(only_in(&without, &with), expected);
+    // Rights and flags of the webhook's own care.
+    for own in ["secrets", "mutatingwebhookconfigurations", "--certificate-secret", "--webhook-configuration"] {
+        assert!(without.contains(own) && !with.contains(own), "{own}");
+    }
+    // Names that must agree between parts that do not know each other.
+    let (service, namespace) = ("penstock-webhook", "penstock-system");
+    assert!(with.contains(&format!("- {service}.{namespace}.svc\n")), "the certificate is for the Service");
+    assert!(with.contains("inject-ca-from: penstock-system/penstock-webhook\n"), "the authority is the Certificate's");
+    assert_eq!(with.matches("secretName: penstock-webhook-tls\n").count(), 2, "what is issued is mounted");
+    assert!(with.contains("- --certificate-dir=/etc/penstock/certificate\n"));
+    assert!(with.contains("- mountPath: /etc/penstock/certificate\n"));
+}
+
+/// A database in the Pod would be lost with it, and runs with it.
+#[test]
+fn whoever_installs_the_base_keeps_runs() {
+    let deployment = of_kinds(&standalone(), &["Deployment"]);
+    assert!(deployment.contains("claimName: penstock-data\n"));
+    let base = fs::read_to_string(manifests().join("base/deployment.yaml")).expect("the base can be read");
+    assert!(base.contains("claimName: penstock-data\n"));
 }
 
 #[test]
