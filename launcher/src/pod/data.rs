@@ -22,8 +22,9 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ending::Ending;
 use super::job::{broken, probe_store, unstored};
-use super::machine::{Conclusion, Ending};
+use super::machine::Conclusion;
 use crate::report::{describe, failure};
 
 /// Version of the manifest's format that this build writes.

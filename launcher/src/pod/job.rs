@@ -8,7 +8,8 @@ use penstock_objectstore::Transfer;
 use penstock_spec::report::{AttemptRef, Failure, FailureCause};
 
 use super::data::DataJob;
-use super::machine::{Conclusion, Ending};
+use super::ending::Ending;
+use super::machine::Conclusion;
 use super::task::TaskJob;
 use crate::report::{attempt_of, describe, failure};
 

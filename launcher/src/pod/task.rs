@@ -13,10 +13,11 @@ use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::{Failure, FailureCause, TaskOutputs};
 
+use super::ending::Ending;
 use super::job::{broken, probe_store};
 use super::layout::{ClusterLayout, PodFiles};
 use super::log;
-use super::machine::{Conclusion, Ending};
+use super::machine::Conclusion;
 use crate::inputs::{self, Fetch, InputError};
 use crate::log_line::last_line;
 use crate::outputs::store::StoreOutputError;

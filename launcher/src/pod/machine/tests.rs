@@ -1,3 +1,5 @@
+use penstock_entry::protocol::End;
+
 use super::*;
 
 fn end(how: End) -> ProcessEnd {
