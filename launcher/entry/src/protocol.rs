@@ -57,6 +57,8 @@ pub enum EntryMessage {
     Started,
     /// The user's process has ended, and nothing of it runs any more.
     Exited(ProcessEnd),
+    /// The Pod is being ended: only what its grace period leaves is left. Said once the user's process has ended.
+    Terminating,
     /// Answer to [`LauncherMessage::Open`]; the descriptor comes with this frame when `error` is none.
     #[serde(rename_all = "camelCase")]
     Opened {
@@ -154,6 +156,8 @@ pub enum LauncherMessage {
         log: Option<String>,
         /// Time between SIGTERM and SIGKILL when the process is stopped.
         grace_ms: u64,
+        /// Time between the container's SIGTERM and the end of the hold, whatever is stored by then.
+        hold_ms: u64,
     },
     /// Stop the user's process: SIGTERM, later SIGKILL. Its end is reported as usual. Nothing happens where none runs.
     Stop,

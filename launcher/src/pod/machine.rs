@@ -6,6 +6,9 @@
 //! ```
 //!
 //! Nothing waits for the entry's first connection: how long an image may take is the driver's to say.
+//!
+//! When the Pod is ended while outputs are being stored, they may still be wanted: who is evicted at the end of a long
+//! training has until the end of the grace period. Of a Pod that somebody deleted, nobody wants a result.
 
 use penstock_entry::protocol::{EXIT_LAUNCHER_FAILED, EntryState, ProcessEnd};
 use penstock_spec::report::{Failure, FailureCause};
@@ -30,6 +33,10 @@ pub enum Event {
     },
     /// The user's process has ended.
     Exited(ProcessEnd),
+    /// The Pod is being ended.
+    Terminating,
+    /// Somebody deleted the Pod on purpose: whatever it would store is for nobody.
+    Deleted,
     /// The entry's connection broke.
     Lost,
     /// The entry has been away for too long; the number is that of its absence.
@@ -60,8 +67,10 @@ pub enum Action {
     AwaitEntry(u32),
     /// Say [`Event::StopOverdue`] after the process's grace and a little more.
     AwaitStop,
-    /// Store what there is; say [`Event::Stored`].
+    /// Store what there is; say [`Event::Stored`]. What is being stored already is given up.
     Store(Ending),
+    /// Find out why the Pod is being ended; say [`Event::Deleted`] if that is why.
+    AskWhy,
     /// Tell the driver; say [`Event::Reported`].
     Report(Conclusion),
     /// Let the entry go.
@@ -96,7 +105,7 @@ impl Acknowledgement {
     /// A process that ended badly keeps its own code and message; every other failure is the launcher's to tell.
     pub fn of(conclusion: &Conclusion) -> Acknowledgement {
         match &conclusion.failure {
-            Some(failure) if !matches!(failure.cause, FailureCause::User | FailureCause::Interrupted) => {
+            Some(failure) if conclusion.exit_code == Some(0) || !is_of_process(failure.cause) => {
                 let exit_code = conclusion.exit_code.is_none_or(|code| code == 0).then_some(EXIT_LAUNCHER_FAILED);
                 Acknowledgement { exit_code, message: Some(failure.message.clone()) }
             }
@@ -107,6 +116,11 @@ impl Acknowledgement {
             _ => Acknowledgement::default(),
         }
     }
+}
+
+/// Whether a failure shows in the process's own end.
+fn is_of_process(cause: FailureCause) -> bool {
+    matches!(cause, FailureCause::User | FailureCause::Interrupted)
 }
 
 /// Where the sidecar stands.
@@ -208,6 +222,19 @@ impl Machine {
                 self.connection(state)
             }
             Event::Exited(end) => self.exited(&end),
+            Event::Terminating => match self.phase {
+                Phase::Storing { outputs: true } => vec![Action::AskWhy],
+                // Log and report of a failure are short, and somebody looks for them.
+                _ => Vec::new(),
+            },
+            Event::Deleted => match self.phase {
+                Phase::Storing { outputs: true } => {
+                    let message = "the Pod was deleted while its outputs were being stored";
+                    let failure = failure(FailureCause::Interrupted, message);
+                    self.store(Ending::Badly { failure, exit_code: Some(0), show_log: false })
+                }
+                _ => Vec::new(),
+            },
             Event::Lost => {
                 self.connected = false;
                 if self.is_running() { self.absent() } else { Vec::new() }

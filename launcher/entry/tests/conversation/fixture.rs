@@ -111,6 +111,7 @@ impl Stage {
             directories: Vec::new(),
             log: Some(path_text(&self.path("log")).to_owned()),
             grace_ms: 400,
+            hold_ms: 1500,
         }
     }
 
