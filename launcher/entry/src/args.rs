@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::protocol::{ENV_CONNECT_SECONDS, ENV_HOLD_SECONDS, SOCKET, TERMINATION_LOG};
 
 const CONNECT: Duration = Duration::from_secs(120);
-const HOLD: Duration = Duration::from_secs(3600);
+const HOLD: Duration = Duration::from_secs(6 * 3600);
 /// A century: more than anybody waits, and far from the end of the clock.
 const MOST_SECONDS: u64 = 100 * 366 * 24 * 3600;
 

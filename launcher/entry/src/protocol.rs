@@ -25,7 +25,7 @@ pub const TERMINATION_LOG: &str = "/dev/termination-log";
 pub const MAX_TERMINATION_MESSAGE: usize = 4096;
 /// Beginning of the names of variables that are for the entry, not for the user's program.
 pub const ENV_PREFIX: &str = "PENSTOCK_";
-/// How many seconds the entry holds the container open after the end of the user's process; an hour if absent.
+/// How many seconds the entry holds the container open after the end of the user's process; six hours if absent.
 pub const ENV_HOLD_SECONDS: &str = "PENSTOCK_ENTRY_HOLD_SECONDS";
 /// How many seconds before the start the entry does without a launcher that answers; two minutes if absent.
 pub const ENV_CONNECT_SECONDS: &str = "PENSTOCK_ENTRY_CONNECT_SECONDS";

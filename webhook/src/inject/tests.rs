@@ -213,6 +213,7 @@ fn f21_what_others_do_to_the_sidecar_afterwards_stays_unless_it_is_ours() {
         change("/spec/containers/0/volumeMounts/5/readOnly", json!(false)),
         change("/metadata/annotations/penstock.dev~1injected", json!("0.0.1")),
         change("/spec/terminationGracePeriodSeconds", json!(1)),
+        change("/spec/containers/0/env/0/value", json!("1")),
     ] {
         let repaired = injected(&broken);
         assert!(super::patch::covers(&repaired, &strip_order(&whole, &repaired)), "{:?}", operations(&broken));
@@ -239,6 +240,26 @@ fn strip_order(whole: &Value, repaired: &Value) -> Value {
     };
     whole["spec"]["volumes"].as_array_mut().expect("list").sort_by_key(|volume| order(&volume["name"]));
     whole
+}
+
+#[test]
+fn the_hold_is_bounded_by_the_operator_and_by_the_pods_own_deadline_and_never_by_its_author() {
+    let hold = |pod: &Value| {
+        let environment = injected(pod)["spec"]["containers"][0]["env"].as_array().expect("a list").clone();
+        let of_ours = environment.iter().filter(|variable| variable["name"] == keys::ENV_ENTRY_HOLD);
+        of_ours.map(|variable| variable["value"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    for name in ["task", "job_with_directories"] {
+        let mut pod = golden(name);
+        assert_eq!(hold(&pod), ["21600"]);
+        pod["spec"]["activeDeadlineSeconds"] = json!(660);
+        assert_eq!(hold(&pod), ["660"]);
+        pod["spec"]["activeDeadlineSeconds"] = json!(1_000_000);
+        assert_eq!(hold(&pod), ["21600"]);
+        let own = json!({"name": keys::ENV_ENTRY_HOLD, "value": "1"});
+        pod["spec"]["containers"][0]["env"] = json!([own, {"name": "A", "value": "b"}, own]);
+        assert_eq!(hold(&pod), ["21600", "21600"]);
+    }
 }
 
 #[test]
