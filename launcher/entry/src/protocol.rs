@@ -25,6 +25,10 @@ pub const TERMINATION_LOG: &str = "/dev/termination-log";
 pub const MAX_TERMINATION_MESSAGE: usize = 4096;
 /// Beginning of the names of variables that are for the entry, not for the user's program.
 pub const ENV_PREFIX: &str = "PENSTOCK_";
+/// Where the installation's own certificates of authorities are in the user's container, if there are any.
+pub const ENV_CA_BUNDLE: &str = "PENSTOCK_CA_BUNDLE";
+/// Where they are put together with those that the image trusts.
+pub const CA_BUNDLE: &str = "/penstock/shared/ca-bundle.crt";
 /// How many seconds the entry holds the container open after the end of the user's process; six hours if absent.
 pub const ENV_HOLD_SECONDS: &str = "PENSTOCK_ENTRY_HOLD_SECONDS";
 /// How many seconds before the start the entry does without a launcher that answers; two minutes if absent.
