@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use penstock_spec::keys;
+use penstock_spec::limits::Limits;
+use penstock_spec::parse::read_yaml;
 use penstock_spec::settings::NamespaceSettings;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -114,6 +116,34 @@ fn defaulted(mut pod: Value) -> Value {
     }
     pod["spec"]["dnsPolicy"] = json!("ClusterFirst");
     pod
+}
+
+/// The example that users copy: the Pod of its Job gets both directions and no word of warning.
+#[test]
+fn the_documented_job_is_injected() {
+    let page = include_str!("../../../docs/annotations.md");
+    let (_, text) = page.split_once("```yaml\n").expect("an example");
+    let (text, _) = text.split_once("```").expect("its end");
+    let job = read_yaml(text, &Limits::default()).expect("YAML").remove(0);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": job["spec"]["template"]["metadata"], "spec": job["spec"]["template"]["spec"],
+    });
+    let Ok(Decision::Patch { operations, warnings }) = decide(&pod) else { panic!("{:?}", decide(&pod)) };
+    assert_eq!(warnings, Vec::<String>::new());
+    let result = apply(&pod, &operations);
+    let main = &result["spec"]["containers"][0];
+    assert_eq!(main["command"], json!([keys::ENTRY_PATH]));
+    let argv = pod["spec"]["containers"][0]["args"].clone();
+    assert_eq!(main["args"], json!(["--", "sh", "-c", argv[0]]));
+    let places = |container: &Value| {
+        let mounts = container["volumeMounts"].as_array().expect("mounts").iter();
+        mounts.filter_map(|mount| mount["mountPath"].as_str().map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    for place in ["/in", "/out"] {
+        assert!(places(main).contains(place) && places(&result["spec"]["initContainers"][0]).contains(place), "{place}");
+    }
+    assert_eq!(decide(&defaulted(result)), Ok(Decision::AlreadyInjected));
 }
 
 #[test]
