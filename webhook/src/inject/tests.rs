@@ -141,7 +141,10 @@ fn the_documented_job_is_injected() {
         mounts.filter_map(|mount| mount["mountPath"].as_str().map(str::to_owned)).collect::<BTreeSet<_>>()
     };
     for place in ["/in", "/out"] {
-        assert!(places(main).contains(place) && places(&result["spec"]["initContainers"][0]).contains(place), "{place}");
+        assert!(
+            places(main).contains(place) && places(&result["spec"]["initContainers"][0]).contains(place),
+            "{place}"
+        );
     }
     assert_eq!(decide(&defaulted(result)), Ok(Decision::AlreadyInjected));
 }
