@@ -100,6 +100,7 @@ fn webhook_settings(service: &ServiceArgs, args: WebhookArgs) -> WebhookSettings
     let mut inject = InjectConfig::new(args.launcher_image);
     inject.pull_policy = Some(args.launcher_pull_policy);
     inject.run_as_user = args.launcher_user.0;
+    inject.hold_seconds = args.launcher_hold_seconds;
     let resources = &mut inject.resources;
     resources.cpu_request = args.launcher_cpu.unwrap_or_else(|| resources.cpu_request.clone());
     resources.memory_request = args.launcher_memory.unwrap_or_else(|| resources.memory_request.clone());

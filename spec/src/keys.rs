@@ -153,6 +153,14 @@ pub const ENV_LAUNCHER_POD_UID: &str = "PENSTOCK_POD_UID";
 pub const ENV_LAUNCHER_NAMESPACE: &str = "PENSTOCK_NAMESPACE";
 /// Environment of the sidecar: seconds between the wish that the Pod ends and its end by force.
 pub const ENV_LAUNCHER_GRACE: &str = "PENSTOCK_TERMINATION_GRACE_SECONDS";
+/// Environment of the user's container, taken out before its program starts: the most seconds that the entry holds the
+/// container open after the program's end.
+pub const ENV_ENTRY_HOLD: &str = "PENSTOCK_ENTRY_HOLD_SECONDS";
+/// Environment of the user's container, taken out before its program starts: where the installation's own certificates of
+/// authorities are mounted.
+pub const ENV_ENTRY_CA_BUNDLE: &str = "PENSTOCK_CA_BUNDLE";
+/// Where the entry puts those certificates together with what the image trusts, for the user's program.
+pub const POD_CA_BUNDLE: &str = "/penstock/shared/ca-bundle.crt";
 /// The sidecar's program in the launcher's image.
 pub const LAUNCHER_PATH: &str = "/penstock-launcher";
 

@@ -30,6 +30,9 @@ pub use patch::Operation;
 use pod::PodView;
 use wanted::Wanted;
 
+/// Long enough for terabytes; what it bounds is the wait for a launcher that never comes back.
+pub const DEFAULT_HOLD_SECONDS: u64 = 6 * 3600;
+
 /// What is injected, from the operator's configuration and nothing else (T-23).
 #[derive(Debug, Clone)]
 pub struct InjectConfig {
@@ -41,6 +44,8 @@ pub struct InjectConfig {
     pub resources: LauncherResources,
     /// UID of the sidecar; left to the platform or the image when absent.
     pub run_as_user: Option<i64>,
+    /// The most seconds that the user's container is held after its program's end, while its outputs are stored.
+    pub hold_seconds: u64,
 }
 
 impl InjectConfig {
@@ -51,6 +56,7 @@ impl InjectConfig {
             pull_policy: None,
             resources: LauncherResources::default(),
             run_as_user: Some(65532),
+            hold_seconds: DEFAULT_HOLD_SECONDS,
         }
     }
 }

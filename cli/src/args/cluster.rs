@@ -115,6 +115,10 @@ pub(crate) struct WebhookArgs {
     /// User that launchers run as; `image` leaves it to the cluster, for platforms that assign one
     #[arg(long, env = "PENSTOCK_LAUNCHER_USER", default_value = "65532", value_name = "UID", value_parser = parse_user)]
     pub(crate) launcher_user: LauncherUser,
+    /// The most seconds that a container is held after its program's end, while its outputs are stored
+    #[arg(long, env = "PENSTOCK_LAUNCHER_HOLD_SECONDS", default_value_t = penstock_webhook::inject::DEFAULT_HOLD_SECONDS,
+          value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(60..))]
+    pub(crate) launcher_hold_seconds: u64,
     /// Name of the webhook's Service, for its certificate
     #[arg(long, env = "PENSTOCK_WEBHOOK_SERVICE", default_value = "penstock-webhook", value_name = "NAME")]
     pub(crate) webhook_service: String,

@@ -35,8 +35,6 @@ const PLAN_OBJECT: &str = "plan.json";
 const CA_VOLUME: &str = "custom-ca";
 const CA_DIR: &str = "/kfp/certs";
 const CA_FILE: &str = "ca.crt";
-/// Variables that name the authorities to the usual libraries.
-const CA_VARIABLES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE"];
 
 /// What an installation adds to each task's Pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -261,7 +259,8 @@ fn environment(plan: &Plan, settings: &PodSettings) -> Vec<EnvVar> {
     let mut variables: Vec<EnvVar> = plan.env.iter().map(|variable| text(&variable.name, &variable.value)).collect();
     variables.extend(settings.proxy.iter().map(|(name, value)| text(name, value)));
     if settings.ca_bundle.is_some() {
-        variables.extend(CA_VARIABLES.iter().map(|name| text(name, &format!("{CA_DIR}/{CA_FILE}"))));
+        // The entry names them to the usual libraries, together with what the image trusts.
+        variables.push(text(keys::ENV_ENTRY_CA_BUNDLE, &format!("{CA_DIR}/{CA_FILE}")));
     }
     variables.push(field(keys::ENV_POD_NAME, "metadata.name"));
     variables.push(field(keys::ENV_POD_UID, "metadata.uid"));

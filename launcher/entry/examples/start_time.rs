@@ -53,7 +53,10 @@ fn measure(entry: &str, rounds: usize) -> Result<()> {
         hear(&mut link, |message| matches!(message, EntryMessage::Hello { .. }))?;
         say(&mut link, &LauncherMessage::Welcome { nonce: "nonce".to_owned() })?;
         let (env, directories, log) = (BTreeMap::new(), Vec::new(), Some(log.clone()));
-        say(&mut link, &LauncherMessage::Start { argv: argv.clone(), env, directories, log, grace_ms: 1000 })?;
+        say(
+            &mut link,
+            &LauncherMessage::Start { argv: argv.clone(), env, directories, log, grace_ms: 1000, hold_ms: 1000 },
+        )?;
         started.accept()?;
         wrapped.push(since.elapsed());
         hear(&mut link, |message| matches!(message, EntryMessage::Exited(_)))?;

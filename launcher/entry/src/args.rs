@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::protocol::{ENV_CONNECT_SECONDS, ENV_HOLD_SECONDS, SOCKET, TERMINATION_LOG};
+use crate::protocol::{CA_BUNDLE, ENV_CA_BUNDLE, ENV_CONNECT_SECONDS, ENV_HOLD_SECONDS, SOCKET, TERMINATION_LOG};
 
 const CONNECT: Duration = Duration::from_secs(120);
-const HOLD: Duration = Duration::from_secs(3600);
+const HOLD: Duration = Duration::from_secs(6 * 3600);
 /// A century: more than anybody waits, and far from the end of the clock.
 const MOST_SECONDS: u64 = 100 * 366 * 24 * 3600;
 
@@ -33,6 +33,10 @@ pub struct Options {
     pub connect: Duration,
     /// How long to wait for the launcher after the process's end.
     pub hold: Duration,
+    /// Certificates of authorities that the user's program is to trust beside those of its image.
+    pub authorities: Option<PathBuf>,
+    /// Where both are put together.
+    pub all_authorities: PathBuf,
     /// The user's program and its arguments.
     pub argv: Vec<String>,
 }
@@ -42,7 +46,8 @@ pub struct Options {
 pub enum ArgsError {
     /// It is not ours.
     #[error(
-        "{found}; penstock-entry is called as `penstock-entry [--socket PATH] [--termination-log PATH] -- PROGRAM ARGS...`"
+        "{found}; penstock-entry is called as `penstock-entry [--socket PATH] [--termination-log PATH] [--ca-bundle PATH] \
+         -- PROGRAM ARGS...`"
     )]
     Usage {
         /// What is wrong.
@@ -73,6 +78,7 @@ pub fn parse_args(
 ) -> Result<Command, ArgsError> {
     let mut args = args.into_iter();
     let (mut socket, mut termination_log) = (PathBuf::from(SOCKET), PathBuf::from(TERMINATION_LOG));
+    let mut all_authorities = PathBuf::from(CA_BUNDLE);
     loop {
         let Some(arg) = args.next() else { return Err(usage("there is no `--`".to_owned())) };
         let mut value =
@@ -81,6 +87,7 @@ pub fn parse_args(
             Some("--version") => return Ok(Command::Version),
             Some("--socket") => socket = value("--socket")?,
             Some("--termination-log") => termination_log = value("--termination-log")?,
+            Some("--ca-bundle") => all_authorities = value("--ca-bundle")?,
             Some("--") => break,
             _ => return Err(usage(format!("{arg:?} is not known here"))),
         }
@@ -91,7 +98,9 @@ pub fn parse_args(
     }
     let connect = seconds(ENV_CONNECT_SECONDS, &variable)?.unwrap_or(CONNECT);
     let hold = seconds(ENV_HOLD_SECONDS, &variable)?.unwrap_or(HOLD);
-    Ok(Command::Run(Box::new(Options { socket, termination_log, connect, hold, argv })))
+    let authorities = variable(ENV_CA_BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let options = Options { socket, termination_log, connect, hold, authorities, all_authorities, argv };
+    Ok(Command::Run(Box::new(options)))
 }
 
 fn usage(found: String) -> ArgsError {

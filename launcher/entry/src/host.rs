@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::{Child, exit};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -18,6 +19,7 @@ use crate::link::{LinkEvent, Outgoing, spawn_link};
 use crate::memory::read_oom_kills;
 use crate::output::Output;
 use crate::output::log::Log;
+use crate::process::authorities;
 use crate::process::children::{MainProcess, adopt_orphans, reap, signal_group, signal_rest};
 use crate::process::directories::make_directory;
 use crate::process::environment::build_environment;
@@ -172,7 +174,11 @@ impl Host {
         }
         let no_thread = |error: io::Error| not_prepared(format!("cannot start a thread: {error}"));
         let log = order.log.as_deref().map(Log::spawn).transpose().map_err(no_thread)?;
-        let environment = build_environment(std::env::vars_os(), &order.env);
+        let mut set = order.env.clone();
+        if let Some(bundle) = self.combine_authorities().map_err(not_prepared)? {
+            set.extend(authorities::VARIABLES.map(|name| (name.to_owned(), bundle.clone())));
+        }
+        let environment = build_environment(std::env::vars_os(), &set);
         let oom_kills = read_oom_kills();
         // Before the start: this thread may lose the processor to the program just after it.
         let since = Instant::now();
@@ -185,6 +191,14 @@ impl Host {
             no_thread(error)
         })?);
         Ok(())
+    }
+
+    /// The file with all authorities that the user's program is to trust, if the installation has its own.
+    fn combine_authorities(&self) -> Result<Option<String>, String> {
+        let Some(mounted) = &self.options.authorities else { return Ok(None) };
+        let chosen = std::env::var_os(authorities::SSL_CERT_FILE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let all = authorities::combine(mounted, chosen.as_deref(), &self.options.all_authorities)?;
+        Ok(Some(all.display().to_string()))
     }
 
     fn reap(&mut self) -> Event {

@@ -1,6 +1,7 @@
 //! Starts the user's program the way the container runtime would have: same environment, working directory, standard
 //! input and search, in a process group of its own.
 
+pub mod authorities;
 pub mod children;
 pub mod directories;
 pub mod environment;

@@ -25,7 +25,11 @@ pub const TERMINATION_LOG: &str = "/dev/termination-log";
 pub const MAX_TERMINATION_MESSAGE: usize = 4096;
 /// Beginning of the names of variables that are for the entry, not for the user's program.
 pub const ENV_PREFIX: &str = "PENSTOCK_";
-/// How many seconds the entry holds the container open after the end of the user's process; an hour if absent.
+/// Where the installation's own certificates of authorities are in the user's container, if there are any.
+pub const ENV_CA_BUNDLE: &str = "PENSTOCK_CA_BUNDLE";
+/// Where they are put together with those that the image trusts.
+pub const CA_BUNDLE: &str = "/penstock/shared/ca-bundle.crt";
+/// How many seconds the entry holds the container open after the end of the user's process; six hours if absent.
 pub const ENV_HOLD_SECONDS: &str = "PENSTOCK_ENTRY_HOLD_SECONDS";
 /// How many seconds before the start the entry does without a launcher that answers; two minutes if absent.
 pub const ENV_CONNECT_SECONDS: &str = "PENSTOCK_ENTRY_CONNECT_SECONDS";
@@ -57,6 +61,8 @@ pub enum EntryMessage {
     Started,
     /// The user's process has ended, and nothing of it runs any more.
     Exited(ProcessEnd),
+    /// The Pod is being ended: only what its grace period leaves is left. Said once the user's process has ended.
+    Terminating,
     /// Answer to [`LauncherMessage::Open`]; the descriptor comes with this frame when `error` is none.
     #[serde(rename_all = "camelCase")]
     Opened {
@@ -154,6 +160,8 @@ pub enum LauncherMessage {
         log: Option<String>,
         /// Time between SIGTERM and SIGKILL when the process is stopped.
         grace_ms: u64,
+        /// Time between the container's SIGTERM and the end of the hold, whatever is stored by then.
+        hold_ms: u64,
     },
     /// Stop the user's process: SIGTERM, later SIGKILL. Its end is reported as usual. Nothing happens where none runs.
     Stop,

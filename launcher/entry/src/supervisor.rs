@@ -1,7 +1,8 @@
 //! What the entry does next: values in, values out. It knows no clock, process or socket; [`crate::host`] tells it what
 //! happened and carries out what it answers.
 
-use std::collections::BTreeMap;
+mod step;
+
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -9,6 +10,8 @@ use rustix::process::Signal;
 use crate::protocol::{
     EXIT_LAUNCHER_FAILED, End, EntryMessage, EntryState, LauncherMessage, PROTOCOL_VERSION, ProcessEnd,
 };
+
+pub use step::{Action, Event, StartOrder};
 
 /// How long what the user's process left behind has to end by itself, as what reads its output does.
 const REST_LEAVE: Duration = Duration::from_millis(100);
@@ -28,88 +31,11 @@ pub struct Limits {
     pub hold: Duration,
 }
 
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// A signal came.
-    Signal(Signal),
-    /// The launcher cannot be reached, and why.
-    Unreachable(String),
-    /// A connection to the launcher stands.
-    Connected,
-    /// It is gone.
-    Disconnected,
-    /// The launcher said something.
-    Message(LauncherMessage),
-    /// The program runs.
-    Started,
-    /// The program could not be started.
-    NotStarted(End),
-    /// Children were waited for.
-    Reaped {
-        /// How the user's process ended, if it was among them.
-        main: Option<End>,
-        /// Whether children are left.
-        others: bool,
-    },
-    /// All about the end is known.
-    Collected(ProcessEnd),
-    /// Time has passed.
-    Tick,
-}
-
-/// What to start.
-#[derive(Debug, PartialEq, Eq)]
-pub struct StartOrder {
-    /// Program and arguments.
-    pub argv: Vec<String>,
-    /// Variables on top of the container's own.
-    pub env: BTreeMap<String, String>,
-    /// Directories to make.
-    pub directories: Vec<String>,
-    /// File for a copy of the output.
-    pub log: Option<String>,
-}
-
-/// What to do.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Say this to the launcher.
-    Send(EntryMessage),
-    /// Start the user's process; answered by [`Event::Started`] or [`Event::NotStarted`].
-    Start(StartOrder),
-    /// Send a signal to the user's process and its group.
-    Forward(Signal),
-    /// Send a signal to everything that the user's process has left behind.
-    SignalRest(Signal),
-    /// Wait for the last output and put together how it ended; answered by [`Event::Collected`].
-    Collect(End),
-    /// Open a file and answer.
-    Open {
-        /// Of the question.
-        id: u64,
-        /// What to open.
-        path: String,
-    },
-    /// End.
-    Exit {
-        /// With this code.
-        code: u8,
-        /// Message for the container's status that comes from the launcher.
-        message: Option<String>,
-        /// Complaint of our own.
-        complaint: Option<String>,
-    },
-}
-
 #[derive(Debug)]
 enum Phase {
     Waiting,
-    Starting {
-        grace: Duration,
-    },
+    Starting,
     Running {
-        grace: Duration,
         kill_at: Option<Instant>,
         stopping: bool,
     },
@@ -146,8 +72,21 @@ pub struct Supervisor {
     silent_since: Option<Instant>,
     unreachable: Option<String>,
     leave: Option<Leave>,
-    /// Whether SIGTERM came while the process ran.
+    /// What the launcher allows once the process is to stop.
+    graces: Graces,
+    /// When the first SIGTERM came after the start was ordered.
+    terminating_since: Option<Instant>,
+    /// Whether it came while the process ran.
     terminated: bool,
+}
+
+/// How long things may take after a SIGTERM.
+#[derive(Debug, Clone, Copy, Default)]
+struct Graces {
+    /// Until the process is killed.
+    process: Duration,
+    /// Until the container ends although the launcher has not acknowledged.
+    hold: Duration,
 }
 
 impl Supervisor {
@@ -162,6 +101,8 @@ impl Supervisor {
             silent_since: Some(now),
             unreachable: None,
             leave: None,
+            graces: Graces::default(),
+            terminating_since: None,
             terminated: false,
         }
     }
@@ -172,8 +113,8 @@ impl Supervisor {
             Phase::Waiting => self.silent_since.map(|since| since + self.limits.connect),
             Phase::Running { kill_at, .. } => *kill_at,
             Phase::Clearing { next, .. } => Some(*next),
-            Phase::Held { until, .. } => Some(*until),
-            Phase::Starting { .. } | Phase::Collecting => None,
+            Phase::Held { until, .. } => Some(self.let_go_at().map_or(*until, |let_go| let_go.min(*until))),
+            Phase::Starting | Phase::Collecting => None,
         }
     }
 
@@ -213,12 +154,16 @@ impl Supervisor {
             argv: self.argv.clone(),
             state: self.state(),
         };
-        vec![Action::Send(hello)]
+        let mut actions = vec![Action::Send(hello)];
+        if matches!(self.phase, Phase::Held { .. }) && self.terminating_since.is_some() {
+            actions.push(Action::Send(EntryMessage::Terminating));
+        }
+        actions
     }
 
     fn state(&self) -> EntryState {
         match &self.phase {
-            Phase::Waiting | Phase::Starting { .. } => EntryState::Waiting,
+            Phase::Waiting | Phase::Starting => EntryState::Waiting,
             Phase::Running { .. } | Phase::Clearing { .. } | Phase::Collecting => EntryState::Running,
             Phase::Held { end, .. } => EntryState::Exited(end.clone()),
         }
@@ -231,12 +176,13 @@ impl Supervisor {
                 self.nonce = Some(nonce);
                 Vec::new()
             }
-            LauncherMessage::Start { argv, env, directories, log, grace_ms } => {
+            LauncherMessage::Start { argv, env, directories, log, grace_ms, hold_ms } => {
                 // A launcher that was restarted may not know that it has said so before.
                 if !matches!(self.phase, Phase::Waiting) {
                     return Vec::new();
                 }
-                self.phase = Phase::Starting { grace: Duration::from_millis(grace_ms) };
+                self.phase = Phase::Starting;
+                self.graces = Graces { process: Duration::from_millis(grace_ms), hold: Duration::from_millis(hold_ms) };
                 vec![Action::Start(StartOrder { argv, env, directories, log })]
             }
             LauncherMessage::Stop => self.stop(now),
@@ -246,18 +192,19 @@ impl Supervisor {
                 match &self.phase {
                     Phase::Waiting | Phase::Held { .. } => self.exit(),
                     Phase::Running { .. } => self.stop(now),
-                    Phase::Starting { .. } | Phase::Clearing { .. } | Phase::Collecting => Vec::new(),
+                    Phase::Starting | Phase::Clearing { .. } | Phase::Collecting => Vec::new(),
                 }
             }
         }
     }
 
     fn on_started(&mut self, now: Instant) -> Vec<Action> {
-        if let Phase::Starting { grace } = self.phase {
-            self.phase = Phase::Running { grace, kill_at: None, stopping: false };
+        if matches!(self.phase, Phase::Starting) {
+            self.phase = Phase::Running { kill_at: None, stopping: false };
         }
         let mut actions = self.say(EntryMessage::Started);
-        if self.leave.is_some() {
+        self.terminated = self.terminating_since.is_some();
+        if self.leave.is_some() || self.terminated {
             actions.extend(self.stop(now));
         }
         actions
@@ -271,20 +218,36 @@ impl Supervisor {
                 if ends { vec![Action::Exit { code, message: None, complaint: None }] } else { Vec::new() }
             }
             Phase::Running { .. } if signal == Signal::TERM => {
+                self.terminating_since.get_or_insert(now);
                 self.terminated = true;
                 self.stop(now)
             }
             Phase::Running { .. } => vec![Action::Forward(signal)],
-            // While the container is held, only the launcher ends it: what the process left is not stored yet.
-            Phase::Starting { .. } | Phase::Clearing { .. } | Phase::Collecting | Phase::Held { .. } => Vec::new(),
+            // What the process left is not stored yet: the launcher is told, and has what the grace period leaves.
+            Phase::Starting | Phase::Clearing { .. } | Phase::Collecting | Phase::Held { .. } => {
+                let is_news = signal == Signal::TERM && self.terminating_since.is_none();
+                if is_news {
+                    self.terminating_since = Some(now);
+                }
+                match self.phase {
+                    Phase::Held { .. } if is_news => self.say(EntryMessage::Terminating),
+                    _ => Vec::new(),
+                }
+            }
         }
     }
 
+    /// When the container ends, acknowledged or not, because its Pod does: the kubelet stops the launcher only after it,
+    /// and the launcher has to give up its uploads within the same grace period.
+    fn let_go_at(&self) -> Option<Instant> {
+        self.terminating_since?.checked_add(self.graces.hold)
+    }
+
     fn stop(&mut self, now: Instant) -> Vec<Action> {
-        let Phase::Running { grace, kill_at, stopping } = &mut self.phase else { return Vec::new() };
+        let Phase::Running { kill_at, stopping } = &mut self.phase else { return Vec::new() };
         if !*stopping {
             *stopping = true;
-            *kill_at = now.checked_add(*grace);
+            *kill_at = now.checked_add(self.graces.process);
         }
         vec![Action::Forward(Signal::TERM)]
     }
@@ -312,6 +275,9 @@ impl Supervisor {
     fn hold(&mut self, end: ProcessEnd, now: Instant) -> Vec<Action> {
         let end = ProcessEnd { terminated: self.terminated, ..end };
         let mut actions = self.say(EntryMessage::Exited(end.clone()));
+        if self.terminating_since.is_some() {
+            actions.extend(self.say(EntryMessage::Terminating));
+        }
         self.phase = Phase::Held { end, until: now + self.limits.hold };
         if self.leave.is_some() {
             actions.extend(self.exit());
@@ -342,12 +308,20 @@ impl Supervisor {
                 *next = now + REST_PAUSE;
                 vec![Action::SignalRest(Signal::KILL)]
             }
-            Phase::Held { .. } => {
-                let text =
-                    format!("the launcher did not say within {:?} that the outputs are stored", self.limits.hold);
+            Phase::Held { until, .. } => {
+                let text = match now < *until {
+                    true => format!(
+                        "the Pod is being ended, and its outputs were not stored within the {:?} that its grace period \
+                         leaves for them",
+                        self.graces.hold
+                    ),
+                    false => {
+                        format!("the launcher did not say within {:?} that the outputs are stored", self.limits.hold)
+                    }
+                };
                 vec![Action::Exit { code: EXIT_LAUNCHER_FAILED, message: None, complaint: Some(text) }]
             }
-            Phase::Starting { .. } | Phase::Collecting => Vec::new(),
+            Phase::Starting | Phase::Collecting => Vec::new(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! The one request that the sidecar makes of Kubernetes: a merge patch of its own Pod's report annotation.
+//! The one request that the sidecar makes of Kubernetes: a merge patch of its own Pod's report annotation. Without an
+//! annotation it changes nothing, and its answer is the Pod as it is: nobody needs the right to read Pods for that.
 //!
 //! Token and authorities are read anew for each try, because the kubelet renews both. The patch names the Pod's UID, so
 //! that a later Pod of the same name refuses it.
@@ -19,7 +20,7 @@ use rand::RngExt;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -37,6 +38,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The most bytes of an answer that are read.
 const MAX_ANSWER: usize = 256 << 10;
+/// The most bytes of a Pod: more than what Kubernetes stores.
+const MAX_POD: usize = 4 << 20;
 /// The most bytes of token and authorities.
 const MAX_FILE: u64 = 1 << 20;
 /// The most characters of an answer's message that are shown.
@@ -84,6 +87,13 @@ pub enum ReportError {
     },
 }
 
+/// What an answer says, and so how much of it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Done,
+    WholePod,
+}
+
 /// How a try failed.
 #[derive(Debug)]
 enum Refusal {
@@ -101,8 +111,11 @@ impl ApiServer {
         let mut tries = 0_u32;
         loop {
             tries += 1;
-            let (reason, after) = match self.try_once(&report.pod_uid, &text).await {
-                Ok(()) => return Ok(()),
+            let patch = json!({ "metadata": {
+                "uid": report.pod_uid, "annotations": { keys::ANNOTATION_REPORT: text },
+            } });
+            let (reason, after) = match self.try_once(&patch, Answer::Done).await {
+                Ok(_) => return Ok(()),
                 Err(Refusal::Never { reason }) => return Err(ReportError::Refused { pod, reason }),
                 Err(Refusal::TooLarge { reason }) if text.len() <= SHORT_REPORT => {
                     return Err(ReportError::Refused { pod, reason });
@@ -117,8 +130,7 @@ impl ApiServer {
                 }
                 Err(Refusal::Later { reason, after }) => (reason, after),
             };
-            let longest = FIRST_WAIT.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST_WAIT);
-            let wait = longest.mul_f64(rand::rng().random_range(0.5..=1.0)).max(after.unwrap_or_default());
+            let wait = wait_after(tries, after);
             if started.elapsed() + wait > budget {
                 return Err(ReportError::GaveUp { pod, budget, tries, reason });
             }
@@ -127,16 +139,44 @@ impl ApiServer {
         }
     }
 
-    async fn try_once(&self, uid: &str, report: &str) -> Result<(), Refusal> {
-        match tokio::time::timeout(TRY_LIMIT, Box::pin(self.patch(uid, report))).await {
+    /// Whether the Pod is being ended because somebody deleted it, and not because the cluster takes it away. An error is
+    /// why that is not known.
+    pub async fn find_out_whether_deleted(&self, uid: &str, budget: Duration) -> Result<bool, String> {
+        let started = Instant::now();
+        let patch = json!({ "metadata": { "uid": uid } });
+        let mut tries = 0_u32;
+        loop {
+            tries += 1;
+            let failed = |reason: &str| {
+                let (namespace, pod) = (&self.namespace, &self.pod_name);
+                format!("cannot find out why Pod {namespace}/{pod} is being ended (after {tries} tries): {reason}")
+            };
+            let (reason, after) = match self.try_once(&patch, Answer::WholePod).await {
+                Ok(body) => {
+                    let pod = serde_json::from_slice(&body).map_err(|error| failed(&error.to_string()))?;
+                    return Ok(is_deleted_on_purpose(&pod));
+                }
+                Err(Refusal::Later { reason, after }) => (reason, after),
+                Err(Refusal::TooLarge { reason } | Refusal::Never { reason }) => return Err(failed(&reason)),
+            };
+            let wait = wait_after(tries, after);
+            if started.elapsed() + wait > budget {
+                return Err(failed(&reason));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn try_once(&self, patch: &Value, answer: Answer) -> Result<Bytes, Refusal> {
+        match tokio::time::timeout(TRY_LIMIT, Box::pin(self.patch(patch, answer))).await {
             Ok(done) => done,
             Err(_) => Err(Refusal::Later { reason: "no answer in time".to_owned(), after: None }),
         }
     }
 
-    async fn patch(&self, uid: &str, report: &str) -> Result<(), Refusal> {
+    async fn patch(&self, patch: &Value, wanted: Answer) -> Result<Bytes, Refusal> {
         let later = |reason: String| Refusal::Later { reason, after: None };
-        let request = self.request(uid, report).map_err(later)?;
+        let request = self.request(patch, wanted).map_err(later)?;
         let config = self.tls().map_err(later)?;
         let reach = |error: &dyn std::error::Error| {
             later(format!("cannot reach the API server {}:{}: {}", self.host, self.port, describe(error)))
@@ -150,31 +190,35 @@ impl ApiServer {
         let answered = async {
             let answer = sender.send_request(request).await.map_err(|error| reach(&error))?;
             let (head, body) = answer.into_parts();
-            // The Pod itself is in a good answer; nobody reads it.
-            let body = match head.status.is_success() {
-                true => Bytes::new(),
-                false => Limited::new(body, MAX_ANSWER).collect().await.map(|body| body.to_bytes()).unwrap_or_default(),
+            let limit = if wanted == Answer::WholePod { MAX_POD } else { MAX_ANSWER };
+            let body = match head.status.is_success() && wanted == Answer::Done {
+                true => Ok(Bytes::new()),
+                false => Limited::new(body, limit).collect().await.map(|body| body.to_bytes()),
             };
-            judge(head.status, &head.headers, &body)
+            judge(head.status, &head.headers, body.as_deref().unwrap_or_default())?;
+            body.map_err(|error| later(format!("cannot read the answer: {error}")))
         };
         let answered = answered.await;
         connection.abort();
         answered
     }
 
-    fn request(&self, uid: &str, report: &str) -> Result<Request<Full<Bytes>>, String> {
+    fn request(&self, patch: &Value, wanted: Answer) -> Result<Request<Full<Bytes>>, String> {
         let token = self.file(keys::POD_TOKEN_FILE)?;
         let token = std::str::from_utf8(token.trim_ascii()).map_err(|_| "the token is not text".to_owned())?;
         let mut bearer =
             HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| "the token is not one line".to_owned())?;
         bearer.set_sensitive(true);
-        let patch = json!({ "metadata": { "uid": uid, "annotations": { keys::ANNOTATION_REPORT: report } } });
         let path = format!(
             "/api/v1/namespaces/{}/pods/{}?fieldManager={}",
             self.namespace,
             self.pod_name,
             keys::SIDECAR_CONTAINER
         );
+        let accept = match wanted {
+            Answer::Done => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            Answer::WholePod => "application/json",
+        };
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         Request::builder()
             .method(Method::PATCH)
@@ -183,7 +227,7 @@ impl ApiServer {
             .header(USER_AGENT, concat!("penstock-launcher/", env!("CARGO_PKG_VERSION")))
             .header(AUTHORIZATION, bearer)
             .header(CONTENT_TYPE, "application/merge-patch+json")
-            .header(ACCEPT, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
+            .header(ACCEPT, accept)
             .body(Full::from(patch.to_string()))
             .map_err(|error| format!("the Pod's namespace or name is not one: {error}"))
     }
@@ -213,6 +257,22 @@ impl ApiServer {
     }
 }
 
+/// Whether somebody deleted a Pod. Who evicts, preempts or drains says so in a condition beforehand; where a node ends
+/// what runs on it, nothing is deleted.
+fn is_deleted_on_purpose(pod: &Value) -> bool {
+    let is_deleted = pod.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null());
+    let mut conditions = pod.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let is = |condition: &Value, name: &str, value: &str| condition.get(name).is_some_and(|there| there == value);
+    let is_disrupted = conditions.any(|one| is(one, "type", "DisruptionTarget") && is(one, "status", "True"));
+    is_deleted && !is_disrupted
+}
+
+/// A wait before the next try.
+fn wait_after(tries: u32, asked: Option<Duration>) -> Duration {
+    let longest = FIRST_WAIT.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+    longest.mul_f64(rand::rng().random_range(0.5..=1.0)).max(asked.unwrap_or_default())
+}
+
 /// What an answer means.
 fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
     if status.is_success() {
@@ -240,4 +300,27 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), Ref
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f12_a_pod_that_the_cluster_takes_away_is_not_deleted_on_purpose() {
+        let deleted = json!({ "deletionTimestamp": "2026-01-02T03:04:05Z" });
+        let condition = |kind: &str, status: &str| json!({ "conditions": [{ "type": kind, "status": status }] });
+        for (metadata, status, expected) in [
+            (&deleted, json!({}), true),
+            (&deleted, condition("Ready", "True"), true),
+            (&deleted, condition("DisruptionTarget", "False"), true),
+            (&deleted, condition("DisruptionTarget", "True"), false),
+            (&json!({}), condition("DisruptionTarget", "True"), false),
+            (&json!({ "deletionTimestamp": null }), json!({}), false),
+        ] {
+            let pod = json!({ "metadata": metadata, "status": status });
+            assert_eq!(is_deleted_on_purpose(&pod), expected, "{pod}");
+        }
+        assert!(!is_deleted_on_purpose(&Value::Null));
+    }
 }

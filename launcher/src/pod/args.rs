@@ -116,11 +116,21 @@ impl PodPlaces {
     }
 }
 
+/// How the Pod's grace period is divided, counted from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Graces {
+    /// Until the user's process is killed. What is left is for what it leaves behind.
+    pub process: Duration,
+    /// Until the user's container ends, whatever is stored by then. What is left is the sidecar's, which the kubelet stops
+    /// after it, to give up what it has begun.
+    pub hold: Duration,
+}
+
 impl SidecarArgs {
-    /// Time between SIGTERM and SIGKILL for the user's process: what is left of the Pod's grace period is for its log
-    /// and report.
-    pub fn process_grace(&self) -> Duration {
-        Duration::from_secs(self.termination_grace_seconds) * 2 / 3
+    /// How the Pod's grace period is divided.
+    pub fn graces(&self) -> Graces {
+        let whole = Duration::from_secs(self.termination_grace_seconds);
+        Graces { process: whole * 2 / 3, hold: whole * 5 / 6 }
     }
 }
 
@@ -141,6 +151,7 @@ mod tests {
         let LauncherCommand::Sidecar(sidecar) = args.command else { panic!("another command") };
         assert_eq!(sidecar.places.socket(), PathBuf::from(keys::ENTRY_SOCKET));
         assert_eq!(sidecar.places.log(), PathBuf::from(keys::POD_LOG));
-        assert_eq!(sidecar.process_grace(), Duration::from_secs(40));
+        let graces = Graces { process: Duration::from_secs(40), hold: Duration::from_secs(50) };
+        assert_eq!(sidecar.graces(), graces);
     }
 }

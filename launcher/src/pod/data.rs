@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use penstock_entry::protocol::LauncherMessage;
 use penstock_objectstore::transfer::open_without_links;
@@ -22,8 +21,10 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::job::{broken, probe_store, unstored};
-use super::machine::{Conclusion, Ending};
+use super::args::Graces;
+use super::ending::Ending;
+use super::job::{broken, milliseconds, probe_store, unstored};
+use super::machine::Conclusion;
 use crate::report::{describe, failure};
 
 /// Version of the manifest's format that this build writes.
@@ -68,8 +69,8 @@ pub struct DataJob {
     pub transfer: Arc<Transfer>,
     /// Opens what the sidecar may not read.
     pub entry: Arc<dyn Opener>,
-    /// Time between SIGTERM and SIGKILL for the process.
-    pub grace: Duration,
+    /// How the Pod's grace period is divided.
+    pub graces: Graces,
 }
 
 impl DataJob {
@@ -131,7 +132,8 @@ impl DataJob {
             env: BTreeMap::new(),
             directories: directories.collect(),
             log: None,
-            grace_ms: u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms: milliseconds(self.graces.process),
+            hold_ms: milliseconds(self.graces.hold),
         }
     }
 

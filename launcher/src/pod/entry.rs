@@ -68,6 +68,8 @@ pub enum EntryEvent {
     Started,
     /// It has ended.
     Exited(ProcessEnd),
+    /// The Pod is being ended.
+    Terminating,
     /// The connection broke.
     Lost,
 }
@@ -178,6 +180,7 @@ impl Conversation {
                 message = connection.next() => match message? {
                     EntryMessage::Started => self.tell(EntryEvent::Started).await?,
                     EntryMessage::Exited(end) => self.tell(EntryEvent::Exited(end)).await?,
+                    EntryMessage::Terminating => self.tell(EntryEvent::Terminating).await?,
                     EntryMessage::Hello { .. } | EntryMessage::Opened { .. } => {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "a message out of turn"));
                     }

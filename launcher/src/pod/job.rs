@@ -6,9 +6,11 @@ use std::time::Duration;
 use penstock_entry::protocol::LauncherMessage;
 use penstock_objectstore::Transfer;
 use penstock_spec::report::{AttemptRef, Failure, FailureCause};
+use tokio::task::JoinSet;
 
 use super::data::DataJob;
-use super::machine::{Conclusion, Ending};
+use super::ending::Ending;
+use super::machine::Conclusion;
 use super::task::TaskJob;
 use crate::report::{attempt_of, describe, failure};
 
@@ -100,6 +102,11 @@ pub async fn probe_store(transfer: &Transfer, uri: &str) -> Result<(), Failure> 
     }
 }
 
+/// A time as messages and reports state it.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A failure of which nothing is stored.
 pub fn unstored(failure: Failure, exit_code: Option<i32>) -> Conclusion {
     Conclusion { failure: Some(failure), manifest_digest: None, exit_code, log_uri: None }
@@ -109,4 +116,15 @@ pub fn unstored(failure: Failure, exit_code: Option<i32>) -> Conclusion {
 pub fn broken(error: &tokio::task::JoinError) -> Failure {
     let message = format!("a step of the attempt stopped unexpectedly: {error}");
     failure(FailureCause::Infrastructure, message)
+}
+
+/// Runs work as a task of its own, so that a panic in it becomes a failure. Dropping this ends the work.
+pub async fn guarded<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    match task.join_next().await {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(error)) => Err(broken(&error)),
+        None => std::future::pending().await,
+    }
 }

@@ -6,11 +6,15 @@
 //! ```
 //!
 //! Nothing waits for the entry's first connection: how long an image may take is the driver's to say.
+//!
+//! When the Pod is ended while outputs are being stored, they may still be wanted: who is evicted at the end of a long
+//! training has until the end of the grace period. Of a Pod that somebody deleted, nobody wants a result.
 
-use penstock_entry::protocol::{EXIT_LAUNCHER_FAILED, End, EntryState, ProcessEnd};
+use penstock_entry::protocol::{EXIT_LAUNCHER_FAILED, EntryState, ProcessEnd};
 use penstock_spec::report::{Failure, FailureCause};
 use serde::{Deserialize, Serialize};
 
+use super::ending::{Ending, exit_code, judge};
 use crate::report::failure;
 
 /// Something happened.
@@ -29,6 +33,10 @@ pub enum Event {
     },
     /// The user's process has ended.
     Exited(ProcessEnd),
+    /// The Pod is being ended.
+    Terminating,
+    /// Somebody deleted the Pod on purpose: whatever it would store is for nobody.
+    Deleted,
     /// The entry's connection broke.
     Lost,
     /// The entry has been away for too long; the number is that of its absence.
@@ -59,38 +67,14 @@ pub enum Action {
     AwaitEntry(u32),
     /// Say [`Event::StopOverdue`] after the process's grace and a little more.
     AwaitStop,
-    /// Store what there is; say [`Event::Stored`].
+    /// Store what there is; say [`Event::Stored`]. What is being stored already is given up.
     Store(Ending),
+    /// Find out why the Pod is being ended; say [`Event::Deleted`] if that is why.
+    AskWhy,
     /// Tell the driver; say [`Event::Reported`].
     Report(Conclusion),
     /// Let the entry go.
     Acknowledge(Acknowledgement),
-}
-
-/// How the user's process ended, and what that means.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ending {
-    /// Well: its outputs count.
-    Well,
-    /// Badly, or never started: only its log is kept.
-    Badly {
-        /// Why.
-        failure: Failure,
-        /// The process's exit code, if it ran to an end.
-        exit_code: Option<i32>,
-        /// Whether the last line of its log tells more.
-        show_log: bool,
-    },
-}
-
-impl Ending {
-    /// The process's exit code, if it ran to an end.
-    pub fn exit_code(&self) -> Option<i32> {
-        match self {
-            Ending::Well => Some(0),
-            Ending::Badly { exit_code, .. } => *exit_code,
-        }
-    }
 }
 
 /// How the attempt ended.
@@ -121,7 +105,7 @@ impl Acknowledgement {
     /// A process that ended badly keeps its own code and message; every other failure is the launcher's to tell.
     pub fn of(conclusion: &Conclusion) -> Acknowledgement {
         match &conclusion.failure {
-            Some(failure) if !matches!(failure.cause, FailureCause::User | FailureCause::Interrupted) => {
+            Some(failure) if conclusion.exit_code == Some(0) || !is_of_process(failure.cause) => {
                 let exit_code = conclusion.exit_code.is_none_or(|code| code == 0).then_some(EXIT_LAUNCHER_FAILED);
                 Acknowledgement { exit_code, message: Some(failure.message.clone()) }
             }
@@ -132,6 +116,11 @@ impl Acknowledgement {
             _ => Acknowledgement::default(),
         }
     }
+}
+
+/// Whether a failure shows in the process's own end.
+fn is_of_process(cause: FailureCause) -> bool {
+    matches!(cause, FailureCause::User | FailureCause::Interrupted)
 }
 
 /// Where the sidecar stands.
@@ -233,6 +222,19 @@ impl Machine {
                 self.connection(state)
             }
             Event::Exited(end) => self.exited(&end),
+            Event::Terminating => match self.phase {
+                Phase::Storing { outputs: true } => vec![Action::AskWhy],
+                // Log and report of a failure are short, and somebody looks for them.
+                _ => Vec::new(),
+            },
+            Event::Deleted => match self.phase {
+                Phase::Storing { outputs: true } => {
+                    let message = "the Pod was deleted while its outputs were being stored";
+                    let failure = failure(FailureCause::Interrupted, message);
+                    self.store(Ending::Badly { failure, exit_code: Some(0), show_log: false })
+                }
+                _ => Vec::new(),
+            },
             Event::Lost => {
                 self.connected = false;
                 if self.is_running() { self.absent() } else { Vec::new() }
@@ -354,62 +356,6 @@ impl Machine {
         let acknowledgement = Acknowledgement::of(&conclusion);
         self.phase = Phase::Done(acknowledgement.clone());
         vec![Action::Acknowledge(acknowledgement)]
-    }
-}
-
-/// Exit code of a process as a shell would say it; none if it never ran.
-pub fn exit_code(end: &End) -> Option<i32> {
-    match end {
-        End::Code(code) => Some(*code),
-        End::Signal(signal) => Some(128_i32.saturating_add(*signal)),
-        End::NotStarted { .. } => None,
-    }
-}
-
-const SIGKILL: i32 = 9;
-const SIGTERM: i32 = 15;
-
-/// What the end of a process that nobody here stopped means.
-fn judge(end: &ProcessEnd) -> Ending {
-    let badly = |cause, message: String, show_log| Ending::Badly {
-        failure: failure(cause, message),
-        exit_code: exit_code(&end.how),
-        show_log,
-    };
-    match &end.how {
-        End::Code(0) => Ending::Well,
-        End::NotStarted { code, message } => {
-            let cause = match *code {
-                EXIT_LAUNCHER_FAILED => FailureCause::Infrastructure,
-                _ => FailureCause::User,
-            };
-            badly(cause, format!("the process could not be started: {message}"), false)
-        }
-        End::Code(_) | End::Signal(_) if end.oom_kills > 0 => badly(
-            FailureCause::User,
-            format!(
-                "OOMKilled: container main ran out of memory ({} processes were killed); {}; give the task more memory \
-                 (set_memory_limit)",
-                end.oom_kills,
-                describe(&end.how)
-            ),
-            false,
-        ),
-        // The driver knows whether the Pod was deleted, evicted or preempted.
-        how if end.terminated => {
-            badly(FailureCause::Interrupted, format!("the Pod was asked to end, and {}", describe(how)), true)
-        }
-        how => badly(FailureCause::User, describe(how), true),
-    }
-}
-
-fn describe(end: &End) -> String {
-    match end {
-        End::Code(code) => format!("the process exited with code {code}"),
-        End::Signal(SIGKILL) => "the process was killed by SIGKILL".to_owned(),
-        End::Signal(SIGTERM) => "the process was killed by SIGTERM".to_owned(),
-        End::Signal(signal) => format!("the process was killed by signal {signal}"),
-        End::NotStarted { message, .. } => format!("the process could not be started: {message}"),
     }
 }
 

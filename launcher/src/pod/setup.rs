@@ -46,7 +46,7 @@ pub async fn set_up(
     let task = |plan| {
         let (root, log) = (&args.places.root, args.places.log());
         let attempt: AttemptRef = attempt_of(&plan);
-        match TaskJob::new(plan, root, Arc::clone(&transfer), opener.clone(), log, args.process_grace()) {
+        match TaskJob::new(plan, root, Arc::clone(&transfer), opener.clone(), log, args.graces()) {
             Ok(task) => Job::Task(Arc::new(task)),
             Err(failure) => Job::Broken(Some(attempt), failure),
         }
@@ -63,7 +63,7 @@ pub async fn set_up(
             pod_uid: args.pod_uid.clone(),
             transfer: Arc::clone(&transfer),
             entry: opener,
-            grace: args.process_grace(),
+            graces: args.graces(),
         })),
     };
     (job, Some(transfer))

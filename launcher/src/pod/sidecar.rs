@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use penstock_entry::protocol::{EntryState, LauncherMessage};
 use penstock_objectstore::Transfer;
 use penstock_spec::pod::Phases;
-use penstock_spec::report::{Failure, FailureCause};
+use penstock_spec::report::FailureCause;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -17,9 +17,10 @@ use super::api_server::ApiServer;
 use super::args::SidecarArgs;
 use super::assignment::{Assignment, read_assignment};
 use super::delivery::{DeliveryError, deliver};
+use super::ending::Ending;
 use super::entry::{EntryEvent, EntryHandle, EntryPort, converse};
-use super::job::{Job, broken, unstored};
-use super::machine::{Acknowledgement, Action, Conclusion, Ending, Event, Machine};
+use super::job::{Job, guarded, milliseconds, unstored};
+use super::machine::{Acknowledgement, Action, Conclusion, Event, Machine};
 use super::memory::{Memory, MemoryFile};
 use super::report::build;
 use super::setup::set_up;
@@ -35,6 +36,8 @@ const TERMINATION_LIMIT: Duration = Duration::from_secs(10);
 const MAX_STORES: u32 = 4;
 /// How long the log of a process that still runs may take when the sidecar is asked to end.
 const PARTIAL_LOG_LIMIT: Duration = Duration::from_secs(2);
+/// How long the API server is asked why the Pod is being ended.
+const WHY_BUDGET: Duration = Duration::from_secs(15);
 /// How long unfinished uploads may take to be given up then.
 const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -232,6 +235,10 @@ impl Host<'_> {
                 None
             }
             EntryEvent::Exited(end) => Some(Event::Exited(end)),
+            EntryEvent::Terminating => {
+                tracing::info!("the Pod is being ended");
+                Some(Event::Terminating)
+            }
             EntryEvent::Lost => Some(Event::Lost),
         })
     }
@@ -242,8 +249,9 @@ impl Host<'_> {
             Action::Start(argv) => self.start(argv).await?,
             Action::Stop => self.entry.send(LauncherMessage::Stop).await,
             Action::AwaitEntry(absence) => self.later(ABSENCE_LIMIT, Event::Overdue(absence)),
-            Action::AwaitStop => self.later(self.args.process_grace() + STOP_MARGIN, Event::StopOverdue),
+            Action::AwaitStop => self.later(self.args.graces().process + STOP_MARGIN, Event::StopOverdue),
             Action::Store(ending) => self.store(ending)?,
+            Action::AskWhy => self.ask_why(),
             Action::Report(conclusion) => self.report(&conclusion)?,
             Action::Acknowledge(Acknowledgement { exit_code, message }) => {
                 self.entry.send(LauncherMessage::Acknowledge { exit_code, message }).await;
@@ -314,13 +322,7 @@ impl Host<'_> {
         let Memory { inputs_ms, waiting_ms, running_ms, outputs_ms, .. } = self.memory;
         let phases = Phases { inputs_ms, waiting_ms, running_ms, outputs_ms };
         let report = build(&self.args.pod_uid, attempt, conclusion, phases);
-        let server = ApiServer {
-            host: self.args.api_server_host.clone(),
-            port: self.args.api_server_port,
-            namespace: self.args.namespace.clone(),
-            pod_name: self.args.pod_name.clone(),
-            pod_dir: self.args.places.pod_dir.clone(),
-        };
+        let server = self.api_server();
         let (budget, events) = (Duration::from_secs(self.args.report_budget_seconds), self.events.clone());
         self.work.spawn(async move {
             match Box::pin(server.deliver(&report, budget)).await {
@@ -331,6 +333,33 @@ impl Host<'_> {
             let _ = events.send(Event::Reported);
         });
         Ok(())
+    }
+
+    fn api_server(&self) -> ApiServer {
+        ApiServer {
+            host: self.args.api_server_host.clone(),
+            port: self.args.api_server_port,
+            namespace: self.args.namespace.clone(),
+            pod_name: self.args.pod_name.clone(),
+            pod_dir: self.args.places.pod_dir.clone(),
+        }
+    }
+
+    /// Without an answer, and where there is no token to ask with, what is being stored goes on while there is time.
+    fn ask_why(&mut self) {
+        if self.job.attempt().is_none() {
+            return;
+        }
+        let (server, uid, events) = (self.api_server(), self.args.pod_uid.clone(), self.events.clone());
+        self.work.spawn(async move {
+            match Box::pin(server.find_out_whether_deleted(&uid, WHY_BUDGET)).await {
+                Ok(true) => {
+                    let _ = events.send(Event::Deleted);
+                }
+                Ok(false) => tracing::info!("the cluster ends the Pod: outputs are stored while there is time"),
+                Err(error) => tracing::warn!("{error}"),
+            }
+        });
     }
 
     fn later(&mut self, wait: Duration, event: Event) {
@@ -362,21 +391,6 @@ impl Host<'_> {
             transfer.settle(SETTLE_LIMIT).await;
         }
     }
-}
-
-/// Runs work as a task of its own, so that a panic in it becomes a failure. Dropping this ends the work.
-async fn guarded<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
-    let mut task = JoinSet::new();
-    task.spawn(work);
-    match task.join_next().await {
-        Some(Ok(done)) => Ok(done),
-        Some(Err(error)) => Err(broken(&error)),
-        None => std::future::pending().await,
-    }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn now_ms() -> u64 {

@@ -13,10 +13,12 @@ use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::{Failure, FailureCause, TaskOutputs};
 
-use super::job::{broken, probe_store};
+use super::args::Graces;
+use super::ending::Ending;
+use super::job::{broken, milliseconds, probe_store};
 use super::layout::{ClusterLayout, PodFiles};
 use super::log;
-use super::machine::{Conclusion, Ending};
+use super::machine::Conclusion;
 use crate::inputs::{self, Fetch, InputError};
 use crate::log_line::last_line;
 use crate::outputs::store::StoreOutputError;
@@ -36,7 +38,7 @@ pub struct TaskJob {
     transfer: Arc<Transfer>,
     entry: Arc<dyn Opener>,
     log_file: PathBuf,
-    grace: Duration,
+    graces: Graces,
 }
 
 impl TaskJob {
@@ -47,10 +49,10 @@ impl TaskJob {
         transfer: Arc<Transfer>,
         entry: Arc<dyn Opener>,
         log_file: PathBuf,
-        grace: Duration,
+        graces: Graces,
     ) -> Result<TaskJob, Failure> {
         let layout = ClusterLayout::new(&plan, root).map_err(|reason| failure(FailureCause::Input, reason))?;
-        Ok(TaskJob { plan, layout, transfer, entry, log_file, grace })
+        Ok(TaskJob { plan, layout, transfer, entry, log_file, graces })
     }
 
     /// The plan.
@@ -111,7 +113,8 @@ impl TaskJob {
             env,
             directories: own.map(|directory| directory.display().to_string()).collect(),
             log: Some(self.log_file.display().to_string()),
-            grace_ms: u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms: milliseconds(self.graces.process),
+            hold_ms: milliseconds(self.graces.hold),
         })
     }
 

@@ -29,6 +29,8 @@ pub(crate) const UID: &str = "0f1e2d3c-0000-4000-8000-000000000001";
 pub(crate) enum Answer {
     /// This status, message and Retry-After.
     Status(u16, &'static str, Option<u64>),
+    /// The Pod as it is.
+    Pod(Value),
     /// Nothing, for so long; then the connection is closed.
     Silence(Duration),
     /// Take the report and close the connection without an answer.
@@ -124,6 +126,7 @@ async fn take(
     let answer = script.lock().expect("a script").pop_front();
     let (status, message, retry_after) = match answer {
         None => (200, "", None),
+        Some(Answer::Pod(pod)) => return Ok(Response::new(Full::from(pod.to_string()))),
         Some(Answer::Status(status, message, retry_after)) => (status, message, retry_after),
         Some(Answer::Silence(time)) => {
             tokio::time::sleep(time).await;

@@ -1,9 +1,10 @@
 //! User code that wants more than its own: T-04, I-16, I-17.
 
 use penstock_spec::report::FailureCause;
+use rustix::fs::{FileType, Mode};
 use serde_json::json;
 
-use crate::world::{World, declare, failed, is_root, shared_server, succeeded};
+use crate::world::{World, argv_of, declare, failed, is_root, shared_server, succeeded, until};
 
 const CANARY: &str = "canary-that-must-not-leave";
 
@@ -67,6 +68,54 @@ async fn t04_links_for_small_files_and_the_log_are_not_followed() {
         failed(&report);
         let all = stored(&world, &plan.task_root).await + &format!("{report:?}");
         assert!(!all.contains(CANARY), "{trap}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn i16_devices_in_outputs_are_refused_by_path_and_never_opened() {
+    let Some(server) = shared_server() else { return };
+    let argument = "{{$.outputs.artifacts['model'].path}}";
+    // An endless one: whoever reads it does not come back.
+    let zero = rustix::fs::makedev(1, 5);
+    for (kind, place) in [
+        (FileType::CharacterDevice, "model"),
+        (FileType::CharacterDevice, "model/deep/device"),
+        (FileType::BlockDevice, "model/deep/device"),
+        (FileType::CharacterDevice, "p"),
+    ] {
+        let world = World::new(&server, []).await;
+        let script = "mkdir -p \"$(dirname \"$0\")\"; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done";
+        let mut plan = world.plan(script, &[argument, "{{$.outputs.parameters['p'].output_file}}"]);
+        declare(&mut plan, &json!({ "p": "STRING" }), &json!({ "model": {} }));
+        world.give(&plan);
+        let sidecar = world.sidecar();
+        let entry = world.entry(&argv_of(&plan));
+        until("the process runs", || world.at("own/ran").exists()).await;
+        // User code may not make one; a volume may bring one.
+        let model = world.path_of(&plan.artifact_uri("model"));
+        let parameter = world.at("root/tmp/kfp/outputs/p");
+        let path = match place {
+            "p" => parameter.clone(),
+            place => model.with_file_name(place),
+        };
+        if place != "p" {
+            std::fs::write(&parameter, "text").expect("a file");
+        }
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        let mode = Mode::from_raw_mode(0o666);
+        if let Err(error) = rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, zero) {
+            eprintln!("SKIPPED: only root, with the capability for it, can make devices: {error}");
+            return;
+        }
+        std::fs::write(world.at("own/go"), "").expect("a file");
+        assert_eq!(entry.wait().await.code(), Some(125), "{place}: {}", world.log());
+        let report = &world.api.reports()[0];
+        let failure = failed(report);
+        assert_eq!(failure.cause, FailureCause::Output, "{place}: {failure:?}");
+        assert!(failure.message.contains("a device"), "{place}: {failure:?}");
+        assert!(failure.message.contains(&path.display().to_string()), "{place}: {failure:?}");
+        world.stop(sidecar).await;
+        assert_eq!(world.manifest(&plan).await, None);
     }
 }
 

@@ -9,4 +9,5 @@ mod outages;
 mod reports;
 mod restarts;
 mod tasks;
+mod terminations;
 mod world;

@@ -1,6 +1,7 @@
 //! How much memory the sidecar takes, at rest and at work (F-15).
 
 use std::fs::File;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -8,6 +9,9 @@ use crate::world::{World, argv_of, declare, shared_server, succeeded, until};
 
 /// The most that it may take while it moves data, in KiB: of memory of its own, without the program's text.
 const WORKING_LIMIT: u64 = 32 << 10;
+
+/// The most while it stores a hundred thousand small files, whose names and digests it has to keep until the end.
+const FILES_LIMIT: u64 = 64 << 10;
 
 /// MiB that are moved.
 fn size() -> u64 {
@@ -71,4 +75,46 @@ async fn f15_memory_stays_small_whatever_is_moved() {
     succeeded(&world.api.reports()[0]);
     world.stop(sidecar).await;
     assert!(uploaded > 0 && uploaded < WORKING_LIMIT, "{uploaded} KiB");
+}
+
+/// Files of an output directory.
+fn files() -> u64 {
+    std::env::var("PENSTOCK_TEST_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
+}
+
+#[tokio::test]
+async fn i16_memory_stays_small_however_many_files_there_are() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    // Each in a directory of a thousand; as many contents as files.
+    let script = r#"awk -v files="$1" -v root="$0" 'BEGIN {
+        for (n = 0; n < files; n++) {
+            if (n % 1000 == 0) { directory = root "/" (n / 1000); system("mkdir -p " directory) }
+            file = directory "/" n; print n > file; close(file)
+        }
+    }'"#;
+    let count = files();
+    let mut plan = world.plan(script, &["{{$.outputs.artifacts['tree'].path}}", &count.to_string()]);
+    declare(&mut plan, &json!({}), &json!({ "tree": {} }));
+    world.give(&plan);
+    let sidecar = world.sidecar();
+    let entry = world.entry(&argv_of(&plan));
+    until("the files are there", || world.log().contains("action=Store(Well)")).await;
+    let (since, mut most) = (Instant::now(), 0);
+    // Longer than other waits: it is the work that lasts, not its beginning.
+    while world.api.seen().is_empty() {
+        most = most.max(status(sidecar.id(), "RssAnon"));
+        assert!(since.elapsed() < Duration::from_secs(60 + count / 200), "{} files take too long", count);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    println!("stored {count} files in {:.1} s with at most {most} KiB of memory", since.elapsed().as_secs_f64());
+    assert_eq!(entry.wait().await.code(), Some(0), "{}", world.log());
+    succeeded(&world.api.reports()[0]);
+    let manifest = world.manifest(&plan).await.expect("a manifest");
+    let content = manifest.outputs.artifacts["tree"][0].content.clone().expect("content");
+    assert_eq!(content.files, count);
+    let last = format!("{}/{}/{}", plan.artifact_uri("tree"), (count - 1) / 1000, count - 1);
+    assert_eq!(world.object(&last).await.as_deref(), Some(&*format!("{}\n", count - 1)));
+    world.stop(sidecar).await;
+    assert!(most > 0 && most < FILES_LIMIT, "{most} KiB");
 }

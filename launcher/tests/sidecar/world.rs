@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub(crate) bucket: String,
     endpoint: String,
     pub(crate) environment: Vec<(String, String)>,
+    /// The Pod's grace period.
+    pub(crate) grace_seconds: u64,
     /// UID of the user's container, and of the sidecar.
     pub(crate) uids: Option<(u32, u32)>,
 }
@@ -104,6 +106,7 @@ impl World {
             bucket,
             endpoint: server.endpoint(),
             environment: Vec::new(),
+            grace_seconds: 3,
             uids: is_root().then_some((USER_UID, SIDECAR_UID)),
             directory,
         };
@@ -185,7 +188,7 @@ impl World {
         command.arg("--entry").arg(entry_binary());
         command.args(["--pod-name", POD, "--pod-uid", UID, "--namespace", NAMESPACE]);
         command.args(["--api-server-host", "127.0.0.1", "--api-server-port", &self.api.port.to_string()]);
-        command.args(["--termination-grace-seconds", "3", "--log-level", "debug"]);
+        command.args(["--termination-grace-seconds", &self.grace_seconds.to_string(), "--log-level", "debug"]);
         command.env_clear().envs(self.environment.iter().cloned());
         let log = std::fs::File::options().create(true).append(true).open(self.at("sidecar.log")).expect("a log");
         command.stderr(log).stdout(Stdio::null()).stdin(Stdio::null());

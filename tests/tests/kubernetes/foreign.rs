@@ -79,6 +79,38 @@ fn a_job_gets_its_inputs_and_stores_its_outputs() {
     assert_eq!(scenario.cluster.object(&format!("{root}/all")).as_deref(), Some(&b"hello\nleaf\n"[..]));
 }
 
+/// The example that users copy, with another namespace and another prefix.
+#[test]
+fn the_documented_job_does_what_the_page_says() {
+    let Some(scenario) = Scenario::new("the_documented_job_does_what_the_page_says") else { return };
+    let root = format!("minio://mlpipeline/{}", scenario.namespace.name());
+    let data = job(
+        "data",
+        &json!({"penstock.dev/outputs":
+            format!("/out/report.csv -> {root}/report.csv\n/out/images/ -> {root}/images")}),
+        "printf 'a\\nb\\nc\\n' > /out/report.csv; mkdir -p /out/images; touch /out/images/1.png /out/images/2.png",
+    );
+    scenario.cluster.apply(&in_namespace(&scenario, data));
+    let (completed, pod) = end_of(&scenario, "data");
+    assert!(completed, "{pod:#}");
+
+    let page = include_str!("../../../docs/annotations.md");
+    let (_, text) = page.split_once("```yaml\n").expect("an example");
+    let (text, _) = text.split_once("```").expect("its end");
+    let text = text.replace("namespace: team\n", &format!("namespace: {}\n", scenario.namespace.name()));
+    let text = text.replace("s3://data/team", &root);
+    let (code, said) = scenario.cluster.call_with_input(&["apply", "-f", "-"], &text);
+    assert!(code == Some(0) && !said.contains("Warning"), "{said}");
+    let (completed, pod) = end_of(&scenario, "count-lines");
+    assert!(completed, "{pod:#}");
+    assert_eq!(scenario.cluster.object(&format!("{root}/lines.txt")).as_deref(), Some(&b"3\n"[..]));
+    let list = scenario.cluster.object(&format!("{root}/thumbnails/list"));
+    assert_eq!(list.as_deref(), Some(&b"1.png\n2.png\n"[..]));
+    let manifest = scenario.cluster.object(&format!("{root}/lines.txt.manifest.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["outputs"][1]["uri"], format!("{root}/thumbnails"), "{manifest:#}");
+}
+
 #[test]
 fn a_missing_output_fails_the_pod_and_says_so() {
     let Some(scenario) = Scenario::new("a_missing_output_fails_the_pod_and_says_so") else { return };

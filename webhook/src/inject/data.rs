@@ -54,6 +54,7 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
     Ok(Some(Wanted {
         container,
         mounts: [sidecar::main_mounts(), layout.main_mounts].concat(),
+        environment: sidecar::main_environment(view, context.config),
         sidecar: sidecar::container(view, context.config, grace_seconds),
         sidecar_mounts: [sidecar::mounts(), layout.sidecar_mounts].concat(),
         volumes: [sidecar::volumes(&annotations, settings, false), layout.volumes].concat(),

@@ -87,6 +87,10 @@ impl<'a> PodView<'a> {
         self.init_containers.iter().chain(&self.containers).chain(&self.ephemeral_containers)
     }
 
+    pub(super) fn deadline_seconds(&self) -> Option<u64> {
+        self.spec.get("activeDeadlineSeconds").and_then(Value::as_u64)
+    }
+
     pub(super) fn grace_seconds(&self) -> Option<i64> {
         self.spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64)
     }

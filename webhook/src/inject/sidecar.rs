@@ -99,6 +99,13 @@ pub(super) fn main_mounts() -> Vec<Mount> {
     ]
 }
 
+/// Variables of the user's container that every Pod gets; the entry keeps them from the user's program. Nothing is held
+/// for longer than the whole Pod may run.
+pub(super) fn main_environment(view: &PodView<'_>, config: &InjectConfig) -> Vec<Value> {
+    let hold = view.deadline_seconds().map_or(config.hold_seconds, |deadline| deadline.min(config.hold_seconds));
+    vec![json!({"name": keys::ENV_ENTRY_HOLD, "value": hold.to_string()})]
+}
+
 /// Volumes that every Pod gets. `annotations` are shown to the launcher as files; the token is for tasks.
 pub(super) fn volumes(annotations: &[(&str, &str)], settings: &NamespaceSettings, has_token: bool) -> Vec<Value> {
     let memory = |name: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": SMALL_VOLUME}});

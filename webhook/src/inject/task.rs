@@ -47,6 +47,7 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
     Ok(Wanted {
         container,
         mounts: sidecar::main_mounts(),
+        environment: sidecar::main_environment(view, context.config),
         sidecar: sidecar::container(view, context.config, grace_seconds),
         sidecar_mounts,
         volumes: sidecar::volumes(&annotations, settings, true),

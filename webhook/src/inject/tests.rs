@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use penstock_spec::keys;
+use penstock_spec::limits::Limits;
+use penstock_spec::parse::read_yaml;
 use penstock_spec::settings::NamespaceSettings;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -116,6 +118,37 @@ fn defaulted(mut pod: Value) -> Value {
     pod
 }
 
+/// The example that users copy: the Pod of its Job gets both directions and no word of warning.
+#[test]
+fn the_documented_job_is_injected() {
+    let page = include_str!("../../../docs/annotations.md");
+    let (_, text) = page.split_once("```yaml\n").expect("an example");
+    let (text, _) = text.split_once("```").expect("its end");
+    let job = read_yaml(text, &Limits::default()).expect("YAML").remove(0);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": job["spec"]["template"]["metadata"], "spec": job["spec"]["template"]["spec"],
+    });
+    let Ok(Decision::Patch { operations, warnings }) = decide(&pod) else { panic!("{:?}", decide(&pod)) };
+    assert_eq!(warnings, Vec::<String>::new());
+    let result = apply(&pod, &operations);
+    let main = &result["spec"]["containers"][0];
+    assert_eq!(main["command"], json!([keys::ENTRY_PATH]));
+    let argv = pod["spec"]["containers"][0]["args"].clone();
+    assert_eq!(main["args"], json!(["--", "sh", "-c", argv[0]]));
+    let places = |container: &Value| {
+        let mounts = container["volumeMounts"].as_array().expect("mounts").iter();
+        mounts.filter_map(|mount| mount["mountPath"].as_str().map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    for place in ["/in", "/out"] {
+        assert!(
+            places(main).contains(place) && places(&result["spec"]["initContainers"][0]).contains(place),
+            "{place}"
+        );
+    }
+    assert_eq!(decide(&defaulted(result)), Ok(Decision::AlreadyInjected));
+}
+
 #[test]
 fn f21_a_second_call_changes_nothing() {
     let mut patched = 0;
@@ -213,6 +246,7 @@ fn f21_what_others_do_to_the_sidecar_afterwards_stays_unless_it_is_ours() {
         change("/spec/containers/0/volumeMounts/5/readOnly", json!(false)),
         change("/metadata/annotations/penstock.dev~1injected", json!("0.0.1")),
         change("/spec/terminationGracePeriodSeconds", json!(1)),
+        change("/spec/containers/0/env/0/value", json!("1")),
     ] {
         let repaired = injected(&broken);
         assert!(super::patch::covers(&repaired, &strip_order(&whole, &repaired)), "{:?}", operations(&broken));
@@ -239,6 +273,26 @@ fn strip_order(whole: &Value, repaired: &Value) -> Value {
     };
     whole["spec"]["volumes"].as_array_mut().expect("list").sort_by_key(|volume| order(&volume["name"]));
     whole
+}
+
+#[test]
+fn the_hold_is_bounded_by_the_operator_and_by_the_pods_own_deadline_and_never_by_its_author() {
+    let hold = |pod: &Value| {
+        let environment = injected(pod)["spec"]["containers"][0]["env"].as_array().expect("a list").clone();
+        let of_ours = environment.iter().filter(|variable| variable["name"] == keys::ENV_ENTRY_HOLD);
+        of_ours.map(|variable| variable["value"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    for name in ["task", "job_with_directories"] {
+        let mut pod = golden(name);
+        assert_eq!(hold(&pod), ["21600"]);
+        pod["spec"]["activeDeadlineSeconds"] = json!(660);
+        assert_eq!(hold(&pod), ["660"]);
+        pod["spec"]["activeDeadlineSeconds"] = json!(1_000_000);
+        assert_eq!(hold(&pod), ["21600"]);
+        let own = json!({"name": keys::ENV_ENTRY_HOLD, "value": "1"});
+        pod["spec"]["containers"][0]["env"] = json!([own, {"name": "A", "value": "b"}, own]);
+        assert_eq!(hold(&pod), ["21600", "21600"]);
+    }
 }
 
 #[test]

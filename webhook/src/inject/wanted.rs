@@ -7,7 +7,7 @@ use super::argv;
 use super::error::InjectError;
 use super::mount::Mount;
 use super::patch::{Operation, Patch, covers, escape};
-use super::pod::{ContainerView, PodView};
+use super::pod::{ContainerView, PodView, list};
 
 /// Version of the launcher that this build injects.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -22,6 +22,8 @@ pub(super) struct Wanted {
     pub(super) container: usize,
     /// Mounts of that container that are ours.
     pub(super) mounts: Vec<Mount>,
+    /// Variables of that container that are ours.
+    pub(super) environment: Vec<Value>,
     /// The sidecar, but for its mounts.
     pub(super) sidecar: Value,
     /// Its mounts.
@@ -59,6 +61,7 @@ impl Wanted {
             patch.set(format!("{path}/command"), main.value.contains_key("command"), json!([keys::ENTRY_PATH]));
             patch.set(format!("{path}/args"), main.value.contains_key("args"), Value::Array(args));
         }
+        patch_environment(main, &path, &self.environment, &mut patch)?;
         patch_mounts(main, &path, &self.mounts, &mut patch);
         Ok(patch.into_operations())
     }
@@ -84,19 +87,38 @@ impl Wanted {
                 patch.set(format!("{path}/{part}"), there.value.contains_key(part), wanted.clone());
             }
         }
-        let environment = super::pod::list(there.value, "env", &format!("{path}."))?;
-        let mut missing = Vec::new();
-        for wanted in self.sidecar["env"].as_array().into_iter().flatten() {
-            match environment.iter().position(|there| there.get("name") == wanted.get("name")) {
-                None => missing.push(wanted.clone()),
-                Some(index) if covers(&environment[index], wanted) => {}
-                Some(index) => patch.replace(format!("{path}/env/{index}"), wanted.clone()),
-            }
-        }
-        patch.append(&format!("{path}/env"), is_list(there.value.get("env")), missing);
+        let environment = self.sidecar["env"].as_array().map(Vec::as_slice).unwrap_or_default();
+        patch_environment(there, &path, environment, patch)?;
         patch_mounts(there, &path, &self.sidecar_mounts, patch);
         Ok(())
     }
+}
+
+fn patch_environment(
+    container: &ContainerView<'_>,
+    path: &str,
+    wanted: &[Value],
+    patch: &mut Patch,
+) -> Result<(), InjectError> {
+    let environment = list(container.value, "env", &format!("{path}."))?;
+    let mut missing = Vec::new();
+    for wanted in wanted {
+        let mut is_there = false;
+        // Of several of the same name the last one counts: all are ours.
+        for (index, there) in
+            environment.iter().enumerate().filter(|(_, there)| there.get("name") == wanted.get("name"))
+        {
+            is_there = true;
+            if !covers(there, wanted) {
+                patch.replace(format!("{path}/env/{index}"), wanted.clone());
+            }
+        }
+        if !is_there {
+            missing.push(wanted.clone());
+        }
+    }
+    patch.append(&format!("{path}/env"), is_list(container.value.get("env")), missing);
+    Ok(())
 }
 
 fn patch_mounts(container: &ContainerView<'_>, path: &str, wanted: &[Mount], patch: &mut Patch) {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 
 const LIMITS: Limits = Limits { connect: Duration::from_secs(120), hold: Duration::from_secs(3600) };
@@ -51,6 +53,7 @@ fn start() -> Event {
         directories: Vec::new(),
         log: None,
         grace_ms: 5000,
+        hold_ms: 50_000,
     })
 }
 
@@ -186,11 +189,56 @@ fn a_termination_before_the_start_ends_it_at_once() {
 }
 
 #[test]
-fn a_termination_during_the_hold_waits_for_the_launcher() {
+fn a_termination_during_the_hold_is_told_and_waits_for_the_launcher() {
     let mut scene = Scene::held();
-    assert_eq!(scene.step(Event::Signal(Signal::TERM)), []);
+    assert_eq!(scene.step(Event::Signal(Signal::TERM)), [Action::Send(EntryMessage::Terminating)]);
+    assert_eq!(scene.step(Event::Signal(Signal::TERM)), [], "it is said once");
     assert_eq!(scene.step(Event::Message(LauncherMessage::Stop)), []);
     assert_eq!(scene.step(acknowledge(None)), exit(3));
+}
+
+#[test]
+fn f37_a_termination_bounds_the_hold_from_the_signal_on() {
+    let mut scene = Scene::held();
+    scene.pass(Duration::from_secs(100));
+    scene.step(Event::Signal(Signal::TERM));
+    assert_eq!(scene.pass(Duration::from_secs(49)), []);
+    scene.step(Event::Signal(Signal::TERM));
+    let actions = scene.pass(Duration::from_secs(1));
+    assert_eq!(exit_codes(&actions), [EXIT_LAUNCHER_FAILED]);
+    assert!(format!("{actions:?}").contains("grace period"), "{actions:?}");
+
+    // What the process took of the time is not there for the hold.
+    let mut scene = Scene::running();
+    scene.step(Event::Signal(Signal::TERM));
+    scene.pass(Duration::from_secs(4));
+    scene.step(reaped(0, false));
+    let actions = scene.step(Event::Collected(ended(0)));
+    let [Action::Send(EntryMessage::Exited(end)), Action::Send(EntryMessage::Terminating)] = &actions[..] else {
+        panic!("{actions:?}")
+    };
+    assert!(end.terminated);
+    assert_eq!(scene.pass(Duration::from_secs(45)), []);
+    assert_eq!(exit_codes(&scene.pass(Duration::from_secs(1))), [EXIT_LAUNCHER_FAILED]);
+}
+
+#[test]
+fn a_termination_while_what_is_left_is_cleared_is_told_with_the_end() {
+    let mut scene = Scene::running();
+    scene.step(reaped(0, true));
+    assert_eq!(scene.step(Event::Signal(Signal::TERM)), []);
+    scene.step(Event::Reaped { main: None, others: false });
+    let told = scene.step(Event::Collected(ended(0)));
+    assert_eq!(told, [EntryMessage::Exited(ended(0)), EntryMessage::Terminating].map(Action::Send));
+}
+
+#[test]
+fn a_launcher_that_comes_back_hears_of_the_termination() {
+    let mut scene = Scene::held();
+    scene.step(Event::Disconnected);
+    assert_eq!(scene.step(Event::Signal(Signal::TERM)), []);
+    let told = scene.step(Event::Connected);
+    assert!(matches!(told[..], [Action::Send(EntryMessage::Hello { .. }), Action::Send(EntryMessage::Terminating)]));
 }
 
 #[test]

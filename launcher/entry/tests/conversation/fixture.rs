@@ -91,8 +91,9 @@ impl Stage {
     /// The entry, not yet started, behind a program that starts it (if any).
     pub(crate) fn entry_behind(&self, wrapper: &[&str], argv: &[&str]) -> Command {
         let mut line: Vec<&str> = wrapper.iter().copied().chain([ENTRY]).collect();
-        let (socket, message) = (self.path("socket"), self.path("message"));
-        line.extend(["--socket", path_text(&socket), "--termination-log", path_text(&message), "--"]);
+        let (socket, message, bundle) = (self.path("socket"), self.path("message"), self.path("ca-bundle"));
+        line.extend(["--socket", path_text(&socket), "--termination-log", path_text(&message)]);
+        line.extend(["--ca-bundle", path_text(&bundle), "--"]);
         line.extend(argv);
         let mut command = Command::new(line[0]);
         command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
@@ -111,6 +112,7 @@ impl Stage {
             directories: Vec::new(),
             log: Some(path_text(&self.path("log")).to_owned()),
             grace_ms: 400,
+            hold_ms: 1500,
         }
     }
 

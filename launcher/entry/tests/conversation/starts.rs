@@ -167,3 +167,43 @@ async fn a_directory_that_cannot_be_made_is_named_and_nothing_starts() {
     assert!(message.contains(&path), "{message}");
     assert!(!stage.path("ran").exists());
 }
+
+#[tokio::test]
+async fn authorities_of_the_installation_are_trusted_beside_those_of_the_image() {
+    let script = "echo $REQUESTS_CA_BUNDLE $AWS_CA_BUNDLE $SSL_CERT_FILE; cat $SSL_CERT_FILE; env | grep PENSTOCK_";
+    for has_own in [true, false] {
+        let mut stage = Stage::new();
+        std::fs::write(stage.path("mounted"), "of the installation\n").unwrap();
+        std::fs::write(stage.path("chosen"), "of the image\n").unwrap();
+        let mut command = stage.entry(&["sh"]);
+        command
+            .env("SSL_CERT_FILE", stage.path("chosen"))
+            .env("REQUESTS_CA_BUNDLE", "/elsewhere")
+            .env_remove("AWS_CA_BUNDLE");
+        if has_own {
+            command.env("PENSTOCK_CA_BUNDLE", stage.path("mounted"));
+        }
+        let mut pair = stage.running_as(command, &["sh", "-c", script]).await;
+        assert_eq!(pair.end().await.how, End::Code(1), "ours is kept from the program");
+        let (chosen, bundle) = (stage.path("chosen"), stage.path("ca-bundle"));
+        let expected = match has_own {
+            true => format!("{0} {0} {0}\nof the image\nof the installation\n", bundle.display()),
+            false => format!("/elsewhere {}\nof the image\n", chosen.display()),
+        };
+        assert_eq!(stage.text(), expected);
+        assert_eq!(pair.leave().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn authorities_that_are_not_there_keep_the_program_from_starting() {
+    let mut stage = Stage::new();
+    let mut command = stage.entry(&["true"]);
+    command.env("PENSTOCK_CA_BUNDLE", stage.path("none"));
+    let mut pair = stage.waiting(command).await;
+    pair.say(&stage.start(&["true"])).await;
+    let End::NotStarted { code, message } = pair.end().await.how else { panic!("it started") };
+    assert_eq!(code, EXIT_LAUNCHER_FAILED);
+    assert!(message.contains(stage.path("none").to_str().unwrap()), "{message}");
+    assert_eq!(pair.leave().await, i32::from(EXIT_LAUNCHER_FAILED));
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use penstock_entry::protocol::{End, LauncherMessage};
+use penstock_entry::protocol::{End, EntryMessage, LauncherMessage};
 use rustix::process::Signal;
 
 use crate::fixture::{Stage, soon, until};
@@ -94,15 +94,29 @@ async fn a_termination_before_the_start_is_obeyed_at_once() {
 }
 
 #[tokio::test]
-async fn a_termination_during_the_hold_waits_for_the_launcher() {
+async fn a_termination_during_the_hold_is_told_and_waits_for_the_launcher() {
     let mut stage = Stage::new();
     let mut pair = stage.running(&["sh", "-c", "exit 4"]).await;
     pair.end().await;
     pair.signal(Signal::TERM);
+    assert_eq!(pair.hear().await, EntryMessage::Terminating);
     pair.say(&LauncherMessage::Stop).await;
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(pair.entry.try_wait().unwrap(), None);
     assert_eq!(pair.leave().await, 4);
+}
+
+#[tokio::test]
+async fn f37_a_termination_during_the_hold_ends_it_before_the_grace_does() {
+    let mut stage = Stage::new();
+    let mut pair = stage.running(&["sh", "-c", "exit 4"]).await;
+    pair.end().await;
+    let since = Instant::now();
+    pair.signal(Signal::TERM);
+    assert_eq!(pair.exit_code().await, 125);
+    let took = since.elapsed();
+    assert!((Duration::from_millis(1500)..Duration::from_secs(20)).contains(&took), "{took:?}");
+    assert!(stage.message().contains("the Pod is being ended"), "{}", stage.message());
 }
 
 #[tokio::test]

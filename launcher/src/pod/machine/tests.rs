@@ -1,3 +1,5 @@
+use penstock_entry::protocol::End;
+
 use super::*;
 
 fn end(how: End) -> ProcessEnd {
@@ -232,4 +234,24 @@ fn exit_code_says_so_when_the_user_succeeded_and_the_outputs_did_not() {
     assert_eq!(failed(FailureCause::Timeout, Some(143)), None);
     assert_eq!(failed(FailureCause::User, Some(3)), None);
     assert_eq!(failed(FailureCause::User, None), None, "126 and 127 are the entry's own");
+    assert_eq!(failed(FailureCause::Interrupted, Some(0)), Some(125));
+    assert_eq!(failed(FailureCause::Interrupted, Some(143)), None);
+}
+
+#[test]
+fn f37_outputs_of_a_pod_that_ends_are_given_up_if_it_was_deleted() {
+    let mut machine = running();
+    assert_eq!(machine.step(Event::Terminating), [], "its process is being stopped");
+    machine.step(Event::Exited(end(End::Code(0))));
+    assert_eq!(machine.step(Event::Terminating), [Action::AskWhy]);
+    assert_eq!(cause(&machine.step(Event::Deleted)), FailureCause::Interrupted);
+    assert_eq!(machine.step(Event::Terminating), [], "its log is short");
+    assert_eq!(machine.step(Event::Deleted), []);
+
+    let mut machine = running();
+    machine.step(Event::Exited(end(End::Code(0))));
+    let stored = conclusion(None, Some(0));
+    assert_eq!(machine.step(Event::Stored(stored.clone())), [Action::Report(stored)]);
+    assert_eq!(machine.step(Event::Terminating), []);
+    assert_eq!(machine.step(Event::Deleted), [], "what is whole counts");
 }
