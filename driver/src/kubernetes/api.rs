@@ -6,10 +6,10 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use penstock_spec::keys;
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::failure::RequestError;
+use super::identity::without_finalizer;
 use super::metrics::KubernetesMetrics;
 
 /// Pods listed in one request.
@@ -79,16 +79,9 @@ impl PodApi {
 
     /// Takes our finalizer off this very Pod, and leaves those of others; fine if the Pod is gone.
     pub(crate) async fn remove_finalizer(&self, pod: &Pod) -> Result<(), RequestError> {
-        let (Some(name), Some(uid)) = (pod.metadata.name.as_deref(), pod.metadata.uid.as_deref()) else {
+        let (Some(name), Some(patch)) = (pod.metadata.name.as_deref(), without_finalizer(pod)) else {
             return Ok(());
         };
-        let all = pod.metadata.finalizers.as_deref().unwrap_or_default();
-        if !all.iter().any(|finalizer| finalizer == keys::FINALIZER) {
-            return Ok(());
-        }
-        let others: Vec<&String> = all.iter().filter(|finalizer| *finalizer != keys::FINALIZER).collect();
-        let finalizers = (!others.is_empty()).then_some(others);
-        let patch = json!({"metadata": {"uid": uid, "finalizers": finalizers}});
         let parameters = PatchParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PatchParams::default() };
         let patched = async {
             let patch = Patch::Merge(&patch);

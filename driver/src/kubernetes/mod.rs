@@ -37,9 +37,11 @@ pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings}
 
 pub(crate) use backend::KubernetesBackend;
 pub(crate) use cleanup::sweep;
+pub(crate) use identity::without_finalizer;
 pub(crate) use logs::standing;
 pub(crate) use namespace::default_root;
 pub(crate) use run::RunPods;
+pub(crate) use view::View;
 
 use api::PodApi;
 use namespace::TaskSettingsCache;
