@@ -19,11 +19,13 @@ mod settings;
 mod support;
 mod view;
 mod watch;
+mod witness;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 pub use classify::Timeouts;
 pub use cleanup::{SweepError, Swept};
@@ -60,6 +62,8 @@ pub(crate) struct KubernetesHost {
     cleanups: Semaphore,
     reasons: Arc<Reasons>,
     tasks: TaskSettingsCache,
+    /// What goes on behind attempts that have ended.
+    witnesses: Mutex<JoinSet<()>>,
 }
 
 impl KubernetesHost {
@@ -75,6 +79,7 @@ impl KubernetesHost {
             cleanups: Semaphore::new(CONCURRENT_CLEANUPS),
             reasons: Arc::default(),
             tasks: TaskSettingsCache::default(),
+            witnesses: Mutex::default(),
             settings: Arc::new(settings),
             metrics,
         })
