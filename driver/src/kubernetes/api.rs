@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use penstock_spec::keys;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::failure::RequestError;
 use super::identity::without_finalizer;
@@ -55,8 +56,17 @@ impl PodApi {
 
     /// All task Pods of the namespace, in a consistent read.
     pub(crate) async fn list(&self) -> Result<Vec<Pod>, RequestError> {
+        self.list_selected(&task_selector()).await
+    }
+
+    /// All task Pods of a run, in a consistent read.
+    pub(crate) async fn list_of_run(&self, run: Uuid) -> Result<Vec<Pod>, RequestError> {
+        self.list_selected(&format!("{},{}={run}", task_selector(), keys::LABEL_RUN_ID)).await
+    }
+
+    async fn list_selected(&self, selector: &str) -> Result<Vec<Pod>, RequestError> {
         let mut pods = Vec::new();
-        let mut parameters = ListParams::default().labels(&task_selector()).limit(PAGE);
+        let mut parameters = ListParams::default().labels(selector).limit(PAGE);
         loop {
             let page = self.send("list", self.pods.list(&parameters)).await?;
             pods.extend(page.items);

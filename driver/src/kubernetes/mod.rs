@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 
 pub use classify::Timeouts;
 pub use cleanup::{SweepError, Swept};
-pub use logs::{PodLog, PodLogError, PodStanding};
+pub use logs::{PodLog, PodLogError, PodStanding, pod_standings};
 pub use metrics::KubernetesMetrics;
 pub use namespace::NamespaceSettingsError;
 pub use penstock_spec::settings::RunAs;
