@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use penstock_driver::load_state;
 use penstock_engine::RunState;
-use penstock_metastore::{Change, Metastore, StoredFact};
+use penstock_metastore::{Change, Listed, Metastore, Remark, RemarkKind, StoredFact};
 use penstock_spec::run::RunInfo;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -82,6 +82,23 @@ impl Feed {
     /// What the facts so far make.
     pub(crate) fn state(&self) -> &RunState {
         &self.state
+    }
+
+    /// What there is to know of the run beside its facts. One that cannot be read is left out: nothing depends on it.
+    pub(crate) async fn remarks(&self) -> Vec<Remark> {
+        let remarks = match self.metastore.remarks(self.info.id).await {
+            Ok(remarks) => remarks,
+            Err(error) => {
+                tracing::warn!(error = %error, "the remarks on the run cannot be read");
+                return Vec::new();
+            }
+        };
+        let readable = remarks.into_iter().filter_map(|remark| match remark {
+            Listed::Readable(remark) => Some(remark),
+            Listed::Unreadable(_) => None,
+        });
+        // Somebody who has ended the run has also set it free.
+        readable.filter(|remark| remark.kind != RemarkKind::Quarantined || !self.state.status().is_final()).collect()
     }
 
     /// Waits for the next moment to show something; true if there may be new facts. May be dropped at any time.

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 
 use penstock_driver::BackendKind;
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
+use penstock_metastore::Remark;
 use penstock_spec::Timestamp;
 use penstock_spec::artifact::{Artifact, Content};
 use penstock_spec::ir::Named;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::tree::{order, skip_text};
+use crate::waiting::Waiting;
 
 /// A run. What it says of tasks is put together one task after the other while it is written.
 #[derive(Debug, Serialize)]
@@ -35,15 +37,21 @@ pub(crate) struct RunDocument<'a> {
     root: String,
     parameters: Map<String, Value>,
     outputs: Values,
+    /// What there is to know of it beside its tasks.
+    remarks: Vec<Remark>,
     tasks: Tasks<'a>,
 }
 
 #[derive(Debug)]
-struct Tasks<'a>(&'a RunState);
+struct Tasks<'a> {
+    state: &'a RunState,
+    waiting: Waiting,
+}
 
 impl Serialize for Tasks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(order(self.0).into_iter().filter_map(|id| task(self.0, id)))
+        let Tasks { state, waiting } = self;
+        serializer.collect_seq(order(state).into_iter().filter_map(|id| task(state, id, waiting)))
     }
 }
 
@@ -76,6 +84,8 @@ struct TaskDocument {
     /// Kind of the failure.
     cause: Option<FailureCause>,
     reason: Option<String>,
+    /// What the Pod of its attempt waits for, where that was looked at.
+    waits_for: Option<String>,
     log: Option<String>,
 }
 
@@ -96,9 +106,9 @@ struct ArtifactDocument {
     content: Option<Content>,
 }
 
-impl RunDocument<'_> {
+impl<'a> RunDocument<'a> {
     /// Describes a run as it is now. One that was created and has not started yet has its identity and no more.
-    pub(crate) fn new<'a>(info: &RunInfo, on_kubernetes: bool, state: &'a RunState) -> RunDocument<'a> {
+    pub(crate) fn new(info: &RunInfo, on_kubernetes: bool, state: &'a RunState) -> RunDocument<'a> {
         RunDocument {
             run_id: info.id,
             name: info.name.clone(),
@@ -114,8 +124,21 @@ impl RunDocument<'_> {
             root: info.pipeline_root.clone(),
             parameters: state.parameters().cloned().unwrap_or_default(),
             outputs: state.outputs().map(values).unwrap_or_default(),
-            tasks: Tasks(state),
+            remarks: Vec::new(),
+            tasks: Tasks { state, waiting: Waiting::new() },
         }
+    }
+
+    /// With what there is to know of the run beside its tasks.
+    pub(crate) fn with_remarks(mut self, remarks: Vec<Remark>) -> RunDocument<'a> {
+        self.remarks = remarks;
+        self
+    }
+
+    /// With what its tasks wait for.
+    pub(crate) fn with_waiting(mut self, waiting: Waiting) -> RunDocument<'a> {
+        self.tasks.waiting = waiting;
+        self
     }
 
     /// Prints it as the one thing on standard output; a reader that went away is no error.
@@ -131,7 +154,7 @@ impl RunDocument<'_> {
     }
 }
 
-fn task(state: &RunState, id: NodeId) -> Option<TaskDocument> {
+fn task(state: &RunState, id: NodeId, waiting: &Waiting) -> Option<TaskDocument> {
     let view = state.node(id)?;
     let inputs = view.own_inputs();
     let outputs = values(view.outputs());
@@ -153,6 +176,7 @@ fn task(state: &RunState, id: NodeId) -> Option<TaskDocument> {
         error: view.failure().map(|failure| failure.message.clone()),
         cause: view.failure().map(|failure| failure.cause),
         reason: view.skip_reason().map(skip_text),
+        waits_for: waiting.get(&id).cloned(),
         log: view.log_uri().map(str::to_owned),
     })
 }

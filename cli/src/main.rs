@@ -17,6 +17,7 @@ mod log_printer;
 mod parameters;
 mod plain;
 mod pod_logs;
+mod pod_look;
 mod progress;
 mod python;
 mod selection;

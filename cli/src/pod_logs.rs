@@ -126,7 +126,7 @@ impl<'a> PodLogs<'a> {
 fn trouble(standing: Result<PodStanding, PodLogError>, error: &PodLogError) -> String {
     match standing {
         Ok(PodStanding::Waits(reason)) => reason,
-        Ok(PodStanding::Absent) => "its Pod is not there".to_owned(),
+        Ok(PodStanding::Absent) => "its Pod is not there yet".to_owned(),
         Ok(PodStanding::Started) | Err(_) => format!("its log cannot be read now: {}", error.reason),
     }
 }
@@ -140,7 +140,7 @@ mod tests {
         let error = PodLogError { pod: "n/p".to_owned(), reason: "pod p does not have a host assigned".to_owned() };
         let text = |standing| trouble(standing, &error);
         assert_eq!(text(Ok(PodStanding::Waits("0/1 nodes are available".to_owned()))), "0/1 nodes are available");
-        assert_eq!(text(Ok(PodStanding::Absent)), "its Pod is not there");
+        assert_eq!(text(Ok(PodStanding::Absent)), "its Pod is not there yet");
         assert!(text(Ok(PodStanding::Started)).ends_with(&error.reason));
     }
 }

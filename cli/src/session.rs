@@ -16,6 +16,7 @@ use crate::failure;
 use crate::feed::Feed;
 use crate::json::RunDocument;
 use crate::live;
+use crate::pod_look::PodLook;
 use crate::progress::{Progress, Stream};
 use crate::signals::{Request, Signals};
 use crate::summary::Summary;
@@ -99,13 +100,15 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
     let mut signals = Signals::new()?;
     feed.catch_up(|state, fact| progress.fact(state, fact)).await?;
     let mut driver = DriverWatch::new(context, feed.run());
+    let mut pods = feed.on_kubernetes().then(|| PodLook::start(context, feed.info().clone()));
     while !feed.state().status().is_final() {
         tokio::select! {
             news = feed.tick() => {
                 if news {
                     feed.read(|state, fact| progress.fact(state, fact)).await?;
                 }
-                progress.draw(feed.state(), &Waiting::new());
+                let waiting = pods.as_mut().map(|pods| pods.waiting(feed.state()));
+                progress.draw(feed.state(), &waiting.unwrap_or_default());
                 if let Err(nobody) = driver.check() {
                     progress.end(feed.state());
                     return Err(nobody.into());
@@ -131,7 +134,10 @@ pub(crate) async fn finish(
     with_verdict: bool,
 ) -> anyhow::Result<ExitCode> {
     match args.output {
-        OutputFormat::Json => RunDocument::new(feed.info(), feed.on_kubernetes(), feed.state()).print(),
+        OutputFormat::Json => {
+            let document = RunDocument::new(feed.info(), feed.on_kubernetes(), feed.state());
+            document.with_remarks(feed.remarks().await).print();
+        }
         OutputFormat::Text => {
             let summary = Summary::gather(context, feed).await;
             Stream::Out.print(&summary.text(context.color_out, with_verdict));

@@ -3,6 +3,7 @@
 
 use console::measure_text_width;
 use penstock_engine::{NodeId, NodeKind, RunState};
+use penstock_metastore::{Remark, RemarkKind};
 use penstock_spec::Timestamp;
 use penstock_spec::artifact::Artifact;
 use penstock_spec::pod::pod_name;
@@ -36,6 +37,8 @@ pub(crate) struct Summary {
     outputs: Vec<(String, String)>,
     on_host: bool,
     reason: Option<String>,
+    /// What there is to know of the run beside its tasks.
+    remarks: Vec<String>,
     failures: Vec<FailedTask>,
     more_failures: usize,
     /// Namespace and name of the Pod in which the first failed task ran.
@@ -69,6 +72,7 @@ impl Summary {
             outputs: state.outputs().map(outputs).unwrap_or_default(),
             on_host: state.nodes().any(|view| view.ran_on_host),
             reason: reason(state),
+            remarks: feed.remarks().await.iter().map(remark_text).collect(),
             more_failures: failed.len().saturating_sub(failures.len()),
             failures,
         }
@@ -86,6 +90,7 @@ impl Summary {
         if let Some(reason) = self.reason.as_ref().filter(|_| self.failures.is_empty()) {
             lines.extend(reason.lines().map(|line| single(Tone::Plain, format!("  {line}"))));
         }
+        lines.extend(self.remarks.iter().map(|remark| single(Tone::Caution, format!("  ! {remark}"))));
         self.failure_lines(&mut lines);
         self.output_lines(&mut lines);
         self.next_lines(&mut lines);
@@ -231,6 +236,14 @@ fn kept_pod(feed: &Feed, id: NodeId, now: Timestamp) -> Option<(String, String)>
     Some((info.namespace.clone(), pod_name(&info.name, view.key, view.task_id()?, view.attempt?)))
 }
 
+fn remark_text(remark: &Remark) -> String {
+    let text = inert(&remark.text);
+    match remark.kind {
+        RemarkKind::Quarantined => format!("the driver leaves the run alone until somebody retries it: {text}"),
+        RemarkKind::Contradiction => format!("{}: {text}; the report counts", inert(&remark.subject)),
+    }
+}
+
 fn reason(state: &RunState) -> Option<String> {
     let text = state.failure().map(|failure| failure.message.as_str()).or(state.stop_reason())?;
     Some(inert_lines(text))
@@ -270,6 +283,18 @@ fn describe(artifact: &Artifact) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn remarks_say_what_follows_from_them_and_are_inert() {
+        let remark = |kind, subject: &str| {
+            let (at, text) = (Timestamp::UNIX_EPOCH, "its facts\u{7} are damaged".to_owned());
+            remark_text(&Remark { kind, subject: subject.to_owned(), at, text })
+        };
+        let held = remark(RemarkKind::Quarantined, "");
+        assert_eq!(held, "the driver leaves the run alone until somebody retries it: its facts\\u{7} are damaged");
+        let other = remark(RemarkKind::Contradiction, "train, attempt 1");
+        assert_eq!(other, "train, attempt 1: its facts\\u{7} are damaged; the report counts");
+    }
 
     #[test]
     fn words_that_a_shell_would_change_are_quoted() {

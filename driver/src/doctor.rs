@@ -6,6 +6,7 @@ mod findings;
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -48,26 +49,36 @@ pub(crate) enum Read<T> {
 
 /// Examines a cluster. `transfer` reaches the object stores from this process. Changes nothing.
 pub async fn examine(client: &Client, transfer: Option<&Transfer>, what: &Examination) -> Vec<Finding> {
-    let mut found = Vec::new();
     let version = bounded(client.apiserver_version()).await;
     let reached = matches!(version, Read::Found(_));
-    found.push(findings::version(&version));
-    if !reached {
-        return found;
+    let mut found = vec![findings::version(&version)];
+    if reached {
+        let (installation, namespace) =
+            tokio::join!(examine_installation(client, what), examine_namespace(client, transfer, what));
+        found.extend(installation);
+        found.extend(namespace);
     }
-    let system = &what.system_namespace;
-    let configuration =
-        get::<MutatingWebhookConfiguration>(&Api::all(client.clone()), &what.webhook_configuration).await;
-    found.push(findings::webhook(&configuration, &what.webhook_configuration));
-    found.push(findings::certificate(&configuration, &what.webhook_configuration, penstock_spec::Timestamp::now()));
-    let of_service = ListParams::default().labels(&format!("kubernetes.io/service-name={}", what.webhook_service));
+    found
+}
+
+async fn examine_installation(client: &Client, what: &Examination) -> Vec<Finding> {
+    let Examination { system_namespace: system, webhook_service, webhook_configuration, .. } = what;
+    let configurations: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    let of_service = ListParams::default().labels(&format!("kubernetes.io/service-name={webhook_service}"));
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), system);
-    found.push(findings::endpoints(&bounded(slices.list(&of_service)).await, &what.webhook_service, system));
     let ours = ListParams::default().labels(&format!("{}={}", keys::LABEL_PART_OF, keys::MANAGED_BY));
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    found.push(findings::policies(&bounded(bindings.list(&ours)).await));
-    found.extend(examine_namespace(client, transfer, what).await);
-    found
+    let (configuration, slices, bindings) = tokio::join!(
+        get(&configurations, webhook_configuration),
+        bounded(slices.list(&of_service)),
+        bounded(bindings.list(&ours)),
+    );
+    vec![
+        findings::webhook(&configuration, webhook_configuration),
+        findings::certificate(&configuration, webhook_configuration, penstock_spec::Timestamp::now()),
+        findings::endpoints(&slices, webhook_service, system),
+        findings::policies(&bindings),
+    ]
 }
 
 async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &Examination) -> Vec<Finding> {
@@ -79,10 +90,16 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
     if !usable {
         return found;
     }
-    let service_account =
-        get::<ServiceAccount>(&Api::namespaced(client.clone(), name), keys::TASK_SERVICE_ACCOUNT).await;
-    let role = get::<Role>(&Api::namespaced(client.clone(), name), keys::TASK_ROLE).await;
-    let binding = get::<RoleBinding>(&Api::namespaced(client.clone(), name), keys::TASK_ROLE).await;
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
+    let roles: Api<Role> = Api::namespaced(client.clone(), name);
+    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), name);
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), name);
+    let (service_account, role, binding, settings) = tokio::join!(
+        get(&accounts, keys::TASK_SERVICE_ACCOUNT),
+        get(&roles, keys::TASK_ROLE),
+        get(&bindings, keys::TASK_ROLE),
+        get(&maps, keys::SETTINGS_CONFIG_MAP),
+    );
     let account = findings::task_account(&[
         ("ServiceAccount", &presence(&service_account)),
         ("Role", &presence(&role)),
@@ -90,15 +107,23 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
     ]);
     let accounted = account.state != FindingState::Bad;
     found.push(account);
-    let settings = get::<ConfigMap>(&Api::namespaced(client.clone(), name), keys::SETTINGS_CONFIG_MAP).await;
     let (finding, settings) = findings::settings(&settings);
     found.push(finding);
-    if let Some(settings) = &settings {
-        found.extend(examine_stores(client, transfer, name, settings).await);
-    }
-    if accounted {
-        found.push(try_injection(client, what).await);
-    }
+    let stores = async {
+        match &settings {
+            Some(settings) => examine_stores(client, transfer, name, settings).await,
+            None => Vec::new(),
+        }
+    };
+    let injection = async {
+        match accounted {
+            true => Some(try_injection(client, what).await),
+            false => None,
+        }
+    };
+    let (stores, injection) = tokio::join!(stores, injection);
+    found.extend(stores);
+    found.extend(injection);
     found
 }
 
@@ -108,27 +133,35 @@ async fn examine_stores(
     namespace: &str,
     settings: &NamespaceSettings,
 ) -> Vec<Finding> {
-    let mut found = Vec::new();
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let mut names: Vec<&str> = settings.secrets().into_iter().map(|(name, _)| name).collect();
     names.dedup();
-    for name in names {
-        let keys: Vec<&str> =
-            settings.secrets().into_iter().filter(|(of, _)| *of == name).map(|(_, key)| key).collect();
-        found.push(findings::secret(&get(&secrets, name).await, name, &keys));
-    }
-    if let Some(transfer) = transfer {
-        let root = penstock_spec::uri::split_query(&settings.default_root).0;
-        let listed =
-            tokio::time::timeout(ANSWER_LIMIT, transfer.get_bytes(&format!("{root}/.penstock-doctor"), 1)).await;
-        let read = match listed {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(penstock_launcher::report::describe(&error)),
-            Err(_) => Err(format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
-        };
-        found.push(findings::store(root, &read));
-    }
+    let secret = |name| {
+        let of_it = settings.secrets().into_iter().filter(move |(of, _)| *of == name);
+        let keys: Vec<&str> = of_it.map(|(_, key)| key).collect();
+        let secrets = &secrets;
+        async move { findings::secret(&get(secrets, name).await, name, &keys) }
+    };
+    let store = async {
+        match transfer {
+            Some(transfer) => Some(examine_store(transfer, &settings.default_root).await),
+            None => None,
+        }
+    };
+    let (mut found, store) = tokio::join!(join_all(names.into_iter().map(secret)), store);
+    found.extend(store);
     found
+}
+
+async fn examine_store(transfer: &Transfer, root: &str) -> Finding {
+    let root = penstock_spec::uri::split_query(root).0;
+    let listed = tokio::time::timeout(ANSWER_LIMIT, transfer.get_bytes(&format!("{root}/.penstock-doctor"), 1)).await;
+    let read = match listed {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(penstock_launcher::report::describe(&error)),
+        Err(_) => Err(format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
+    };
+    findings::store(root, &read)
 }
 
 /// Submits a task's Pod as a dry run: nothing is stored, and the whole admission chain takes part.

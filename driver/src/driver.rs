@@ -175,7 +175,8 @@ impl Driver {
             BackendKind::Kubernetes => {
                 let no_cluster = || DriveError::NoCluster { run: run.id, namespace: run.namespace.clone() };
                 let host = self.kubernetes().ok_or_else(no_cluster)?;
-                let pods = RunPods::new(Arc::clone(host), &run.namespace, Arc::clone(&parts.transfer));
+                let (transfer, metastore) = (Arc::clone(&parts.transfer), parts.metastore.clone());
+                let pods = RunPods::new(Arc::clone(host), &run.namespace, transfer, metastore);
                 let backend = KubernetesBackend::new(run.id, run.name.clone(), pods, observations);
                 Ok((Arc::new(backend), host.concurrency()))
             }

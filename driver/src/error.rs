@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use penstock_metastore::MetastoreError;
+pub(crate) use penstock_runtime::logs::chain;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -92,16 +93,4 @@ pub enum DriveError {
     /// Everything was killed on request; the run can be resumed.
     #[error("stopped at once; `penstock run --resume {0}` goes on where it stopped")]
     Aborted(Uuid),
-}
-
-/// An error and its causes on one line, for logs and for reasons.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

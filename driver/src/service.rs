@@ -6,6 +6,7 @@ pub(crate) mod backoff;
 mod lease;
 mod lease_store;
 mod metrics;
+mod notes;
 mod supervise;
 mod sweep;
 mod work;

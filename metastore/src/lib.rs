@@ -14,6 +14,7 @@ mod codec;
 mod commands;
 mod error;
 mod open;
+mod remarks;
 mod rows;
 mod runs;
 mod statements;
@@ -30,6 +31,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 pub use crate::error::MetastoreError;
+pub use crate::remarks::{Remark, RemarkKind};
 pub use crate::rows::{
     Append, ArtifactRow, CacheEntry, CacheFilter, CacheScope, Change, Command, Listed, MAX_OUTPUTS_BYTES,
     NewCacheEntry, NewRun, PendingCommand, RunRow, RunSpec, RunUpdate, StoredFact, TaskKind, TaskRow, Unreadable,

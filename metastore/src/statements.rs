@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::codec::{count, encode_count};
 use crate::error::MetastoreError;
+use crate::remarks::{self, EncodedRemark};
 use crate::rows::{CacheFilter, Change};
 
 mod append;
@@ -24,6 +25,8 @@ pub(crate) enum Operation {
     TakeEpoch { run: Uuid },
     PutCommand { run: Uuid, key: String, command_json: String, at: i64 },
     EvictCache { filter: CacheFilter },
+    PutRemark(Box<EncodedRemark>),
+    ClearRemarks { run: Uuid, kind: String },
 }
 
 /// A run to create, as columns.
@@ -51,6 +54,8 @@ impl Operation {
             Self::TakeEpoch { run } => format!("take over run {run}"),
             Self::PutCommand { run, .. } => format!("store a command for run {run}"),
             Self::EvictCache { .. } => "evict cache entries".to_owned(),
+            Self::PutRemark(remark) => format!("store a remark on run {}", remark.run()),
+            Self::ClearRemarks { run, .. } => format!("clear remarks on run {run}"),
         }
     }
 
@@ -77,7 +82,11 @@ impl Operation {
             Self::Append(append) if append.facts.is_empty() => None,
             Self::Append(append) => Some(Change::FactsAppended { run: append.run, seq: answer }),
             Self::PutCommand { run, .. } if answer > 0 => Some(Change::CommandStored { run: *run }),
-            Self::PutCommand { .. } | Self::TakeEpoch { .. } | Self::EvictCache { .. } => None,
+            Self::PutCommand { .. }
+            | Self::TakeEpoch { .. }
+            | Self::EvictCache { .. }
+            | Self::PutRemark(_)
+            | Self::ClearRemarks { .. } => None,
         }
     }
 }
@@ -101,6 +110,8 @@ pub(crate) async fn apply<'a>(
             std::mem::take(staged).store(connection).await?;
             crate::cache::evict(connection, filter).await.map(Ok)
         }
+        Operation::PutRemark(remark) => remarks::put(connection, remark).await,
+        Operation::ClearRemarks { run, kind } => remarks::clear(connection, *run, kind).await.map(Ok),
     }
 }
 

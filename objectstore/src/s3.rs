@@ -22,10 +22,12 @@ use crate::{
 
 mod connection;
 mod failure;
+mod keys;
 mod listing;
 
 pub use connection::{S3Connection, S3Credentials, S3Settings, Secret};
 use failure::Attempt;
+pub use keys::KeyFiles;
 
 /// Name of the user metadata that tells whose multipart upload made an object.
 const NONCE: &str = "penstock-upload";
@@ -54,7 +56,7 @@ impl S3Store {
 
     fn attempt(&self, operation: &'static str, key: &str) -> Attempt {
         let object = format!("s3://{}/{} at {}", self.bucket, key.escape_debug(), self.connection.endpoint_name());
-        Attempt { operation, object }
+        Attempt { operation, object, standing: self.connection.standing().map(Arc::clone) }
     }
 
     /// A key that an S3 request can carry and that comes back as it was sent.
@@ -66,8 +68,15 @@ impl S3Store {
             _ if key.split('/').any(|part| matches!(part, "." | "..")) => "a part of the key is `.` or `..`",
             _ => return Ok(()),
         };
-        let Attempt { operation, object } = self.attempt(operation, key);
+        let Attempt { operation, object, .. } = self.attempt(operation, key);
         Err(StoreError::new(ErrorKind::Invalid, operation, object, reason))
+    }
+
+    /// Why an object may not be looked at: the answer to HEAD has no body that could say so.
+    async fn denial(&self, key: &str) -> Option<StoreError> {
+        let client = self.connection.client().await;
+        let read = client.get_object().bucket(&self.bucket).key(key).range("bytes=0-0").send().await;
+        Some(self.attempt("look at", key).failure(&read.err()?))
     }
 
     /// Whether the object at `key` was made by this upload.
@@ -101,7 +110,10 @@ impl ObjectStore for S3Store {
                 etag: head.e_tag().map(str::to_owned),
             })),
             Err(error) => {
-                let error = self.attempt("look at", key).failure(&error);
+                let error = match self.attempt("look at", key).failure(&error) {
+                    error if error.kind() == ErrorKind::Denied => self.denial(key).await.unwrap_or(error),
+                    error => error,
+                };
                 // The answer to HEAD has no body, so a missing bucket looks like a missing object here; whatever is
                 // done with the object next says which it was.
                 if error.kind() == ErrorKind::NotFound { Ok(None) } else { Err(error) }

@@ -10,12 +10,12 @@ use std::{
 
 use bytes::Bytes;
 use penstock_objectstore::{
-    ErrorKind, LocalAccess, ObjectStore, S3Settings, StoreSettings, Stores, Transfer, TransferError, TransferSettings,
-    UploadSource,
+    ErrorKind, KeyFiles, LocalAccess, ObjectStore, S3Credentials, S3Settings, StoreSettings, Stores, Transfer,
+    TransferError, TransferSettings, UploadSource,
     failing::{FailingStore, Fault},
     memory::MemoryStore,
     retry::RetrySettings,
-    testing::seaweed::S3Server,
+    testing::seaweed::{ACCESS_KEY, S3Server, SECRET_KEY},
 };
 use tempfile::TempDir;
 
@@ -349,6 +349,45 @@ async fn f37_dropped_upload_is_aborted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f26_keys_that_are_replaced_during_a_transfer_do_not_fail_it() {
+    let Some(mut server) = S3Server::start_or_skip() else { return };
+    server.create_bucket("bucket").await;
+    let home = TempDir::new().expect("temporary directory");
+    let files =
+        KeyFiles { access_key_id: home.path().join("accesskey"), secret_access_key: home.path().join("secretkey") };
+    let hold = |access_key: &str, secret_key: &str| {
+        fs::write(&files.access_key_id, access_key).expect("written");
+        fs::write(&files.secret_access_key, secret_key).expect("written");
+    };
+    hold(ACCESS_KEY, SECRET_KEY);
+    let settings = S3Settings { credentials: S3Credentials::Files(files.clone()), ..server.settings() };
+    let stores = Stores::new(StoreSettings { s3: settings.clone(), ..StoreSettings::default() });
+    let stores = Arc::new(stores.expect("good settings"));
+    let once = Transfer::new(Arc::clone(&stores), without_retries());
+    let retry = RetrySettings { tries: u32::MAX, cap: Duration::from_millis(200), ..RetrySettings::default() };
+    let patient = Transfer::new(stores, TransferSettings { retry, ..quick() });
+    once.put_bytes("s3://bucket/x", &b"before"[..]).await.expect("the keys count");
+
+    server.replace_keys("second", "second-secret").expect("starts again");
+    // The new pair has not arrived: that is no denial, whether the answer has a body or not.
+    let error = once.put_bytes("s3://bucket/x", &b"never"[..]).await.expect_err("other keys count now");
+    assert!(error.is_infrastructure() && error.to_string().contains("worked before"), "{error}");
+    let (store, key) = once.stores().open("s3://bucket/x").expect("opens");
+    assert_eq!(store.head(&key).await.expect_err("other keys count now").kind(), ErrorKind::Unavailable);
+    // Keys that never worked fail at once.
+    let error = s3_engine(settings, quick()).put_bytes("s3://bucket/x", &b"never"[..]).await.expect_err("wrong keys");
+    assert!(!error.is_infrastructure(), "{error}");
+
+    let upload = tokio::spawn(async move { patient.put_bytes("s3://bucket/x", &b"after"[..]).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!upload.is_finished(), "it waits for the keys");
+    hold("second", "second-secret");
+    upload.await.expect("ends").expect("the new keys count");
+    let read = once.get_bytes("s3://bucket/x", 100).await.expect("the new keys count").expect("is there");
+    assert_eq!(&read[..], b"after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f27_missing_bucket_and_denied_key_are_named_without_secrets() {
     let Some(server) = S3Server::start_or_skip() else { return };
     server.create_bucket("bucket").await;
@@ -356,7 +395,7 @@ async fn f27_missing_bucket_and_denied_key_are_named_without_secrets() {
     let tree = sample(home.path());
     let all = s3_engine(server.settings(), without_retries());
     let powerless = s3_engine(server.powerless_settings(), without_retries());
-    let nobody = S3Settings { credentials: penstock_objectstore::S3Credentials::Anonymous, ..server.settings() };
+    let nobody = S3Settings { credentials: S3Credentials::Anonymous, ..server.settings() };
     let anonymous = s3_engine(nobody, without_retries());
     let reader = s3_engine(server.reader_settings(), without_retries());
     all.probe("s3://bucket/x").await.expect("may do everything");

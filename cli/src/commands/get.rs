@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::failure;
 use crate::feed::Feed;
 use crate::json::RunDocument;
+use crate::pod_look::Glance;
 use crate::progress::Stream;
 use crate::summary::Summary;
 use crate::text::inert;
@@ -22,15 +23,22 @@ use crate::waiting::Waiting;
 pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<ExitCode> {
     let GetArgs { run, output, expand } = args;
     let (metastore, run) = context.find_run(&run).await?;
-    let feed = Feed::from_now(&metastore, run).await?;
+    let mut feed = Feed::from_now(&metastore, run).await?;
+    let (waiting, not_known) = match waits(context, &mut feed).await {
+        Ok(waiting) => (waiting, None),
+        Err(error) => (Waiting::new(), Some(format!("{error:#}"))),
+    };
     let state = feed.state();
     match output {
-        OutputFormat::Json => RunDocument::new(feed.info(), feed.on_kubernetes(), state).print(),
+        OutputFormat::Json => {
+            let document = RunDocument::new(feed.info(), feed.on_kubernetes(), state);
+            document.with_waiting(waiting).with_remarks(feed.remarks().await).print();
+        }
         OutputFormat::Text => {
             let term = Term::stdout();
             // Elsewhere than on a terminal nothing is cut.
             let width = if term.is_term() { usize::from(term.size().1.max(20)) } else { usize::MAX };
-            let lines = Tree::new(expand).lines(state, &Waiting::new(), Timestamp::now(), None);
+            let lines = Tree::new(expand).lines(state, &waiting, Timestamp::now(), None);
             let tree: String = lines.iter().map(|line| line.render(context.color_out, width) + "\n").collect();
             let summary = Summary::gather(context, &feed).await.text(context.color_out, false);
             let place = match feed.on_kubernetes() {
@@ -38,6 +46,9 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
                 false => String::new(),
             };
             Stream::Out.print(&format!("{tree}{place}{summary}"));
+            if let Some(reason) = not_known {
+                Stream::Err.print(&format!("what its Pods wait for cannot be told: {}\n", inert(&reason)));
+            }
             if !state.status().is_final() && !is_driven(&context.data_dir, run) {
                 Stream::Out.print(&format!("\n  no process drives the run; {}\n", abandoned::hint(run)));
             }
@@ -45,4 +56,15 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
     }
     metastore.close().await;
     Ok(ExitCode::from(failure::SUCCEEDED))
+}
+
+/// What attempts wait for that are Pods. Facts are read again after the look, so that no attempt that has ended meanwhile
+/// is taken for one that has no Pod yet.
+async fn waits(context: &Context, feed: &mut Feed) -> anyhow::Result<Waiting> {
+    if !feed.on_kubernetes() || feed.state().status().is_final() {
+        return Ok(Waiting::new());
+    }
+    let glance = Glance::take(context, feed.info(), feed.state()).await?;
+    feed.catch_up(|_, _| {}).await?;
+    Ok(glance.waiting(feed.state()))
 }

@@ -117,7 +117,12 @@ async fn print(
             }
             continue;
         }
-        let Some(latest) = view.attempt else { continue };
+        let Some(latest) = view.attempt else {
+            if !several {
+                Stream::Err.print(&format!("{}\n", without_attempt(&path, view.status)));
+            }
+            continue;
+        };
         // People count attempts from one.
         let number = attempt.map_or(latest, |attempt| attempt.saturating_sub(1));
         if number > latest {
@@ -135,7 +140,7 @@ async fn print(
         let done = match (sources.pods, &stored) {
             (Some(pods), None) => {
                 let Some(pod) = PodAttempt::new(state, *id, number) else { continue };
-                print_pod(sources, pods, &pod, *id, &mut printer).await
+                print_pod(sources, pods, (&pod, *id, at_work), &mut printer).await
             }
             _ => {
                 let Some(log) = AttemptLog::new(sources.context, state, *id, number, stored.as_deref()) else {
@@ -147,17 +152,36 @@ async fn print(
         printed |= done.with_context(|| format!("cannot print the log of {}", inert(&path)))?;
     }
     if !printed && (several || tasks.is_empty()) {
-        Stream::Err.print("no task has a log\n");
+        let yet = if state.status().is_final() { "" } else { " yet" };
+        Stream::Err.print(&format!("no task has a log{yet}\n"));
     }
     Ok(())
 }
 
-/// Prints what a Pod has said so far, or says what it waits for; false if it left nothing.
+/// Why a task that was never started has no log.
+fn without_attempt(path: &str, status: TaskStatus) -> String {
+    let path = inert(path);
+    match status.is_final() {
+        true => format!("{path} has no log: nothing of it was started"),
+        false => format!("{path} has no log yet: it has not started; wait for it with -f"),
+    }
+}
+
+/// Why an attempt has no log whose Pod is not there.
+fn without_pod(path: &str, at_work: bool) -> String {
+    let path = inert(path);
+    match at_work {
+        true => format!("{path} has no log yet: its Pod is not there yet; wait for it with -f"),
+        false => format!("{path} has no log: its Pod is not there, and no log of it was stored"),
+    }
+}
+
+/// Prints what a Pod has said so far, or says what it waits for; false if it left nothing. `at_work`: whether its attempt
+/// had not ended a moment ago.
 async fn print_pod(
     sources: &Sources<'_>,
     pods: &PodLogs<'_>,
-    pod: &PodAttempt,
-    task: NodeId,
+    (pod, task, at_work): (&PodAttempt, NodeId, bool),
     printer: &mut LogPrinter,
 ) -> anyhow::Result<bool> {
     let mut sink = printer.sink();
@@ -176,9 +200,7 @@ async fn print_pod(
             let log = AttemptLog { local: pods.path(pod), stored };
             let found = print_one(sources.context, &log, printer).await?;
             if !found {
-                let text =
-                    format!("{} has no log: its Pod is not there, and no log of it was stored", inert(&pod.path));
-                Stream::Err.print(&format!("{text}\n"));
+                Stream::Err.print(&format!("{}\n", without_pod(&pod.path, at_work)));
             }
             Ok(true)
         }
@@ -229,4 +251,19 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_that_may_still_come_is_told_from_one_that_will_not() {
+        assert!(
+            without_pod("each[0]/train", true).starts_with("each[0]/train has no log yet: its Pod is not there yet")
+        );
+        assert!(without_pod("train", false).ends_with("no log of it was stored"));
+        assert!(without_attempt("train", TaskStatus::Pending).contains("has not started; wait for it with -f"));
+        assert!(without_attempt("train", TaskStatus::Skipped).ends_with("nothing of it was started"));
+    }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use penstock_spec::keys;
-use serde_json::json;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::failure::RequestError;
+use super::identity::without_finalizer;
 use super::metrics::KubernetesMetrics;
 
 /// Pods listed in one request.
@@ -55,8 +56,17 @@ impl PodApi {
 
     /// All task Pods of the namespace, in a consistent read.
     pub(crate) async fn list(&self) -> Result<Vec<Pod>, RequestError> {
+        self.list_selected(&task_selector()).await
+    }
+
+    /// All task Pods of a run, in a consistent read.
+    pub(crate) async fn list_of_run(&self, run: Uuid) -> Result<Vec<Pod>, RequestError> {
+        self.list_selected(&format!("{},{}={run}", task_selector(), keys::LABEL_RUN_ID)).await
+    }
+
+    async fn list_selected(&self, selector: &str) -> Result<Vec<Pod>, RequestError> {
         let mut pods = Vec::new();
-        let mut parameters = ListParams::default().labels(&task_selector()).limit(PAGE);
+        let mut parameters = ListParams::default().labels(selector).limit(PAGE);
         loop {
             let page = self.send("list", self.pods.list(&parameters)).await?;
             pods.extend(page.items);
@@ -79,16 +89,9 @@ impl PodApi {
 
     /// Takes our finalizer off this very Pod, and leaves those of others; fine if the Pod is gone.
     pub(crate) async fn remove_finalizer(&self, pod: &Pod) -> Result<(), RequestError> {
-        let (Some(name), Some(uid)) = (pod.metadata.name.as_deref(), pod.metadata.uid.as_deref()) else {
+        let (Some(name), Some(patch)) = (pod.metadata.name.as_deref(), without_finalizer(pod)) else {
             return Ok(());
         };
-        let all = pod.metadata.finalizers.as_deref().unwrap_or_default();
-        if !all.iter().any(|finalizer| finalizer == keys::FINALIZER) {
-            return Ok(());
-        }
-        let others: Vec<&String> = all.iter().filter(|finalizer| *finalizer != keys::FINALIZER).collect();
-        let finalizers = (!others.is_empty()).then_some(others);
-        let patch = json!({"metadata": {"uid": uid, "finalizers": finalizers}});
         let parameters = PatchParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PatchParams::default() };
         let patched = async {
             let patch = Patch::Merge(&patch);

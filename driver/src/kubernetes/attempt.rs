@@ -21,6 +21,7 @@ use super::metrics::word;
 use super::pod;
 use super::run::RunPods;
 use super::watch::{Sighting, Subscription};
+use super::witness::Witness;
 
 /// How an attempt is taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(super) struct AttemptPod {
     subscription: Subscription,
     /// What it waits for, as it was said last.
     said: Option<String>,
+    /// The Pod that has reported.
+    reported: Option<Expected>,
 }
 
 impl End {
@@ -80,6 +83,7 @@ impl AttemptPod {
             attempt: attempt_of(&plan),
             spec_hash: pod::spec_hash(&plan),
             said: None,
+            reported: None,
             shared,
             plan,
             name,
@@ -87,8 +91,8 @@ impl AttemptPod {
         }
     }
 
-    /// Carries the attempt out, and tells how it ended.
-    pub(super) async fn run(mut self, take_up: TakeUp) -> End {
+    /// Carries the attempt out, and tells how it ended. What its container's status says of that is still to come.
+    pub(super) async fn run(mut self, take_up: TakeUp) -> (End, Option<Witness>) {
         let pod = match take_up {
             TakeUp::Start => self.create().await,
             TakeUp::Recover => Box::pin(self.recover()).await,
@@ -98,7 +102,14 @@ impl AttemptPod {
             Err(end) => end,
         };
         self.shared.reasons.clear(&self.attempt);
-        end
+        let witness = self.reported.take().map(|expected| Witness {
+            expected,
+            shared: self.shared,
+            subscription: self.subscription,
+            pod: self.name,
+            task_path: self.plan.task.path,
+        });
+        (end, witness)
     }
 
     /// Reads the Pod until there is an answer; nothing if there is none within the limit, or within the time that an
@@ -147,6 +158,7 @@ impl AttemptPod {
                 }
                 Verdict::Reported(report) => {
                     self.shared.report_seen();
+                    self.reported = Some(expected);
                     return self.reported(*report).await;
                 }
                 Verdict::Terminated => return End::canceled(),

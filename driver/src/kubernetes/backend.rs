@@ -51,9 +51,14 @@ impl KubernetesBackend {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(key, sender);
         let attempt = AttemptPod::new(Arc::clone(&self.shared), plan, receiver);
         let (observations, stops) = (self.observations.clone(), Arc::clone(&self.stops));
-        let metrics = Arc::clone(&self.shared.host.metrics);
+        let host = Arc::clone(&self.shared.host);
+        let metrics = Arc::clone(&host.metrics);
         spawn(&self.attempts, async move {
-            let end = Box::pin(attempt.run(take_up)).await;
+            let (end, witness) = Box::pin(attempt.run(take_up)).await;
+            if let Some(witness) = witness {
+                // It outlives the run: the last attempt's container ends after it.
+                spawn(&host.witnesses, witness.look());
+            }
             metrics.ended(end.result());
             stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             let event = match end {

@@ -179,7 +179,7 @@ fn gone(replaced: bool, elapsed: Elapsed) -> Verdict {
 }
 
 /// The report of this very attempt, if there is one.
-fn report_of(view: &View<'_>, expected: &Expected) -> Result<Option<PodReport>, String> {
+pub(super) fn report_of(view: &View<'_>, expected: &Expected) -> Result<Option<PodReport>, String> {
     let Some(text) = view.annotation(keys::ANNOTATION_REPORT) else { return Ok(None) };
     if text.len() > keys::MAX_REPORT {
         return Err(format!("it has {} bytes, and {} are allowed", text.len(), keys::MAX_REPORT));

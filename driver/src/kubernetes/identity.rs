@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use penstock_spec::keys;
 use penstock_spec::report::AttemptRef;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Whose Pod it is, as its labels say.
@@ -49,4 +50,15 @@ pub(crate) fn lacks_launcher(pod: &Pod) -> Option<&'static str> {
         return Some("the command of its container main is not penstock-entry");
     }
     None
+}
+
+/// The merge patch that takes our finalizer off this very Pod and leaves those of others; nothing if it has none of ours.
+pub(crate) fn without_finalizer(pod: &Pod) -> Option<Value> {
+    let (uid, all) = (pod.metadata.uid.as_deref()?, pod.metadata.finalizers.as_deref()?);
+    if !all.iter().any(|finalizer| finalizer == keys::FINALIZER) {
+        return None;
+    }
+    let others: Vec<&String> = all.iter().filter(|finalizer| *finalizer != keys::FINALIZER).collect();
+    let finalizers = (!others.is_empty()).then_some(others);
+    Some(json!({"metadata": {"uid": uid, "finalizers": finalizers}}))
 }

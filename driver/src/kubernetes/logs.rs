@@ -1,18 +1,24 @@
 //! The log of an attempt that runs as a Pod, from the API server. Afterwards it is in the object store.
 
+use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncReadExt};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
 use penstock_spec::keys;
 use penstock_spec::report::AttemptRef;
+use penstock_spec::run::RunInfo;
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::api::PodApi;
 use super::classify::{Elapsed, Expected, Timeouts, Verdict, classify};
 use super::failure::RequestError;
+use super::identity::attempt_of_pod;
+use super::metrics::KubernetesMetrics;
 
 /// How long a container may take to start before its log is given up.
 const START_LIMIT: Duration = Duration::from_secs(600);
@@ -42,6 +48,33 @@ pub enum PodStanding {
     Started,
 }
 
+/// Reads where the Pods of a run are, whoever drives it. Attempts without a Pod are not in it.
+pub async fn pod_standings(
+    client: kube::Client,
+    run: &RunInfo,
+    limit: Duration,
+) -> Result<HashMap<AttemptRef, PodStanding>, PodLogError> {
+    let failed = |reason| PodLogError { pod: format!("{}/*", run.namespace), reason };
+    let metrics = KubernetesMetrics::unregistered().map_err(|error| failed(error.to_string()))?;
+    let api = PodApi::new(client, &run.namespace, limit, Arc::new(metrics));
+    let pods = api.list_of_run(run.id).await.map_err(|error| failed(error.reason()))?;
+    let standings = pods.iter().filter_map(|pod| {
+        let attempt = attempt_of_pod(pod)?;
+        let standing = standing_of(pod, &attempt);
+        Some((attempt, standing))
+    });
+    Ok(standings.collect())
+}
+
+/// Nothing is decided here, so no wait is too long.
+fn standing_of(pod: &Pod, attempt: &AttemptRef) -> PodStanding {
+    let expected = Expected { attempt: attempt.clone(), uid: None };
+    match classify(Some(pod), &expected, Elapsed::default(), &Timeouts::default()) {
+        Verdict::Wait { reason: Some(reason), .. } => PodStanding::Waits(reason),
+        _ => PodStanding::Started,
+    }
+}
+
 /// Reads where the Pod of an attempt is.
 pub(crate) async fn standing(
     api: &PodApi,
@@ -50,13 +83,8 @@ pub(crate) async fn standing(
     attempt: &AttemptRef,
 ) -> Result<PodStanding, PodLogError> {
     let failed = |error: RequestError| PodLogError { pod: format!("{namespace}/{name}"), reason: error.reason() };
-    let Some(pod) = api.get(name).await.map_err(failed)? else { return Ok(PodStanding::Absent) };
-    let expected = Expected { attempt: attempt.clone(), uid: None };
-    // Nothing is decided here, so no wait is too long.
-    Ok(match classify(Some(&pod), &expected, Elapsed::default(), &Timeouts::default()) {
-        Verdict::Wait { reason: Some(reason), .. } => PodStanding::Waits(reason),
-        _ => PodStanding::Started,
-    })
+    let pod = api.get(name).await.map_err(failed)?;
+    Ok(pod.map_or(PodStanding::Absent, |pod| standing_of(&pod, attempt)))
 }
 
 /// The log of a Pod, piece by piece.

@@ -29,6 +29,7 @@ pub struct KubernetesMetrics {
     hop: Histogram,
     ends: IntCounterVec,
     retries: IntCounterVec,
+    contradictions: IntCounterVec,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     watch_age: Gauge,
@@ -74,6 +75,11 @@ impl KubernetesMetrics {
             hop,
             ends: counters("penstock_driver_attempts_ended_total", "Attempts by how they ended.", &["result"])?,
             retries: counters("penstock_driver_retries_total", "Attempts that follow a failed one.", &["cause"])?,
+            contradictions: counters(
+                "penstock_driver_contradictions_total",
+                "Attempts whose container ended otherwise than their launcher reported.",
+                &["reported"],
+            )?,
             requests: counters(
                 "penstock_driver_api_requests_total",
                 "Requests of the driver to the API server.",
@@ -98,6 +104,9 @@ impl KubernetesMetrics {
         }
         for cause in CAUSES {
             self.retries.with_label_values(&[word(cause)]);
+        }
+        for reported in ["succeeded", "failed"] {
+            self.contradictions.with_label_values(&[reported]);
         }
         for result in CAUSES.map(word).iter().chain(&["succeeded"]) {
             self.ends.with_label_values(&[result]);
@@ -124,6 +133,10 @@ impl KubernetesMetrics {
 
     pub(crate) fn retried(&self, cause: FailureCause) {
         self.retries.with_label_values(&[word(cause)]).inc();
+    }
+
+    pub(crate) fn contradicted(&self, reported: &'static str) {
+        self.contradictions.with_label_values(&[reported]).inc();
     }
 
     pub(crate) fn watch_failed(&self, kind: &'static str) {

@@ -19,15 +19,17 @@ mod settings;
 mod support;
 mod view;
 mod watch;
+mod witness;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 pub use classify::Timeouts;
 pub use cleanup::{SweepError, Swept};
-pub use logs::{PodLog, PodLogError, PodStanding};
+pub use logs::{PodLog, PodLogError, PodStanding, pod_standings};
 pub use metrics::KubernetesMetrics;
 pub use namespace::NamespaceSettingsError;
 pub use penstock_spec::settings::RunAs;
@@ -37,9 +39,11 @@ pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings}
 
 pub(crate) use backend::KubernetesBackend;
 pub(crate) use cleanup::sweep;
+pub(crate) use identity::without_finalizer;
 pub(crate) use logs::standing;
 pub(crate) use namespace::default_root;
 pub(crate) use run::RunPods;
+pub(crate) use view::View;
 
 use api::PodApi;
 use namespace::TaskSettingsCache;
@@ -58,6 +62,8 @@ pub(crate) struct KubernetesHost {
     cleanups: Semaphore,
     reasons: Arc<Reasons>,
     tasks: TaskSettingsCache,
+    /// What goes on behind attempts that have ended.
+    witnesses: Mutex<JoinSet<()>>,
 }
 
 impl KubernetesHost {
@@ -73,6 +79,7 @@ impl KubernetesHost {
             cleanups: Semaphore::new(CONCURRENT_CLEANUPS),
             reasons: Arc::default(),
             tasks: TaskSettingsCache::default(),
+            witnesses: Mutex::default(),
             settings: Arc::new(settings),
             metrics,
         })

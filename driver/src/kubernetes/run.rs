@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
+use penstock_metastore::Metastore;
 use penstock_objectstore::Transfer;
 use penstock_spec::report::AttemptRef;
 use tokio::sync::SemaphorePermit;
@@ -23,13 +24,20 @@ pub(crate) struct RunPods {
     pub(crate) api: PodApi,
     pub(crate) watch: Arc<PodWatch>,
     pub(crate) transfer: Arc<Transfer>,
+    /// For what is to be remarked; facts are others' business.
+    pub(crate) metastore: Metastore,
     pub(crate) reasons: Arc<Reasons>,
     /// When a report was seen that has not led to a Pod yet.
     reported: Mutex<Option<Instant>>,
 }
 
 impl RunPods {
-    pub(crate) fn new(host: Arc<KubernetesHost>, namespace: &str, transfer: Arc<Transfer>) -> RunPods {
+    pub(crate) fn new(
+        host: Arc<KubernetesHost>,
+        namespace: &str,
+        transfer: Arc<Transfer>,
+        metastore: Metastore,
+    ) -> RunPods {
         let api = host.pods(namespace);
         RunPods {
             watch: host.watches.namespace(namespace, &api),
@@ -38,6 +46,7 @@ impl RunPods {
             reasons: Arc::clone(&host.reasons),
             api,
             transfer,
+            metastore,
             reported: Mutex::default(),
             host,
         }

@@ -105,13 +105,12 @@ impl PodWatch {
         PodWatch { known, task }
     }
 
-    /// Hears of a Pod from now on. One subscription a name: a second one takes the place of the first.
+    /// Hears of a Pod from now on.
     pub(crate) fn subscribe(&self, name: &str) -> Subscription {
         let mut pods = lock(&self.known.pods);
-        let known = pods.entry(name.to_owned()).or_default();
-        let sighting = known.pod.clone().map_or(Sighting::Unseen, Sighting::Seen);
-        let (sender, sightings) = watch::channel(sighting);
-        known.waiting = Some(sender);
+        let Known { pod, waiting } = pods.entry(name.to_owned()).or_default();
+        let sighting = || pod.clone().map_or(Sighting::Unseen, Sighting::Seen);
+        let sightings = waiting.get_or_insert_with(|| watch::Sender::new(sighting())).subscribe();
         Subscription { known: Arc::clone(&self.known), name: name.to_owned(), sightings }
     }
 
@@ -144,7 +143,7 @@ impl Subscription {
     /// Waits for news.
     pub(crate) async fn changed(&mut self) {
         if self.sightings.changed().await.is_err() {
-            // The watch has ended, or another has subscribed: no news will come.
+            // The watch has ended: no news will come.
             std::future::pending::<()>().await;
         }
     }
@@ -158,7 +157,9 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut pods = lock(&self.known.pods);
-        if let Some(known) = pods.get_mut(&self.name) {
+        let Some(known) = pods.get_mut(&self.name) else { return };
+        // This very subscription is still counted.
+        if known.waiting.as_ref().is_some_and(|waiting| waiting.receiver_count() <= 1) {
             known.waiting = None;
             if known.pod.is_none() {
                 pods.remove(&self.name);
@@ -378,6 +379,20 @@ mod tests {
         known.take(Event::Delete(pod("b", "21")), &mut None);
         let Sighting::Missing(Some(last)) = subscription.latest() else { panic!("it is gone") };
         assert_eq!(last.metadata.resource_version.as_deref(), Some("21"), "its last state is kept");
+    }
+
+    #[tokio::test]
+    async fn all_who_subscribe_hear_of_a_pod_until_they_go() {
+        let known = known();
+        let (watch, mut first) = subscribe(&known);
+        let second = watch.subscribe("p");
+        known.observe(pod("a", "10"));
+        drop(second);
+        known.observe(pod("a", "11"));
+        assert_eq!(version(&first.latest()), Some("11"));
+        known.remove("p", true);
+        drop(first);
+        assert!(lock(&known.pods).is_empty(), "nobody waits for it, and it is not there");
     }
 
     #[tokio::test]

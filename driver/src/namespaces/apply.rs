@@ -19,13 +19,15 @@ use crate::service::api_failure::{ApiFailure, request};
 /// Owner of the fields that we apply.
 const FIELD_MANAGER: &str = "penstock";
 /// Until another look at something that is being deleted, or at Pods that are left.
-const SOON: Duration = Duration::from_secs(5);
+pub(super) const SOON: Duration = Duration::from_secs(5);
 
 /// Looks after namespaces.
 pub(super) struct Caretaker<'a> {
     pub(super) client: &'a Client,
     pub(super) default_endpoint: &'a str,
     pub(super) request_timeout: Duration,
+    /// How long Pods of a namespace that is being deleted are left to their own driver.
+    pub(super) hold: Duration,
     pub(super) standing: &'a Standing,
 }
 
@@ -54,10 +56,7 @@ impl Caretaker<'_> {
     ) -> Result<Next, ApiFailure> {
         let name = namespace.name_any();
         if namespace.metadata.deletion_timestamp.is_some() {
-            if is_enabled(namespace) || leftovers {
-                self.standing.set(&name, NamespaceStatus::new(NamespaceState::Terminating));
-            }
-            return Ok(Next::OnChange);
+            return self.release(&name, is_enabled(namespace) || leftovers).await;
         }
         if is_enabled(namespace) {
             return self.establish(namespace, &name).await;

@@ -55,6 +55,9 @@ pub struct NamespaceControllerSettings {
     pub watch_timeout: Duration,
     /// Each namespace is looked at this often even if nothing happens.
     pub resync: Duration,
+    /// How long Pods of a namespace that is being deleted keep our finalizer, so that whoever drives their runs can record
+    /// how they ended.
+    pub hold: Duration,
     /// First and longest wait before a namespace that failed is tried again.
     pub retry: (Duration, Duration),
 }
@@ -68,6 +71,7 @@ impl Default for NamespaceControllerSettings {
             request_timeout: Duration::from_secs(15),
             watch_timeout: Duration::from_secs(60),
             resync: Duration::from_secs(600),
+            hold: Duration::from_secs(30),
             retry: (Duration::from_secs(1), Duration::from_secs(300)),
         }
     }
@@ -260,6 +264,7 @@ impl Turn {
             client,
             default_endpoint: &settings.default_endpoint,
             request_timeout: settings.request_timeout,
+            hold: settings.hold,
             standing,
         };
         let look = caretaker.look_after(namespace, self.has_leftovers(&name));

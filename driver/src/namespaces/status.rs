@@ -76,6 +76,8 @@ pub(super) enum Notice {
 struct Record {
     status: NamespaceStatus,
     failures: u32,
+    /// Since when it is known that it is being deleted.
+    terminating: Option<Instant>,
     /// What was said in an Event last, and when.
     noticed: Option<(Vec<String>, Instant)>,
 }
@@ -112,8 +114,21 @@ impl Standing {
         self.metrics.reconciliations.with_label_values(&["success"]).inc();
         self.with(|records| {
             let noticed = records.remove(namespace).and_then(|record| record.noticed);
-            records.insert(namespace.to_owned(), Record { status, failures: 0, noticed });
+            records.insert(namespace.to_owned(), Record { status, failures: 0, terminating: None, noticed });
         });
+    }
+
+    /// A look at a namespace that is being deleted ended well; since when that is known.
+    pub(super) fn terminating(&self, namespace: &str, now: Instant) -> Instant {
+        let known = self.with(|records| records.get(namespace).and_then(|record| record.terminating));
+        let since = known.unwrap_or(now);
+        self.set(namespace, NamespaceStatus::new(NamespaceState::Terminating));
+        self.with(|records| {
+            if let Some(record) = records.get_mut(namespace) {
+                record.terminating = Some(since);
+            }
+        });
+        since
     }
 
     /// A look at a namespace failed: how often it has, one after the other.
@@ -123,6 +138,7 @@ impl Standing {
             let record = records.entry(namespace.to_owned()).or_insert_with(|| Record {
                 status: NamespaceStatus::new(NamespaceState::Failing),
                 failures: 0,
+                terminating: None,
                 noticed: None,
             });
             record.status.state = NamespaceState::Failing;

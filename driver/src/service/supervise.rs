@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::backoff::Backoff;
 use super::metrics::ServiceMetrics;
+use super::notes::QuarantineNotes;
 use super::work::{Blame, HeldRun, HeldState, Work};
 use crate::drive::{RunControl, RunEnd};
 use crate::driver::Driver;
@@ -142,6 +143,8 @@ struct Turn<'a> {
     at_work: HashMap<Id, (Uuid, Option<i64>, RunControl)>,
     changes: broadcast::Receiver<Change>,
     poll_failures: u32,
+    /// What the store is to say of runs in quarantine.
+    notes: QuarantineNotes,
 }
 
 /// Why a drive ended badly.
@@ -161,6 +164,7 @@ impl<'a> Turn<'a> {
             at_work: HashMap::new(),
             changes: shared.metastore.subscribe(),
             poll_failures: 0,
+            notes: QuarantineNotes::default(),
         }
     }
 
@@ -188,8 +192,10 @@ impl<'a> Turn<'a> {
         self.poll_failures = 0;
         let now = Instant::now();
         for (run, command) in self.work.take(listed, unreadable, now) {
+            self.notes.begun(run);
             self.begin(run, command);
         }
+        self.notes.write(&self.shared.metastore).await;
         let due = self.work.next_due().map(|due| due.saturating_duration_since(now));
         due.map_or(settings.poll, |due| due.clamp(Duration::from_millis(10), settings.poll))
     }
@@ -277,6 +283,7 @@ impl<'a> Turn<'a> {
         metrics.drive_ended(result);
         let held = self.work.failed(run, blame, reason, command, now);
         if held.state == HeldState::Quarantined {
+            self.notes.quarantined(run, format!("it failed to be driven {} times: {}", held.failures, held.reason));
             error!(run.id = %run, failures = held.failures, reason = held.reason, "a run cannot be driven and is left alone until somebody retries it");
         } else {
             warn!(run.id = %run, reason = held.reason, "a run could not be driven and is tried again");

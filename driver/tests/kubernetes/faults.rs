@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use penstock_driver::RunControl;
+use penstock_metastore::{Listed, RemarkKind};
 use penstock_spec::keys;
 use penstock_spec::run::RunStatus;
 use serde_json::json;
@@ -168,6 +169,33 @@ async fn r5_success_without_the_manifest_is_none() {
     let world = World::new(|_, attempt| if attempt == 0 { Act::Lie } else { Act::Succeed }).await;
     assert_eq!(world.run(&chain(1)).await.status, RunStatus::Succeeded);
     assert_eq!(world.api.calls("create").len(), 2, "the first attempt did not count");
+}
+
+/// R5: the status that arrives later is compared, also of the last attempt, whose container outlives the run.
+#[tokio::test(flavor = "multi_thread")]
+async fn r5_status_that_contradicts_a_report_is_recorded_and_changes_nothing() {
+    let world = World::new(|key, _| if key == "t2" { Act::Succeed } else { Act::Contradict }).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(3)).await;
+    let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
+    assert_eq!(world.api.calls("create").len(), 3);
+    let counted = || world.metric("penstock_driver_contradictions_total{reported=\"succeeded\"}");
+    world.until("both are counted", |_| counted() == 2.0).await;
+    assert_eq!(world.metric("penstock_driver_contradictions_total{reported=\"failed\"}"), 0.0);
+    let mut subjects = Vec::new();
+    while subjects.len() < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        subjects.clear();
+        for remark in driver.metastore().remarks(run).await.expect("the remarks can be read") {
+            let Listed::Readable(remark) = remark else { panic!("it can be read") };
+            assert_eq!(remark.kind, RemarkKind::Contradiction);
+            assert!(remark.text.contains("reported success") && remark.text.contains("exit code 1"), "{remark:?}");
+            subjects.push(remark.subject);
+        }
+    }
+    assert_eq!(subjects, ["t1, attempt 1", "t3, attempt 1"]);
+    world.until_no_pods().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,8 @@ pub(crate) enum Act {
     Fail(FailureCause, &'static str),
     /// It reports success, and the manifest that is there has another digest.
     Lie,
+    /// It reports success, and a moment later its container ends as if it had failed.
+    Contradict,
     /// It runs until it is stopped.
     Hang,
     /// Its status is this, and nothing is reported.
@@ -116,6 +118,15 @@ impl Kubelet {
                 self.report(name, pod, &plan, PodOutcome::Succeeded { manifest_digest: "sha256:00".to_owned() });
                 self.api.end(name, |pod| pod["status"] = ended(0, "Completed"));
             }
+            Act::Contradict => {
+                let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+                // Its deletion does not end it.
+                self.taken.lock().expect("no test panics here").insert(uid, true);
+                let digest = self.store(&plan).await;
+                self.report(name, pod, &plan, PodOutcome::Succeeded { manifest_digest: digest });
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                self.api.end(name, |pod| pod["status"] = ended(1, "Error"));
+            }
             Act::Hang => {}
             Act::Show(status) => self.api.change(name, |pod| {
                 if status["phase"] == "Pending" && status["containerStatuses"].is_null() {
@@ -168,8 +179,8 @@ pub(crate) fn report_of(plan: &Plan, uid: &str, outcome: PodOutcome) -> String {
         version: POD_REPORT_VERSION,
         pod_uid: uid.to_owned(),
         attempt: attempt_of(plan),
+        exit_code: Some(i32::from(matches!(outcome, PodOutcome::Failed(_)))),
         outcome,
-        exit_code: Some(0),
         log_uri: Some(plan.log_uri()),
         phases: Phases::default(),
     };

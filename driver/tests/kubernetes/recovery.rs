@@ -1,8 +1,10 @@
 //! Drivers that die, and others that go on.
 
-use penstock_driver::{DriveError, RunControl};
+use penstock_driver::{DriveError, Driver, RunControl};
 use penstock_spec::run::RunStatus;
+use uuid::Uuid;
 
+use crate::api::FakeApi;
 use crate::kubelet::Act;
 use crate::world::{World, chain, drive, fan, twice};
 
@@ -51,25 +53,25 @@ async fn f01_driver_killed_before_and_after_each_request_changes_nothing_in_the_
     }
 }
 
+/// Ends a driver at once when so many Pods run; what is to happen just before does.
+async fn abort_once_running(world: &World, driver: Driver, run: Uuid, pods: usize, before: impl Fn(&RunControl)) {
+    let control = RunControl::new();
+    let running = |api: &FakeApi| api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == pods;
+    let abort = async {
+        world.until("all run", running).await;
+        before(&control);
+        control.abort();
+    };
+    let (_, end) = tokio::join!(abort, drive(&driver, run, &control));
+    assert!(matches!(end, Err(DriveError::Aborted(_))), "{end:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn abort_leaves_pods_alone_and_the_next_driver_adopts_them() {
     let world = World::new(|_, _| Act::Hang).await;
     let driver = world.driver().await;
     let run = world.create(&driver, &fan(4)).await;
-    let control = RunControl::new();
-    let (_, end) = tokio::join!(
-        async {
-            world
-                .until("all run", |api| {
-                    api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 4
-                })
-                .await;
-            control.abort();
-        },
-        drive(&driver, run, &control)
-    );
-    assert!(matches!(end, Err(DriveError::Aborted(_))), "{end:?}");
-    drop(driver);
+    abort_once_running(&world, driver, run, 4, |_| {}).await;
     assert!(world.api.calls("delete").is_empty(), "Pods run on");
     let driver = world.driver().await;
     let control = RunControl::new();
@@ -91,20 +93,7 @@ async fn attempts_that_ended_while_no_driver_looked_are_taken_up_as_they_ended()
     let world = World::new(|_, _| Act::Hang).await;
     let driver = world.driver().await;
     let run = world.create(&driver, &fan(2)).await;
-    let control = RunControl::new();
-    let (_, end) = tokio::join!(
-        async {
-            world
-                .until("both run", |api| {
-                    api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 2
-                })
-                .await;
-            control.abort();
-        },
-        drive(&driver, run, &control)
-    );
-    assert!(matches!(end, Err(DriveError::Aborted(_))), "{end:?}");
-    drop(driver);
+    abort_once_running(&world, driver, run, 2, |_| {}).await;
     let pods = world.api.pods();
     world.report_success(&pods[0]).await;
     // Of the other not even the Pod is left, but its manifest is whole.
@@ -122,22 +111,8 @@ async fn attempts_that_are_to_stop_are_stopped_by_the_next_driver() {
     let world = World::new(|_, _| Act::Hang).await;
     let driver = world.driver().await;
     let run = world.create(&driver, &fan(2)).await;
-    let control = RunControl::new();
-    let (_, end) = tokio::join!(
-        async {
-            world
-                .until("all run", |api| {
-                    api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count() == 2
-                })
-                .await;
-            // Both at once: the cancellation is on record, and nothing was stopped yet.
-            control.cancel("by a user");
-            control.abort();
-        },
-        drive(&driver, run, &control)
-    );
-    assert!(matches!(end, Err(DriveError::Aborted(_))), "{end:?}");
-    drop(driver);
+    // Both at once: the cancellation is on record, and nothing was stopped yet.
+    abort_once_running(&world, driver, run, 2, |control| control.cancel("by a user")).await;
     let driver = world.driver().await;
     let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
     assert_eq!(end.status, RunStatus::Canceled, "{end:?}");

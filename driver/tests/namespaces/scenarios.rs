@@ -20,6 +20,9 @@ const OWN: [(&str, &str); 4] = [
     ("configmaps", keys::SETTINGS_CONFIG_MAP),
 ];
 
+/// How long Pods of a namespace that is being deleted are left to their own driver.
+const HOLD: Duration = Duration::from_millis(700);
+
 /// A controller at work.
 struct Running {
     api: FakeApi,
@@ -47,6 +50,7 @@ impl Running {
         let settings = NamespaceControllerSettings {
             request_timeout: Duration::from_secs(5),
             watch_timeout: Duration::from_secs(1),
+            hold: HOLD,
             retry: (Duration::from_millis(50), Duration::from_millis(500)),
             ..NamespaceControllerSettings::default()
         };
@@ -345,6 +349,55 @@ async fn f40_namespace_that_is_being_deleted_is_left_alone() {
     assert_eq!(running.writes(), writes);
     running.api.remove("namespaces", "", "team");
     until("nothing is said of it", || running.state("team").is_none()).await;
+    running.end().await;
+}
+
+/// R3: the process that drives a Pod's run may be gone for good.
+#[tokio::test]
+async fn f40_pods_do_not_keep_a_namespace_that_is_being_deleted() {
+    let running = Running::start().await;
+    let api = &running.api;
+    let going = json!({"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 60});
+    let pod = |namespace: &str, name: &str, inject: &str, phase: &str, going: &Value| {
+        let mut metadata =
+            json!({"labels": {keys::LABEL_INJECT: inject}, "finalizers": ["other/one", keys::FINALIZER]});
+        metadata.as_object_mut().unwrap().extend(going.as_object().cloned().unwrap_or_default());
+        let spec = json!({"nodeName": "n", "containers": []});
+        api.put("pods", namespace, name, &json!({"metadata": metadata, "spec": spec, "status": {"phase": phase}}));
+    };
+    for namespace in ["team", "stays"] {
+        running.label(namespace);
+        pod(namespace, "over", keys::INJECT_TASK, "Failed", &going);
+    }
+    pod("team", "runs", keys::INJECT_TASK, "Running", &going);
+    pod("team", "foreign", keys::INJECT_ENABLED, "Failed", &going);
+    // It lost its label, and everything of ours but the Pod.
+    api.put("namespaces", "", "bare", &json!({}));
+    pod("bare", "over", keys::INJECT_TASK, "Succeeded", &going);
+    until("everything is there", || running.has_all("team") && running.has_all("stays")).await;
+    let held = |namespace: &str, name: &str| {
+        api.get("pods", namespace, name).unwrap()["metadata"]["finalizers"] == json!(["other/one", keys::FINALIZER])
+    };
+    let deleted = std::time::Instant::now();
+    for namespace in ["team", "bare"] {
+        api.edit("namespaces", "", namespace, &json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}));
+    }
+    api.fail(Method::PATCH, "/pods/over", 503, 1);
+    until("they are let go", || !held("team", "over") && !held("bare", "over")).await;
+    assert!(deleted.elapsed() >= HOLD, "their driver had no time: {:?}", deleted.elapsed());
+    assert_eq!(api.get("pods", "team", "over").unwrap()["metadata"]["finalizers"], json!(["other/one"]));
+    a_while().await;
+    assert!(held("team", "runs"), "it may report");
+    assert!(held("team", "foreign") && held("stays", "over"));
+    pod("team", "runs", keys::INJECT_TASK, "Failed", &going);
+    until("it is let go when it is over", || !held("team", "runs")).await;
+    for name in ["runs", "over", "foreign"] {
+        api.remove("pods", "team", name);
+    }
+    for namespace in ["team", "bare"] {
+        api.remove("namespaces", "", namespace);
+    }
+    until("nothing is said of them", || running.controller.status().keys().eq(["stays"])).await;
     running.end().await;
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use penstock_driver::service::{HeldState, ServiceSettings};
-use penstock_metastore::{Command, Metastore};
+use penstock_metastore::{Command, Listed, Metastore, Remark, RemarkKind};
+use uuid::Uuid;
 
 use crate::double::{Double, Manner, Running, settings};
 use crate::until;
@@ -74,6 +75,39 @@ async fn r12_number_of_runs_at_work_is_bounded() {
     assert!(running.gauge("penstock_driver_oldest_waiting_run_seconds", None) >= 0.0);
     running.end().await;
     assert!(double.at_work().is_empty(), "what does not stop is dropped");
+}
+
+async fn remarks(double: &Double, run: Uuid) -> Vec<Remark> {
+    let readable = |remark| match remark {
+        Listed::Readable(remark) => remark,
+        Listed::Unreadable(row) => panic!("{row:?}"),
+    };
+    double.store.remarks(run).await.unwrap().into_iter().map(readable).collect()
+}
+
+/// R11: whoever has nothing but the store sees why, also when the process that found out is gone.
+#[tokio::test]
+async fn t19_store_says_which_runs_are_in_quarantine_and_why() {
+    let double = Double::new().await;
+    let damaged = double.run(1, "kubernetes", Manner::Damaged).await;
+    let running = Running::start(&double, settings());
+    let said = async || remarks(&double, damaged).await.pop();
+    until("it is said", async || said().await.is_some()).await;
+    let remark = said().await.unwrap();
+    assert_eq!((remark.kind, remark.subject.as_str()), (RemarkKind::Quarantined, ""));
+    assert!(remark.text.contains("3 times") && remark.text.ends_with("it is missing"), "{}", remark.text);
+    running.end().await;
+    assert_eq!(said().await, Some(remark.clone()), "it outlives the process");
+
+    let next = double.other();
+    next.set(damaged, Manner::Damaged);
+    let running = Running::start(&next, settings());
+    until("it was tried and is said again", async || said().await.is_some_and(|said| said.at > remark.at)).await;
+    next.set(damaged, Manner::End);
+    next.store.put_command(damaged, "again", &Command::Retry).await.unwrap();
+    until("somebody's retry sets it free", || next.has_ended(damaged)).await;
+    until("nothing is said of it any more", async || said().await.is_none()).await;
+    running.end().await;
 }
 
 /// T-19, R11: one run that cannot be driven, and one that makes the driver fall over.

@@ -1,12 +1,12 @@
-//! Object stores from the namespace's settings, with the credentials that are mounted beside them. No other host is ever
-//! spoken to (T-08).
+//! Object stores from the namespace's settings, with the credentials that are mounted beside them and may change at any
+//! time (F-26). No other host is ever spoken to (T-08).
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use penstock_objectstore::retry::RetrySettings;
 use penstock_objectstore::{
-    S3Credentials, S3Override, S3Settings, Secret, StoreSettings, Stores, Transfer, TransferSettings,
+    KeyFiles, S3Credentials, S3Override, S3Settings, StoreSettings, Stores, Transfer, TransferSettings,
 };
 use penstock_spec::keys;
 use penstock_spec::settings::{NamespaceSettings, StoreCredentials, StoreSetting};
@@ -94,11 +94,10 @@ fn s3_settings(store: &StoreSetting, pod_dir: &Path) -> Result<S3Settings, Strin
     let credentials = match &store.credentials {
         StoreCredentials::Environment => S3Credentials::Chain,
         StoreCredentials::Anonymous => S3Credentials::Anonymous,
-        StoreCredentials::Secret { name, access_key, secret_key } => S3Credentials::Static {
+        StoreCredentials::Secret { name, access_key, secret_key } => S3Credentials::Files(KeyFiles {
             access_key_id: credential(pod_dir, name, access_key)?,
-            secret_access_key: Secret::new(credential(pod_dir, name, secret_key)?),
-            session_token: None,
-        },
+            secret_access_key: credential(pod_dir, name, secret_key)?,
+        }),
     };
     let default = S3Settings { request_tries: REQUEST_TRIES, ..S3Settings::default() };
     Ok(S3Settings {
@@ -111,8 +110,8 @@ fn s3_settings(store: &StoreSetting, pod_dir: &Path) -> Result<S3Settings, Strin
     })
 }
 
-/// The value of a key of a Secret. Blanks around it are not part of it.
-fn credential(pod_dir: &Path, secret: &str, key: &str) -> Result<String, String> {
+/// File of a key of a Secret, which is there and can be a key.
+fn credential(pod_dir: &Path, secret: &str, key: &str) -> Result<PathBuf, String> {
     for name in [secret, key] {
         let mut parts = Path::new(name).components();
         if !matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name) {
@@ -121,11 +120,9 @@ fn credential(pod_dir: &Path, secret: &str, key: &str) -> Result<String, String>
     }
     let path = pod_dir.join(keys::POD_CREDENTIALS_DIR).join(secret).join(key);
     match read_file(&path, MAX_CREDENTIAL) {
-        Ok(Some(bytes)) => match std::str::from_utf8(bytes.trim_ascii()) {
-            Ok(text) => Ok(text.to_owned()),
-            // The error would say what the bytes are.
-            Err(_) => Err(format!("the key {key:?} of the Secret {secret:?} is not text")),
-        },
+        Ok(Some(bytes)) if std::str::from_utf8(&bytes).is_ok() => Ok(path),
+        // The error would say what the bytes are.
+        Ok(Some(_)) => Err(format!("the key {key:?} of the Secret {secret:?} is not text")),
         Ok(None) => Err(format!("the Secret {secret:?} has no key {key:?}, or an empty one")),
         Err(error) => Err(format!("the key {key:?} of the Secret {secret:?} cannot be read: {}", describe(&error))),
     }
@@ -185,7 +182,7 @@ mod tests {
         let transfer = transfer(kfp, directory.path()).expect("good settings");
         assert!(!format!("{transfer:?}").contains("hidden-key"));
         let read = credential(directory.path(), "mlpipeline-minio-artifact", "secretkey");
-        assert_eq!(read.as_deref(), Ok("hidden-key"));
+        assert_eq!(read, Ok(secret.join("secretkey")), "read again for each request (F-26)");
         assert!(credential(directory.path(), "..", "token").is_err());
     }
 

@@ -11,5 +11,6 @@ mod disk;
 mod fixture;
 mod opening;
 mod quarantine;
+mod remarks;
 mod runs;
 mod to_drive;

@@ -4,6 +4,7 @@ use std::{
     fmt::{self, Debug},
     fs,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,8 +20,9 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
+use super::keys::{KeyFiles, KeyStanding, KeyWitness, Keys};
 use crate::error::{ErrorKind, StoreError};
 
 /// A region for servers that have none.
@@ -36,6 +38,11 @@ impl Secret {
     /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(text.into())
+    }
+
+    /// What it is, for a signature.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
     }
 }
 
@@ -62,6 +69,8 @@ pub enum S3Credentials {
         /// Token of temporary credentials.
         session_token: Option<Secret>,
     },
+    /// A pair of keys in files that somebody may replace at any time, as the kubelet does with a Secret that changed.
+    Files(KeyFiles),
 }
 
 /// Where a store is and how to talk to it.
@@ -107,11 +116,13 @@ impl Default for S3Settings {
     }
 }
 
-/// An endpoint with its credentials; the client is made at the first use.
+/// An endpoint with its credentials; the client is made at the first use, and anew when its keys have changed (F-26).
 pub struct S3Connection {
     settings: S3Settings,
     http: SharedHttpClient,
-    client: OnceCell<Client>,
+    client: Mutex<Option<(Option<Keys>, Client)>>,
+    /// How the store takes keys that may change.
+    standing: Option<Arc<KeyStanding>>,
 }
 
 impl Debug for S3Connection {
@@ -121,7 +132,7 @@ impl Debug for S3Connection {
 }
 
 impl S3Connection {
-    /// Checks the settings and reads the certificate file.
+    /// Checks the settings and reads the files of certificates and keys.
     pub fn new(settings: S3Settings) -> Result<S3Connection, StoreError> {
         if let Some(endpoint) = &settings.endpoint {
             check_endpoint(endpoint).map_err(|reason| {
@@ -130,7 +141,14 @@ impl S3Connection {
             })?;
         }
         let http = http_client(&settings)?;
-        Ok(S3Connection { settings, http, client: OnceCell::new() })
+        let standing = match &settings.credentials {
+            S3Credentials::Files(files) => {
+                files.read().map_err(|error| StoreError::io("read", files.to_string(), error))?;
+                Some(Arc::default())
+            }
+            _ => None,
+        };
+        Ok(S3Connection { settings, http, client: Mutex::default(), standing })
     }
 
     /// For messages.
@@ -138,20 +156,37 @@ impl S3Connection {
         self.settings.endpoint.as_deref().unwrap_or("AWS")
     }
 
-    /// The client.
-    pub(super) async fn client(&self) -> &Client {
-        self.client.get_or_init(|| Box::pin(self.build_client())).await
+    /// How the store takes keys that may change.
+    pub(super) fn standing(&self) -> Option<&Arc<KeyStanding>> {
+        self.standing.as_ref()
+    }
+
+    /// The client, with the keys as they are now.
+    pub(super) async fn client(&self) -> Client {
+        let mut made = self.client.lock().await;
+        let keys = match &self.settings.credentials {
+            // Files that are away for a moment change nothing.
+            S3Credentials::Files(files) => files.read().ok(),
+            _ => None,
+        };
+        match &*made {
+            Some((with, client)) if keys.is_none() || *with == keys => return client.clone(),
+            Some(_) => tracing::info!(endpoint = self.endpoint_name(), "the keys of the store have changed"),
+            None => {}
+        }
+        let client = Box::pin(self.build_client(keys.as_ref())).await;
+        made.insert((keys, client)).1.clone()
     }
 
     /// Creates a bucket, for tests.
     #[cfg(feature = "testing")]
     pub(crate) async fn create_bucket(&self, name: &str) -> Result<(), StoreError> {
-        let attempt = super::Attempt { operation: "create the bucket", object: name.to_owned() };
+        let attempt = super::Attempt { operation: "create the bucket", object: name.to_owned(), standing: None };
         let sent = self.client().await.create_bucket().bucket(name).send().await;
         sent.map(drop).map_err(|error| attempt.failure(&error))
     }
 
-    async fn build_client(&self) -> Client {
+    async fn build_client(&self, keys: Option<&Keys>) -> Client {
         let settings = &self.settings;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(settings.connect_timeout)
@@ -184,6 +219,11 @@ impl S3Connection {
                 credentials.set_session_token(session_token.as_ref().map(|token| token.0.clone()));
                 loader.credentials_provider(credentials.build())
             }
+            S3Credentials::Files(_) => match keys {
+                Some(keys) => loader.credentials_provider(keys.to_credentials()),
+                // They were there when the connection was made. Requests are refused until they are back.
+                None => loader.no_credentials(),
+            },
         };
         let shared = loader.load().await;
         let path_style = settings.path_style.unwrap_or(settings.endpoint.is_some());
@@ -193,6 +233,9 @@ impl S3Connection {
         }
         if shared.region().is_none() {
             config = config.region(Region::new(DEFAULT_REGION));
+        }
+        if let Some(standing) = &self.standing {
+            config = config.interceptor(KeyWitness(Arc::clone(standing)));
         }
         Client::from_conf(config.build())
     }

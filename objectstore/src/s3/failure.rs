@@ -1,6 +1,6 @@
 //! What an error of the SDK means to us, in words.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
@@ -8,6 +8,7 @@ use aws_sdk_s3::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::keys::KeyStanding;
 use crate::error::{ErrorKind, StoreError};
 
 /// Longest text that a server may put into our messages.
@@ -17,6 +18,8 @@ const MAX_MESSAGE: usize = 300;
 pub(super) struct Attempt {
     pub(super) operation: &'static str,
     pub(super) object: String,
+    /// How the store takes our keys, where they may change.
+    pub(super) standing: Option<Arc<KeyStanding>>,
 }
 
 impl Attempt {
@@ -29,8 +32,14 @@ impl Attempt {
         let (kind, reason) = match error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
-                let kind = classify(status, error.code());
-                (kind, describe(status, error.code(), error.message()))
+                let reason = describe(status, error.code(), error.message());
+                match &self.standing {
+                    Some(standing) if standing.may_be_replaced(error.code()) => (
+                        ErrorKind::Unavailable,
+                        format!("{reason}; these keys worked before, and no others are here yet"),
+                    ),
+                    _ => (classify(status, error.code()), reason),
+                }
             }
             SdkError::TimeoutError(_) => (ErrorKind::Unavailable, "no answer in time".to_owned()),
             SdkError::ResponseError(response) => {

@@ -33,6 +33,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// Starts, each on other ports: a program that is no test may take a free port before the server does.
 const STARTS: u32 = 3;
 
+/// File with who may do what.
+const IDENTITIES: &str = "identities.json";
+
 /// Name of the server. Buckets have names below it. No resolver knows either (RFC 6761).
 pub const DOMAIN: &str = "s3.test";
 /// Access key that may do everything.
@@ -79,7 +82,7 @@ impl S3Server {
         for _ in 0..STARTS {
             let home = tempfile::Builder::new().prefix("penstock-s3-").tempdir()?;
             fs::create_dir(home.path().join("data"))?;
-            fs::write(home.path().join("identities.json"), identities())?;
+            fs::write(home.path().join(IDENTITIES), identities(ACCESS_KEY, SECRET_KEY))?;
             certificates::write(home.path(), &["127.0.0.1", DOMAIN, &format!("*.{DOMAIN}")])?;
             let mut server = S3Server { program: program.clone(), home, ports: Ports::claim()?, child: None };
             match server.run() {
@@ -180,6 +183,12 @@ impl S3Server {
         self.run()
     }
 
+    /// Starts the server again with another pair of keys for whoever may do everything; the pair of before counts no more.
+    pub fn replace_keys(&mut self, access_key: &str, secret_key: &str) -> Result<(), StartError> {
+        fs::write(self.home.path().join(IDENTITIES), identities(access_key, secret_key))?;
+        self.restart()
+    }
+
     fn port(&self, index: u16) -> u16 {
         self.ports.get(index)
     }
@@ -201,7 +210,7 @@ impl S3Server {
         }
         for (flag, file) in [
             ("dir", "data"),
-            ("s3.config", "identities.json"),
+            ("s3.config", IDENTITIES),
             ("s3.cert.file", certificates::CERTIFICATE),
             ("s3.key.file", certificates::KEY),
             ("filer.localSocket", "f.sock"),
@@ -260,13 +269,13 @@ fn answers(port: u16) -> bool {
     ask().unwrap_or(false)
 }
 
-fn identities() -> String {
+fn identities(access_key: &str, secret_key: &str) -> String {
     let identity = |name: &str, access: &str, secret: &str, actions: &str| {
         format!(
             r#"{{"name":"{name}","credentials":[{{"accessKey":"{access}","secretKey":"{secret}"}}],"actions":[{actions}]}}"#
         )
     };
-    let all = identity("all", ACCESS_KEY, SECRET_KEY, r#""Admin","Read","Write","List","Tagging""#);
+    let all = identity("all", access_key, secret_key, r#""Admin","Read","Write","List","Tagging""#);
     let none = identity("none", POWERLESS_ACCESS_KEY, POWERLESS_SECRET_KEY, r#""Read:no-such-bucket""#);
     let reader = identity("reader", READER_ACCESS_KEY, READER_SECRET_KEY, r#""Read","List""#);
     format!(r#"{{"identities":[{all},{none},{reader}]}}"#)

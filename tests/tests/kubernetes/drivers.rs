@@ -1,4 +1,4 @@
-//! F-36: two drivers over one store.
+//! F-36: two drivers over one store; and what a driver does about Pods whose own driver is gone for good (F-40).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use penstock_tests::cluster::SYSTEM_NAMESPACE;
+use penstock_spec::keys;
+use penstock_tests::cluster::{Namespace, SYSTEM_NAMESPACE};
 use penstock_tests::deadline::{wait_for, wait_until};
 use penstock_tests::document::RunDocument;
 use penstock_tests::invocation::Background;
 use penstock_tests::pipeline::{Pipeline, Task};
 use penstock_tests::python;
+use penstock_tests::sandbox::Sandbox;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -27,6 +29,8 @@ const TAKEOVER_LIMIT: Duration = Duration::from_secs(60);
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 /// How long a driver that was frozen is watched.
 const AFTERMATH: Duration = Duration::from_secs(10);
+/// Longest time until a namespace is gone: its Pods' grace period, half a minute for their own driver, and a busy machine.
+const DELETION_LIMIT: Duration = Duration::from_secs(240);
 
 /// A driver of this machine.
 struct Host {
@@ -36,13 +40,20 @@ struct Host {
 
 impl Host {
     fn start(scenario: &Scenario) -> Host {
+        Host::over(scenario, &scenario.sandbox, scenario.namespace.name())
+    }
+
+    /// With the store of a sandbox, and its Lease in a namespace.
+    fn over(scenario: &Scenario, sandbox: &Sandbox, namespace: &str) -> Host {
         // Namespaces are looked after by the installed driver too: both want the same.
         let settings =
             scenario.cluster.get(["-n", SYSTEM_NAMESPACE, "configmap", "penstock"]).expect("it is installed");
         let endpoint = settings["data"]["PENSTOCK_STORE_ENDPOINT"].as_str().expect("its store").to_owned();
         let admin = admin::free_address();
         let process = scenario
-            .penstock(&["driver", "--namespace", scenario.namespace.name(), "--store-endpoint", &endpoint])
+            .namespace
+            .penstock(sandbox)
+            .args(["driver", "--namespace", namespace, "--store-endpoint", &endpoint])
             .args(["--admin-listen", &admin.to_string()])
             .env("PENSTOCK_LOG", "info")
             .limit(Duration::from_secs(300))
@@ -211,4 +222,26 @@ fn f36_a_driver_that_was_frozen_writes_nothing() {
     assert!(pair.second.leads() && !pair.first.leads(), "the Lease went back");
     pair.assert_each_ran_once(&run, &steps);
     pair.scenario.assert_no_pods_left(&run);
+}
+
+#[test]
+fn f40_a_namespace_goes_although_the_process_that_drove_its_pods_is_gone() {
+    let test = "f40_a_namespace_goes_although_the_process_that_drove_its_pods_is_gone";
+    let Some(scenario) = Scenario::new(test) else { return };
+    let elsewhere = Namespace::unlabelled(scenario.cluster, "lease");
+    let mut running = scenario.run(&Pipeline::new("orphan", [Task::new("sleeps", "sleep 600")])).spawn();
+    let pod = scenario.wait_for_pod(&mut running, "runs", main_runs);
+    running.kill_now();
+    let held = scenario.namespace.get(["pod", pod.as_str()]).expect("the Pod runs on");
+    assert!(held["metadata"]["finalizers"].to_string().contains(keys::FINALIZER), "nothing holds the Pod: {held:#}");
+    // A driver with a store of its own, which knows nothing of the run.
+    let sandbox = Sandbox::new();
+    let host = Host::over(&scenario, &sandbox, elsewhere.name());
+    host.wait_until_it_leads();
+    let deleted = Instant::now();
+    scenario.cluster.call(["delete", "namespace", scenario.namespace.name(), "--wait=false"]);
+    wait_until("the namespace to be gone", DELETION_LIMIT, || {
+        scenario.cluster.get(["namespace", scenario.namespace.name()]).is_none()
+    });
+    python::note(test, &format!("gone {:?} after its deletion", deleted.elapsed()));
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use penstock_tests::deadline::wait_until;
 use penstock_tests::pipeline::{Pipeline, Task};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scenario::{Scenario, main_runs};
 
@@ -65,13 +66,53 @@ fn f17_what_a_pod_waits_for_is_said() {
     let logs = scenario.penstock(&["logs", "latest", "heavy"]).run().expect_code(0);
     assert_eq!(logs.stdout, "", "{logs}");
     assert!(logs.stderr.contains("heavy waits: ") && logs.stderr.contains("nodes are available"), "{logs}");
+    // Another process than the one that drives the run asks the cluster.
+    let got = scenario.penstock(&["get", "latest"]).run().expect_code(0);
+    assert!(got.stdout.contains("nodes are available"), "{got}");
+    let watched = scenario.penstock(&["watch", "latest"]).limit(LIMIT).spawn();
     let followed = scenario.penstock(&["logs", "-f", "latest", "heavy"]).limit(LIMIT).spawn();
-    std::thread::sleep(Duration::from_secs(8));
+    std::thread::sleep(Duration::from_secs(12));
     scenario.penstock(&["stop", "latest"]).run().expect_code(0);
     let run = running.wait().expect_code(3);
     assert!(run.stdout.contains("heavy waits: "), "{run}");
     let followed = followed.wait().expect_code(0);
     assert!(followed.stderr.contains("heavy waits: "), "{followed}");
+    let watched = watched.wait().expect_code(3);
+    assert!(watched.stdout.contains("heavy waits: ") && watched.stdout.contains("nodes are available"), "{watched}");
     let got = scenario.penstock(&["get", "latest"]).run().expect_code(0);
     assert!(got.stdout.contains(&format!("namespace {}", scenario.namespace.name())), "{got}");
+}
+
+#[test]
+fn f44_log_of_a_pod_that_cannot_be_created_yet_is_waited_for() {
+    let Some(scenario) = Scenario::new("f44_log_of_a_pod_that_cannot_be_created_yet_is_waited_for") else { return };
+    let name = scenario.namespace.name();
+    scenario.cluster.apply(&json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": name},
+        "spec": {"hard": {"pods": "0"}},
+    }));
+    wait_until("the quota to count", LIMIT, || {
+        scenario.namespace.get(["resourcequota", "none"]).is_some_and(|quota| quota["status"]["hard"].is_object())
+    });
+    let running = scenario.run(&Pipeline::new("late", [Task::new("speaks", "echo at last")])).limit(LIMIT * 2).spawn();
+    let get = || scenario.penstock(&["get", "latest", "-o", "json"]).run();
+    let task = || {
+        let run: Value = serde_json::from_str(&get().stdout).ok()?;
+        run["tasks"].as_array()?.iter().find(|task| task["name"] == "speaks").cloned()
+    };
+    let nothing = format!("there is no Pod of it in namespace {name} yet");
+    wait_until("what it waits for to be seen", LIMIT, || task().is_some_and(|task| task["waits_for"] == nothing));
+    let logs = scenario.penstock(&["logs", "latest", "speaks"]).run().expect_code(0);
+    assert_eq!(logs.stdout, "", "{logs}");
+    assert!(logs.stderr.contains("speaks has no log yet: its Pod is not there yet"), "{logs}");
+    let watched = scenario.penstock(&["watch", "latest"]).limit(LIMIT * 2).spawn();
+    let followed = scenario.penstock(&["logs", "-f", "latest", "speaks"]).limit(LIMIT * 2).spawn();
+    std::thread::sleep(Duration::from_secs(15));
+    scenario.cluster.call(["-n", name, "delete", "resourcequota", "none"]);
+    running.wait().expect_code(0);
+    let followed = followed.wait().expect_code(0);
+    assert_eq!(followed.stdout, "at last\n", "{followed}");
+    assert!(followed.stderr.contains("speaks waits: its Pod is not there yet"), "{followed}");
+    let watched = watched.wait().expect_code(0);
+    assert!(watched.stdout.contains(&format!("speaks waits: {nothing}")), "{watched}");
 }
