@@ -31,8 +31,15 @@ class Api:
     def call(self, method: str, path: str, body: dict | None = None, kind: str = 'application/json') -> dict:
         """One request; anything but 2xx ends the program."""
         text = json.dumps(body) if body is not None else None
-        self._connection.request(method, path, text, {'Content-Type': kind, 'User-Agent': 'bare-client'})
-        answer = self._connection.getresponse()
+        headers = {'Content-Type': kind, 'User-Agent': 'bare-client'}
+        try:
+            self._connection.request(method, path, text, headers)
+            answer = self._connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError):
+            # The server has closed the connection because nothing was asked for a while.
+            self._connection = self.connect()
+            self._connection.request(method, path, text, headers)
+            answer = self._connection.getresponse()
         content = answer.read()
         if answer.status // 100 != 2:
             raise SystemExit(f'error: {method} {path}: {answer.status} {content[:500].decode(errors="replace")}')
