@@ -44,7 +44,7 @@ pub fn render(machine: Option<&Record>, kubernetes: Option<&Record>) -> String {
         let counts = counts(&places, is);
         let _ = writeln!(page, "| {what} | {counts} |");
     }
-    let _ = writeln!(page, "| all | {} |", counts(&places, |_| true));
+    let _ = writeln!(page, "| all that were tried | {} |", counts(&places, |_| true));
     page += "\n\
         Every pipeline is read and checked. One that needs what is not there (internet, an image's own programs, a store\n\
         that cannot be read) is not run; the rules are in `tests/src/conformance/needs.rs`, facts about single samples in\n\
@@ -54,7 +54,10 @@ pub fn render(machine: Option<&Record>, kubernetes: Option<&Record>) -> String {
     let _ = writeln!(page, "| pipeline | {} |\n{rule}|", names());
     let pipelines: BTreeSet<&String> = places.iter().flat_map(|(_, record)| record.outcomes.keys()).collect();
     for pipeline in pipelines {
-        let cells = places.iter().map(|(_, record)| record.outcomes.get(pipeline).map_or_else(String::new, describe));
+        // Samples may be tried in parts.
+        let cells = places
+            .iter()
+            .map(|(_, record)| record.outcomes.get(pipeline).map_or_else(|| "not tried".to_owned(), describe));
         let _ = writeln!(page, "| {} | {} |", cell(pipeline), cells.collect::<Vec<_>>().join(" | "));
     }
     page
@@ -97,6 +100,9 @@ mod tests {
         };
         let machine = record(Outcome::NotRun("needs a|cluster".to_owned()));
         let kubernetes = record(Outcome::Passed("1 task".to_owned()));
+        let mut more = machine.clone();
+        more.outcomes.insert("b.yaml".to_owned(), Outcome::Refused("no".to_owned()));
+        assert!(render(Some(&more), Some(&kubernetes)).contains("\n| b.yaml | refused: no | not tried |\n"));
         let both = render(Some(&machine), Some(&kubernetes));
         assert!(both.contains("\n| a.yaml | not run: needs a\\|cluster | passed: 1 task |\n"), "{both}");
         assert!(both.contains("\n| ran, and ended as it should | 0 | 1 |\n"), "{both}");

@@ -77,11 +77,12 @@ impl Place {
         self.penstock().args(["logs", &run.run_id, task]).run().stdout
     }
 
-    /// The content of an artifact that is a small file.
+    /// The content of an artifact that is a small file; none of what was imported from elsewhere.
     pub fn content(&self, artifact: &ArtifactDocument) -> Option<Vec<u8>> {
         match self {
             Place::Machine(_) => local_content(artifact),
-            Place::Kubernetes(_, on) => on.cluster.object(&artifact.uri),
+            Place::Kubernetes(_, on) if artifact.uri.starts_with("minio://") => on.cluster.object(&artifact.uri),
+            Place::Kubernetes(..) => None,
         }
     }
 
