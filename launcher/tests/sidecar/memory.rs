@@ -96,9 +96,7 @@ async fn i16_memory_stays_small_however_many_files_there_are() {
     let count = files();
     let mut plan = world.plan(script, &["{{$.outputs.artifacts['tree'].path}}", &count.to_string()]);
     declare(&mut plan, &json!({}), &json!({ "tree": {} }));
-    world.give(&plan);
-    let sidecar = world.sidecar();
-    let entry = world.entry(&argv_of(&plan));
+    let (sidecar, entry) = world.start(&plan);
     until("the files are there", || world.log().contains("action=Store(Well)")).await;
     let (since, mut most) = (Instant::now(), 0);
     // Longer than other waits: it is the work that lasts, not its beginning.
