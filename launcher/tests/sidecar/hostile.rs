@@ -4,7 +4,7 @@ use penstock_spec::report::FailureCause;
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
 
-use crate::world::{World, argv_of, declare, failed, is_root, shared_server, succeeded, until};
+use crate::world::{World, declare, failed, is_root, shared_server, succeeded, until};
 
 const CANARY: &str = "canary-that-must-not-leave";
 
@@ -87,9 +87,7 @@ async fn i16_devices_in_outputs_are_refused_by_path_and_never_opened() {
         let script = "mkdir -p \"$(dirname \"$0\")\"; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done";
         let mut plan = world.plan(script, &[argument, "{{$.outputs.parameters['p'].output_file}}"]);
         declare(&mut plan, &json!({ "p": "STRING" }), &json!({ "model": {} }));
-        world.give(&plan);
-        let sidecar = world.sidecar();
-        let entry = world.entry(&argv_of(&plan));
+        let (sidecar, entry) = world.start(&plan);
         until("the process runs", || world.at("own/ran").exists()).await;
         // User code may not make one; a volume may bring one.
         let model = world.path_of(&plan.artifact_uri("model"));

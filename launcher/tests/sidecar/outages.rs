@@ -60,9 +60,7 @@ async fn f22_outage_beyond_the_budget_is_an_infrastructure_failure_with_counts()
         &["{{$.outputs.artifacts['o'].path}}"],
     );
     declare(&mut plan, &json!({}), &json!({ "o": {} }));
-    world.give(&plan);
-    let sidecar = world.sidecar();
-    let entry = world.entry(&argv_of(&plan));
+    let (sidecar, entry) = world.start(&plan);
     until("the process runs", || world.at("own/ran").exists()).await;
     server.stop();
     std::fs::write(world.at("own/go"), "").expect("a file");

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use penstock_spec::plan::Plan;
 use penstock_spec::report::FailureCause;
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::api_server::Answer;
-use crate::world::{World, argv_of, declare, failed, shared_server, succeeded, until};
+use crate::world::{Process, World, argv_of, declare, failed, shared_server, succeeded, until};
 
 /// A task that goes on once a file appears.
 const WAITING: &str = "echo begun; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done; echo ended; printf 1 > \"$0\"";
@@ -19,7 +20,16 @@ impl World {
     }
 }
 
-async fn kill(sidecar: crate::world::Process) {
+/// A task that has begun, and waits; its sidecar and main.
+async fn begin(world: &World) -> (Plan, Process, Process) {
+    let mut plan = world.plan(WAITING, &["{{$.outputs.parameters['p'].output_file}}"]);
+    declare(&mut plan, &json!({ "p": "NUMBER_INTEGER" }), &json!({}));
+    let (sidecar, entry) = world.start(&plan);
+    until("the process runs", || world.has_begun()).await;
+    (plan, sidecar, entry)
+}
+
+async fn kill(sidecar: Process) {
     sidecar.signal(Signal::KILL);
     sidecar.wait().await;
 }
@@ -65,12 +75,7 @@ async fn f15_sidecar_that_is_killed_goes_on_where_it_was() {
 async fn main_that_is_killed_is_reported_as_interrupted() {
     let Some(server) = shared_server() else { return };
     let world = World::new(&server, []).await;
-    let mut plan = world.plan(WAITING, &["{{$.outputs.parameters['p'].output_file}}"]);
-    declare(&mut plan, &json!({ "p": "NUMBER_INTEGER" }), &json!({}));
-    world.give(&plan);
-    let sidecar = world.sidecar();
-    let entry = world.entry(&argv_of(&plan));
-    until("the process runs", || world.has_begun()).await;
+    let (plan, sidecar, entry) = begin(&world).await;
     let started = Instant::now();
     entry.signal(Signal::KILL);
     entry.wait().await;
@@ -87,11 +92,7 @@ async fn main_that_is_killed_is_reported_as_interrupted() {
 async fn f14_main_that_is_killed_is_reported_although_the_kubelet_ends_the_sidecar_too() {
     let Some(server) = shared_server() else { return };
     let world = World::new(&server, []).await;
-    let plan = world.plan(WAITING, &["/dev/null"]);
-    world.give(&plan);
-    let sidecar = world.sidecar();
-    let entry = world.entry(&argv_of(&plan));
-    until("the process runs", || world.has_begun()).await;
+    let (plan, sidecar, entry) = begin(&world).await;
     entry.signal(Signal::KILL);
     entry.wait().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -108,12 +109,7 @@ async fn f14_main_that_is_killed_is_reported_although_the_kubelet_ends_the_sidec
 async fn f37_pod_that_is_deleted_ends_within_its_grace_with_its_log() {
     let Some(server) = shared_server() else { return };
     let world = World::new(&server, []).await;
-    let mut plan = world.plan(WAITING, &["{{$.outputs.parameters['p'].output_file}}"]);
-    declare(&mut plan, &json!({ "p": "NUMBER_INTEGER" }), &json!({}));
-    world.give(&plan);
-    let sidecar = world.sidecar();
-    let entry = world.entry(&argv_of(&plan));
-    until("the process runs", || world.at("own/ran").exists()).await;
+    let (plan, sidecar, entry) = begin(&world).await;
     // The kubelet's order: main first.
     entry.signal(Signal::TERM);
     assert_eq!(entry.wait().await.code(), Some(143));
@@ -128,11 +124,7 @@ async fn f37_pod_that_is_deleted_ends_within_its_grace_with_its_log() {
 async fn sidecar_that_is_stopped_while_the_process_runs_stores_the_log_so_far() {
     let Some(server) = shared_server() else { return };
     let world = World::new(&server, []).await;
-    let plan = world.plan(WAITING, &["/dev/null"]);
-    world.give(&plan);
-    let sidecar = world.sidecar();
-    let entry = world.entry(&argv_of(&plan));
-    until("the process runs", || world.has_begun()).await;
+    let (plan, sidecar, entry) = begin(&world).await;
     let started = Instant::now();
     sidecar.signal(Signal::TERM);
     assert!(sidecar.wait().await.success());

@@ -218,11 +218,15 @@ impl World {
         Process { child: command.spawn().expect("the entry starts") }
     }
 
+    /// Sidecar and main of an attempt.
+    pub(crate) fn start(&self, plan: &Plan) -> (Process, Process) {
+        self.give(plan);
+        (self.sidecar(), self.entry(&argv_of(plan)))
+    }
+
     /// A whole attempt: its report, and how main ended.
     pub(crate) async fn run(&self, plan: &Plan) -> (PodReport, Option<i32>) {
-        self.give(plan);
-        let sidecar = self.sidecar();
-        let entry = self.entry(&argv_of(plan));
+        let (sidecar, entry) = self.start(plan);
         let code = entry.wait().await.code();
         let reports = self.api.reports();
         assert_eq!(reports.len(), 1, "{}", self.log());

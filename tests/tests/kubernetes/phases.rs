@@ -1,6 +1,6 @@
 //! F-11 and F-37 while the launcher moves data: before the user's process starts, and after it has ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use penstock_spec::keys;
 use penstock_spec::plan::Plan;
@@ -18,9 +18,9 @@ const SIZE: u64 = 20_000_000;
 const UNDER_WAY: u64 = 300_000;
 /// Longest time until it is.
 const PHASE_LIMIT: Duration = Duration::from_secs(120);
-/// Longest time until a Pod that is deleted is gone: while outputs are stored, its container holds until its grace period
-/// of a minute is over.
-const END_LIMIT: Duration = Duration::from_secs(90);
+/// Longest time until a Pod that is stopped or deleted is gone, whatever its launcher moves: less than the fifty seconds
+/// that a container is held which the cluster takes away.
+const END_LIMIT: Duration = Duration::from_secs(45);
 
 /// A task that makes the artifact and one that reads it.
 fn pipeline() -> Pipeline {
@@ -76,9 +76,11 @@ impl Phase {
     fn stop(self) {
         let Phase { scenario, store, running, pod: _, plan } = self;
         scenario.penstock(&["stop", "latest"]).run().expect_code(0);
+        let stopped = Instant::now();
         let run = running.wait().expect_code(3).document();
         assert_eq!(run.state, "CANCELED");
         scenario.assert_no_pods_left(&run);
+        assert!(stopped.elapsed() < END_LIMIT, "the Pod was held for {:?}", stopped.elapsed());
         let manifest = scenario.cluster.object(&plan.manifest_uri());
         assert!(manifest.is_none(), "an attempt that was stopped has a manifest at {}", plan.manifest_uri());
         store.set(Slow::Nothing);
@@ -108,6 +110,34 @@ impl Phase {
         assert!(manifest.is_none(), "an attempt that was lost has a manifest at {}", plan.manifest_uri());
         scenario.assert_no_pods_left(&run);
     }
+}
+
+/// Time in which a container hears that its Pod is being ended.
+const HEARING: Duration = Duration::from_secs(5);
+
+#[test]
+fn f12_outputs_of_an_evicted_pod_are_stored_while_there_is_time() {
+    let test = "f12_outputs_of_an_evicted_pod_are_stored_while_there_is_time";
+    let Some(Phase { scenario, store, running, pod, plan }) = Phase::reach(test, Slow::Uploads) else { return };
+    let namespace = scenario.namespace.name();
+    let eviction = json!({
+        "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace},
+    });
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+    let (code, said) = scenario.cluster.call_with_input(&["create", "--raw", &path, "-f", "-"], &eviction.to_string());
+    assert_eq!(code, Some(0), "{said}");
+    let there = || scenario.namespace.get(["pod", pod.as_str()]);
+    wait_until("the Pod to be deleted", PHASE_LIMIT, || {
+        there().is_some_and(|pod| !pod["metadata"]["deletionTimestamp"].is_null())
+    });
+    std::thread::sleep(HEARING);
+    assert!(there().is_some_and(|pod| main_runs(&pod)), "what could still be stored was given up");
+    store.set(Slow::Nothing);
+    let run = running.wait().expect_code(0).document();
+    let task = run.tasks.iter().find(|task| task.path == plan.task.path).expect("the task of the Pod");
+    assert_eq!((task.state.as_str(), task.attempt), ("SUCCEEDED", Some(1)), "{task:?}");
+    assert_eq!(run.task("read").parameters.outputs["size"], json!(SIZE));
+    scenario.assert_no_pods_left(&run);
 }
 
 #[test]

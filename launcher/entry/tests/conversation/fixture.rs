@@ -106,11 +106,16 @@ impl Stage {
 
     /// What a launcher says to start a program.
     pub(crate) fn start(&self, argv: &[&str]) -> LauncherMessage {
+        self.start_with_log(argv, Some(path_text(&self.path("log"))))
+    }
+
+    /// The same with another log, or none.
+    pub(crate) fn start_with_log(&self, argv: &[&str], log: Option<&str>) -> LauncherMessage {
         LauncherMessage::Start {
             argv: strings(argv),
             env: BTreeMap::new(),
             directories: Vec::new(),
-            log: Some(path_text(&self.path("log")).to_owned()),
+            log: log.map(str::to_owned),
             grace_ms: 400,
             hold_ms: 1500,
         }

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use penstock_entry::protocol::{End, LauncherMessage};
+use penstock_entry::protocol::{End, ProcessEnd};
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStdout, Command};
 
@@ -87,11 +87,8 @@ async fn a_full_disk_is_told_and_stops_nothing() {
     let mut command = stage.entry(&["sh"]);
     command.stdout(Stdio::piped());
     let mut pair = stage.waiting(command).await;
-    let mut start = stage.start(&["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x"]);
-    if let LauncherMessage::Start { log, .. } = &mut start {
-        *log = Some("/dev/full".to_owned());
-    }
-    pair.say(&start).await;
+    let argv = ["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x"];
+    pair.say(&stage.start_with_log(&argv, Some("/dev/full"))).await;
     let reader = tokio::spawn(read_slowly(pair.entry.stdout.take().unwrap(), usize::MAX));
     pair.hear().await;
     let end = pair.end().await;
@@ -112,12 +109,9 @@ async fn a_volume_that_becomes_full_keeps_the_beginning() {
     std::fs::create_dir(&volume).unwrap();
     let mount = format!("mount -t tmpfs -o size=128k none {} && exec \"$0\" \"$@\"", volume.display());
     let mut pair = stage.waiting(stage.entry_behind(&["unshare", "--mount", "sh", "-c", &mount], &["sh"])).await;
-    let mut start = stage.start(&["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x; echo end >&2; exit 3"]);
+    let argv = ["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x; echo end >&2; exit 3"];
     let path = volume.join("log").to_str().unwrap().to_owned();
-    if let LauncherMessage::Start { log, .. } = &mut start {
-        *log = Some(path.clone());
-    }
-    pair.say(&start).await;
+    pair.say(&stage.start_with_log(&argv, Some(&path))).await;
     pair.hear().await;
     let end = pair.end().await;
     assert_eq!(end.how, End::Code(3));
@@ -144,17 +138,17 @@ async fn an_output_that_nobody_reads_any_more_stops_nothing() {
     assert_eq!(pair.leave().await, 3);
 }
 
+/// How a program that prints a little ends.
+async fn end_with_log(stage: &mut Stage, log: Option<&str>) -> ProcessEnd {
+    let mut pair = stage.waiting(stage.entry(&["echo"])).await;
+    pair.say(&stage.start_with_log(&["echo", "text"], log)).await;
+    pair.hear().await;
+    pair.end().await
+}
+
 #[tokio::test]
 async fn a_log_that_cannot_be_is_told_in_few_words() {
-    let mut stage = Stage::new();
-    let mut pair = stage.waiting(stage.entry(&["echo"])).await;
-    let mut start = stage.start(&["echo", "text"]);
-    if let LauncherMessage::Start { log, .. } = &mut start {
-        *log = Some("/\u{1}".repeat(90_000));
-    }
-    pair.say(&start).await;
-    pair.hear().await;
-    let end = pair.end().await;
+    let end = end_with_log(&mut Stage::new(), Some(&"/\u{1}".repeat(90_000))).await;
     assert_eq!(end.how, End::Code(0));
     assert!(end.log_error.expect("a complaint").starts_with("cannot open the log"));
 }
@@ -162,13 +156,6 @@ async fn a_log_that_cannot_be_is_told_in_few_words() {
 #[tokio::test]
 async fn no_log_is_kept_where_none_is_wanted() {
     let mut stage = Stage::new();
-    let mut pair = stage.waiting(stage.entry(&["echo"])).await;
-    let mut start = stage.start(&["echo", "text"]);
-    if let LauncherMessage::Start { log, .. } = &mut start {
-        *log = None;
-    }
-    pair.say(&start).await;
-    pair.hear().await;
-    assert_eq!(pair.end().await.how, End::Code(0));
+    assert_eq!(end_with_log(&mut stage, None).await.how, End::Code(0));
     assert!(!stage.path("log").exists());
 }
