@@ -229,6 +229,9 @@ pub(crate) struct RunArgs {
     /// How Pods are waited for.
     #[command(flatten)]
     pub(crate) pods: cluster::PodArgs,
+    /// What Pods of tasks get.
+    #[command(flatten)]
+    pub(crate) task_pods: task_pods::TaskPodArgs,
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
@@ -323,6 +326,9 @@ pub(crate) struct RetryArgs {
     /// How Pods are waited for.
     #[command(flatten)]
     pub(crate) pods: cluster::PodArgs,
+    /// What Pods of tasks get.
+    #[command(flatten)]
+    pub(crate) task_pods: task_pods::TaskPodArgs,
     /// How progress is shown.
     #[command(flatten)]
     pub(crate) progress: ProgressArgs,

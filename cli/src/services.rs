@@ -150,8 +150,8 @@ impl Driving {
         let mut kubernetes = cluster::kubernetes_settings(
             Cluster { client: client.clone(), namespace: service.namespace.clone() },
             &pods,
+            task_pods.settings(&context.proxy)?,
         );
-        kubernetes.pod = task_pods.settings(&context.proxy)?;
         kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(registry)?));
         let execution = ExecutionArgs { concurrency: None, python: None, grace: Duration::from_secs(10) };
         let mut driver = context.driver_settings(&execution, Some(kubernetes));

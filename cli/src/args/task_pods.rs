@@ -36,7 +36,7 @@ pub(crate) struct TaskPodArgs {
         hide_env_values = true
     )]
     pub(crate) task_proxy: Vec<String>,
-    /// Give user code the variables of an HTTP proxy that this service has itself; --task-proxy wins over them
+    /// Give user code the variables of an HTTP proxy that this process has itself; --task-proxy wins over them
     #[arg(long, env = "PENSTOCK_PASS_PROXY")]
     pub(crate) pass_proxy: bool,
     /// User that user code runs as [default: as the namespace says, or else the image]

@@ -52,13 +52,14 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         detach,
         resume: _,
         pods,
+        task_pods,
         execution,
         progress,
     } = args;
     let kubernetes = match on {
         Place::Kubernetes => {
             let cluster = cluster::connect(&context.cluster, namespace.as_deref()).await?;
-            Some(cluster::kubernetes_settings(cluster, &pods))
+            Some(cluster::kubernetes_settings(cluster, &pods, task_pods.settings(&context.proxy)?))
         }
         Place::Process if detach => {
             return Err(Refusal::new("--detach is for --on kubernetes: no service drives runs of this machine").into());
@@ -108,7 +109,8 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
 
 async fn resume(context: &Context, selector: &str, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let progress = &args.progress;
-    let (driver, run) = context.driver_of(selector, &args.execution, &args.pods).await?;
+    let task_pods = args.task_pods.clone().settings(&context.proxy)?;
+    let (driver, run) = context.driver_of(selector, &args.execution, &args.pods, task_pods).await?;
     let feed = Feed::from_now(driver.metastore(), run).await?;
     if feed.state().status().is_final() {
         Stream::Err.print(&format!("run {run} has ended already\n"));

@@ -12,4 +12,5 @@ mod scenario;
 mod security;
 mod slow_store;
 mod system;
+mod task_pods;
 mod terminate;
