@@ -85,6 +85,9 @@ pub const ANNOTATION_RUN_AS_NON_ROOT: &str = "penstock.dev/run-as-non-root";
 pub const RUN_AS_IMAGE: &str = "image";
 /// Container that inputs and outputs are for; the first one when absent.
 pub const ANNOTATION_CONTAINER: &str = "penstock.dev/container";
+/// On a task, by `kubernetes.add_pod_annotation`, and on its Pod: the account that it runs under instead of
+/// [`TASK_SERVICE_ACCOUNT`], with a token for user code.
+pub const ANNOTATION_SERVICE_ACCOUNT: &str = "penstock.dev/service-account";
 /// KFP's annotation that tells what a Pod of a run is.
 pub const ANNOTATION_KFP_ROLE: &str = "pipelines.kubeflow.org/runtime-role";
 /// Keeps a task's Pod until its outcome is recorded.

@@ -1,5 +1,6 @@
 //! Tasks and other Pods on a real Kubernetes: what goes wrong there, and what must happen then.
 
+mod accounts;
 mod admin;
 mod deaths;
 mod drivers;

@@ -152,6 +152,7 @@ fn manifests_spell_keys_as_the_code_does() {
         keys::ANNOTATION_REPORT,
         keys::ANNOTATION_SPEC_HASH,
         keys::ANNOTATION_INJECTED,
+        keys::ANNOTATION_SERVICE_ACCOUNT,
         // Beginning of both, in the policy about bindings.
         keys::KEY_PREFIX,
         // The image, and the webhook's own name.
