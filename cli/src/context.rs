@@ -164,10 +164,14 @@ impl Context {
     }
 }
 
+/// How a run is carried out. Options of a newer build are unknown here; what they do not say has its default.
+pub(crate) fn options(row: &RunRow) -> RunOptions {
+    serde_json::from_value(row.options.clone()).unwrap_or_default()
+}
+
 /// Whether the tasks of a run are Pods.
 pub(crate) fn is_on_kubernetes(row: &RunRow) -> bool {
-    let options = serde_json::from_value::<RunOptions>(row.options.clone()).unwrap_or_default();
-    options.backend == BackendKind::Kubernetes
+    options(row).backend == BackendKind::Kubernetes
 }
 
 /// The run that the user means.

@@ -186,6 +186,8 @@ pub const TASK_SERVICE_ACCOUNT: &str = "penstock-task";
 pub const TASK_ROLE: &str = "penstock-task";
 /// ConfigMap with the namespace's settings under the key [`POD_SETTINGS_FILE`].
 pub const SETTINGS_CONFIG_MAP: &str = "penstock-settings";
+/// KFP's service account of runs that name none.
+pub const KFP_SERVICE_ACCOUNT: &str = "pipeline-runner";
 /// KFP's ConfigMap with a namespace's pipeline root and stores.
 pub const KFP_LAUNCHER_CONFIG_MAP: &str = "kfp-launcher";
 /// Key in [`KFP_LAUNCHER_CONFIG_MAP`]: the pipeline root.

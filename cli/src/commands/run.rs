@@ -49,6 +49,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         component_dir,
         on,
         namespace,
+        service_account,
         detach,
         resume: _,
         pods,
@@ -89,7 +90,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
     let component_dir = component_directory(component_dir, file, is_python)?;
     let backend = if kubernetes.is_some() { BackendKind::Kubernetes } else { BackendKind::Process };
-    let options = RunOptions { backend, host_commands, component_dir };
+    let options = RunOptions { backend, host_commands, component_dir, service_account };
     let root = root.as_deref().map(root_uri).transpose()?;
     let (caching, namespace) = (!no_cache, kubernetes.as_ref().map(|settings| settings.namespace.clone()));
     let request =
