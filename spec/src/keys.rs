@@ -178,6 +178,18 @@ pub const VOLUME_WORKSPACE: &str = "kfp-workspace";
 /// Volume of output parameter files in a task's Pod, mounted at [`OUTPUT_PARAMETER_DIR`] in main and sidecar.
 pub const VOLUME_OUTPUT_PARAMETERS: &str = "kfp-outputs";
 
+// Kubernetes: what is installed.
+
+/// The admission policies, each with a binding of the same name.
+pub const ADMISSION_POLICIES: [&str; 6] = [
+    "penstock-control-plane-objects",
+    "penstock-control-plane-pods",
+    "penstock-pod-binding",
+    "penstock-task-account",
+    "penstock-task-pod",
+    "penstock-task-report",
+];
+
 // Kubernetes: what the driver keeps in each namespace.
 
 /// Account of task Pods.

@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod deaths;
+mod doctor;
 mod drivers;
 mod foreign;
 mod logs;

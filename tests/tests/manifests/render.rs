@@ -183,6 +183,18 @@ fn manifests_spell_keys_as_the_code_does() {
     }
 }
 
+/// What `penstock doctor` expects is what is installed.
+#[test]
+fn policies_are_those_that_the_code_expects() {
+    let rendered = standalone();
+    for kind in ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] {
+        let objects = of_kinds(&rendered, &[kind]);
+        let mut names: Vec<&str> = objects.lines().filter_map(|line| line.strip_prefix("  name: ")).collect();
+        names.sort_unstable();
+        assert_eq!(names, keys::ADMISSION_POLICIES, "{kind}");
+    }
+}
+
 #[test]
 fn image_is_compiled_with_the_pinned_compiler() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
