@@ -36,5 +36,6 @@ pub use kubernetes::{
     UnsupportedSettings, pod_standings, unsupported_settings,
 };
 pub use load::load_state;
+pub use ownership::Presence;
 pub use process::{attempt_log, attempt_work_dir};
 pub use store_metrics::StoreMetrics;

@@ -100,6 +100,14 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let driver = context.driver(&execution, kubernetes).await?;
     let run = driver.create_run(request).await.map_err(|error| refuse(error, takes))?;
     if detach {
+        if !driver.is_served() {
+            let data_dir = driver.data_dir().display();
+            tracing::warn!(
+                "run {run} is created, and nobody drives it: no driver holds the data directory {data_dir}. It goes on once \
+                 one does (penstock driver --data-dir {data_dir}), or here with `penstock run --resume {run}`; or leave \
+                 --detach out"
+            );
+        }
         driver.close().await;
         Stream::Out.print(&format!("{run}\n"));
         return Ok(ExitCode::from(failure::SUCCEEDED));
