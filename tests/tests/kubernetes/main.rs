@@ -10,6 +10,7 @@ mod logs;
 mod outages;
 mod phases;
 mod refusals;
+mod retry;
 mod scenario;
 mod security;
 mod slow_store;
