@@ -217,18 +217,25 @@ pub(crate) struct RunArgs {
     /// Namespace of the tasks' Pods, with --on kubernetes [default: that of the context]
     #[arg(short, long, env = "PENSTOCK_NAMESPACE", value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
+    /// KFP's service account of the run. It is stored and shown, and nothing runs under it: a task that needs a token asks
+    /// for an account of its own, see --allow-task-account
+    #[arg(long, value_name = "NAME", default_value = penstock_spec::keys::KFP_SERVICE_ACCOUNT)]
+    pub(crate) service_account: String,
     /// Create the run and leave it to the driver that serves this data directory, with --on kubernetes
     #[arg(long)]
     pub(crate) detach: bool,
     /// Go on with a run whose process was killed: id, unique beginning of it, name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "file", "param", "params_file", "name", "no_cache", "root", "function", "host_commands", "component_dir", "on",
-        "detach",
+        "service_account", "detach",
     ])]
     pub(crate) resume: Option<String>,
     /// How Pods are waited for.
     #[command(flatten)]
     pub(crate) pods: cluster::PodArgs,
+    /// What Pods of tasks get.
+    #[command(flatten)]
+    pub(crate) task_pods: task_pods::TaskPodArgs,
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
@@ -323,6 +330,9 @@ pub(crate) struct RetryArgs {
     /// How Pods are waited for.
     #[command(flatten)]
     pub(crate) pods: cluster::PodArgs,
+    /// What Pods of tasks get.
+    #[command(flatten)]
+    pub(crate) task_pods: task_pods::TaskPodArgs,
     /// How progress is shown.
     #[command(flatten)]
     pub(crate) progress: ProgressArgs,

@@ -2,7 +2,7 @@
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use penstock_driver::KubernetesSettings;
+use penstock_driver::{KubernetesSettings, PodSettings};
 use penstock_runtime::logs::chain;
 
 use crate::args::cluster::{ClusterArgs, PodArgs};
@@ -29,11 +29,12 @@ pub(crate) async fn connect(args: &ClusterArgs, namespace: Option<&str>) -> Resu
 }
 
 /// How a driver uses the cluster.
-pub(crate) fn kubernetes_settings(cluster: Cluster, args: &PodArgs) -> KubernetesSettings {
+pub(crate) fn kubernetes_settings(cluster: Cluster, args: &PodArgs, task_pods: PodSettings) -> KubernetesSettings {
     let mut settings = KubernetesSettings::new(cluster.client, cluster.namespace);
     settings.timeouts.pending = args.pending_timeout;
     settings.timeouts.image = args.image_timeout;
     settings.keep_failed = args.keep_failed;
+    settings.pod = task_pods;
     settings
 }
 

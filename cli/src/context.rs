@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use penstock_driver::{BackendKind, Driver, DriverSettings, KubernetesSettings, RunOptions};
+use penstock_driver::{BackendKind, Driver, DriverSettings, KubernetesSettings, PodSettings, RunOptions};
 use penstock_metastore::{Metastore, MetastoreError, RunRow};
 use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
 use uuid::Uuid;
@@ -116,6 +116,7 @@ impl Context {
         selector: &str,
         execution: &ExecutionArgs,
         pods: &PodArgs,
+        task_pods: PodSettings,
     ) -> anyhow::Result<(Driver, Uuid)> {
         let (metastore, run) = self.find_run(selector).await?;
         let row = metastore.run(run).await?;
@@ -123,7 +124,7 @@ impl Context {
         let kubernetes = match is_on_kubernetes(&row) {
             true => {
                 let cluster = cluster::connect(&self.cluster, Some(&row.info.namespace)).await?;
-                Some(cluster::kubernetes_settings(cluster, pods))
+                Some(cluster::kubernetes_settings(cluster, pods, task_pods))
             }
             false => None,
         };
@@ -163,10 +164,14 @@ impl Context {
     }
 }
 
+/// How a run is carried out. Options of a newer build are unknown here; what they do not say has its default.
+pub(crate) fn options(row: &RunRow) -> RunOptions {
+    serde_json::from_value(row.options.clone()).unwrap_or_default()
+}
+
 /// Whether the tasks of a run are Pods.
 pub(crate) fn is_on_kubernetes(row: &RunRow) -> bool {
-    let options = serde_json::from_value::<RunOptions>(row.options.clone()).unwrap_or_default();
-    options.backend == BackendKind::Kubernetes
+    options(row).backend == BackendKind::Kubernetes
 }
 
 /// The run that the user means.

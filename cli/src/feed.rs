@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use penstock_driver::load_state;
+use penstock_driver::{BackendKind, RunOptions, load_state};
 use penstock_engine::RunState;
 use penstock_metastore::{Change, Listed, Metastore, Remark, RemarkKind, StoredFact};
 use penstock_spec::run::RunInfo;
@@ -13,7 +13,7 @@ use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::time::{Interval, MissedTickBehavior};
 use uuid::Uuid;
 
-use crate::context::is_on_kubernetes;
+use crate::context::options;
 
 /// Shortest time between two looks, so that a run with very many facts does not spend its time on being shown.
 const TICK: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ const PAGE: u32 = 4096;
 pub(crate) struct Feed {
     metastore: Metastore,
     info: RunInfo,
-    on_kubernetes: bool,
+    options: RunOptions,
     state: RunState,
     seq: u64,
     changes: broadcast::Receiver<Change>,
@@ -58,10 +58,10 @@ impl Feed {
         changes: broadcast::Receiver<Change>,
     ) -> anyhow::Result<Feed> {
         let row = metastore.run(run).await.context("cannot read the run")?;
-        let (on_kubernetes, info) = (is_on_kubernetes(&row), row.info);
+        let (options, info) = (options(&row), row.info);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Feed { metastore: metastore.clone(), info, on_kubernetes, state, seq, changes, tick, ticks: 0 })
+        Ok(Feed { metastore: metastore.clone(), info, options, state, seq, changes, tick, ticks: 0 })
     }
 
     /// The run.
@@ -76,7 +76,12 @@ impl Feed {
 
     /// Whether its tasks are Pods.
     pub(crate) fn on_kubernetes(&self) -> bool {
-        self.on_kubernetes
+        self.options.backend == BackendKind::Kubernetes
+    }
+
+    /// How it is carried out.
+    pub(crate) fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     /// What the facts so far make.

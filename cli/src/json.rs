@@ -3,7 +3,7 @@
 
 use std::io::{BufWriter, Write};
 
-use penstock_driver::BackendKind;
+use penstock_driver::{BackendKind, RunOptions};
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
 use penstock_metastore::Remark;
 use penstock_spec::Timestamp;
@@ -29,6 +29,8 @@ pub(crate) struct RunDocument<'a> {
     backend: BackendKind,
     /// Of the tasks' Pods; null where there are none.
     namespace: Option<String>,
+    /// As KFP shows it; nothing runs under it.
+    service_account: &'a str,
     state: RunStatus,
     error: Option<String>,
     created_at: Timestamp,
@@ -108,14 +110,15 @@ struct ArtifactDocument {
 
 impl<'a> RunDocument<'a> {
     /// Describes a run as it is now. One that was created and has not started yet has its identity and no more.
-    pub(crate) fn new(info: &RunInfo, on_kubernetes: bool, state: &'a RunState) -> RunDocument<'a> {
+    pub(crate) fn new(info: &RunInfo, options: &'a RunOptions, state: &'a RunState) -> RunDocument<'a> {
         RunDocument {
             run_id: info.id,
             name: info.name.clone(),
             display_name: info.display_name.clone(),
             pipeline: state.pipeline().name().to_owned(),
-            backend: if on_kubernetes { BackendKind::Kubernetes } else { BackendKind::Process },
-            namespace: on_kubernetes.then(|| info.namespace.clone()),
+            backend: options.backend,
+            namespace: (options.backend == BackendKind::Kubernetes).then(|| info.namespace.clone()),
+            service_account: &options.service_account,
             state: state.status(),
             error: state.failure().map(|failure| failure.message.clone()),
             created_at: info.created_at,
@@ -254,7 +257,8 @@ mod tests {
     #[test]
     fn run_that_was_created_and_never_started_has_its_identity() {
         let (info, state) = created("");
-        let document = json!(RunDocument::new(&info, false, &state));
+        let options = RunOptions::default();
+        let document = json!(RunDocument::new(&info, &options, &state));
         for (member, value) in
             [("run_id", info.id.to_string()), ("name", info.name.clone()), ("state", "PENDING".to_owned())]
         {
@@ -266,7 +270,8 @@ mod tests {
     #[test]
     fn run_on_a_cluster_has_a_namespace() {
         let (info, state) = created("team-a");
-        let document = json!(RunDocument::new(&info, true, &state));
+        let options = RunOptions { backend: BackendKind::Kubernetes, ..RunOptions::default() };
+        let document = json!(RunDocument::new(&info, &options, &state));
         assert_eq!((&document["backend"], &document["namespace"]), (&json!("kubernetes"), &json!("team-a")));
     }
 }

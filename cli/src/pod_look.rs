@@ -91,7 +91,7 @@ pub(crate) struct PodLook {
 impl PodLook {
     /// Begins.
     pub(crate) fn start(context: &Context, run: RunInfo) -> PodLook {
-        let (say, seen) = watch::channel((0, Standings::new()));
+        let (say, seen) = watch::channel((0_u32, Standings::new()));
         let (namespace, arguments) = (run.namespace.clone(), context.cluster.clone());
         let task = tokio::spawn(async move {
             let mut pause = PAUSE;

@@ -14,7 +14,7 @@ use penstock_driver::service::{
     KubernetesLease, LeaseHolder, LeaseSettings, LeaseStanding, PodSweeper, SWEEP_INTERVAL, Service, ServiceMetrics,
     ServiceSettings, Stop,
 };
-use penstock_driver::{Driver, KubernetesMetrics, StoreMetrics};
+use penstock_driver::{Driver, KubernetesMetrics, Presence, StoreMetrics};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
 use penstock_runtime::server::ServerLimits;
@@ -125,6 +125,8 @@ struct Driving {
     sweeper: PodSweeper,
     lease: LeaseHolder,
     health: Health,
+    /// Tells `run --detach` that what it leaves is taken up.
+    _presence: Presence,
 }
 
 impl Driving {
@@ -150,13 +152,14 @@ impl Driving {
         let mut kubernetes = cluster::kubernetes_settings(
             Cluster { client: client.clone(), namespace: service.namespace.clone() },
             &pods,
+            task_pods.settings(&context.proxy)?,
         );
-        kubernetes.pod = task_pods.settings(&context.proxy)?;
         kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(registry)?));
         let execution = ExecutionArgs { concurrency: None, python: None, grace: Duration::from_secs(10) };
         let mut driver = context.driver_settings(&execution, Some(kubernetes));
         driver.stores.observer = Some(Arc::new(StoreMetrics::new(registry)?));
         let driver = Driver::open(driver).await?;
+        let presence = driver.announce()?;
         let settings = ServiceSettings {
             concurrency: usize::try_from(runs).unwrap_or(usize::MAX),
             ..ServiceSettings::new("kubernetes")
@@ -171,6 +174,7 @@ impl Driving {
             sweeper,
             lease: LeaseHolder::new(Arc::new(store), LeaseSettings::new(identity)),
             health: health.clone(),
+            _presence: presence,
         })
     }
 

@@ -47,7 +47,7 @@ pub(crate) async fn drive(
         }
         Err(DriveError::Aborted(_)) => {
             if args.output == OutputFormat::Json {
-                RunDocument::new(feed.info(), feed.on_kubernetes(), feed.state()).print();
+                RunDocument::new(feed.info(), feed.options(), feed.state()).print();
             }
             Stream::Err.print(&format!("stopped at once; go on with: penstock run --resume {run}\n"));
             Ok(ExitCode::from(failure::CANCELED))
@@ -135,7 +135,7 @@ pub(crate) async fn finish(
 ) -> anyhow::Result<ExitCode> {
     match args.output {
         OutputFormat::Json => {
-            let document = RunDocument::new(feed.info(), feed.on_kubernetes(), feed.state());
+            let document = RunDocument::new(feed.info(), feed.options(), feed.state());
             document.with_remarks(feed.remarks().await).print();
         }
         OutputFormat::Text => {

@@ -12,6 +12,8 @@ use penstock_spec::platform::{KubernetesExecutorConfig, PipelineConfig};
 const SHOWN_TASKS: usize = 5;
 /// The setting that both backends know of, and one honours.
 pub(crate) const PULL_POLICY: &str = "when images are pulled";
+/// The setting of which one annotation is honoured.
+pub(crate) const POD_METADATA: &str = "labels and annotations of the Pod";
 
 /// A setting that has no effect on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +103,7 @@ pub(crate) fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static
         when(!config.tolerations.is_empty(), "tolerations"),
         when(!config.image_pull_secret.is_empty(), "secrets for pulling images"),
         when(!config.image_pull_policy.is_empty(), PULL_POLICY),
-        when(config.pod_metadata.is_some(), "labels and annotations of the Pod"),
+        when(config.pod_metadata.is_some(), POD_METADATA),
         when(config.security_context.is_some(), "who the container runs as"),
         when(!config.init_containers.is_empty(), "init containers"),
     ]

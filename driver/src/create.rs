@@ -7,6 +7,7 @@ use penstock_metastore::{MetastoreError, NewRun};
 use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
+use penstock_spec::keys;
 use penstock_spec::run::RunInfo;
 use penstock_spec::uri::split_query;
 use serde::{Deserialize, Serialize};
@@ -41,8 +42,8 @@ pub struct CreateRun {
     pub options: RunOptions,
 }
 
-/// How attempts of a run are carried out. Stored with the run, so that a resume behaves the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How a run is carried out. Stored with it, so that a resume behaves the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunOptions {
     /// Where attempts are carried out.
@@ -51,6 +52,20 @@ pub struct RunOptions {
     pub host_commands: bool,
     /// Where containerised Python components find their `kfp_config.ini`.
     pub component_dir: Option<PathBuf>,
+    /// KFP's service account of the run. It is shown again, and nothing runs under it: user code has no token, and a task
+    /// that needs one asks for an account of its own.
+    pub service_account: String,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions {
+            backend: BackendKind::default(),
+            host_commands: false,
+            component_dir: None,
+            service_account: keys::KFP_SERVICE_ACCOUNT.to_owned(),
+        }
+    }
 }
 
 /// Where attempts are carried out.

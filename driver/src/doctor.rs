@@ -7,13 +7,15 @@ mod findings;
 use std::time::Duration;
 
 use futures::future::join_all;
-use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingAdmissionPolicyBinding};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{Api, ListParams, PostParams};
 use kube::{Client, Resource};
-use penstock_objectstore::Transfer;
+use penstock_objectstore::{Transfer, TransferError};
 use penstock_spec::keys;
 use penstock_spec::settings::NamespaceSettings;
 use serde::Serialize;
@@ -21,8 +23,12 @@ use serde::de::DeserializeOwned;
 
 pub use findings::{Finding, FindingState};
 
+use findings::Served;
+
 /// Longest wait for one answer of the cluster or the store.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// Content of the object that tries the store.
+const TRIAL: &[u8] = b"written by penstock doctor, and to be deleted by it";
 
 /// What is to be examined.
 #[derive(Debug, Clone)]
@@ -33,6 +39,8 @@ pub struct Examination {
     pub webhook_service: String,
     /// Name of the `MutatingWebhookConfiguration`.
     pub webhook_configuration: String,
+    /// Secret with the webhook's certificate.
+    pub certificate_secret: String,
     /// Namespace in which tasks are to run.
     pub namespace: String,
     /// Image that the trial Pod names; nothing is pulled.
@@ -47,14 +55,16 @@ pub(crate) enum Read<T> {
     Failed(String),
 }
 
-/// Examines a cluster. `transfer` reaches the object stores from this process. Changes nothing.
+/// Examines a cluster. `transfer` reaches the object stores from this process. What it changes (an object in the
+/// store) it takes back.
 pub async fn examine(client: &Client, transfer: Option<&Transfer>, what: &Examination) -> Vec<Finding> {
     let version = bounded(client.apiserver_version()).await;
     let reached = matches!(version, Read::Found(_));
     let mut found = vec![findings::version(&version)];
     if reached {
-        let (installation, namespace) =
-            tokio::join!(examine_installation(client, what), examine_namespace(client, transfer, what));
+        let installation = Box::pin(examine_installation(client, what));
+        let namespace = Box::pin(examine_namespace(client, transfer, what));
+        let (installation, namespace) = tokio::join!(installation, namespace);
         found.extend(installation);
         found.extend(namespace);
     }
@@ -62,22 +72,29 @@ pub async fn examine(client: &Client, transfer: Option<&Transfer>, what: &Examin
 }
 
 async fn examine_installation(client: &Client, what: &Examination) -> Vec<Finding> {
-    let Examination { system_namespace: system, webhook_service, webhook_configuration, .. } = what;
+    let Examination { system_namespace: system, webhook_service, webhook_configuration, certificate_secret, .. } = what;
     let configurations: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), system);
     let of_service = ListParams::default().labels(&format!("kubernetes.io/service-name={webhook_service}"));
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), system);
     let ours = ListParams::default().labels(&format!("{}={}", keys::LABEL_PART_OF, keys::MANAGED_BY));
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    let (configuration, slices, bindings) = tokio::join!(
+    let (configuration, secret, slices, policies, bindings) = tokio::join!(
         get(&configurations, webhook_configuration),
+        get(&secrets, certificate_secret),
         bounded(slices.list(&of_service)),
+        bounded(policies.list(&ours)),
         bounded(bindings.list(&ours)),
     );
+    let now = penstock_spec::Timestamp::now();
+    let served = Served { secret: certificate_secret, namespace: system, service: webhook_service };
     vec![
         findings::webhook(&configuration, webhook_configuration),
-        findings::certificate(&configuration, webhook_configuration, penstock_spec::Timestamp::now()),
+        findings::authority(&configuration, webhook_configuration, now),
+        findings::served(&secret, &configuration, served, now),
         findings::endpoints(&slices, webhook_service, system),
-        findings::policies(&bindings),
+        findings::policies(&policies, &bindings),
     ]
 }
 
@@ -155,13 +172,37 @@ async fn examine_stores(
 
 async fn examine_store(transfer: &Transfer, root: &str) -> Finding {
     let root = penstock_spec::uri::split_query(root).0;
-    let listed = tokio::time::timeout(ANSWER_LIMIT, transfer.get_bytes(&format!("{root}/.penstock-doctor"), 1)).await;
-    let read = match listed {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(penstock_launcher::report::describe(&error)),
-        Err(_) => Err(format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
+    findings::store(root, &try_store(transfer, root).await)
+}
+
+/// Writes an object, reads it and deletes it, as a driver and its launchers do; what fails, and why.
+async fn try_store(transfer: &Transfer, root: &str) -> Result<(), String> {
+    let uri = format!("{root}/.penstock-doctor-{}", uuid::Uuid::new_v4());
+    let written = in_store("write", &uri, transfer.put_bytes(&uri, TRIAL)).await;
+    let read = match &written {
+        Ok(()) => in_store("read", &uri, transfer.get_bytes(&uri, TRIAL.len() as u64)).await,
+        Err(_) => Ok(None),
     };
-    findings::store(root, &read)
+    // Also after a failure: what was not acknowledged may be there.
+    let deleted = in_store("delete", &uri, transfer.delete(&uri)).await;
+    written?;
+    if read?.as_deref() != Some(TRIAL) {
+        return Err(format!("{uri} is not read as it was written"));
+    }
+    deleted
+}
+
+async fn in_store<T>(
+    verb: &str,
+    uri: &str,
+    answer: impl Future<Output = Result<T, TransferError>>,
+) -> Result<T, String> {
+    let reason = match tokio::time::timeout(ANSWER_LIMIT, answer).await {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(error)) => penstock_launcher::report::describe(&error),
+        Err(_) => format!("no answer within {} s", ANSWER_LIMIT.as_secs()),
+    };
+    Err(format!("cannot {verb} {uri}: {reason}"))
 }
 
 /// Submits a task's Pod as a dry run: nothing is stored, and the whole admission chain takes part.

@@ -24,7 +24,7 @@ use crate::kubernetes::{
     KubernetesBackend, KubernetesHost, KubernetesSettings, PodLog, PodLogError, PodStanding, RunPods, SweepError,
     Swept, standing, sweep,
 };
-use crate::ownership::Ownership;
+use crate::ownership::{Ownership, Presence};
 use crate::process::{ProcessBackend, ProcessSettings};
 
 /// Longest time that giving up unfinished uploads may take at the end.
@@ -113,6 +113,17 @@ impl Driver {
     /// Whether some process of this machine drives the run now.
     pub fn is_driven(&self, run: Uuid) -> bool {
         is_driven(&self.parts.data_dir, run)
+    }
+
+    /// Says that this process drives whatever is to be driven here, as long as the value lives.
+    pub fn announce(&self) -> Result<Presence, DriverError> {
+        let path = self.data_dir().to_owned();
+        Presence::announce(&path).map_err(|source| DriverError::DataDir { path, source })
+    }
+
+    /// Whether some process of this machine drives whatever is to be driven here.
+    pub fn is_served(&self) -> bool {
+        Presence::is_announced(self.data_dir())
     }
 
     /// Drives a run to its end: starts it, goes on after a kill, or carries out a command that waits.

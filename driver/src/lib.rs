@@ -32,9 +32,10 @@ pub use driver::{Driver, DriverSettings, is_driven};
 pub use error::{DriveError, DriverError};
 pub use kubernetes::{
     CaBundle, KubernetesMetrics, KubernetesSettings, NamespaceSettingsError, PodLog, PodLogError, PodSettings,
-    PodStanding, RunAs, SweepError, Swept, Timeouts, UnsupportedSetting, UnsupportedSettings, pod_standings,
-    unsupported_settings,
+    PodStanding, RunAs, SweepError, Swept, TaskAccount, TaskAccountError, Timeouts, UnsupportedSetting,
+    UnsupportedSettings, pod_standings, unsupported_settings,
 };
 pub use load::load_state;
+pub use ownership::Presence;
 pub use process::{attempt_log, attempt_work_dir};
 pub use store_metrics::StoreMetrics;

@@ -1,10 +1,11 @@
-//! One driver a run on this machine: a lock on a file, which the kernel gives back when its holder dies.
+//! One driver a run on this machine, and whether there is one for all: locks on files, which the kernel gives back when
+//! their holders die.
 //!
 //! The lock only saves work and gives a clear message; the epoch in the metastore is what keeps two drivers apart.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -48,5 +49,48 @@ impl Ownership {
             Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
             Err(_) => false,
         }
+    }
+}
+
+/// Says that this process drives whatever is to be driven in a data directory, or waits for its turn to, as long as the
+/// value lives. Several processes may.
+#[derive(Debug)]
+pub struct Presence {
+    _file: File,
+}
+
+impl Presence {
+    pub(crate) fn announce(data_dir: &Path) -> std::io::Result<Presence> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(presence(data_dir))?;
+        // Who looks holds it for a moment.
+        file.lock_shared()?;
+        Ok(Presence { _file: file })
+    }
+
+    /// Whether some process of this machine announces itself at this moment.
+    pub(crate) fn is_announced(data_dir: &Path) -> bool {
+        File::open(presence(data_dir)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+fn presence(data_dir: &Path) -> PathBuf {
+    data_dir.join("driver.lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_of_a_directory_are_seen_while_one_lives() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let is_announced = || Presence::is_announced(directory.path());
+        assert!(!is_announced());
+        let first = Presence::announce(directory.path()).expect("announced");
+        let second = Presence::announce(directory.path()).expect("beside the first");
+        drop(first);
+        assert!(is_announced());
+        drop(second);
+        assert!(!is_announced(), "the file alone says nothing");
     }
 }

@@ -59,6 +59,7 @@ pub(crate) struct Container {
     pub(crate) spec: ContainerSpec,
     pub(crate) timeout_seconds: Option<u64>,
     pub(crate) image_pull_policy: String,
+    pub(crate) service_account: Option<String>,
     /// Platform settings that give the container data, as written: part of the cache key.
     pub(crate) data_settings: Option<Value>,
 }

@@ -42,6 +42,7 @@ impl RunState {
             env: own_env(component, container),
             resources,
             image_pull_policy: container.image_pull_policy.clone(),
+            service_account: container.service_account.clone(),
             defaults,
             absent_inputs,
             input_artifact_types: component

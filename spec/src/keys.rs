@@ -85,6 +85,9 @@ pub const ANNOTATION_RUN_AS_NON_ROOT: &str = "penstock.dev/run-as-non-root";
 pub const RUN_AS_IMAGE: &str = "image";
 /// Container that inputs and outputs are for; the first one when absent.
 pub const ANNOTATION_CONTAINER: &str = "penstock.dev/container";
+/// On a task, by `kubernetes.add_pod_annotation`, and on its Pod: the account that it runs under instead of
+/// [`TASK_SERVICE_ACCOUNT`], with a token for user code.
+pub const ANNOTATION_SERVICE_ACCOUNT: &str = "penstock.dev/service-account";
 /// KFP's annotation that tells what a Pod of a run is.
 pub const ANNOTATION_KFP_ROLE: &str = "pipelines.kubeflow.org/runtime-role";
 /// Keeps a task's Pod until its outcome is recorded.
@@ -175,6 +178,18 @@ pub const VOLUME_WORKSPACE: &str = "kfp-workspace";
 /// Volume of output parameter files in a task's Pod, mounted at [`OUTPUT_PARAMETER_DIR`] in main and sidecar.
 pub const VOLUME_OUTPUT_PARAMETERS: &str = "kfp-outputs";
 
+// Kubernetes: what is installed.
+
+/// The admission policies, each with a binding of the same name.
+pub const ADMISSION_POLICIES: [&str; 6] = [
+    "penstock-control-plane-objects",
+    "penstock-control-plane-pods",
+    "penstock-pod-binding",
+    "penstock-task-account",
+    "penstock-task-pod",
+    "penstock-task-report",
+];
+
 // Kubernetes: what the driver keeps in each namespace.
 
 /// Account of task Pods.
@@ -183,6 +198,8 @@ pub const TASK_SERVICE_ACCOUNT: &str = "penstock-task";
 pub const TASK_ROLE: &str = "penstock-task";
 /// ConfigMap with the namespace's settings under the key [`POD_SETTINGS_FILE`].
 pub const SETTINGS_CONFIG_MAP: &str = "penstock-settings";
+/// KFP's service account of runs that name none.
+pub const KFP_SERVICE_ACCOUNT: &str = "pipeline-runner";
 /// KFP's ConfigMap with a namespace's pipeline root and stores.
 pub const KFP_LAUNCHER_CONFIG_MAP: &str = "kfp-launcher";
 /// Key in [`KFP_LAUNCHER_CONFIG_MAP`]: the pipeline root.

@@ -37,6 +37,10 @@ pub struct Plan {
     /// it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub image_pull_policy: String,
+    /// Account of Kubernetes that the task asks for, with a token in user code. Only a backend that has accounts honours
+    /// it, and only where it is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<String>,
     /// Inputs that were provided, without component defaults.
     pub inputs: PlanInputs,
     /// Defaults of declared parameters that were not provided. Part of `{{$}}` and of placeholders, but not

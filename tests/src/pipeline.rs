@@ -20,6 +20,7 @@ pub struct Task {
     items: Option<Value>,
     caching: bool,
     deadline: Option<u64>,
+    annotations: Map<String, Value>,
 }
 
 impl Task {
@@ -40,6 +41,7 @@ impl Task {
             items: None,
             caching: false,
             deadline: None,
+            annotations: Map::new(),
         }
     }
 
@@ -139,6 +141,24 @@ impl Task {
         self
     }
 
+    /// An annotation of its Pod.
+    pub fn annotation(mut self, key: &str, value: &str) -> Task {
+        self.annotations.insert(key.to_owned(), json!(value));
+        self
+    }
+
+    /// Its settings for Kubernetes.
+    fn platform(&self) -> Map<String, Value> {
+        let mut settings = Map::new();
+        if let Some(seconds) = self.deadline {
+            settings.insert("activeDeadlineSeconds".to_owned(), json!(seconds.to_string()));
+        }
+        if !self.annotations.is_empty() {
+            settings.insert("podMetadata".to_owned(), json!({"annotations": self.annotations}));
+        }
+        settings
+    }
+
     fn component(&self) -> Value {
         let typed = |(name, parameter_type): (&String, &str)| (name.clone(), json!({"parameterType": parameter_type}));
         let artifact = |name: &String| {
@@ -218,9 +238,11 @@ impl Pipeline {
     /// The pipeline, and the settings for Kubernetes if a task has some.
     pub fn build(&self) -> Value {
         let pipeline = self.spec();
-        let deadlines = self.tasks.iter().filter_map(|task| Some((format!("exec-{}", task.name), task.deadline?)));
-        let executors: Map<_, _> =
-            deadlines.map(|(label, seconds)| (label, json!({"activeDeadlineSeconds": seconds.to_string()}))).collect();
+        let settings = self.tasks.iter().map(|task| (format!("exec-{}", task.name), task.platform()));
+        let executors: Map<_, _> = settings
+            .filter(|(_, settings)| !settings.is_empty())
+            .map(|(label, settings)| (label, json!(settings)))
+            .collect();
         if executors.is_empty() {
             return pipeline;
         }

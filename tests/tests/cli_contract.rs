@@ -71,6 +71,16 @@ fn wrong_usage_ends_with_two() {
 }
 
 #[test]
+fn service_account_of_a_run_is_shown_as_it_was_given() {
+    let sandbox = Sandbox::new();
+    let pipeline = Pipeline::new("p", [Task::new("a", "true")]).build();
+    for (args, expected) in [(&[][..], "pipeline-runner"), (&["--service-account", "editor"], "editor")] {
+        sandbox.run_commands(&pipeline).args(args).run().expect_code(0);
+        assert_eq!(json_of(&sandbox, &["get", "-o", "json"])["service_account"], expected);
+    }
+}
+
+#[test]
 fn i31_settings_that_make_no_sense_are_refused_by_name() {
     let sandbox = Sandbox::new();
     let file = sandbox.write_pipeline("pipeline.json", &Pipeline::new("p", [Task::new("a", "true")]).build());

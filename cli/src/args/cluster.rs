@@ -51,6 +51,9 @@ pub(crate) struct DoctorArgs {
     /// Name of the MutatingWebhookConfiguration
     #[arg(long, default_value = "penstock", value_name = "NAME")]
     pub(crate) webhook_configuration: String,
+    /// Secret with the webhook's certificate
+    #[arg(long, default_value = "penstock-webhook-certificate", value_name = "NAME")]
+    pub(crate) certificate_secret: String,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: OutputFormat,

@@ -1,7 +1,7 @@
 //! Flags about what each task's Pod gets from the installation.
 
 use clap::{ArgAction, Args};
-use penstock_driver::{CaBundle, PodSettings, RunAs};
+use penstock_driver::{CaBundle, PodSettings, RunAs, TaskAccount};
 
 use crate::failure::Refusal;
 
@@ -36,7 +36,7 @@ pub(crate) struct TaskPodArgs {
         hide_env_values = true
     )]
     pub(crate) task_proxy: Vec<String>,
-    /// Give user code the variables of an HTTP proxy that this service has itself; --task-proxy wins over them
+    /// Give user code the variables of an HTTP proxy that this process has itself; --task-proxy wins over them
     #[arg(long, env = "PENSTOCK_PASS_PROXY")]
     pub(crate) pass_proxy: bool,
     /// User that user code runs as [default: as the namespace says, or else the image]
@@ -51,6 +51,10 @@ pub(crate) struct TaskPodArgs {
     #[arg(long, env = "PENSTOCK_TASK_RUN_AS_NON_ROOT", value_name = "BOOL", num_args = 0..=1,
           default_missing_value = "true", require_equals = true, action = ArgAction::Set)]
     pub(crate) task_run_as_non_root: Option<bool>,
+    /// Service account that tasks may ask for, with a token in user code (annotation penstock.dev/service-account); may be
+    /// repeated. NAMESPACE can be * for any [default: none]
+    #[arg(long, env = "PENSTOCK_ALLOW_TASK_ACCOUNT", value_name = "NAMESPACE/NAME", value_delimiter = ',')]
+    pub(crate) allow_task_account: Vec<TaskAccount>,
 }
 
 /// A key of a ConfigMap or Secret.
@@ -94,6 +98,7 @@ impl TaskPodArgs {
             task_run_as_user,
             task_run_as_group,
             task_run_as_non_root,
+            allow_task_account: accounts,
         } = self;
         let of_config_map = ca_bundle_config_map.map(|KeyOf { name, key }| CaBundle::ConfigMap { name, key });
         let of_secret = ca_bundle_secret.map(|KeyOf { name, key }| CaBundle::Secret { name, key });
@@ -110,7 +115,7 @@ impl TaskPodArgs {
         let own = own_proxy.iter().filter(|(name, _)| pass_proxy && !is_given(name));
         let mut proxy: Vec<_> = own.cloned().collect();
         proxy.extend(given);
-        Ok(PodSettings { ca_bundle: of_config_map.or(of_secret), run_as, proxy })
+        Ok(PodSettings { ca_bundle: of_config_map.or(of_secret), run_as, proxy, accounts })
     }
 }
 
@@ -176,6 +181,16 @@ mod tests {
         assert_eq!(proxy(&given), ["http_proxy=http://p:2/?a=b", "no_proxy=a,b"]);
         let both = ["--pass-proxy", "--task-proxy", "http_proxy=http://p:2\nno_proxy=a,b\n"];
         assert_eq!(proxy(&both), ["http_proxy=http://p:2", "no_proxy=a,b"], "whatever the spelling");
+    }
+
+    #[test]
+    fn t06_accounts_are_listed() {
+        let accounts = settings(&["--allow-task-account", "team/a,*/b", "--allow-task-account", "team/c"]);
+        let expected = ["team/a", "*/b", "team/c"].map(|text| text.parse().expect("an account"));
+        assert_eq!(accounts.expect("settings").accounts, expected);
+        for text in ["a", "*", "team/penstock-task"] {
+            assert!(args(&["--allow-task-account", text]).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -16,13 +16,15 @@ use crate::text::inert;
 
 /// Examines the cluster and prints what was found. The exit code is 1 when tasks cannot run.
 pub(crate) async fn doctor(context: &Context, args: DoctorArgs) -> anyhow::Result<ExitCode> {
-    let DoctorArgs { namespace, system_namespace, webhook_service, webhook_configuration, output } = args;
+    let DoctorArgs { namespace, system_namespace, webhook_service, webhook_configuration, certificate_secret, output } =
+        args;
     let cluster = cluster::connect(&context.cluster, namespace.as_deref()).await?;
     let transfer = context.transfer()?;
     let what = Examination {
         system_namespace,
         webhook_service,
         webhook_configuration,
+        certificate_secret,
         namespace: cluster.namespace.clone(),
         trial_image: "busybox:1.36".to_owned(),
     };

@@ -31,7 +31,7 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
     let state = feed.state();
     match output {
         OutputFormat::Json => {
-            let document = RunDocument::new(feed.info(), feed.on_kubernetes(), state);
+            let document = RunDocument::new(feed.info(), feed.options(), state);
             document.with_waiting(waiting).with_remarks(feed.remarks().await).print();
         }
         OutputFormat::Text => {

@@ -11,8 +11,9 @@ use crate::feed::Feed;
 
 /// Records the command and drives the run.
 pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<ExitCode> {
-    let RetryArgs { run, execution, pods, progress } = args;
-    let (driver, run) = context.driver_of(&run, &execution, &pods).await?;
+    let RetryArgs { run, execution, pods, task_pods, progress } = args;
+    let task_pods = task_pods.settings(&context.proxy)?;
+    let (driver, run) = context.driver_of(&run, &execution, &pods, task_pods).await?;
     let feed = Feed::from_now(driver.metastore(), run).await?;
     match feed.state().status() {
         RunStatus::Failed | RunStatus::Canceled => {}

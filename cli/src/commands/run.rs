@@ -49,16 +49,18 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         component_dir,
         on,
         namespace,
+        service_account,
         detach,
         resume: _,
         pods,
+        task_pods,
         execution,
         progress,
     } = args;
     let kubernetes = match on {
         Place::Kubernetes => {
             let cluster = cluster::connect(&context.cluster, namespace.as_deref()).await?;
-            Some(cluster::kubernetes_settings(cluster, &pods))
+            Some(cluster::kubernetes_settings(cluster, &pods, task_pods.settings(&context.proxy)?))
         }
         Place::Process if detach => {
             return Err(Refusal::new("--detach is for --on kubernetes: no service drives runs of this machine").into());
@@ -88,7 +90,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
     let component_dir = component_directory(component_dir, file, is_python)?;
     let backend = if kubernetes.is_some() { BackendKind::Kubernetes } else { BackendKind::Process };
-    let options = RunOptions { backend, host_commands, component_dir };
+    let options = RunOptions { backend, host_commands, component_dir, service_account };
     let root = root.as_deref().map(root_uri).transpose()?;
     let (caching, namespace) = (!no_cache, kubernetes.as_ref().map(|settings| settings.namespace.clone()));
     let request =
@@ -98,6 +100,14 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let driver = context.driver(&execution, kubernetes).await?;
     let run = driver.create_run(request).await.map_err(|error| refuse(error, takes))?;
     if detach {
+        if !driver.is_served() {
+            let data_dir = driver.data_dir().display();
+            tracing::warn!(
+                "run {run} is created, and nobody drives it: no driver holds the data directory {data_dir}. It goes on once \
+                 one does (penstock driver --data-dir {data_dir}), or here with `penstock run --resume {run}`; or leave \
+                 --detach out"
+            );
+        }
         driver.close().await;
         Stream::Out.print(&format!("{run}\n"));
         return Ok(ExitCode::from(failure::SUCCEEDED));
@@ -108,7 +118,8 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
 
 async fn resume(context: &Context, selector: &str, args: &RunArgs) -> anyhow::Result<ExitCode> {
     let progress = &args.progress;
-    let (driver, run) = context.driver_of(selector, &args.execution, &args.pods).await?;
+    let task_pods = args.task_pods.clone().settings(&context.proxy)?;
+    let (driver, run) = context.driver_of(selector, &args.execution, &args.pods, task_pods).await?;
     let feed = Feed::from_now(driver.metastore(), run).await?;
     if feed.state().status().is_final() {
         Stream::Err.print(&format!("run {run} has ended already\n"));

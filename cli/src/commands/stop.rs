@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use penstock_driver::{DriveError, RunControl};
+use penstock_driver::{DriveError, PodSettings, RunControl};
 use penstock_metastore::Command;
 use uuid::Uuid;
 
@@ -21,9 +21,9 @@ const OWNER_CHECK: Duration = Duration::from_secs(2);
 /// Records the command, and waits for the end. A run that nobody drives any more is brought to its end here.
 pub(crate) async fn stop(context: &Context, args: StopArgs) -> anyhow::Result<ExitCode> {
     let StopArgs { run, no_wait, timeout, grace, pods } = args;
-    // Nothing is started for a run that is cancelled, so how much could run at a time does not matter.
+    // Nothing is started for a run that is cancelled, so how much could run at a time does not matter, nor what Pods get.
     let execution = ExecutionArgs { concurrency: None, python: None, grace };
-    let (driver, run) = context.driver_of(&run, &execution, &pods).await?;
+    let (driver, run) = context.driver_of(&run, &execution, &pods, PodSettings::default()).await?;
     let mut feed = Feed::from_now(driver.metastore(), run).await?;
     if feed.state().status().is_final() {
         let word = run_word(feed.state().status()).1;

@@ -1,27 +1,32 @@
 //! What the things that were read mean, and what to do about them. Pure.
 
-use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingAdmissionPolicyBinding};
+mod certificates;
+
+use super::Read;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::api::ObjectList;
-use penstock_spec::Timestamp;
 use penstock_spec::keys;
 use penstock_spec::settings::NamespaceSettings;
 use serde::Serialize;
 use serde_json::json;
-use x509_parser::pem::Pem;
 
-use super::Read;
+pub(crate) use certificates::{Served, authority, served};
 
 /// Oldest minor version of Kubernetes 1 with what Penstock needs: native sidecars and admission policies.
 const OLDEST_MINOR: u32 = 30;
 /// Oldest minor version in which native sidecars are beyond beta.
 const RECOMMENDED_MINOR: u32 = 33;
-/// A certificate that ends earlier than this should have been renewed.
-const EXPIRY_WARNING_SECONDS: i64 = 6 * 3600;
 /// How installing goes, as a remedy.
 const INSTALL: &str = "install Penstock: kubectl apply -k manifests/overlays/standalone";
+
+/// What to do about policies that are missing.
+const POLICIES: &str = "apply the manifests again (kubectl apply -k): without them a task's token could change other Pods, or \
+                        somebody could forge a task's report";
 
 /// One thing that was examined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,39 +120,6 @@ pub(crate) fn webhook(read: &Read<MutatingWebhookConfiguration>, name: &str) -> 
     good(SUBJECT, format!("MutatingWebhookConfiguration {name} is in place"))
 }
 
-pub(crate) fn certificate(read: &Read<MutatingWebhookConfiguration>, name: &str, now: Timestamp) -> Finding {
-    const SUBJECT: &str = "webhook authority";
-    let Read::Found(configuration) = read else {
-        return finding(SUBJECT, FindingState::Unknown, format!("there is no {name} to read it from"), None);
-    };
-    let bundle = configuration.webhooks.as_deref().unwrap_or_default().first();
-    let bundle = bundle.and_then(|hook| hook.client_config.ca_bundle.as_ref()).map(|bundle| bundle.0.as_slice());
-    let ends: Vec<i64> = Pem::iter_from_buffer(bundle.unwrap_or_default())
-        .flatten()
-        .filter_map(|pem| Some(pem.parse_x509().ok()?.validity().not_after.timestamp()))
-        .collect();
-    let Some(last) = ends.iter().max() else {
-        return bad(SUBJECT, "the caBundle holds no certificate", "see the log of the webhook");
-    };
-    let left = last.saturating_sub(now.as_second());
-    let shown = format!("{} in the bundle, the last is valid until {}", certificates(ends.len()), instant(*last));
-    match left {
-        ..=0 => bad(SUBJECT, shown, "all have expired: see the log of the webhook, restart it"),
-        1..EXPIRY_WARNING_SECONDS => {
-            finding(SUBJECT, FindingState::Warning, shown, Some("it should have been renewed: see the webhook's log"))
-        }
-        _ => good(SUBJECT, shown),
-    }
-}
-
-fn certificates(count: usize) -> String {
-    if count == 1 { "1 certificate".to_owned() } else { format!("{count} certificates") }
-}
-
-fn instant(second: i64) -> String {
-    Timestamp::from_second(second).map_or_else(|_| "an odd time".to_owned(), |at| at.to_string())
-}
-
 pub(crate) fn endpoints(read: &Read<ObjectList<EndpointSlice>>, service: &str, namespace: &str) -> Finding {
     const SUBJECT: &str = "webhook server";
     let slices = match read {
@@ -164,25 +136,38 @@ pub(crate) fn endpoints(read: &Read<ObjectList<EndpointSlice>>, service: &str, n
     good(SUBJECT, format!("{ready} ready behind {namespace}/{service}"))
 }
 
-pub(crate) fn policies(read: &Read<ObjectList<ValidatingAdmissionPolicyBinding>>) -> Finding {
+/// Each policy has to be there and to be bound so that it denies: one that is missing is a hole that the others do not fill.
+pub(crate) fn policies(
+    policies: &Read<ObjectList<ValidatingAdmissionPolicy>>,
+    bindings: &Read<ObjectList<ValidatingAdmissionPolicyBinding>>,
+) -> Finding {
     const SUBJECT: &str = "admission policies";
-    let bindings = match read {
-        Read::Found(bindings) => bindings,
-        Read::Missing => {
+    let (policies, bindings) = match (policies, bindings) {
+        (Read::Found(policies), Read::Found(bindings)) => (policies, bindings),
+        (Read::Failed(reason), _) | (_, Read::Failed(reason)) => return unknown(SUBJECT, reason),
+        (Read::Missing, _) | (_, Read::Missing) => {
             return bad(SUBJECT, "the cluster knows no ValidatingAdmissionPolicy", "Kubernetes 1.30 has it");
         }
-        Read::Failed(reason) => return unknown(SUBJECT, reason),
     };
-    let denies = |binding: &&ValidatingAdmissionPolicyBinding| {
-        let spec = binding.spec.as_ref().and_then(|spec| spec.validation_actions.as_deref());
-        spec.unwrap_or_default().iter().any(|action| action == "Deny")
+    let trouble = |name: &str| {
+        let is_it = |policy: &&ValidatingAdmissionPolicy| policy.metadata.name.as_deref() == Some(name);
+        let Some(policy) = policies.iter().find(is_it) else { return Some(format!("{name} is missing")) };
+        let ignores = policy.spec.as_ref().and_then(|spec| spec.failure_policy.as_deref()) == Some("Ignore");
+        let denies = bindings.iter().filter_map(|binding| binding.spec.as_ref()).any(|spec| {
+            let actions = spec.validation_actions.as_deref().unwrap_or_default();
+            spec.policy_name.as_deref() == Some(name) && actions.iter().any(|action| action == "Deny")
+        });
+        match (denies, ignores) {
+            (false, _) => Some(format!("{name} has no binding that denies")),
+            (true, true) => Some(format!("{name} has failurePolicy Ignore")),
+            (true, false) => None,
+        }
     };
-    let count = bindings.iter().filter(denies).count();
-    if count == 0 {
-        let remedy = "apply manifests/base: without them a task's token could change other Pods";
-        return bad(SUBJECT, "none is bound", remedy);
+    let troubles: Vec<String> = keys::ADMISSION_POLICIES.iter().filter_map(|name| trouble(name)).collect();
+    if troubles.is_empty() {
+        return good(SUBJECT, format!("all {} are bound", keys::ADMISSION_POLICIES.len()));
     }
-    good(SUBJECT, format!("{count} bound"))
+    bad(SUBJECT, troubles.join("; "), POLICIES)
 }
 
 pub(crate) fn namespace(read: &Read<Namespace>, name: &str) -> Finding {
@@ -272,11 +257,11 @@ pub(crate) fn secret(read: &Read<Secret>, name: &str, wanted: &[&str]) -> Findin
 pub(crate) fn store(root: &str, read: &Result<(), String>) -> Finding {
     let subject = "store from here";
     match read {
-        Ok(()) => good(subject, format!("{root} can be read")),
+        Ok(()) => good(subject, format!("an object below {root} could be written, read and deleted")),
         Err(reason) => finding(
             subject,
             FindingState::Warning,
-            format!("{root} cannot be read from this machine: {reason}"),
+            format!("{root} cannot be used from this machine: {reason}"),
             Some("the driver needs it where it runs: check --s3-endpoint and the credentials in the environment"),
         ),
     }

@@ -52,7 +52,7 @@ pub struct Timeouts {
     pub report: Duration,
     /// How long a report may still arrive when nothing of the Pod runs any more.
     pub settle: Duration,
-    /// How long the settings of a namespace may take to follow the label by which it takes no Pods of root.
+    /// How long what the driver keeps in a namespace may take to follow the namespace's labels.
     pub settings: Duration,
     /// From the request to stop until the Pod is given up.
     pub stop: Duration,

@@ -21,7 +21,7 @@ pub(crate) fn attempt_of_pod(pod: &Pod) -> Option<AttemptRef> {
 }
 
 /// Why a Pod of the right name is not the one that was submitted for an attempt (R1, T-18); nothing if it is.
-pub(crate) fn stranger(pod: &Pod, attempt: &AttemptRef, spec_hash: &str) -> Option<&'static str> {
+pub(crate) fn stranger(pod: &Pod, attempt: &AttemptRef, spec_hash: &str, account: &str) -> Option<&'static str> {
     if attempt_of_pod(pod).as_ref() != Some(attempt) {
         return Some("its labels do not name this attempt");
     }
@@ -29,8 +29,7 @@ pub(crate) fn stranger(pod: &Pod, attempt: &AttemptRef, spec_hash: &str) -> Opti
     if annotations.and_then(|all| all.get(keys::ANNOTATION_SPEC_HASH)).is_none_or(|hash| hash != spec_hash) {
         return Some("it was made for other work");
     }
-    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
-    if account != Some(keys::TASK_SERVICE_ACCOUNT) {
+    if pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()) != Some(account) {
         return Some("it runs under another account");
     }
     None

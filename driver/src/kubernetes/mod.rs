@@ -1,6 +1,7 @@
 //! The Kubernetes backend: attempts are Pods, which the webhook gives a launcher. The driver goes on when the launcher's
 //! report appears on the Pod, without waiting for its phase.
 
+mod accounts;
 mod api;
 mod attempt;
 mod backend;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+pub use accounts::{TaskAccount, TaskAccountError};
 pub use classify::Timeouts;
 pub use cleanup::{SweepError, Swept};
 pub use logs::{PodLog, PodLogError, PodStanding, pod_standings};

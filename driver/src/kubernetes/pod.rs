@@ -18,6 +18,7 @@ use penstock_spec::settings::{RunAs, TaskSettings};
 use penstock_spec::value::to_json;
 use thiserror::Error;
 
+use super::accounts::{TOKEN_DIR, TOKEN_VOLUME, TaskAccount, token_volume};
 use super::quantity;
 
 /// Time that the kubelet grants beyond a task's own timeout, which the launcher keeps: it only ends Pods whose launcher
@@ -45,6 +46,8 @@ pub struct PodSettings {
     pub run_as: RunAs,
     /// Variables of an HTTP proxy, such as `http_proxy` and `NO_PROXY`, in order.
     pub proxy: Vec<(String, String)>,
+    /// Accounts that tasks may ask for, with a token in user code.
+    pub accounts: Vec<TaskAccount>,
 }
 
 /// Where certificates of authorities are, in the run's namespace.
@@ -79,6 +82,12 @@ pub(crate) enum PodError {
         "user code would run as user 0 by {user}, which is root, and root is refused by {non_root}: change one of them"
     )]
     Root { user: &'static str, non_root: &'static str },
+    #[error(
+        "the task asks for the service account {account:?} (annotation {annotation}), which is not allowed in namespace \
+         {namespace}: --allow-task-account {namespace}/{account} of the driver (PENSTOCK_ALLOW_TASK_ACCOUNT) allows it",
+        annotation = keys::ANNOTATION_SERVICE_ACCOUNT
+    )]
+    Account { account: String, namespace: String },
 }
 
 /// A Pod to submit, and the object that has to be stored before.
@@ -113,6 +122,7 @@ pub(crate) fn build(
     tasks: &TaskSettings,
 ) -> Result<TaskPod, PodError> {
     let run_as = run_as(settings, tasks)?;
+    check_account(plan, namespace, settings)?;
     let main = main_container(plan, settings, run_as)?;
     let (carried, plan_object) = carried_plan(plan);
     let mut annotations = text_map(&[
@@ -122,6 +132,9 @@ pub(crate) fn build(
         (keys::ANNOTATION_SPEC_HASH, &spec_hash(plan)),
     ]);
     annotations.insert(carried.0.to_owned(), carried.1);
+    if let Some(account) = &plan.service_account {
+        annotations.insert(keys::ANNOTATION_SERVICE_ACCOUNT.to_owned(), account.clone());
+    }
     let pod = Pod {
         metadata: ObjectMeta {
             name: Some(name_of(plan)),
@@ -140,14 +153,28 @@ pub(crate) fn build(
                 seccomp_profile: Some(runtime_default()),
                 ..PodSecurityContext::default()
             }),
-            service_account_name: Some(keys::TASK_SERVICE_ACCOUNT.to_owned()),
+            service_account_name: Some(account_of(plan).to_owned()),
             termination_grace_period_seconds: Some(GRACE_SECONDS),
-            volumes: Some(volumes(settings)),
+            volumes: Some(volumes(plan, settings)),
             ..PodSpec::default()
         }),
         status: None,
     };
     Ok(TaskPod { pod, plan_object })
+}
+
+/// Account that the Pod of an attempt runs under.
+pub(crate) fn account_of(plan: &Plan) -> &str {
+    plan.service_account.as_deref().unwrap_or(keys::TASK_SERVICE_ACCOUNT)
+}
+
+fn check_account(plan: &Plan, namespace: &str, settings: &PodSettings) -> Result<(), PodError> {
+    match &plan.service_account {
+        Some(account) if !settings.accounts.iter().any(|allowed| allowed.covers(namespace, account)) => {
+            Err(PodError::Account { account: account.clone(), namespace: namespace.to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn labels(plan: &Plan) -> BTreeMap<String, String> {
@@ -170,7 +197,12 @@ fn text_map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
 /// The annotation that carries the plan, or says where it is; and the object to store in that case. The launcher has no
 /// use for what the kubelet does.
 fn carried_plan(plan: &Plan) -> (Annotation, Option<PlanObject>) {
-    let plan = Plan { resources: PlanResources::default(), image_pull_policy: String::new(), ..plan.clone() };
+    let plan = Plan {
+        resources: PlanResources::default(),
+        image_pull_policy: String::new(),
+        service_account: None,
+        ..plan.clone()
+    };
     let text = to_json(&plan);
     if text.len() <= keys::MAX_INLINE_PLAN {
         return ((keys::ANNOTATION_PLAN, text), None);
@@ -227,7 +259,7 @@ fn main_container(plan: &Plan, settings: &PodSettings, run_as: RunAs) -> Result<
             seccomp_profile: Some(runtime_default()),
             ..SecurityContext::default()
         }),
-        volume_mounts: Some(mounts(settings)),
+        volume_mounts: Some(mounts(plan, settings)),
         ..Container::default()
     })
 }
@@ -293,23 +325,27 @@ fn scratch() -> impl Iterator<Item = (&'static str, &'static str)> {
     keys::ARTIFACT_VOLUMES.into_iter().chain(keys::HOME_VOLUMES).chain([parameters])
 }
 
-fn mounts(settings: &PodSettings) -> Vec<VolumeMount> {
+fn mounts(plan: &Plan, settings: &PodSettings) -> Vec<VolumeMount> {
     let mount = |name: &str, path: &str| VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
         ..VolumeMount::default()
     };
-    let ca = settings.ca_bundle.is_some().then(|| VolumeMount { read_only: Some(true), ..mount(CA_VOLUME, CA_DIR) });
-    scratch().map(|(name, path)| mount(name, path)).chain(ca).collect()
+    let read_only = |name: &str, path: &str| VolumeMount { read_only: Some(true), ..mount(name, path) };
+    let ca = settings.ca_bundle.is_some().then(|| read_only(CA_VOLUME, CA_DIR));
+    let token = plan.service_account.is_some().then(|| read_only(TOKEN_VOLUME, TOKEN_DIR));
+    scratch().map(|(name, path)| mount(name, path)).chain(ca).chain(token).collect()
 }
 
-fn volumes(settings: &PodSettings) -> Vec<Volume> {
+fn volumes(plan: &Plan, settings: &PodSettings) -> Vec<Volume> {
     let empty = |name: &str| Volume {
         name: name.to_owned(),
         empty_dir: Some(EmptyDirVolumeSource::default()),
         ..Volume::default()
     };
-    scratch().map(|(name, _)| empty(name)).chain(settings.ca_bundle.as_ref().map(ca_volume)).collect()
+    let ca = settings.ca_bundle.as_ref().map(ca_volume);
+    let token = plan.service_account.as_ref().map(|_| token_volume());
+    scratch().map(|(name, _)| empty(name)).chain(ca).chain(token).collect()
 }
 
 fn ca_volume(bundle: &CaBundle) -> Volume {

@@ -7,10 +7,10 @@ use std::fmt;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::ir::ExecutorSpec;
 use penstock_spec::keys;
-use penstock_spec::platform::{KubernetesPlatform, PlatformSpec};
+use penstock_spec::platform::{KubernetesExecutorConfig, KubernetesPlatform, PlatformSpec};
 use thiserror::Error;
 
-use crate::cluster_only::{PULL_POLICY, of_executor, of_run, tasks_by_executor, write_tasks};
+use crate::cluster_only::{POD_METADATA, PULL_POLICY, of_executor, of_run, tasks_by_executor, write_tasks};
 
 /// A setting that is not honoured yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,9 @@ pub fn unsupported_settings(pipeline: &CheckedPipeline) -> Vec<UnsupportedSettin
     }
     for (label, config) in platform.iter().flat_map(|platform| &platform.kubernetes.deployment_spec.executors) {
         let settings = (1..).zip(of_executor(config)).filter_map(|(place, setting)| Some((place, setting?)));
-        for (place, setting) in settings.filter(|(_, setting)| *setting != PULL_POLICY) {
+        let is_honoured =
+            |setting: &str| setting == PULL_POLICY || setting == POD_METADATA && asks_only_for_account(config);
+        for (place, setting) in settings.filter(|(_, setting)| !is_honoured(setting)) {
             add(place, setting, label);
         }
     }
@@ -82,6 +84,13 @@ pub fn unsupported_settings(pipeline: &CheckedPipeline) -> Vec<UnsupportedSettin
             .map(|field| of_pipeline(&format!("the unknown field {field} of the platform specification"))),
     );
     found
+}
+
+/// Whether all that is asked of the Pod's labels and annotations is the account that the task runs under.
+fn asks_only_for_account(config: &KubernetesExecutorConfig) -> bool {
+    config.pod_metadata.as_ref().is_none_or(|metadata| {
+        metadata.labels.is_empty() && metadata.annotations.keys().all(|key| key == keys::ANNOTATION_SERVICE_ACCOUNT)
+    })
 }
 
 /// Fields of the platform settings that are not in KFP's schema.
@@ -127,7 +136,8 @@ mod tests {
 
     #[test]
     fn what_is_honoured_is_not_refused() {
-        let config = json!({"activeDeadlineSeconds": "10", "imagePullPolicy": "Always"});
+        let metadata = json!({"annotations": {(keys::ANNOTATION_SERVICE_ACCOUNT): "reader"}});
+        let config = json!({"activeDeadlineSeconds": "10", "imagePullPolicy": "Always", "podMetadata": metadata});
         let platform = json!({
             "deploymentSpec": {"executors": {"exec-a": config}},
             "pipelineConfig": {"activeDeadlineSeconds": 60},

@@ -157,7 +157,7 @@ mod tests {
     }
 
     /// A Pod with a report, the end of its container, and marks of a deletion.
-    fn pod((outcome, exit_code): (PodOutcome, Option<i32>), terminated: Value, going: bool) -> Pod {
+    fn pod((outcome, exit_code): (PodOutcome, Option<i32>), terminated: &Value, going: bool) -> Pod {
         let report = PodReport {
             version: POD_REPORT_VERSION,
             pod_uid: "u".to_owned(),
@@ -201,7 +201,7 @@ mod tests {
             (failed(FailureCause::Output, Some(0)), exit(0, "Completed"), "exit code 0 (Completed)"),
             (user(3), exit(5, "Error"), "reported exit code 3, and"),
         ] {
-            match compare(&pod(reported, end, false), &expected()) {
+            match compare(&pod(reported, &end, false), &expected()) {
                 Comparison::Contradicts(text) => assert!(text.contains(part), "{text}"),
                 other => panic!("{part}: {other:?}"),
             }
@@ -223,12 +223,12 @@ mod tests {
             (user(3), exit(137, "Error"), true),
             (succeeded(), exit(137, "ContainerStatusUnknown"), false),
         ] {
-            let pod = pod(reported, end, going);
+            let pod = pod(reported, &end, going);
             assert_eq!(compare(&pod, &expected()), Comparison::Agrees, "{pod:?}");
         }
-        assert_eq!(compare(&pod(succeeded(), Value::Null, false), &expected()), Comparison::NothingYet);
+        assert_eq!(compare(&pod(succeeded(), &Value::Null, false), &expected()), Comparison::NothingYet);
         let other = Expected { uid: Some("v".to_owned()), ..expected() };
-        let stranger = pod(succeeded(), exit(1, "Error"), false);
+        let stranger = pod(succeeded(), &exit(1, "Error"), false);
         let renamed = Expected { attempt: AttemptRef { attempt: 1, ..other.attempt.clone() }, ..other };
         assert_eq!(compare(&stranger, &renamed), Comparison::Agrees, "it is about another attempt");
     }

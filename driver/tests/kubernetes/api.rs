@@ -50,6 +50,9 @@ struct State {
     /// What the namespace's ConfigMap of settings holds, and how often it was read.
     settings: Option<String>,
     settings_reads: usize,
+    /// Whether accounts may patch Pods; nobody may ask when absent.
+    may_patch: Option<bool>,
+    reviews: usize,
     /// Whether Pods that may be root's are refused.
     is_restricted: bool,
     events: Vec<(u64, &'static str, Value)>,
@@ -139,6 +142,16 @@ impl FakeApi {
         self.state().settings_reads
     }
 
+    /// Whether the accounts of the namespace may patch Pods.
+    pub(crate) fn set_may_patch(&self, may: bool) {
+        self.state().may_patch = Some(may);
+    }
+
+    /// How often it was asked whether an account may.
+    pub(crate) fn reviews(&self) -> usize {
+        self.state().reviews
+    }
+
     /// From now on the namespace takes no Pods of root.
     pub(crate) fn restrict(&self) {
         self.state().is_restricted = true;
@@ -225,6 +238,9 @@ impl FakeApi {
                 None => status(404, "NotFound", "configmaps \"penstock-settings\" not found"),
             });
         }
+        if path.ends_with("/subjectaccessreviews") {
+            return Ok(self.review(&body));
+        }
         let Some(rest) = path.strip_prefix(&format!("/api/v1/namespaces/{NAMESPACE}/pods")) else {
             return Ok(status(404, "NotFound", &format!("namespaces not found: {path}")));
         };
@@ -245,6 +261,20 @@ impl FakeApi {
         let (answer, lost) = self.carry_out(verb, name, &body).await;
         self.changed.send_modify(|count| *count += 1);
         if lost { Err(std::io::Error::other("the answer is lost")) } else { Ok(answer) }
+    }
+
+    fn review(&self, body: &[u8]) -> Answer {
+        let mut state = self.state();
+        state.reviews += 1;
+        self.changed.send_modify(|count| *count += 1);
+        let Some(allowed) = state.may_patch else {
+            return status(403, "Forbidden", "subjectaccessreviews is forbidden");
+        };
+        let mut review: Value = serde_json::from_slice(body).unwrap_or_default();
+        let user = format!("system:serviceaccount:{NAMESPACE}:reader");
+        let asks = review["spec"]["user"] == user && review["spec"]["resourceAttributes"]["verb"] == "patch";
+        review["status"] = json!({"allowed": allowed && asks});
+        whole(StatusCode::CREATED, &review)
     }
 
     async fn carry_out(&self, verb: &'static str, name: String, body: &Value) -> (Answer, bool) {

@@ -7,6 +7,7 @@ mod kubelet;
 mod real_cluster;
 mod world;
 
+mod accounts;
 mod faults;
 mod recovery;
 mod restricted;

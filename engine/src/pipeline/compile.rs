@@ -104,6 +104,7 @@ impl Context<'_> {
                         .and_then(|it| platform::image_pull_policy(it, label))
                         .unwrap_or_default()
                         .to_owned(),
+                    service_account: platform.and_then(|it| platform::service_account(it, label)).map(str::to_owned),
                     data_settings: platform.and_then(|it| platform::data_settings(it, label)),
                 }))
             }

@@ -1,5 +1,6 @@
 //! What the engine needs of the platform settings: time limits, what plans carry, and the tasks that settings take values from.
 
+use penstock_spec::keys;
 use penstock_spec::platform::PlatformSpec;
 use serde_json::Value;
 
@@ -17,6 +18,12 @@ pub(super) fn attempt_timeout_seconds(platform: &PlatformSpec, executor: &str) -
 /// When the image of an executor is pulled.
 pub(super) fn image_pull_policy<'a>(platform: &'a PlatformSpec, executor: &str) -> Option<&'a str> {
     member(executor_config(platform, executor)?, "imagePullPolicy", "image_pull_policy")?.as_str()
+}
+
+/// The account that an executor asks for, with a token in user code.
+pub(super) fn service_account<'a>(platform: &'a PlatformSpec, executor: &str) -> Option<&'a str> {
+    let metadata = member(executor_config(platform, executor)?, "podMetadata", "pod_metadata")?;
+    metadata.get("annotations")?.get(keys::ANNOTATION_SERVICE_ACCOUNT)?.as_str()
 }
 
 /// The settings of an executor that give its container data: two tasks that differ in them may differ in results.

@@ -159,7 +159,11 @@ deploymentSpec:
           cpuRequest: 0.5
           accelerator: {type: NVIDIA_TESLA_K80, count: '2'}
 ---
-platforms: {kubernetes: {deploymentSpec: {executors: {exec: {imagePullPolicy: Always}}}}}
+platforms:
+  kubernetes:
+    deploymentSpec:
+      executors:
+        exec: {imagePullPolicy: Always, podMetadata: {annotations: {penstock.dev/service-account: reader}}}
 ",
     )
     .ran()
@@ -168,6 +172,7 @@ platforms: {kubernetes: {deploymentSpec: {executors: {exec: {imagePullPolicy: Al
     let limits = json!({"memory": "2Gi", "NVIDIA_TESLA_K80": "2"});
     assert_eq!(json!(plan.resources), json!({"limits": limits, "requests": {"cpu": "0.5"}}), "new fields win over old");
     assert_eq!(plan.image_pull_policy, "Always");
+    assert_eq!(plan.service_account.as_deref(), Some("reader"));
 }
 
 #[test]

@@ -102,6 +102,7 @@ impl Pair {
         });
         let file = scenario.sandbox.write_pipeline("chain.json", &Pipeline::new("chain", tasks).build());
         let created = scenario.penstock(&["run", "--on", "kubernetes", "--detach"]).arg(file).run().expect_code(0);
+        assert!(!created.stderr.contains("no driver holds"), "{}", created.stderr);
         let run = created.stdout.trim().to_owned();
         Some(Pair { scenario, first, second, run, pods })
     }
@@ -195,6 +196,20 @@ fn f36_a_second_driver_takes_over_from_one_that_was_killed() {
     let run = pair.wait_for_end();
     pair.assert_each_ran_once(&run, &steps);
     pair.scenario.assert_no_pods_left(&run);
+}
+
+#[test]
+fn a_run_that_is_left_to_no_driver_says_so_and_goes_on_when_it_is_told() {
+    let test = "a_run_that_is_left_to_no_driver_says_so_and_goes_on_when_it_is_told";
+    let Some(scenario) = Scenario::new(test) else { return };
+    let created =
+        scenario.run(&Pipeline::new("left", [Task::new("work", "true")])).arg("--detach").run().expect_code(0);
+    let run = created.stdout.trim().to_owned();
+    let remedy = format!("penstock run --resume {run}");
+    created.expect_complaint("no driver holds the data directory").expect_complaint(&remedy);
+    let run = scenario.penstock(&["run", "--resume", &run, "-o", "json"]).run().expect_code(0).document();
+    assert_eq!(run.state, "SUCCEEDED");
+    scenario.assert_no_pods_left(&run);
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! Tasks and other Pods on a real Kubernetes: what goes wrong there, and what must happen then.
 
+mod accounts;
 mod admin;
 mod deaths;
+mod doctor;
 mod drivers;
 mod foreign;
 mod logs;
 mod outages;
 mod phases;
 mod refusals;
+mod retry;
 mod scenario;
 mod security;
 mod slow_store;
 mod system;
+mod task_pods;
 mod terminate;

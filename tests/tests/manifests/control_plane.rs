@@ -14,7 +14,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 const LEASES: &str = "coordination.k8s.io";
 
-const HELD: [Right; 32] = [
+const HELD: [Right; 33] = [
     ("", "list", "", "namespaces", ""),
     ("", "watch", "", "namespaces", ""),
     ("", "list", "", "pods", ""),
@@ -40,6 +40,7 @@ const HELD: [Right; 32] = [
     ("", "watch", "", "configmaps", "kfp-launcher"),
     ("team", "create", "events.k8s.io", "events", ""),
     ("team", "patch", "events.k8s.io", "events", "any"),
+    ("", "create", "authorization.k8s.io", "subjectaccessreviews", ""),
     ("", "watch", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     ("", "patch", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     (SYSTEM, "get", "", "secrets", "penstock-webhook-certificate"),

@@ -152,6 +152,7 @@ fn manifests_spell_keys_as_the_code_does() {
         keys::ANNOTATION_REPORT,
         keys::ANNOTATION_SPEC_HASH,
         keys::ANNOTATION_INJECTED,
+        keys::ANNOTATION_SERVICE_ACCOUNT,
         // Beginning of both, in the policy about bindings.
         keys::KEY_PREFIX,
         // The image, and the webhook's own name.
@@ -179,6 +180,18 @@ fn manifests_spell_keys_as_the_code_does() {
         ("read-only volumes", format!("['{}', '{}']", keys::VOLUME_BIN, keys::VOLUME_CONTROL)),
     ] {
         assert!(rendered.contains(&spelled), "{what}: the manifests lack {spelled:?}");
+    }
+}
+
+/// What `penstock doctor` expects is what is installed.
+#[test]
+fn policies_are_those_that_the_code_expects() {
+    let rendered = standalone();
+    for kind in ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] {
+        let objects = of_kinds(&rendered, &[kind]);
+        let mut names: Vec<&str> = objects.lines().filter_map(|line| line.strip_prefix("  name: ")).collect();
+        names.sort_unstable();
+        assert_eq!(names, keys::ADMISSION_POLICIES, "{kind}");
     }
 }
 

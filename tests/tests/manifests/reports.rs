@@ -140,6 +140,17 @@ async fn t05_nobody_else_writes_a_report() {
         admin.post(&space.pod("task/binding"), &binding).await.expect_refused(what, "a binding may not write");
     }
 
+    // An account of the user's that may patch Pods cannot put a program of its own in the place of a launcher.
+    let images = |list: &str| {
+        let mut containers = task_pod("task", "penstock-task")["spec"][list].clone();
+        containers[0]["image"] = json!("evil");
+        json!({"spec": {(list): containers}})
+    };
+    for list in ["containers", "initContainers"] {
+        let refusal = "the images of a task's Pod cannot be changed";
+        neighbour.patch(&task, &images(list)).await.expect_refused(list, refusal);
+    }
+
     // Under an account of the user's, a task's launcher reports as well.
     neighbour.patch(&other, &report("{}")).await.expect_done();
     neighbour.patch(&other, &report("{2}")).await.expect_refused("a second report", FINAL);

@@ -124,6 +124,41 @@ async fn f19_t15_a_tasks_pod_runs_as_it_should_or_not_at_all() {
     }
 }
 
+/// A Pod with a token in its container main, under an account of the user's.
+fn pod_with_token(account: &str, annotation: Option<&str>) -> Value {
+    let mut pod = task_pod("task", account);
+    let volume = json!({"name": "mine", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}});
+    pod["spec"]["volumes"].as_array_mut().expect("volumes").push(volume);
+    add_mount(&mut pod, "containers", 0, "mine", true);
+    if let Some(annotation) = annotation {
+        pod["metadata"]["annotations"]["penstock.dev/service-account"] = json!(annotation);
+    }
+    pod
+}
+
+#[tokio::test]
+async fn t15_user_code_gets_a_token_only_of_the_account_that_was_asked_for() {
+    let test = "t15_user_code_gets_a_token_only_of_the_account_that_was_asked_for";
+    let Some(cluster) = Cluster::find_or_skip(test).await else { return };
+    let space = Space::new(&cluster).await;
+    let admin = cluster.admin();
+    let pods = space.core("pods?dryRun=All");
+    admin.post(&pods, &pod_with_token("other", Some("other"))).await.expect_done();
+    for (case, account, annotation) in [
+        ("not asked for", "other", None),
+        ("another was asked for", "other", Some("penstock-task")),
+        ("the account of launchers", "penstock-task", Some("penstock-task")),
+        ("asked for and not given", "penstock-task", Some("other")),
+    ] {
+        admin.post(&pods, &pod_with_token(account, annotation)).await.expect_refused(case, TOKEN);
+    }
+    // Asking is no way to the launcher's volume.
+    let mut pod = task_pod("task", "other");
+    pod["metadata"]["annotations"]["penstock.dev/service-account"] = json!("other");
+    add_mount(&mut pod, "containers", 0, "penstock-pod", true);
+    admin.post(&pods, &pod).await.expect_refused("launcher's volume", VOLUMES);
+}
+
 #[tokio::test]
 async fn f19_pods_of_others_may_be_all_that() {
     let Some(cluster) = Cluster::find_or_skip("f19_pods_of_others_may_be_all_that").await else { return };

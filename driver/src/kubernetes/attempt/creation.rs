@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use penstock_launcher::report::{adopt_from, describe};
+use penstock_spec::keys;
 use penstock_spec::report::FailureCause;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{AttemptPod, End, requested};
+use crate::kubernetes::accounts::may_report;
 use crate::kubernetes::backoff::Backoff;
 use crate::kubernetes::failure::RequestError;
 use crate::kubernetes::identity::{lacks_launcher, stranger};
@@ -23,6 +25,7 @@ impl AttemptPod {
         let limit = self.shared.settings.timeouts.pending;
         let mut backoff = Backoff::default();
         let TaskPod { mut pod, plan_object } = self.build(since).await?;
+        self.check_account(since).await?;
         self.store_plan(plan_object).await?;
         let mut sent = false;
         loop {
@@ -93,6 +96,34 @@ impl AttemptPod {
             .map_err(|error| End::lost(FailureCause::Refused, error.to_string()))
     }
 
+    /// Why a Pod of the attempt's name is not the attempt's.
+    fn stranger(&self, pod: &Pod) -> Option<&'static str> {
+        stranger(pod, &self.attempt, &self.spec_hash, pod::account_of(&self.plan))
+    }
+
+    /// Under an account of the user's, the launcher reports with that account's rights. To find them missing only when
+    /// user code has ended would be to run it in vain. The role may be on its way: the namespace's label is new.
+    async fn check_account(&mut self, since: Instant) -> Result<(), End> {
+        let Some(account) = self.plan.service_account.clone() else { return Ok(()) };
+        let shared = Arc::clone(&self.shared);
+        let (settings, namespace) = (&shared.settings, &shared.namespace);
+        let mut backoff = Backoff::default();
+        while may_report(&settings.client, settings.request_deadline, namespace, &account).await == Some(false) {
+            let reason = format!(
+                "the service account {account:?} of namespace {namespace}, which the task asks for, may not patch Pods \
+                 there, so its launcher could not report: create the account, and then: kubectl -n {namespace} create \
+                 rolebinding penstock-{account} --role={} --serviceaccount={namespace}:{account}",
+                keys::TASK_ROLE
+            );
+            if since.elapsed() >= settings.timeouts.settings {
+                return Err(End::lost(FailureCause::Refused, reason));
+            }
+            self.say(Some(reason));
+            self.pause(backoff.next(None)).await?;
+        }
+        Ok(())
+    }
+
     async fn store_plan(&self, object: Option<PlanObject>) -> Result<(), End> {
         let Some((uri, plan)) = object else { return Ok(()) };
         self.shared.transfer.put_bytes(&uri, plan).await.map_err(|error| {
@@ -110,7 +141,7 @@ impl AttemptPod {
     /// The attempt is to stop while it is not known whether its Pod exists: an answer may have been lost.
     async fn stopped_before_creation(&mut self) -> End {
         match self.read(None).await.flatten() {
-            Some(pod) if stranger(&pod, &self.attempt, &self.spec_hash).is_none() => {
+            Some(pod) if self.stranger(&pod).is_none() => {
                 let pod = self.shared.watch.observe(pod);
                 self.follow(pod).await
             }
@@ -121,7 +152,7 @@ impl AttemptPod {
     /// The Pod of the attempt's name, if it is the attempt's; nothing if it went away meanwhile or is about to.
     async fn find_existing(&mut self) -> Result<Option<Pod>, End> {
         let Some(Some(pod)) = self.read(Some(self.shared.settings.timeouts.pending)).await else { return Ok(None) };
-        match stranger(&pod, &self.attempt, &self.spec_hash) {
+        match self.stranger(&pod) {
             None => Ok(Some(pod)),
             // Wait until the name is free (F-09).
             Some(_) if pod.metadata.deletion_timestamp.is_some() => Ok(None),
@@ -156,7 +187,7 @@ impl AttemptPod {
     pub(super) async fn recover(&mut self) -> Result<Arc<Pod>, End> {
         let found = self.read(None).await.flatten();
         match found {
-            Some(pod) => match stranger(&pod, &self.attempt, &self.spec_hash) {
+            Some(pod) => match self.stranger(&pod) {
                 None => {
                     info!(pod = self.name, task.path = self.plan.task.path, "takes up the Pod of an earlier driver");
                     self.with_launcher(pod).await

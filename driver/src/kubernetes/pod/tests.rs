@@ -52,6 +52,7 @@ fn pod_of_a_task_with_everything() {
     let settings = PodSettings {
         ca_bundle: Some(CaBundle::ConfigMap { name: "corporate-ca".to_owned(), key: "bundle.pem".to_owned() }),
         proxy: vec![("https_proxy".to_owned(), "http://proxy:3128".to_owned())],
+        accounts: vec!["other/reader".parse().expect("an account")],
         run_as: RunAs { user: Some(1000), group: Some(100), non_root: Some(true) },
     };
     let changes = json!({
@@ -176,4 +177,34 @@ fn i31_root_where_root_is_refused_is_named_with_who_asked_for_it(
     let namespace = RunAs { user: namespace_user, group: None, non_root: namespace_non_root };
     let error = built_in(RunAs { user, group: None, non_root }, namespace).expect_err("it is refused");
     assert!(error.to_string().contains(text), "{error}");
+}
+
+fn with_account(allowed: &[&str]) -> Result<Pod, PodError> {
+    let accounts = allowed.iter().map(|text| text.parse().expect("an account")).collect();
+    let settings = PodSettings { accounts, ..PodSettings::default() };
+    let plan = plan(&json!({"serviceAccount": "reader"}));
+    build(&plan, "team", &settings, &TaskSettings::default()).map(|task| task.pod)
+}
+
+#[test]
+fn pod_of_a_task_under_an_account_of_its_own() {
+    let pod = with_account(&["team/other", "team/reader"]).expect("it is allowed");
+    let spec = pod.spec.expect("a spec");
+    assert_eq!(spec.service_account_name.as_deref(), Some("reader"));
+    assert_eq!(spec.automount_service_account_token, Some(false), "not for the launcher, which has its own");
+    let annotations = pod.metadata.annotations.expect("annotations");
+    assert_eq!(annotations[keys::ANNOTATION_SERVICE_ACCOUNT], "reader", "what the admission policy goes by");
+    assert!(!annotations[keys::ANNOTATION_PLAN].contains("serviceAccount"), "the kubelet's, not the launcher's");
+    let mount = spec.containers[0].volume_mounts.as_ref().and_then(|mounts| mounts.last());
+    insta::assert_json_snapshot!((mount, spec.volumes.as_ref().and_then(|volumes| volumes.last())));
+}
+
+#[rstest::rstest]
+#[case(&[])]
+#[case(&["other/reader", "team/other"])]
+fn t06_an_account_that_is_not_allowed_is_refused_with_the_flag_that_allows_it(#[case] allowed: &[&str]) {
+    let error = with_account(allowed).expect_err("it is refused").to_string();
+    assert!(error.contains("\"reader\" (annotation penstock.dev/service-account)"), "{error}");
+    assert!(error.contains("--allow-task-account team/reader of the driver"), "{error}");
+    with_account(&["*/reader"]).expect("allowed everywhere");
 }
