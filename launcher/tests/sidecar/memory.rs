@@ -79,7 +79,7 @@ async fn f15_memory_stays_small_whatever_is_moved() {
 
 /// Files of an output directory.
 fn files() -> u64 {
-    std::env::var("PENSTOCK_TEST_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
+    std::env::var("PENSTOCK_TEST_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000)
 }
 
 #[tokio::test]
