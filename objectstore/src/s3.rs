@@ -76,7 +76,9 @@ impl S3Store {
     async fn denial(&self, key: &str) -> Option<StoreError> {
         let client = self.connection.client().await;
         let read = client.get_object().bucket(&self.bucket).key(key).range("bytes=0-0").send().await;
-        Some(self.attempt("look at", key).failure(&read.err()?))
+        let error = self.attempt("look at", key).failure(&read.err()?);
+        // Whoever may read a part of it was denied something else.
+        matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unavailable).then_some(error)
     }
 
     /// Whether the object at `key` was made by this upload.
