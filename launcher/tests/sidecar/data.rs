@@ -2,6 +2,7 @@
 
 use penstock_launcher::pod::data::DataManifest;
 use penstock_spec::keys;
+use rustix::process::Signal;
 
 use crate::world::{World, shared_server};
 
@@ -97,6 +98,27 @@ async fn container_that_only_needs_inputs_may_be_started_again() {
         assert_eq!(entry.wait().await.code(), Some(code), "{}", world.log());
         if round == 1 {
             world.stop(sidecar).await;
+            sidecar = world.sidecar();
+        }
+    }
+    world.stop(sidecar).await;
+}
+
+#[tokio::test]
+async fn f15_container_that_ends_well_again_and_again_is_not_taken_for_one_whose_launcher_was_killed() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
+    let line = format!("s3://{}/in -> {}", world.bucket, world.at("root/in").display());
+    world.pod_file(keys::POD_INPUTS_FILE, &line);
+    let mut sidecar = world.sidecar();
+    for (round, code) in [0, 0, 0, 0, 0, 0, 3].into_iter().enumerate() {
+        let entry = world.entry(&["sh".to_owned(), "-c".to_owned(), format!("exit {code}")]);
+        assert_eq!(entry.wait().await.code(), Some(code), "round {round}: {}", world.log());
+        assert_eq!(world.termination_message(), "", "round {round}");
+        if round == 3 {
+            sidecar.signal(Signal::KILL);
+            sidecar.wait().await;
             sidecar = world.sidecar();
         }
     }
