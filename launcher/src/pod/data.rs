@@ -91,8 +91,8 @@ impl DataJob {
     async fn fetch_one(&self, input: &PodDatum) -> Result<(), Failure> {
         let (uri, path) = (input.uri.to_string(), PathBuf::from(&input.path));
         let failed = |cause, reason: &str| failure(cause, format!("cannot fetch input {uri} to {path:?}: {reason}"));
-        let target = path.clone();
-        let staged = tokio::task::spawn_blocking(move || Staging::new(&target)).await;
+        let (target, pod_uid) = (path.clone(), self.pod_uid.clone());
+        let staged = tokio::task::spawn_blocking(move || Staging::new(&target, &pod_uid)).await;
         let staging =
             staged.map_err(|error| broken(&error))?.map_err(|error| failed(FailureCause::Input, &error.to_string()))?;
         let found = self.transfer.download(&uri, None, &staging.content).await.map_err(|error| {
@@ -192,8 +192,10 @@ struct Staging {
 }
 
 impl Staging {
-    /// In the target, where that is a directory (it may be a volume of its own), and beside it otherwise.
-    fn new(target: &Path) -> io::Result<Staging> {
+    /// In the target, where that is a directory (it may be a volume of its own), and beside it otherwise. Pods that share
+    /// a claim do so at the same time: what is another Pod's stays.
+    fn new(target: &Path, pod_uid: &str) -> io::Result<Staging> {
+        let own = format!("{STAGING}{pod_uid}.");
         refuse_links(target)?;
         let above = match target.is_dir() {
             true => target,
@@ -203,11 +205,11 @@ impl Staging {
         for left in fs::read_dir(above)? {
             let left = left?;
             // Of an earlier sidecar of this Pod, which was killed.
-            if left.file_name().to_str().is_some_and(|name| name.starts_with(STAGING)) {
+            if left.file_name().to_str().is_some_and(|name| name.starts_with(&own)) {
                 fs::remove_dir_all(left.path())?;
             }
         }
-        let directory = above.join(format!("{STAGING}{}", Uuid::new_v4().simple()));
+        let directory = above.join(format!("{own}{}", Uuid::new_v4().simple()));
         fs::create_dir(&directory)?;
         Ok(Staging { content: directory.join("content"), directory })
     }
@@ -223,6 +225,10 @@ impl Drop for Staging {
 
 /// Beginning of the names of directories for what is on its way.
 const STAGING: &str = ".penstock-incoming-";
+
+fn is_there(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
+}
 
 /// A volume may hold links that an earlier Pod left. Followed in the sidecar they would lead elsewhere than in the user's
 /// container.
@@ -247,10 +253,12 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
             continue;
         }
         match there {
-            None => {
-                fs::rename(&from, &to)?;
-                continue;
-            }
+            None => match fs::rename(&from, &to) {
+                Ok(()) => continue,
+                // Another Pod that shares the volume was quicker: theirs and ours are joined.
+                Err(error) if is_there(&error) && fs::symlink_metadata(&to).is_ok_and(|now| now.is_dir()) => {}
+                Err(error) => return Err(error),
+            },
             Some(metadata) if metadata.is_dir() => {}
             Some(_) => {
                 let reason = format!("{} is in the way of a directory", to.display());
@@ -263,4 +271,39 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f29_only_what_this_pod_left_is_removed() {
+        let claim = tempfile::tempdir().expect("a directory");
+        let other = Staging::new(claim.path(), "uid-12").expect("made");
+        let left = Staging::new(claim.path(), "uid-1").expect("made");
+        let left = std::mem::ManuallyDrop::new(left);
+        let own = Staging::new(claim.path(), "uid-1").expect("made");
+        assert!(other.directory.exists() && own.directory.exists() && !left.directory.exists());
+    }
+
+    #[test]
+    fn f29_directories_that_two_pods_bring_at_once_are_joined() {
+        let claim = tempfile::tempdir().expect("a directory");
+        let bring = |name: &str| {
+            let staging = Staging::new(claim.path(), name).expect("made");
+            fs::create_dir_all(staging.content.join("d")).expect("a directory");
+            fs::write(staging.content.join("d").join(name), name).expect("a file");
+            staging
+        };
+        let (one, two) = (bring("one"), bring("two"));
+        place(&one.content, &claim.path().join("in")).expect("placed");
+        // As if it had looked before the other came.
+        let error = fs::rename(&two.content, claim.path().join("in")).expect_err("it is there");
+        assert!(is_there(&error), "{error}");
+        place(&two.content, &claim.path().join("in")).expect("joined");
+        for name in ["one", "two"] {
+            assert_eq!(fs::read_to_string(claim.path().join("in/d").join(name)).expect("a file"), name);
+        }
+    }
 }

@@ -1,10 +1,14 @@
 //! Pods that are no tasks: "download these, run, upload those".
 
+use std::path::PathBuf;
+
 use penstock_launcher::pod::data::DataManifest;
 use penstock_spec::keys;
 use rustix::process::Signal;
+use serde_json::json;
+use tokio::net::TcpListener;
 
-use crate::world::{World, shared_server};
+use crate::world::{Process, World, shared_server, until};
 
 impl World {
     async fn run_data(&self, inputs: &str, outputs: &str, script: &str) -> Option<i32> {
@@ -123,4 +127,43 @@ async fn f15_container_that_ends_well_again_and_again_is_not_taken_for_one_whose
         }
     }
     world.stop(sidecar).await;
+}
+
+/// Directories for what is on its way.
+fn incoming(directory: &std::path::Path) -> Vec<PathBuf> {
+    let entries = directory.read_dir().expect("a directory").filter_map(Result::ok).map(|entry| entry.path());
+    entries.filter(|path| path.display().to_string().contains(".penstock-incoming-")).collect()
+}
+
+async fn kill(sidecar: Process) {
+    sidecar.signal(Signal::KILL);
+    sidecar.wait().await;
+}
+
+#[tokio::test]
+async fn f29_pods_that_share_a_claim_leave_each_others_downloads_alone() {
+    let Some(server) = shared_server() else { return };
+    // A store that takes connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut first = World::new(&server, []).await;
+    let mut second = World::new(&server, []).await;
+    (first.uid, second.uid) = ("uid-1".to_owned(), "uid-12".to_owned());
+    let claim = first.at("root/claim");
+    std::fs::create_dir(&claim).expect("a directory");
+    std::fs::set_permissions(&claim, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("open");
+    first.write_settings(&format!("http://{}", silent.local_addr().expect("an address")), &json!({}));
+    first.pod_file(keys::POD_INPUTS_FILE, &format!("s3://{}/in -> {}/one", first.bucket, claim.display()));
+    let sidecar = first.sidecar();
+    until("the first downloads", || incoming(&claim).len() == 1).await;
+    let on_its_way = incoming(&claim);
+
+    second.transfer.put_bytes(&format!("s3://{}/in", second.bucket), "x").await.expect("stored");
+    let inputs = format!("s3://BUCKET/in -> {}/two", claim.display());
+    assert_eq!(second.run_data(&inputs, "", "true").await, Some(0), "{}", second.log());
+    assert_eq!(incoming(&claim), on_its_way, "{}", second.log());
+    // What a sidecar that was killed left is its successor's to remove.
+    kill(sidecar).await;
+    let sidecar = first.sidecar();
+    until("the first downloads again", || incoming(&claim) != on_its_way && incoming(&claim).len() == 1).await;
+    kill(sidecar).await;
 }
