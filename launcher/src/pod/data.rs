@@ -94,7 +94,7 @@ impl DataJob {
         let (target, pod_uid) = (path.clone(), self.pod_uid.clone());
         let staged = tokio::task::spawn_blocking(move || Staging::new(&target, &pod_uid)).await;
         let staging =
-            staged.map_err(|error| broken(&error))?.map_err(|error| failed(FailureCause::Input, &error.to_string()))?;
+            staged.map_err(|error| broken(&error))?.map_err(|error| failed(FailureCause::Input, &explain(&error)))?;
         let found = self.transfer.download(&uri, None, &staging.content).await.map_err(|error| {
             let cause = if error.is_infrastructure() { FailureCause::Infrastructure } else { FailureCause::Input };
             failed(cause, &describe(&error))
@@ -117,7 +117,7 @@ impl DataJob {
         placed
             .await
             .map_err(|error| broken(&error))?
-            .map_err(|error| failed(FailureCause::Infrastructure, &error.to_string()))
+            .map_err(|error| failed(FailureCause::Infrastructure, &explain(&error)))
     }
 
     /// Argv as it is; the directories of outputs are made.
@@ -228,6 +228,18 @@ const STAGING: &str = ".penstock-incoming-";
 
 fn is_there(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
+}
+
+/// Why an input has no place. Most new claims are root's, and the launcher is not root.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "{error}: the launcher, which runs as user {}, may not write there; set fsGroup in the securityContext of the \
+             Pod, or give the directory of the volume to that user",
+            rustix::process::geteuid().as_raw()
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// A volume may hold links that an earlier Pod left. Followed in the sidecar they would lead elsewhere than in the user's

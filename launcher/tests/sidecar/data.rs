@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::world::{Process, World, shared_server, until};
+use crate::world::{Process, SIDECAR_UID, World, shared_server, until};
 
 impl World {
     async fn run_data(&self, inputs: &str, outputs: &str, script: &str) -> Option<i32> {
@@ -166,4 +166,24 @@ async fn f29_pods_that_share_a_claim_leave_each_others_downloads_alone() {
     let sidecar = first.sidecar();
     until("the first downloads again", || incoming(&claim) != on_its_way && incoming(&claim).len() == 1).await;
     kill(sidecar).await;
+}
+
+#[tokio::test]
+async fn claim_that_the_launcher_may_not_write_to_is_told_with_the_remedy() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    if world.uids.is_none() {
+        return;
+    }
+    world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
+    // As a new claim of most storage classes is: root's.
+    std::fs::create_dir(world.at("root/claim")).expect("a directory");
+    std::fs::set_permissions(world.at("root/claim"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("permissions");
+    for inputs in ["s3://BUCKET/in -> HERE/root/claim/in", "s3://BUCKET/in -> HERE/root/claim/new/in"] {
+        assert_eq!(world.run_data(inputs, "", "true").await, Some(125), "{}", world.log());
+        let told = world.termination_message();
+        let user = format!("user {SIDECAR_UID}");
+        assert!(told.contains("ermission denied") && told.contains(&user) && told.contains("fsGroup"), "{told}");
+    }
 }
