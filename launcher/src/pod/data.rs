@@ -2,7 +2,7 @@
 //!
 //! An input is an object, which becomes a file, or the objects below a key, which become the files of a directory; files
 //! of the same names are replaced, others stay. An output is stored after the process has exited with 0, and must be
-//! there. Last comes a manifest, beside the first output: at its URI with `.manifest.json` behind.
+//! there. Last comes a manifest, beside the first output ([`manifest_uri`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ use penstock_entry::protocol::LauncherMessage;
 use penstock_objectstore::transfer::open_without_links;
 use penstock_objectstore::{Downloaded, Opener, Transfer, TransferError, UploadSource};
 use penstock_spec::artifact::Content;
-use penstock_spec::pod_data::PodDatum;
+use penstock_spec::pod_data::{PodDatum, manifest_uri};
 use penstock_spec::report::{Failure, FailureCause};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -28,8 +28,6 @@ use crate::report::{describe, failure};
 
 /// Version of the manifest's format that this build writes.
 pub const DATA_MANIFEST_VERSION: u32 = 1;
-/// What stands behind the URI of the first output.
-const MANIFEST_SUFFIX: &str = ".manifest.json";
 
 /// What a Pod stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,8 +150,11 @@ impl DataJob {
             let content = Box::pin(self.store_one(output)).await?;
             outputs.push(StoredOutput { path: output.path.clone(), uri: output.uri.to_string(), content });
         }
-        let Some(first) = outputs.first() else { return Ok(()) };
-        let uri = format!("{}{MANIFEST_SUFFIX}", first.uri);
+        let Some(first) = self.outputs.first() else { return Ok(()) };
+        // The webhook has refused what has no such place.
+        let uri = manifest_uri(&first.uri)
+            .map_err(|error| failure(FailureCause::Refused, format!("the manifest has no place: {error}")))?
+            .to_string();
         let manifest = DataManifest { version: DATA_MANIFEST_VERSION, pod_uid: self.pod_uid.clone(), outputs };
         let bytes = serde_json::to_vec(&manifest).unwrap_or_default();
         self.transfer.put_bytes(&uri, bytes).await.map_err(|error| {
