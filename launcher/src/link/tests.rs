@@ -4,9 +4,8 @@ use penstock_spec::keys;
 #[test]
 fn the_entry_and_the_keys_agree_on_names() {
     assert_eq!(protocol::SOCKET, keys::ENTRY_SOCKET);
-    for name in
-        [keys::ENV_LAUNCHER_POD_NAME, keys::ENV_LAUNCHER_POD_UID, keys::ENV_LAUNCHER_NAMESPACE, keys::ENV_ATTEMPT]
-    {
-        assert!(name.starts_with(protocol::ENV_PREFIX), "{name} would reach the user's program");
+    // What the user's program does not see must be named as ours.
+    for name in protocol::ENV_OF_ENTRY {
+        assert!(name.starts_with("PENSTOCK_ENTRY_"), "{name} could be a variable of the user's");
     }
 }
