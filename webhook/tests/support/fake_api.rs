@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use kube::Client;
-use penstock_runtime::server::{self, ServerLimits, read_body};
+use penstock_runtime::server::{self, BodyBudget, ServerLimits, read_body};
 use penstock_runtime::shutdown::Shutdown;
 use penstock_spec::settings::NamespaceSettings;
 use serde_json::{Value, json};
@@ -129,7 +129,8 @@ impl FakeApi {
     async fn handle(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let body = read_body(request.into_body(), 1 << 20).await.expect("a body");
+        let budget = BodyBudget::new(1 << 20);
+        let (body, _room) = read_body(request.into_body(), 1 << 20, &budget).await.expect("a body");
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if let Some(code) = self.fails(method != Method::GET) {
             return status(code, if code == 409 { "Conflict" } else { "InternalError" });
