@@ -28,6 +28,8 @@ pub(crate) const GRACE_SECONDS: i64 = 60;
 /// Greatest deadline that a Pod may have.
 const MAX_DEADLINE_SECONDS: u64 = i32::MAX as u64;
 /// A service mesh's sidecar would keep the Pod from ending, as it does with KFP.
+/// Containers that the webhook of EKS leaves without a web identity: it is the launcher's, and user code's no credential.
+const ANNOTATION_EKS: &str = "eks.amazonaws.com/skip-containers";
 const ANNOTATION_ISTIO: &str = "sidecar.istio.io/inject";
 /// Object of a plan that is too large for an annotation, below the attempt's root.
 const PLAN_OBJECT: &str = "plan.json";
@@ -120,6 +122,7 @@ pub(crate) fn build(
     let mut annotations = text_map(&[
         (keys::KFP_V2_COMPONENT, "true"),
         (keys::ANNOTATION_KFP_ROLE, "launcher"),
+        (ANNOTATION_EKS, keys::MAIN_CONTAINER),
         (ANNOTATION_ISTIO, "false"),
         (keys::ANNOTATION_SPEC_HASH, &spec_hash(plan)),
     ]);
