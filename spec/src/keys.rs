@@ -81,6 +81,8 @@ pub const ANNOTATION_RUN_AS_USER: &str = "penstock.dev/run-as-user";
 pub const ANNOTATION_RUN_AS_GROUP: &str = "penstock.dev/run-as-group";
 /// On a Namespace: whether tasks are refused that would run as root, `true` or `false`.
 pub const ANNOTATION_RUN_AS_NON_ROOT: &str = "penstock.dev/run-as-non-root";
+/// On a Namespace: ConfigMap there with authorities that the certificates of its stores may be of, `NAME[:KEY]`.
+pub const ANNOTATION_STORE_CA: &str = "penstock.dev/store-ca-config-map";
 /// Value of [`ANNOTATION_RUN_AS_USER`] and [`ANNOTATION_RUN_AS_GROUP`] that leaves it to the image.
 pub const RUN_AS_IMAGE: &str = "image";
 /// Container that inputs and outputs are for; the first one when absent.
@@ -141,6 +143,8 @@ pub const POD_INPUTS_FILE: &str = "inputs";
 pub const POD_OUTPUTS_FILE: &str = "outputs";
 /// File in [`POD_DIR`]: the namespace's settings.
 pub const POD_SETTINGS_FILE: &str = "settings.json";
+/// File in [`POD_DIR`]: authorities that the certificates of stores may be of, where the settings name some.
+pub const POD_STORE_CA_FILE: &str = "store-ca.crt";
 /// Directory in [`POD_DIR`]: `<secret>/<key>` for each credential that the settings name.
 pub const POD_CREDENTIALS_DIR: &str = "credentials";
 /// Beginning of the names of volumes that injection adds for the inputs and outputs of a Pod that is no task.
@@ -153,6 +157,17 @@ pub const ENV_LAUNCHER_POD_UID: &str = "PENSTOCK_POD_UID";
 pub const ENV_LAUNCHER_NAMESPACE: &str = "PENSTOCK_NAMESPACE";
 /// Environment of the sidecar: seconds between the wish that the Pod ends and its end by force.
 pub const ENV_LAUNCHER_GRACE: &str = "PENSTOCK_TERMINATION_GRACE_SECONDS";
+/// Environment of the sidecar: seconds for which a request to an object store is repeated.
+pub const ENV_LAUNCHER_TRANSFER_BUDGET: &str = "PENSTOCK_TRANSFER_BUDGET_SECONDS";
+/// Environment of the sidecar: seconds for which the report is offered to the API server.
+pub const ENV_LAUNCHER_REPORT_BUDGET: &str = "PENSTOCK_REPORT_BUDGET_SECONDS";
+/// Environment of the sidecar: which events it logs.
+pub const ENV_LAUNCHER_LOG: &str = "PENSTOCK_LOG";
+/// Environment of the sidecar: form of its log.
+pub const ENV_LAUNCHER_LOG_FORMAT: &str = "PENSTOCK_LOG_FORMAT";
+/// Environment of the sidecar: the files in [`POD_DIR`] that the settings asked for when the Pod was made, by their
+/// paths there, separated by blanks.
+pub const ENV_LAUNCHER_FILES: &str = "PENSTOCK_POD_FILES";
 /// The sidecar's program in the launcher's image.
 pub const LAUNCHER_PATH: &str = "/penstock-launcher";
 

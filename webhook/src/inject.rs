@@ -41,6 +41,8 @@ pub struct InjectConfig {
     pub resources: LauncherResources,
     /// UID of the sidecar; left to the platform or the image when absent.
     pub run_as_user: Option<i64>,
+    /// Variables of the sidecar that change how it works, such as [`keys::ENV_LAUNCHER_LOG`].
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl InjectConfig {
@@ -51,6 +53,7 @@ impl InjectConfig {
             pull_policy: None,
             resources: LauncherResources::default(),
             run_as_user: Some(65532),
+            environment: Vec::new(),
         }
     }
 }

@@ -8,5 +8,6 @@ mod memory;
 mod outages;
 mod reports;
 mod restarts;
+mod stores;
 mod tasks;
 mod world;

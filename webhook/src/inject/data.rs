@@ -56,7 +56,7 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
     Ok(Some(Wanted {
         container,
         mounts: [sidecar::main_mounts(), layout.main_mounts].concat(),
-        sidecar: sidecar::container(view, context.config, grace_seconds),
+        sidecar: sidecar::container(view, context.config, settings, grace_seconds),
         sidecar_mounts: [sidecar::mounts(), layout.sidecar_mounts].concat(),
         volumes: [sidecar::volumes(&annotations, settings, false), layout.volumes].concat(),
         grace_seconds: None,
