@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-pub use body::{BodyError, read_body};
+pub use body::{BodyBudget, BodyError, BodyRoom, SMALL_BODY, read_body};
 
 use crate::shutdown::Shutdown;
 

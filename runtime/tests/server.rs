@@ -8,7 +8,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, StatusCode};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
-use penstock_runtime::server::{self, BodyError, ServerLimits, read_body, text_response};
+use penstock_runtime::server::{self, BodyBudget, BodyError, ServerLimits, read_body, text_response};
 use penstock_runtime::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,8 +45,12 @@ async fn handle(request: Request<Incoming>) -> Response<Full<Bytes>> {
         "/stuck" => sleep(Duration::from_secs(60)).await,
         _ => {}
     }
-    match read_body(request.into_body(), BODY_LIMIT).await {
-        Ok(body) => text_response(StatusCode::OK, format!("read {}\n", body.len())),
+    answer_body(request, &BodyBudget::new(BODY_LIMIT)).await
+}
+
+async fn answer_body(request: Request<Incoming>, budget: &BodyBudget) -> Response<Full<Bytes>> {
+    match read_body(request.into_body(), BODY_LIMIT, budget).await {
+        Ok((body, _room)) => text_response(StatusCode::OK, format!("read {}\n", body.len())),
         Err(error @ BodyError::TooLarge { .. }) => text_response(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
         Err(error) => text_response(StatusCode::BAD_REQUEST, error.to_string()),
     }
@@ -196,4 +200,34 @@ async fn admin_port_tells_metrics_life_and_what_it_waits_for() {
     shutdown.request();
     assert!(get("/ready").await.contains("shutting down"));
     timeout(PATIENCE, task).await.expect("it ends").expect("without panic");
+}
+
+#[tokio::test]
+async fn t20_large_bodies_share_their_room_and_small_ones_do_not_wait() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let budget = std::sync::Arc::new(BodyBudget::new(BODY_LIMIT));
+    let limits = ServerLimits { request: PATIENCE, ..quick() };
+    let serving = server::serve(listener, None, limits, Shutdown::new(), move |request| {
+        let budget = budget.clone();
+        async move { answer_body(request, &budget).await }
+    });
+    let serving = tokio::spawn(serving);
+    let request = |announced: usize, sent: usize| {
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {announced}\r\n\r\n");
+        [head.into_bytes(), vec![b'x'; sent]].concat()
+    };
+    let mut first = TcpStream::connect(address).await.expect("connects");
+    first.write_all(&request(BODY_LIMIT, 1 << 17)).await.expect("sent");
+    sleep(Duration::from_millis(100)).await;
+    let small = exchange(address, &request(60 << 10, 60 << 10)).await;
+    assert!(small.contains("read 61440"), "{small}");
+    let second = tokio::spawn(async move { exchange(address, &request(1 << 19, 1 << 19)).await });
+    sleep(Duration::from_millis(300)).await;
+    assert!(!second.is_finished(), "there was room for half a body too much");
+    // A client that goes away gives its room back.
+    drop(first);
+    let second = timeout(PATIENCE, second).await.expect("in time").expect("no panic");
+    assert!(second.contains("read 524288"), "{second}");
+    serving.abort();
 }

@@ -81,6 +81,8 @@ pub const ANNOTATION_RUN_AS_USER: &str = "penstock.dev/run-as-user";
 pub const ANNOTATION_RUN_AS_GROUP: &str = "penstock.dev/run-as-group";
 /// On a Namespace: whether tasks are refused that would run as root, `true` or `false`.
 pub const ANNOTATION_RUN_AS_NON_ROOT: &str = "penstock.dev/run-as-non-root";
+/// On a Namespace: ConfigMap there with authorities that the certificates of its stores may be of, `NAME[:KEY]`.
+pub const ANNOTATION_STORE_CA: &str = "penstock.dev/store-ca-config-map";
 /// Value of [`ANNOTATION_RUN_AS_USER`] and [`ANNOTATION_RUN_AS_GROUP`] that leaves it to the image.
 pub const RUN_AS_IMAGE: &str = "image";
 /// Container that inputs and outputs are for; the first one when absent.
@@ -144,6 +146,8 @@ pub const POD_INPUTS_FILE: &str = "inputs";
 pub const POD_OUTPUTS_FILE: &str = "outputs";
 /// File in [`POD_DIR`]: the namespace's settings.
 pub const POD_SETTINGS_FILE: &str = "settings.json";
+/// File in [`POD_DIR`]: authorities that the certificates of stores may be of, where the settings name some.
+pub const POD_STORE_CA_FILE: &str = "store-ca.crt";
 /// Directory in [`POD_DIR`]: `<secret>/<key>` for each credential that the settings name.
 pub const POD_CREDENTIALS_DIR: &str = "credentials";
 /// Beginning of the names of volumes that injection adds for the inputs and outputs of a Pod that is no task.
@@ -161,9 +165,20 @@ pub const ENV_LAUNCHER_GRACE: &str = "PENSTOCK_TERMINATION_GRACE_SECONDS";
 pub const ENV_ENTRY_HOLD: &str = "PENSTOCK_ENTRY_HOLD_SECONDS";
 /// Environment of the user's container, taken out before its program starts: where the installation's own certificates of
 /// authorities are mounted.
-pub const ENV_ENTRY_CA_BUNDLE: &str = "PENSTOCK_CA_BUNDLE";
+pub const ENV_ENTRY_CA_BUNDLE: &str = "PENSTOCK_ENTRY_CA_BUNDLE";
 /// Where the entry puts those certificates together with what the image trusts, for the user's program.
 pub const POD_CA_BUNDLE: &str = "/penstock/shared/ca-bundle.crt";
+/// Environment of the sidecar: seconds for which a request to an object store is repeated.
+pub const ENV_LAUNCHER_TRANSFER_BUDGET: &str = "PENSTOCK_TRANSFER_BUDGET_SECONDS";
+/// Environment of the sidecar: seconds for which the report is offered to the API server.
+pub const ENV_LAUNCHER_REPORT_BUDGET: &str = "PENSTOCK_REPORT_BUDGET_SECONDS";
+/// Environment of the sidecar: which events it logs.
+pub const ENV_LAUNCHER_LOG: &str = "PENSTOCK_LOG";
+/// Environment of the sidecar: form of its log.
+pub const ENV_LAUNCHER_LOG_FORMAT: &str = "PENSTOCK_LOG_FORMAT";
+/// Environment of the sidecar: the files in [`POD_DIR`] that the settings asked for when the Pod was made, by their
+/// paths there, separated by blanks.
+pub const ENV_LAUNCHER_FILES: &str = "PENSTOCK_POD_FILES";
 /// The sidecar's program in the launcher's image.
 pub const LAUNCHER_PATH: &str = "/penstock-launcher";
 

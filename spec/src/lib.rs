@@ -18,6 +18,7 @@ pub mod plan;
 pub mod platform;
 pub mod pod;
 pub mod pod_data;
+pub mod quantity;
 pub mod report;
 pub mod run;
 pub mod settings;

@@ -9,6 +9,8 @@ use crate::uri::{ObjectUri, UriError};
 pub const MAX_ENTRIES: usize = 100;
 /// The most bytes of a path.
 const MAX_PATH: usize = 4096;
+/// What stands behind the URI of the first output: the manifest's.
+const MANIFEST_SUFFIX: &str = ".manifest.json";
 /// Stands between the two sides.
 const ARROW: &str = " -> ";
 
@@ -108,6 +110,14 @@ fn parse(
     Ok(data)
 }
 
+/// Where the manifest of outputs is, of which the first one goes to this URI: beside it.
+pub fn manifest_uri(first: &ObjectUri) -> Result<ObjectUri, UriError> {
+    if first.key.is_empty() {
+        return Err(UriError::BadKey { uri: first.to_string(), reason: "it is empty, and nothing can be put beside it" });
+    }
+    ObjectUri::parse(&format!("{first}{MANIFEST_SUFFIX}"))
+}
+
 fn clean_path(path: &str) -> Result<&str, &'static str> {
     let trimmed = path.trim_end_matches('/');
     if !path.starts_with('/') {
@@ -155,6 +165,14 @@ mod tests {
         );
         let data = parse_outputs("/out/model/ -> s3://data/model").expect("parses");
         assert_eq!((data[0].path.as_str(), data[0].is_directory), ("/out/model", true));
+    }
+
+    #[test]
+    fn the_manifest_is_beside_the_first_output() {
+        let of = |uri: &str| manifest_uri(&ObjectUri::parse(uri).expect("parses")).map(|uri| uri.to_string());
+        assert_eq!(of("s3://data/team/out").as_deref(), Ok("s3://data/team/out.manifest.json"));
+        assert!(of("s3://data").is_err(), "another bucket's name is not beside a bucket");
+        assert!(of(&format!("s3://data/{}", "k".repeat(1020))).is_err());
     }
 
     #[test]

@@ -24,12 +24,54 @@ pub struct NamespaceSettings {
     pub default_root: String,
     /// Object stores; the first that matches a URI is taken.
     pub stores: Vec<StoreSetting>,
+    /// ConfigMap with authorities that the stores' certificates may be of, beside the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_ca: Option<ObjectKey>,
     /// What Pods that are no tasks may name as inputs and outputs: URIs at or below one of these.
     #[serde(default)]
     pub allowed_prefixes: Vec<String>,
     /// What Pods of tasks get here.
     #[serde(default, skip_serializing_if = "TaskSettings::is_empty")]
     pub tasks: TaskSettings,
+}
+
+/// Key of authorities in a ConfigMap or Secret where none is named.
+const DEFAULT_CA_KEY: &str = "ca.crt";
+
+/// A key of a ConfigMap or Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectKey {
+    /// Name of the object.
+    pub name: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl ObjectKey {
+    /// Reads `NAME[:KEY]` of certificates of authorities. An error is the reason.
+    pub fn parse_ca(text: &str) -> Result<ObjectKey, String> {
+        let (name, key) = text.split_once(':').unwrap_or((text, DEFAULT_CA_KEY));
+        let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_name = name.len() <= 253
+            && name.split('.').all(|label| {
+                let bytes = label.as_bytes();
+                bytes.first().is_some_and(is_edge)
+                    && bytes.last().is_some_and(is_edge)
+                    && bytes.iter().all(|byte| is_edge(byte) || *byte == b'-')
+            });
+        if !is_name {
+            return Err(format!("{name:?} is no name of an object: small letters, digits, `-` and `.`"));
+        }
+        let is_key = (1..=253).contains(&key.len())
+            && key != "."
+            && !key.starts_with("..")
+            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if !is_key {
+            return Err(format!("{key:?} is no key: letters, digits, `-`, `_` and `.`"));
+        }
+        Ok(ObjectKey { name: name.to_owned(), key: key.to_owned() })
+    }
 }
 
 /// What Pods of tasks get in a namespace.
@@ -171,6 +213,7 @@ impl NamespaceSettings {
             version: SETTINGS_VERSION,
             default_root: DEFAULT_ROOT.to_owned(),
             stores: vec![StoreSetting::kfp_bundled(endpoint), StoreSetting::from_surroundings("s3")],
+            store_ca: None,
             allowed_prefixes: vec!["minio://mlpipeline".to_owned()],
             tasks: TaskSettings::default(),
         }
@@ -191,11 +234,23 @@ impl NamespaceSettings {
         secrets
     }
 
+    /// The files in [`keys::POD_DIR`] that these settings ask for, by their paths there.
+    pub fn pod_files(&self) -> Vec<String> {
+        let authorities = self.store_ca.as_ref().map(|_| keys::POD_STORE_CA_FILE.to_owned());
+        let credentials = self.secrets().into_iter().map(|(secret, key)| credential_file(secret, key));
+        credentials.chain(authorities).collect()
+    }
+
     /// Whether a Pod that is no task may name this URI (T-03: compared by segments).
     pub fn allows(&self, uri: &ObjectUri) -> bool {
         let prefixes = self.allowed_prefixes.iter().filter_map(|prefix| ObjectUri::parse(prefix).ok());
         prefixes.into_iter().any(|prefix| uri.starts_with(&prefix))
     }
+}
+
+/// The file in [`keys::POD_DIR`] with the value of a key of a Secret.
+pub fn credential_file(secret: &str, key: &str) -> String {
+    format!("{}/{secret}/{key}", keys::POD_CREDENTIALS_DIR)
 }
 
 #[cfg(test)]
@@ -233,6 +288,21 @@ mod tests {
         let new = serde_json::to_value(&settings).expect("JSON");
         assert_eq!(new["tasks"], serde_json::json!({"runAs": {"user": 65532, "nonRoot": true}}));
         assert_eq!(serde_json::from_value::<NamespaceSettings>(new).expect("reads"), settings);
+    }
+
+    #[test]
+    fn i31_a_key_of_certificates_is_named_by_its_object() {
+        let key = |name: &str, key: &str| ObjectKey { name: name.to_owned(), key: key.to_owned() };
+        assert_eq!(ObjectKey::parse_ca("corporate-ca"), Ok(key("corporate-ca", "ca.crt")));
+        assert_eq!(ObjectKey::parse_ca("a.b-1:root.pem"), Ok(key("a.b-1", "root.pem")));
+        for text in ["", ":ca.crt", "Name", "-a", "a-", "a..b", "a/b", "name:", "name:a/b", "name:..", "name:.", "a b"] {
+            assert!(ObjectKey::parse_ca(text).is_err(), "{text}");
+        }
+        let mut settings = NamespaceSettings::kfp_default("http://minio-service.kubeflow:9000");
+        settings.store_ca = Some(key("corporate-ca", "ca.crt"));
+        let written = serde_json::to_value(&settings).expect("JSON");
+        assert_eq!(written["storeCa"], serde_json::json!({"name": "corporate-ca", "key": "ca.crt"}));
+        assert_eq!(serde_json::from_value::<NamespaceSettings>(written).expect("reads"), settings);
     }
 
     #[test]

@@ -1,27 +1,47 @@
 //! JSON as proto-JSON wants it: no object names a member twice, numbers are finite, nothing follows the value (I-28).
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Reads a text that is one value. Its depth is bounded (128 levels).
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(bytes).map(|Strict(value)| value)
+    parse_bounded(bytes, usize::MAX)
 }
 
-/// A JSON value in which no object names a member twice. The parser itself bounds the depth.
-struct Strict(Value);
+/// Reads a text that is one value and holds no more than `limit` values, itself included: a value takes many times the
+/// memory of its text (T-20).
+pub fn parse_bounded(bytes: &[u8], limit: usize) -> Result<Value, serde_json::Error> {
+    let left = Cell::new(limit);
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict { left: &left, limit }.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
+/// Reads a JSON value in which no object names a member twice. The parser itself bounds the depth.
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    /// Values that may still come.
+    left: &'a Cell<usize>,
+    limit: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Err(D::Error::custom(format!("it holds more than {} values", self.limit))),
+        }
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +74,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -63,7 +83,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let Strict(value) = members.next_value()?;
+            let value = members.next_value_seed(self)?;
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format!("the name `{name}` occurs twice")));
             }
@@ -77,7 +97,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 mod tests {
     use serde_json::json;
 
-    use super::parse;
+    use super::{parse, parse_bounded};
 
     #[test]
     fn values_are_read_as_they_are() {
@@ -90,6 +110,15 @@ mod tests {
         for text in [r#"{"a": 1, "a": 1}"#, r#"[{"a": {"b": 1, "b": 2}}]"#, "{} {}", "1e400", "NaN", "", "\u{feff}{}"] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn t20_values_are_counted() {
+        let text = br#"{"a": [1, 2], "b": {"c": null}}"#;
+        assert!(parse_bounded(text, 6).is_ok());
+        let error = parse_bounded(text, 5).unwrap_err().to_string();
+        assert!(error.starts_with("it holds more than 5 values"), "{error}");
+        assert!(parse_bounded(b"1", 1).is_ok() && parse_bounded(b"[1]", 1).is_err());
     }
 
     #[test]

@@ -7,8 +7,9 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use penstock_runtime::server::{self, BodyError, read_body};
+use penstock_runtime::server::{self, BodyBudget, BodyError, SMALL_BODY, read_body};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tracing::{debug, info};
 
 use crate::inject::{Decision, InjectConfig, InjectContext, InjectError, inject};
@@ -20,6 +21,10 @@ use crate::settings::{Lookup, SettingsMap};
 pub const PATH: &str = "/mutate";
 /// The most bytes of a review. The API server takes objects of up to 3 MiB, and sends some twice.
 const MAX_BODY: usize = 8 << 20;
+/// The most bytes of all large reviews that are being read or answered (T-20): anybody in the cluster may send some.
+const LARGE_BODIES: usize = 4 * MAX_BODY;
+/// Large reviews that are looked into at the same time, whatever the number of processors.
+const LARGE_REVIEWS: usize = 2;
 
 /// All that an answer needs.
 #[derive(Debug, Clone)]
@@ -27,12 +32,15 @@ pub struct Admission {
     config: Arc<InjectConfig>,
     settings: SettingsMap,
     metrics: WebhookMetrics,
+    bodies: Arc<BodyBudget>,
+    large: Arc<Semaphore>,
 }
 
 impl Admission {
     /// Answers with this configuration, and with whatever the settings are at that time.
     pub fn new(config: InjectConfig, settings: SettingsMap, metrics: WebhookMetrics) -> Admission {
-        Admission { config: Arc::new(config), settings, metrics }
+        let (bodies, large) = (Arc::new(BodyBudget::new(LARGE_BODIES)), Arc::new(Semaphore::new(LARGE_REVIEWS)));
+        Admission { config: Arc::new(config), settings, metrics, bodies, large }
     }
 
     /// Answers a request.
@@ -52,7 +60,7 @@ impl Admission {
         }
         self.metrics.in_flight.inc();
         let _in_flight = InFlight(&self.metrics);
-        let body = match read_body(request.into_body(), MAX_BODY).await {
+        let (body, _room) = match read_body(request.into_body(), MAX_BODY, &self.bodies).await {
             Ok(body) => body,
             Err(error @ BodyError::TooLarge { .. }) => {
                 return closing(server::text_response(StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")));
@@ -62,6 +70,8 @@ impl Admission {
                 return closing(server::text_response(StatusCode::BAD_REQUEST, format!("{error}\n")));
             }
         };
+        // The semaphore is never closed.
+        let _turn = if body.len() > SMALL_BODY { self.large.acquire().await.ok() } else { None };
         let answer = review(&body, |pod, namespace| self.decide(pod, namespace));
         self.metrics.answered(&answer, started.elapsed().as_secs_f64());
         respond(answer)

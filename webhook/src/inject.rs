@@ -46,6 +46,8 @@ pub struct InjectConfig {
     pub run_as_user: Option<i64>,
     /// The most seconds that the user's container is held after its program's end, while its outputs are stored.
     pub hold_seconds: u64,
+    /// Variables of the sidecar that change how it works, such as [`keys::ENV_LAUNCHER_LOG`].
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl InjectConfig {
@@ -57,6 +59,7 @@ impl InjectConfig {
             resources: LauncherResources::default(),
             run_as_user: Some(65532),
             hold_seconds: DEFAULT_HOLD_SECONDS,
+            environment: Vec::new(),
         }
     }
 }

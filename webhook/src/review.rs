@@ -74,6 +74,10 @@ pub struct Answer {
     pub result: ReviewResult,
 }
 
+/// The most values of a review, objects, lists, texts and numbers together. Of a Pod's objects with hundreds of
+/// containers it has some ten thousand; each takes up to a few hundred bytes of memory.
+const MAX_VALUES: usize = 200_000;
+
 /// A review that can be answered as one.
 struct Request<'a> {
     uid: &'a str,
@@ -82,7 +86,7 @@ struct Request<'a> {
 
 /// Answers the body of a request. `decide` gets the Pod and its namespace.
 pub fn review(body: &[u8], decide: impl FnOnce(&Value, &str) -> Result<Decision, InjectError>) -> Answer {
-    let document = match strict_json::parse(body) {
+    let document = match strict_json::parse_bounded(body, MAX_VALUES) {
         Ok(document) => document,
         Err(error) => return refuse_plainly(&format!("the body is not one JSON document: {error}")),
     };

@@ -108,6 +108,53 @@ async fn i19_i25_odd_requests_get_an_answer() {
     }
 }
 
+/// Memory of this process.
+fn resident_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    let kib: usize = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    kib << 10
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t20_a_flood_of_large_reviews_takes_bounded_memory_and_others_are_answered() {
+    let (api, webhook) = running().await;
+    let bundle = api.bundle();
+    // The most values in the least bytes.
+    let mut flood = b"[0".to_vec();
+    while flood.len() < (8 << 20) - 2 {
+        flood.extend_from_slice(b",0");
+    }
+    flood.push(b']');
+    let flood = std::sync::Arc::new(flood);
+    let before = resident_bytes();
+    let mut senders = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (flood, bundle, address) = (flood.clone(), bundle.clone(), webhook.address);
+        senders.spawn(async move {
+            // One that waited too long is told so, or cut off.
+            let mut hook = Hook::connect(address, &bundle).await?;
+            hook.post(&flood).await.map(|reply| reply.status)
+        });
+    }
+    let (mut most, mut answered) = (0, 0);
+    let mut hook = Hook::connect(webhook.address, &bundle).await.expect("connects");
+    let normal = review(&golden("task"), "team-a").to_string();
+    while !senders.is_empty() {
+        while let Some(sent) = senders.try_join_next() {
+            let status = sent.expect("no panic");
+            assert!(!matches!(status, Ok(200)), "{status:?}");
+        }
+        most = most.max(resident_bytes().saturating_sub(before));
+        let reply = hook.post(normal.as_bytes()).await.expect("answers");
+        assert_eq!(reply.json()["response"]["allowed"], true);
+        answered += u32::from(!senders.is_empty());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(most < 200 << 20, "{} MiB more while 64 reviews of 8 MiB came", most >> 20);
+    assert!(answered > 0, "none was answered while they came");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i26_half_open_connections_hold_nobody_up() {
     let api = FakeApi::start().await;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use penstock_webhook::certificates::{CertificateSettings, CertificateTimes};
 use rcgen::{CertifiedKey, KeyPair};
 use support::client::Hook;
@@ -99,6 +100,44 @@ async fn f20_a_wiped_ca_bundle_is_put_back_and_foreign_entries_stay() {
     })
     .await;
     Hook::connect(webhook.address, &bundle).await.expect("connects");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f20_a_certificate_that_nobody_trusts_yet_is_not_served() {
+    let api = FakeApi::start().await;
+    let times = CertificateTimes { check: Duration::from_millis(100), ..CertificateTimes::default() };
+    let webhook = start(api.client(), self_managed(times)).await;
+    webhook.ready().await;
+    let before = api.bundle();
+    // The Secret is lost, and the configuration cannot be written.
+    api.forbid(&[Method::PATCH]);
+    api.delete_certificates();
+    eventually("others are made, and cannot be published", || async {
+        if api.refused() > 1 { Ok(()) } else { Err("not yet".to_owned()) }
+    })
+    .await;
+    assert_eq!((api.writes("POST"), api.bundle() == before), (2, true));
+    Hook::connect(webhook.address, &before).await.expect("the one that is trusted is served");
+    api.forbid(&[]);
+    eventually("the new authority is trusted", || async {
+        if api.bundle() == before { Err("not yet".to_owned()) } else { Ok(()) }
+    })
+    .await;
+    let bundle = api.bundle();
+    eventually("and serves", || async { Hook::connect(webhook.address, &bundle).await.map(drop) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_only_the_installation_may_make_is_told_with_the_remedy() {
+    let api = FakeApi::start().await;
+    api.forbid(&[Method::POST]);
+    let webhook = start(api.client(), self_managed(CertificateTimes::default())).await;
+    eventually("it says what to do", || async {
+        let waiting = format!("{:?}", webhook.health.waiting());
+        let is_told = ["cannot create Secret penstock-system/penstock-webhook-certificate", "kubectl apply -k"];
+        if is_told.iter().all(|part| waiting.contains(part)) { Ok(()) } else { Err(waiting) }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

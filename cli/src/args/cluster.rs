@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
+use penstock_spec::quantity;
+use penstock_spec::settings::ObjectKey;
 
 use super::task_pods::TaskPodArgs;
 use super::{OutputFormat, parse_duration};
@@ -104,17 +106,32 @@ pub(crate) struct WebhookArgs {
     #[arg(long, env = "PENSTOCK_LAUNCHER_IMAGE", value_name = "IMAGE")]
     pub(crate) launcher_image: String,
     /// When the launcher's image is pulled: Always, IfNotPresent, Never
-    #[arg(long, env = "PENSTOCK_LAUNCHER_PULL_POLICY", default_value = "IfNotPresent", value_name = "POLICY")]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_PULL_POLICY", default_value = "IfNotPresent", value_name = "POLICY",
+          value_parser = ["Always", "IfNotPresent", "Never"], hide_possible_values = true)]
     pub(crate) launcher_pull_policy: String,
     /// Processor time that is set aside for each launcher
-    #[arg(long, env = "PENSTOCK_LAUNCHER_CPU", value_name = "QUANTITY")]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_CPU", value_name = "QUANTITY", value_parser = parse_quantity)]
     pub(crate) launcher_cpu: Option<String>,
     /// Memory that is set aside for each launcher
-    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY", value_name = "QUANTITY")]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY", value_name = "QUANTITY", value_parser = parse_quantity)]
     pub(crate) launcher_memory: Option<String>,
     /// The most memory of each launcher
-    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY_LIMIT", value_name = "QUANTITY")]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_MEMORY_LIMIT", value_name = "QUANTITY", value_parser = parse_quantity)]
     pub(crate) launcher_memory_limit: Option<String>,
+    /// How long each launcher repeats a request to an object store before the attempt fails [default: 10m]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_TRANSFER_BUDGET", value_name = "DURATION", value_parser = parse_transfer_budget)]
+    pub(crate) launcher_transfer_budget: Option<Duration>,
+    /// How long each launcher offers its report to the API server [default: 2m]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_REPORT_BUDGET", value_name = "DURATION", value_parser = parse_report_budget)]
+    pub(crate) launcher_report_budget: Option<Duration>,
+    /// Which events launchers log: off, error, warn, info, debug, trace [default: info]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_LOG", value_name = "LEVEL",
+          value_parser = ["off", "error", "warn", "info", "debug", "trace"], hide_possible_values = true)]
+    pub(crate) launcher_log: Option<String>,
+    /// How launchers write their messages: text or json [default: text]
+    #[arg(long, env = "PENSTOCK_LAUNCHER_LOG_FORMAT", value_name = "FORMAT", value_parser = ["text", "json"],
+          hide_possible_values = true)]
+    pub(crate) launcher_log_format: Option<String>,
     /// User that launchers run as; `image` leaves it to the cluster, for platforms that assign one
     #[arg(long, env = "PENSTOCK_LAUNCHER_USER", default_value = "65532", value_name = "UID", value_parser = parse_user)]
     pub(crate) launcher_user: LauncherUser,
@@ -156,6 +173,29 @@ fn parse_user(text: &str) -> Result<LauncherUser, String> {
     }
 }
 
+/// The API server would refuse every Pod with a quantity that it does not understand.
+fn parse_quantity(text: &str) -> Result<String, String> {
+    quantity::normalize(text).ok_or_else(|| "write a quantity of Kubernetes, such as 64Mi or 100m".to_owned())
+}
+
+/// What the launcher itself takes.
+fn parse_transfer_budget(text: &str) -> Result<Duration, String> {
+    bounded(text, Duration::from_secs(24 * 3600))
+}
+
+/// What the launcher itself takes.
+fn parse_report_budget(text: &str) -> Result<Duration, String> {
+    bounded(text, Duration::from_secs(3600))
+}
+
+fn bounded(text: &str, longest: Duration) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    match (Duration::from_secs(1)..=longest).contains(&duration) {
+        true => Ok(duration),
+        false => Err(format!("write a time from 1s to {}h", longest.as_secs() / 3600)),
+    }
+}
+
 /// How the driver runs.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = DRIVER)]
@@ -164,6 +204,10 @@ pub(crate) struct DriverArgs {
     #[arg(long, env = "PENSTOCK_STORE_ENDPOINT", default_value = "http://minio-service.kubeflow:9000", value_name = "URL",
           value_hint = ValueHint::Url)]
     pub(crate) store_endpoint: String,
+    /// ConfigMap in each namespace with authorities that the certificates of object stores may be of, beside the usual
+    /// ones; a namespace may say otherwise [default KEY: ca.crt]
+    #[arg(long, env = "PENSTOCK_STORE_CA_CONFIG_MAP", value_name = "NAME[:KEY]", value_parser = ObjectKey::parse_ca)]
+    pub(crate) store_ca_config_map: Option<ObjectKey>,
     /// Runs that are driven at a time
     #[arg(long, env = "PENSTOCK_RUNS", default_value_t = 100, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -243,6 +287,36 @@ mod tests {
         assert_eq!(parse_user("image"), Ok(LauncherUser(None)));
         for text in ["0", "", "-1", "root", "4294967296"] {
             assert!(parse_user(text).is_err(), "{text}");
+        }
+    }
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: WebhookArgs,
+    }
+
+    #[test]
+    fn i31_what_the_api_server_would_refuse_of_each_pod_is_refused_at_once() {
+        let parse = |flags: &[&str]| {
+            let line = ["test", "--launcher-image", "image"].iter().chain(flags);
+            <Line as clap::Parser>::try_parse_from(line).map(|line| line.args).map_err(|error| error.to_string())
+        };
+        let args = parse(&["--launcher-memory", "64K", "--launcher-transfer-budget", "1h"]).expect("all is well");
+        assert_eq!(args.launcher_memory.as_deref(), Some("64k"));
+        assert_eq!(args.launcher_transfer_budget, Some(Duration::from_secs(3600)));
+        for flags in [
+            ["--launcher-memory", "64MB"],
+            ["--launcher-memory-limit", "lots"],
+            ["--launcher-cpu", ""],
+            ["--launcher-pull-policy", "ifnotpresent"],
+            ["--launcher-transfer-budget", "0s"],
+            ["--launcher-transfer-budget", "25h"],
+            ["--launcher-report-budget", "2h"],
+            ["--launcher-log", "loud"],
+            ["--launcher-log-format", "xml"],
+        ] {
+            let error = parse(&flags).expect_err(flags[1]);
+            assert!(error.contains(flags[0]), "{error}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{ArgAction, Args};
 use penstock_driver::{CaBundle, PodSettings, RunAs, TaskAccount};
+use penstock_spec::settings::ObjectKey;
 
 use crate::failure::Refusal;
 
@@ -10,8 +11,6 @@ const TASKS: &str = "Task options";
 /// Variables by which programs find an HTTP proxy.
 pub(crate) const PROXY_VARIABLES: [&str; 8] =
     ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"];
-/// Key of certificates where none is named.
-const DEFAULT_CA_KEY: &str = "ca.crt";
 /// The greatest number of a user or group that the API server takes.
 const MAX_ID: i64 = i32::MAX as i64;
 
@@ -20,12 +19,12 @@ const MAX_ID: i64 = i32::MAX as i64;
 #[command(next_help_heading = TASKS)]
 pub(crate) struct TaskPodArgs {
     /// ConfigMap in each run's namespace with certificates of authorities that user code trusts [default KEY: ca.crt]
-    #[arg(long, env = "PENSTOCK_CA_BUNDLE_CONFIG_MAP", value_name = "NAME[:KEY]", value_parser = parse_key_of,
+    #[arg(long, env = "PENSTOCK_CA_BUNDLE_CONFIG_MAP", value_name = "NAME[:KEY]", value_parser = ObjectKey::parse_ca,
           conflicts_with = "ca_bundle_secret")]
-    pub(crate) ca_bundle_config_map: Option<KeyOf>,
+    pub(crate) ca_bundle_config_map: Option<ObjectKey>,
     /// Secret in each run's namespace with such certificates [default KEY: ca.crt]
-    #[arg(long, env = "PENSTOCK_CA_BUNDLE_SECRET", value_name = "NAME[:KEY]", value_parser = parse_key_of)]
-    pub(crate) ca_bundle_secret: Option<KeyOf>,
+    #[arg(long, env = "PENSTOCK_CA_BUNDLE_SECRET", value_name = "NAME[:KEY]", value_parser = ObjectKey::parse_ca)]
+    pub(crate) ca_bundle_secret: Option<ObjectKey>,
     /// Variable of an HTTP proxy for user code, such as https_proxy or NO_PROXY; may be repeated. In the environment, one
     /// a line
     #[arg(
@@ -57,36 +56,6 @@ pub(crate) struct TaskPodArgs {
     pub(crate) allow_task_account: Vec<TaskAccount>,
 }
 
-/// A key of a ConfigMap or Secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyOf {
-    name: String,
-    key: String,
-}
-
-fn parse_key_of(text: &str) -> Result<KeyOf, String> {
-    let (name, key) = text.split_once(':').unwrap_or((text, DEFAULT_CA_KEY));
-    let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_name = name.len() <= 253
-        && name.split('.').all(|label| {
-            let bytes = label.as_bytes();
-            bytes.first().is_some_and(is_edge)
-                && bytes.last().is_some_and(is_edge)
-                && bytes.iter().all(|byte| is_edge(byte) || *byte == b'-')
-        });
-    if !is_name {
-        return Err(format!("{name:?} is no name of an object: small letters, digits, `-` and `.`"));
-    }
-    let is_key = (1..=253).contains(&key.len())
-        && key != "."
-        && !key.starts_with("..")
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    if !is_key {
-        return Err(format!("{key:?} is no key: letters, digits, `-`, `_` and `.`"));
-    }
-    Ok(KeyOf { name: name.to_owned(), key: key.to_owned() })
-}
-
 impl TaskPodArgs {
     /// What each task's Pod gets; `own_proxy` are the variables that this process has.
     pub(crate) fn settings(self, own_proxy: &[(String, String)]) -> Result<PodSettings, Refusal> {
@@ -100,8 +69,8 @@ impl TaskPodArgs {
             task_run_as_non_root,
             allow_task_account: accounts,
         } = self;
-        let of_config_map = ca_bundle_config_map.map(|KeyOf { name, key }| CaBundle::ConfigMap { name, key });
-        let of_secret = ca_bundle_secret.map(|KeyOf { name, key }| CaBundle::Secret { name, key });
+        let of_config_map = ca_bundle_config_map.map(|ObjectKey { name, key }| CaBundle::ConfigMap { name, key });
+        let of_secret = ca_bundle_secret.map(|ObjectKey { name, key }| CaBundle::Secret { name, key });
         let run_as = RunAs { user: task_run_as_user, group: task_run_as_group, non_root: task_run_as_non_root };
         if run_as.contradicts_itself() {
             return Err(Refusal::new("--task-run-as-user 0 is root, which --task-run-as-non-root refuses").with_hint(
@@ -165,9 +134,7 @@ mod tests {
         let secret = CaBundle::Secret { name: "ca".to_owned(), key: "ca.crt".to_owned() };
         assert_eq!(bundle(&["--ca-bundle-secret", "ca"]), Some(secret));
         assert!(args(&["--ca-bundle-secret", "a", "--ca-bundle-config-map", "a"]).is_err());
-        for text in ["", ":key", "name:", "Name", "-a", "a.", "a b", "a:b/c", "a:..", "a:..b"] {
-            assert!(parse_key_of(text).is_err(), "{text}");
-        }
+        assert!(args(&["--ca-bundle-secret", "a:.."]).is_err());
     }
 
     #[test]

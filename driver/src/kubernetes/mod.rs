@@ -14,7 +14,6 @@ mod logs;
 mod metrics;
 mod namespace;
 mod pod;
-mod quantity;
 mod run;
 mod settings;
 mod support;

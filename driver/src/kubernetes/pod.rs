@@ -14,12 +14,12 @@ use penstock_objectstore::content::{digest_of, format_digest};
 use penstock_spec::keys;
 use penstock_spec::plan::{Plan, PlanResources};
 use penstock_spec::pod::{PlanRef, pod_name};
+use penstock_spec::quantity;
 use penstock_spec::settings::{RunAs, TaskSettings};
 use penstock_spec::value::to_json;
 use thiserror::Error;
 
 use super::accounts::{TOKEN_DIR, TOKEN_VOLUME, TaskAccount, token_volume};
-use super::quantity;
 
 /// Time that the kubelet grants beyond a task's own timeout, which the launcher keeps: it only ends Pods whose launcher
 /// does not.
@@ -30,6 +30,8 @@ pub(crate) const GRACE_SECONDS: i64 = 60;
 const MAX_DEADLINE_SECONDS: u64 = i32::MAX as u64;
 /// A service mesh's sidecar would keep the Pod from ending, as it does with KFP.
 const ANNOTATION_ISTIO: &str = "sidecar.istio.io/inject";
+/// Containers that the webhook of EKS leaves without a web identity: it is the launcher's, and user code's no credential.
+const ANNOTATION_EKS: &str = "eks.amazonaws.com/skip-containers";
 /// Object of a plan that is too large for an annotation, below the attempt's root.
 const PLAN_OBJECT: &str = "plan.json";
 /// KFP's volume of an authority of one's own, its mount, and the file in it.
@@ -129,6 +131,7 @@ pub(crate) fn build(
         (keys::KFP_V2_COMPONENT, "true"),
         (keys::ANNOTATION_KFP_ROLE, "launcher"),
         (ANNOTATION_ISTIO, "false"),
+        (ANNOTATION_EKS, keys::MAIN_CONTAINER),
         (keys::ANNOTATION_SPEC_HASH, &spec_hash(plan)),
     ]);
     annotations.insert(carried.0.to_owned(), carried.1);

@@ -9,7 +9,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::core::{DynamicObject, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt};
 use penstock_spec::keys;
-use penstock_spec::settings::NamespaceSettings;
+use penstock_spec::settings::{NamespaceSettings, ObjectKey};
 
 use super::kfp_launcher::{NamespaceConfig, ReadSettings, RunAsConfig, read_settings};
 use super::reconcile::{Change, OwnKind, change, desired, is_ours};
@@ -25,6 +25,7 @@ pub(super) const SOON: Duration = Duration::from_secs(5);
 pub(super) struct Caretaker<'a> {
     pub(super) client: &'a Client,
     pub(super) default_endpoint: &'a str,
+    pub(super) default_store_ca: Option<&'a ObjectKey>,
     pub(super) request_timeout: Duration,
     /// How long Pods of a namespace that is being deleted are left to their own driver.
     pub(super) hold: Duration,
@@ -75,7 +76,9 @@ impl Caretaker<'_> {
             kfp_launcher: launcher.as_ref().and_then(|map| map.data.as_ref()),
             allowed_prefixes: namespace.annotations().get(keys::ANNOTATION_ALLOWED_PREFIXES).map(String::as_str),
             run_as: RunAsConfig::of(namespace.labels(), namespace.annotations()),
+            store_ca: namespace.annotations().get(keys::ANNOTATION_STORE_CA).map(String::as_str),
             default_endpoint: self.default_endpoint,
+            default_store_ca: self.default_store_ca,
         });
         let (settings, status) = match read {
             Ok(ReadSettings { settings, problems, warnings }) => {

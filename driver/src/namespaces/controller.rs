@@ -17,6 +17,7 @@ use kube_runtime::controller::{self, Action, applier};
 use kube_runtime::reflector::{self, ObjectRef, Store, reflector};
 use kube_runtime::{WatchStreamExt, watcher};
 use penstock_spec::keys;
+use penstock_spec::settings::ObjectKey;
 use prometheus::Registry;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -45,6 +46,8 @@ type NamespaceRef = ObjectRef<NamespaceMeta>;
 pub struct NamespaceControllerSettings {
     /// URL of the store that `minio://` means in a namespace that configures nothing.
     pub default_endpoint: String,
+    /// ConfigMap with authorities of the stores' certificates in a namespace that names none.
+    pub default_store_ca: Option<ObjectKey>,
     /// The only namespaces to look after; all that have the label when empty.
     pub only: Vec<String>,
     /// Who reports Events: our Pod's name.
@@ -66,6 +69,7 @@ impl Default for NamespaceControllerSettings {
     fn default() -> NamespaceControllerSettings {
         NamespaceControllerSettings {
             default_endpoint: "http://minio-service.kubeflow:9000".to_owned(),
+            default_store_ca: None,
             only: Vec::new(),
             instance: "penstock-driver".to_owned(),
             request_timeout: Duration::from_secs(15),
@@ -263,6 +267,7 @@ impl Turn {
         let caretaker = Caretaker {
             client,
             default_endpoint: &settings.default_endpoint,
+            default_store_ca: settings.default_store_ca.as_ref(),
             request_timeout: settings.request_timeout,
             hold: settings.hold,
             standing,

@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use penstock_spec::keys;
 use penstock_spec::limits::Limits;
 use penstock_spec::parse::read_yaml;
-use penstock_spec::settings::{DEFAULT_ROOT, NamespaceSettings, SETTINGS_VERSION, StoreSetting, TaskSettings};
+use penstock_spec::settings::{
+    DEFAULT_ROOT, NamespaceSettings, ObjectKey, SETTINGS_VERSION, StoreSetting, TaskSettings,
+};
 use penstock_spec::uri::{ObjectUri, split_query};
 use serde_json::Value;
 use thiserror::Error;
@@ -36,8 +38,12 @@ pub struct NamespaceConfig<'a> {
     pub allowed_prefixes: Option<&'a str>,
     /// What the Namespace says about who tasks run as.
     pub run_as: RunAsConfig<'a>,
+    /// Value of [`keys::ANNOTATION_STORE_CA`] on the Namespace.
+    pub store_ca: Option<&'a str>,
     /// URL of the store that `minio://` means where nothing else is configured.
     pub default_endpoint: &'a str,
+    /// Authorities of the stores' certificates where the Namespace names none.
+    pub default_store_ca: Option<&'a ObjectKey>,
 }
 
 /// Settings, and what there is to say about where they came from.
@@ -90,11 +96,13 @@ pub fn read_settings(config: &NamespaceConfig<'_>) -> Result<ReadSettings, Launc
         None => root_bucket.into_iter().collect(),
     };
     let run_as = run_as::read(&config.run_as, &mut problems);
+    let store_ca = read_store_ca(config, &mut problems);
     problems.dedup();
     let settings = NamespaceSettings {
         version: SETTINGS_VERSION,
         default_root: default_root.to_owned(),
         stores,
+        store_ca,
         allowed_prefixes,
         tasks: TaskSettings { run_as },
     };
@@ -184,6 +192,15 @@ fn read_prefixes(list: &str, problems: &mut Vec<String>) -> Vec<String> {
         }
     }
     prefixes
+}
+
+/// The authorities of the stores' certificates. A value that cannot be understood counts as absent.
+fn read_store_ca(config: &NamespaceConfig<'_>, problems: &mut Vec<String>) -> Option<ObjectKey> {
+    let named = config.store_ca.map(|text| ObjectKey::parse_ca(text.trim())).transpose().unwrap_or_else(|reason| {
+        problems.push(format!("annotation {}: it is ignored: {reason}", keys::ANNOTATION_STORE_CA));
+        None
+    });
+    named.or_else(|| config.default_store_ca.cloned())
 }
 
 #[cfg(test)]

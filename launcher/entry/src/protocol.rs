@@ -23,16 +23,16 @@ pub const SOCKET: &str = "/penstock/control/entry.sock";
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
 /// The most bytes of that message that Kubernetes keeps.
 pub const MAX_TERMINATION_MESSAGE: usize = 4096;
-/// Beginning of the names of variables that are for the entry, not for the user's program.
-pub const ENV_PREFIX: &str = "PENSTOCK_";
 /// Where the installation's own certificates of authorities are in the user's container, if there are any.
-pub const ENV_CA_BUNDLE: &str = "PENSTOCK_CA_BUNDLE";
+pub const ENV_CA_BUNDLE: &str = "PENSTOCK_ENTRY_CA_BUNDLE";
 /// Where they are put together with those that the image trusts.
 pub const CA_BUNDLE: &str = "/penstock/shared/ca-bundle.crt";
 /// How many seconds the entry holds the container open after the end of the user's process; six hours if absent.
 pub const ENV_HOLD_SECONDS: &str = "PENSTOCK_ENTRY_HOLD_SECONDS";
 /// How many seconds before the start the entry does without a launcher that answers; two minutes if absent.
 pub const ENV_CONNECT_SECONDS: &str = "PENSTOCK_ENTRY_CONNECT_SECONDS";
+/// Variables that are for the entry, not for the user's program. All others are the user's, whatever their names.
+pub const ENV_OF_ENTRY: [&str; 3] = [ENV_HOLD_SECONDS, ENV_CONNECT_SECONDS, ENV_CA_BUNDLE];
 /// Exit code of the entry when the attempt failed for a reason that is not the user's process.
 pub const EXIT_LAUNCHER_FAILED: u8 = 125;
 /// Exit code when the user's program exists and cannot be executed.

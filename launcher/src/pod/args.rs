@@ -51,21 +51,24 @@ pub struct SidecarArgs {
     #[arg(long, env = "KUBERNETES_SERVICE_PORT", default_value_t = 443)]
     pub api_server_port: u16,
     /// How long a request to an object store is repeated before the attempt fails, in seconds
-    #[arg(long, env = "PENSTOCK_TRANSFER_BUDGET_SECONDS", default_value_t = 600,
+    #[arg(long, env = keys::ENV_LAUNCHER_TRANSFER_BUDGET, default_value_t = 600,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub transfer_budget_seconds: u64,
     /// How long the report is offered to the API server, in seconds
-    #[arg(long, env = "PENSTOCK_REPORT_BUDGET_SECONDS", default_value_t = 120,
+    #[arg(long, env = keys::ENV_LAUNCHER_REPORT_BUDGET, default_value_t = 120,
           value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub report_budget_seconds: u64,
     /// The Pod's termination grace period, in seconds
     #[arg(long, env = "PENSTOCK_TERMINATION_GRACE_SECONDS", default_value_t = 60)]
     pub termination_grace_seconds: u64,
+    /// The files of the Pod's own volume that the settings asked for when the Pod was made, separated by blanks
+    #[arg(long, env = keys::ENV_LAUNCHER_FILES)]
+    pub pod_files: Option<String>,
     /// Form of the sidecar's own log
-    #[arg(long, env = "PENSTOCK_LOG_FORMAT", default_value = "text")]
+    #[arg(long, env = keys::ENV_LAUNCHER_LOG_FORMAT, default_value = "text")]
     pub log_format: LogFormat,
     /// Which events the sidecar logs: off, error, warn, info, debug or trace
-    #[arg(long, env = "PENSTOCK_LOG", default_value = "info")]
+    #[arg(long, env = keys::ENV_LAUNCHER_LOG, default_value = "info")]
     pub log_level: tracing::level_filters::LevelFilter,
     /// Where things are; only tests move them.
     #[command(flatten)]

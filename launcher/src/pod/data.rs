@@ -2,7 +2,7 @@
 //!
 //! An input is an object, which becomes a file, or the objects below a key, which become the files of a directory; files
 //! of the same names are replaced, others stay. An output is stored after the process has exited with 0, and must be
-//! there. Last comes a manifest, beside the first output: at its URI with `.manifest.json` behind.
+//! there. Last comes a manifest, beside the first output ([`manifest_uri`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ use penstock_entry::protocol::LauncherMessage;
 use penstock_objectstore::transfer::open_without_links;
 use penstock_objectstore::{Downloaded, Opener, Transfer, TransferError, UploadSource};
 use penstock_spec::artifact::Content;
-use penstock_spec::pod_data::PodDatum;
+use penstock_spec::pod_data::{PodDatum, manifest_uri};
 use penstock_spec::report::{Failure, FailureCause};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -29,8 +29,6 @@ use crate::report::{describe, failure};
 
 /// Version of the manifest's format that this build writes.
 pub const DATA_MANIFEST_VERSION: u32 = 1;
-/// What stands behind the URI of the first output.
-const MANIFEST_SUFFIX: &str = ".manifest.json";
 
 /// What a Pod stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,10 +90,10 @@ impl DataJob {
     async fn fetch_one(&self, input: &PodDatum) -> Result<(), Failure> {
         let (uri, path) = (input.uri.to_string(), PathBuf::from(&input.path));
         let failed = |cause, reason: &str| failure(cause, format!("cannot fetch input {uri} to {path:?}: {reason}"));
-        let target = path.clone();
-        let staged = tokio::task::spawn_blocking(move || Staging::new(&target)).await;
+        let (target, pod_uid) = (path.clone(), self.pod_uid.clone());
+        let staged = tokio::task::spawn_blocking(move || Staging::new(&target, &pod_uid)).await;
         let staging =
-            staged.map_err(|error| broken(&error))?.map_err(|error| failed(FailureCause::Input, &error.to_string()))?;
+            staged.map_err(|error| broken(&error))?.map_err(|error| failed(FailureCause::Input, &explain(&error)))?;
         let found = self.transfer.download(&uri, None, &staging.content).await.map_err(|error| {
             let cause = if error.is_infrastructure() { FailureCause::Infrastructure } else { FailureCause::Input };
             failed(cause, &describe(&error))
@@ -118,7 +116,7 @@ impl DataJob {
         placed
             .await
             .map_err(|error| broken(&error))?
-            .map_err(|error| failed(FailureCause::Infrastructure, &error.to_string()))
+            .map_err(|error| failed(FailureCause::Infrastructure, &explain(&error)))
     }
 
     /// Argv as it is; the directories of outputs are made.
@@ -154,8 +152,11 @@ impl DataJob {
             let content = Box::pin(self.store_one(output)).await?;
             outputs.push(StoredOutput { path: output.path.clone(), uri: output.uri.to_string(), content });
         }
-        let Some(first) = outputs.first() else { return Ok(()) };
-        let uri = format!("{}{MANIFEST_SUFFIX}", first.uri);
+        let Some(first) = self.outputs.first() else { return Ok(()) };
+        // The webhook has refused what has no such place.
+        let uri = manifest_uri(&first.uri)
+            .map_err(|error| failure(FailureCause::Refused, format!("the manifest has no place: {error}")))?
+            .to_string();
         let manifest = DataManifest { version: DATA_MANIFEST_VERSION, pod_uid: self.pod_uid.clone(), outputs };
         let bytes = serde_json::to_vec(&manifest).unwrap_or_default();
         self.transfer.put_bytes(&uri, bytes).await.map_err(|error| {
@@ -194,8 +195,10 @@ struct Staging {
 }
 
 impl Staging {
-    /// In the target, where that is a directory (it may be a volume of its own), and beside it otherwise.
-    fn new(target: &Path) -> io::Result<Staging> {
+    /// In the target, where that is a directory (it may be a volume of its own), and beside it otherwise. Pods that share
+    /// a claim do so at the same time: what is another Pod's stays.
+    fn new(target: &Path, pod_uid: &str) -> io::Result<Staging> {
+        let own = format!("{STAGING}{pod_uid}.");
         refuse_links(target)?;
         let above = match target.is_dir() {
             true => target,
@@ -205,11 +208,11 @@ impl Staging {
         for left in fs::read_dir(above)? {
             let left = left?;
             // Of an earlier sidecar of this Pod, which was killed.
-            if left.file_name().to_str().is_some_and(|name| name.starts_with(STAGING)) {
+            if left.file_name().to_str().is_some_and(|name| name.starts_with(&own)) {
                 fs::remove_dir_all(left.path())?;
             }
         }
-        let directory = above.join(format!("{STAGING}{}", Uuid::new_v4().simple()));
+        let directory = above.join(format!("{own}{}", Uuid::new_v4().simple()));
         fs::create_dir(&directory)?;
         Ok(Staging { content: directory.join("content"), directory })
     }
@@ -225,6 +228,22 @@ impl Drop for Staging {
 
 /// Beginning of the names of directories for what is on its way.
 const STAGING: &str = ".penstock-incoming-";
+
+fn is_there(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
+}
+
+/// Why an input has no place. Most new claims are root's, and the launcher is not root.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "{error}: the launcher, which runs as user {}, may not write there; set fsGroup in the securityContext of the \
+             Pod, or give the directory of the volume to that user",
+            rustix::process::geteuid().as_raw()
+        ),
+        _ => error.to_string(),
+    }
+}
 
 /// A volume may hold links that an earlier Pod left. Followed in the sidecar they would lead elsewhere than in the user's
 /// container.
@@ -249,10 +268,12 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
             continue;
         }
         match there {
-            None => {
-                fs::rename(&from, &to)?;
-                continue;
-            }
+            None => match fs::rename(&from, &to) {
+                Ok(()) => continue,
+                // Another Pod that shares the volume was quicker: theirs and ours are joined.
+                Err(error) if is_there(&error) && fs::symlink_metadata(&to).is_ok_and(|now| now.is_dir()) => {}
+                Err(error) => return Err(error),
+            },
             Some(metadata) if metadata.is_dir() => {}
             Some(_) => {
                 let reason = format!("{} is in the way of a directory", to.display());
@@ -265,4 +286,39 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f29_only_what_this_pod_left_is_removed() {
+        let claim = tempfile::tempdir().expect("a directory");
+        let other = Staging::new(claim.path(), "uid-12").expect("made");
+        let left = Staging::new(claim.path(), "uid-1").expect("made");
+        let left = std::mem::ManuallyDrop::new(left);
+        let own = Staging::new(claim.path(), "uid-1").expect("made");
+        assert!(other.directory.exists() && own.directory.exists() && !left.directory.exists());
+    }
+
+    #[test]
+    fn f29_directories_that_two_pods_bring_at_once_are_joined() {
+        let claim = tempfile::tempdir().expect("a directory");
+        let bring = |name: &str| {
+            let staging = Staging::new(claim.path(), name).expect("made");
+            fs::create_dir_all(staging.content.join("d")).expect("a directory");
+            fs::write(staging.content.join("d").join(name), name).expect("a file");
+            staging
+        };
+        let (one, two) = (bring("one"), bring("two"));
+        place(&one.content, &claim.path().join("in")).expect("placed");
+        // As if it had looked before the other came.
+        let error = fs::rename(&two.content, claim.path().join("in")).expect_err("it is there");
+        assert!(is_there(&error), "{error}");
+        place(&two.content, &claim.path().join("in")).expect("joined");
+        for name in ["one", "two"] {
+            assert_eq!(fs::read_to_string(claim.path().join("in/d").join(name)).expect("a file"), name);
+        }
+    }
 }

@@ -37,7 +37,7 @@ pub struct Memory {
     pub running_ms: u64,
     /// How long outputs and log took.
     pub outputs_ms: u64,
-    /// How often storing the outputs was begun.
+    /// How often storing the outputs was begun, and not ended.
     pub stores: u32,
     /// The end, once everything is stored.
     pub conclusion: Option<Conclusion>,

@@ -14,7 +14,7 @@ use super::assignment::{Assignment, AssignmentError, MAX_PLAN, parse_plan, read_
 use super::data::DataJob;
 use super::entry::EntryHandle;
 use super::job::Job;
-use super::stores::build_transfer;
+use super::stores::{PodFiles, build_transfer};
 use super::task::TaskJob;
 use crate::report::{attempt_of, describe, failure};
 
@@ -38,8 +38,12 @@ pub async fn set_up(
         Err(error) => return refused(attempt, describe(&error)),
     };
     let budget = Duration::from_secs(args.transfer_budget_seconds);
-    let transfer = match build_transfer(&settings, &args.places.pod_dir, budget) {
+    let files = PodFiles { directory: &args.places.pod_dir, asked_for: args.pod_files.as_deref() };
+    let transfer = match build_transfer(&settings, files, budget) {
         Ok(transfer) => Arc::new(transfer),
+        Err(error) if error.is_outdated() => {
+            return (Job::Broken(attempt, failure(FailureCause::Infrastructure, describe(&error))), None);
+        }
         Err(error) => return refused(attempt, describe(&error)),
     };
     let opener = Arc::new(entry.clone());

@@ -164,7 +164,7 @@ impl Host<'_> {
                 }
             };
             tracing::debug!(?event, "event");
-            self.take_times(&event);
+            self.note(&event)?;
             for action in machine.step(event) {
                 tracing::debug!(?action, "action");
                 self.perform(action).await?;
@@ -174,8 +174,8 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Notes how long each step took.
-    fn take_times(&mut self, event: &Event) {
+    /// Notes how long each step took, and that storing has ended.
+    fn note(&mut self, event: &Event) -> Result<(), SidecarError> {
         match event {
             Event::InputsReady => {
                 self.memory.inputs_ms = milliseconds(self.began.elapsed());
@@ -190,9 +190,15 @@ impl Host<'_> {
             Event::Stored(_) => {
                 let since = self.storing_since.take();
                 self.memory.outputs_ms = since.map(|since| milliseconds(since.elapsed())).unwrap_or_default();
+                // What ended was not killed; a container that is started again stores anew. What was given up stays so.
+                if (1..=MAX_STORES).contains(&self.memory.stores) {
+                    self.memory.stores = 0;
+                    self.save()?;
+                }
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// Where the sidecar stands after what it remembers.
@@ -269,15 +275,15 @@ impl Host<'_> {
         if ending == Ending::Well {
             self.memory.stores += 1;
             self.save()?;
-        }
-        if self.memory.stores > MAX_STORES {
-            let message = format!(
-                "the launcher was killed {MAX_STORES} times while it stored the outputs: if it ran out of memory, they are \
-                 larger than its limit allows"
-            );
-            let given_up = unstored(failure(FailureCause::Infrastructure, message), exit_code);
-            let _ = self.events.send(Event::Stored(given_up));
-            return Ok(());
+            if self.memory.stores > MAX_STORES {
+                let message = format!(
+                    "the launcher was killed {MAX_STORES} times while it stored the outputs: if it ran out of memory, \
+                     they are larger than its limit allows"
+                );
+                let given_up = unstored(failure(FailureCause::Infrastructure, message), exit_code);
+                let _ = self.events.send(Event::Stored(given_up));
+                return Ok(());
+            }
         }
         let (job, events) = (self.job.clone(), self.events.clone());
         self.work.spawn(async move {

@@ -9,14 +9,16 @@ use penstock_objectstore::{
     KeyFiles, S3Credentials, S3Override, S3Settings, StoreSettings, Stores, Transfer, TransferSettings,
 };
 use penstock_spec::keys;
-use penstock_spec::settings::{NamespaceSettings, StoreCredentials, StoreSetting};
+use penstock_spec::settings::{NamespaceSettings, ObjectKey, StoreCredentials, StoreSetting, credential_file};
 use thiserror::Error;
 
 use super::assignment::read_file;
 use crate::report::describe;
 
-/// The most bytes of a key.
-const MAX_CREDENTIAL: u64 = 64 << 10;
+/// The most bytes of a file with a credential or authorities: Kubernetes' own limit of their objects.
+const MAX_POD_FILE: u64 = 1 << 20;
+/// In every file with a certificate.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 /// Bytes of file content in memory: two parts of the least size that S3 takes, and a little.
 const MEMORY: u64 = 10 << 20;
 /// Files of one artifact: the names of more would not fit into the sidecar's memory.
@@ -38,12 +40,34 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub struct StoresError {
     place: String,
     reason: String,
+    /// Whether another Pod may do better.
+    is_outdated: bool,
+}
+
+impl StoresError {
+    /// Whether the settings have changed since this Pod was made for others: one that is made now suits them.
+    pub fn is_outdated(&self) -> bool {
+        self.is_outdated
+    }
+}
+
+/// What is only known within the Pod.
+#[derive(Debug, Clone, Copy)]
+pub struct PodFiles<'a> {
+    /// Where plan, settings and credentials are.
+    pub directory: &'a Path,
+    /// Files that were asked for when the Pod was made, as in [`keys::ENV_LAUNCHER_FILES`]; none when that is not known.
+    pub asked_for: Option<&'a str>,
 }
 
 /// A transfer engine of small memory over the namespace's stores.
-pub fn build_transfer(settings: &NamespaceSettings, pod_dir: &Path, budget: Duration) -> Result<Transfer, StoresError> {
-    let stores = Stores::new(store_settings(settings, pod_dir)?)
-        .map_err(|error| StoresError { place: "stores".to_owned(), reason: describe(&error) })?;
+pub fn build_transfer(
+    settings: &NamespaceSettings,
+    files: PodFiles<'_>,
+    budget: Duration,
+) -> Result<Transfer, StoresError> {
+    let stores = Stores::new(store_settings(settings, files)?)
+        .map_err(|error| Wrong::from(describe(&error)).at("stores".to_owned()))?;
     let retry = RetrySettings { tries: u32::MAX, cap: LONGEST_WAIT, budget, ..RetrySettings::default() };
     let settings = TransferSettings {
         memory: MEMORY,
@@ -58,20 +82,22 @@ pub fn build_transfer(settings: &NamespaceSettings, pod_dir: &Path, budget: Dura
 
 /// The registry's settings. The first store that matches a URI counts, so what comes after one for all buckets of its
 /// scheme is never reached.
-fn store_settings(settings: &NamespaceSettings, pod_dir: &Path) -> Result<StoreSettings, StoresError> {
+fn store_settings(settings: &NamespaceSettings, files: PodFiles<'_>) -> Result<StoreSettings, StoresError> {
     let mut found = StoreSettings { only_overrides: true, ..StoreSettings::default() };
     let mut minio_done = false;
+    let ca_file = settings.store_ca.as_ref().map(|source| authorities(source, files)).transpose();
+    let ca_file = ca_file.map_err(|wrong| wrong.at("storeCa".to_owned()))?;
     for (index, store) in settings.stores.iter().enumerate() {
-        let failed = |reason: String| StoresError { place: format!("stores[{index}]"), reason };
+        let failed = |wrong: Wrong| wrong.at(format!("stores[{index}]"));
         let reached = match store.scheme.as_str() {
             "s3" => found.only_overrides,
             "minio" => !minio_done,
-            other => return Err(failed(format!("the scheme {other:?} is neither s3 nor minio"))),
+            other => return Err(failed(format!("the scheme {other:?} is neither s3 nor minio").into())),
         };
         if !reached {
             continue;
         }
-        let s3 = s3_settings(store, pod_dir).map_err(failed)?;
+        let s3 = S3Settings { ca_file: ca_file.clone(), ..s3_settings(store, files).map_err(failed)? };
         match (&store.bucket, store.key_prefix.trim_matches('/')) {
             (Some(bucket), prefix) => found.overrides.push(S3Override {
                 scheme: store.scheme.clone(),
@@ -81,22 +107,67 @@ fn store_settings(settings: &NamespaceSettings, pod_dir: &Path) -> Result<StoreS
             }),
             (None, "") if store.scheme == "s3" => (found.s3, found.only_overrides) = (s3, false),
             (None, "") => (found.minio, minio_done) = (Some(s3), true),
-            (None, _) => return Err(failed("it has a keyPrefix without a bucket".to_owned())),
+            (None, _) => return Err(failed("it has a keyPrefix without a bucket".to_owned().into())),
         }
     }
     Ok(found)
 }
 
-fn s3_settings(store: &StoreSetting, pod_dir: &Path) -> Result<S3Settings, String> {
+/// What is wrong with a setting.
+#[derive(Debug, PartialEq)]
+struct Wrong {
+    reason: String,
+    is_outdated: bool,
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Wrong {
+        Wrong { reason, is_outdated: false }
+    }
+}
+
+impl Wrong {
+    fn at(self, place: String) -> StoresError {
+        let Wrong { reason, is_outdated } = self;
+        StoresError { place, reason, is_outdated }
+    }
+}
+
+/// The file with the authorities that the settings name.
+fn authorities(source: &ObjectKey, files: PodFiles<'_>) -> Result<PathBuf, Wrong> {
+    let ObjectKey { name, key } = source;
+    let what = format!("the key {key:?} of the ConfigMap {name:?}");
+    let missing = format!("the ConfigMap {name:?} has no key {key:?}, or an empty one");
+    let bytes = pod_file(files, keys::POD_STORE_CA_FILE, &what, missing)?;
+    if !String::from_utf8_lossy(&bytes).contains(CERTIFICATE) {
+        return Err(format!("{what} holds no certificate in PEM form").into());
+    }
+    Ok(files.directory.join(keys::POD_STORE_CA_FILE))
+}
+
+/// The content of a file that the settings ask for.
+fn pod_file(files: PodFiles<'_>, file: &str, what: &str, missing: String) -> Result<Vec<u8>, Wrong> {
+    match read_file(&files.directory.join(file), MAX_POD_FILE) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) if files.asked_for.is_some_and(|asked_for| !asked_for.split(' ').any(|other| other == file)) => {
+            let reason = format!("{what} became part of the settings after this Pod was made");
+            Err(Wrong { reason, is_outdated: true })
+        }
+        Ok(None) => Err(missing.into()),
+        Err(error) => Err(format!("{what} cannot be read: {}", describe(&error)).into()),
+    }
+}
+
+fn s3_settings(store: &StoreSetting, files: PodFiles<'_>) -> Result<S3Settings, Wrong> {
     if store.scheme == "minio" && store.endpoint.is_none() {
-        return Err("a store of the scheme minio needs an endpoint".to_owned());
+        return Err("a store of the scheme minio needs an endpoint".to_owned().into());
     }
     let credentials = match &store.credentials {
         StoreCredentials::Environment => S3Credentials::Chain,
         StoreCredentials::Anonymous => S3Credentials::Anonymous,
         StoreCredentials::Secret { name, access_key, secret_key } => S3Credentials::Files(KeyFiles {
-            access_key_id: credential(pod_dir, name, access_key)?,
-            secret_access_key: credential(pod_dir, name, secret_key)?,
+            access_key_id: credential(files, name, access_key)?,
+            secret_access_key: credential(files, name, secret_key)?,
         }),
     };
     let default = S3Settings { request_tries: REQUEST_TRIES, ..S3Settings::default() };
@@ -111,21 +182,20 @@ fn s3_settings(store: &StoreSetting, pod_dir: &Path) -> Result<S3Settings, Strin
 }
 
 /// File of a key of a Secret, which is there and can be a key.
-fn credential(pod_dir: &Path, secret: &str, key: &str) -> Result<PathBuf, String> {
+fn credential(files: PodFiles<'_>, secret: &str, key: &str) -> Result<PathBuf, Wrong> {
     for name in [secret, key] {
         let mut parts = Path::new(name).components();
         if !matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name) {
-            return Err(format!("{name:?} cannot be the name of a Secret or of a key in one"));
+            return Err(format!("{name:?} cannot be the name of a Secret or of a key in one").into());
         }
     }
-    let path = pod_dir.join(keys::POD_CREDENTIALS_DIR).join(secret).join(key);
-    match read_file(&path, MAX_CREDENTIAL) {
-        Ok(Some(bytes)) if std::str::from_utf8(&bytes).is_ok() => Ok(path),
-        // The error would say what the bytes are.
-        Ok(Some(_)) => Err(format!("the key {key:?} of the Secret {secret:?} is not text")),
-        Ok(None) => Err(format!("the Secret {secret:?} has no key {key:?}, or an empty one")),
-        Err(error) => Err(format!("the key {key:?} of the Secret {secret:?} cannot be read: {}", describe(&error))),
-    }
+    let what = format!("the key {key:?} of the Secret {secret:?}");
+    let missing = format!("the Secret {secret:?} has no key {key:?}, or an empty one");
+    let file = credential_file(secret, key);
+    let bytes = pod_file(files, &file, &what, missing)?;
+    // The error would say what the bytes are.
+    std::str::from_utf8(&bytes).map_err(|_| format!("{what} is not text"))?;
+    Ok(files.directory.join(file))
 }
 
 #[cfg(test)]
@@ -150,7 +220,11 @@ mod tests {
     }
 
     fn transfer(stores: Vec<StoreSetting>, pod_dir: &Path) -> Result<Transfer, String> {
-        build_transfer(&settings(stores), pod_dir, Duration::from_secs(1)).map_err(|error| error.to_string())
+        build_transfer(&settings(stores), files(pod_dir), Duration::from_secs(1)).map_err(|error| error.to_string())
+    }
+
+    fn files(directory: &Path) -> PodFiles<'_> {
+        PodFiles { directory, asked_for: None }
     }
 
     #[test]
@@ -181,9 +255,29 @@ mod tests {
         std::fs::write(secret.join("secretkey"), "hidden-key\n").expect("a file");
         let transfer = transfer(kfp, directory.path()).expect("good settings");
         assert!(!format!("{transfer:?}").contains("hidden-key"));
-        let read = credential(directory.path(), "mlpipeline-minio-artifact", "secretkey");
+        let read = credential(files(directory.path()), "mlpipeline-minio-artifact", "secretkey");
         assert_eq!(read, Ok(secret.join("secretkey")), "read again for each request (F-26)");
-        assert!(credential(directory.path(), "..", "token").is_err());
+        assert!(credential(files(directory.path()), "..", "token").is_err());
+    }
+
+    #[test]
+    fn settings_that_changed_after_the_pod_was_made_are_told_from_wrong_ones() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut settings = NamespaceSettings::kfp_default("http://minio.example:9000");
+        let check = |settings: &NamespaceSettings, asked_for: Option<&str>| {
+            let files = PodFiles { directory: directory.path(), asked_for };
+            let error = build_transfer(settings, files, Duration::from_secs(1)).expect_err("files are missing");
+            (error.is_outdated(), error.to_string())
+        };
+        let all = settings.pod_files().join(" ");
+        for (asked_for, expected) in [(None, false), (Some(&*all), false), (Some(""), true), (Some("settings"), true)] {
+            let (is_outdated, text) = check(&settings, asked_for);
+            assert_eq!(is_outdated, expected, "{asked_for:?}: {text}");
+            assert_eq!(text.contains("after this Pod was made"), expected, "{text}");
+        }
+        settings.store_ca = Some(ObjectKey { name: "corporate".to_owned(), key: "ca.crt".to_owned() });
+        assert!(check(&settings, Some(&all)).0);
+        assert!(!check(&settings, Some(&settings.pod_files().join(" "))).0);
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Pods that are no tasks: "download these, run, upload those".
 
+use std::path::PathBuf;
+
 use penstock_launcher::pod::data::DataManifest;
 use penstock_spec::keys;
+use rustix::process::Signal;
+use serde_json::json;
+use tokio::net::TcpListener;
 
-use crate::world::{World, shared_server};
+use crate::world::{Process, SIDECAR_UID, World, shared_server, until};
 
 impl World {
     async fn run_data(&self, inputs: &str, outputs: &str, script: &str) -> Option<i32> {
@@ -101,4 +106,84 @@ async fn container_that_only_needs_inputs_may_be_started_again() {
         }
     }
     world.stop(sidecar).await;
+}
+
+#[tokio::test]
+async fn f15_container_that_ends_well_again_and_again_is_not_taken_for_one_whose_launcher_was_killed() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
+    let line = format!("s3://{}/in -> {}", world.bucket, world.at("root/in").display());
+    world.pod_file(keys::POD_INPUTS_FILE, &line);
+    let mut sidecar = world.sidecar();
+    for (round, code) in [0, 0, 0, 0, 0, 0, 3].into_iter().enumerate() {
+        let entry = world.entry(&["sh".to_owned(), "-c".to_owned(), format!("exit {code}")]);
+        assert_eq!(entry.wait().await.code(), Some(code), "round {round}: {}", world.log());
+        assert_eq!(world.termination_message(), "", "round {round}");
+        if round == 3 {
+            sidecar.signal(Signal::KILL);
+            sidecar.wait().await;
+            sidecar = world.sidecar();
+        }
+    }
+    world.stop(sidecar).await;
+}
+
+/// Directories for what is on its way.
+fn incoming(directory: &std::path::Path) -> Vec<PathBuf> {
+    let entries = directory.read_dir().expect("a directory").filter_map(Result::ok).map(|entry| entry.path());
+    entries.filter(|path| path.display().to_string().contains(".penstock-incoming-")).collect()
+}
+
+async fn kill(sidecar: Process) {
+    sidecar.signal(Signal::KILL);
+    sidecar.wait().await;
+}
+
+#[tokio::test]
+async fn f29_pods_that_share_a_claim_leave_each_others_downloads_alone() {
+    let Some(server) = shared_server() else { return };
+    // A store that takes connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut first = World::new(&server, []).await;
+    let mut second = World::new(&server, []).await;
+    (first.uid, second.uid) = ("uid-1".to_owned(), "uid-12".to_owned());
+    let claim = first.at("root/claim");
+    std::fs::create_dir(&claim).expect("a directory");
+    std::fs::set_permissions(&claim, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("open");
+    first.write_settings(&format!("http://{}", silent.local_addr().expect("an address")), &json!({}));
+    first.pod_file(keys::POD_INPUTS_FILE, &format!("s3://{}/in -> {}/one", first.bucket, claim.display()));
+    let sidecar = first.sidecar();
+    until("the first downloads", || incoming(&claim).len() == 1).await;
+    let on_its_way = incoming(&claim);
+
+    second.transfer.put_bytes(&format!("s3://{}/in", second.bucket), "x").await.expect("stored");
+    let inputs = format!("s3://BUCKET/in -> {}/two", claim.display());
+    assert_eq!(second.run_data(&inputs, "", "true").await, Some(0), "{}", second.log());
+    assert_eq!(incoming(&claim), on_its_way, "{}", second.log());
+    // What a sidecar that was killed left is its successor's to remove.
+    kill(sidecar).await;
+    let sidecar = first.sidecar();
+    until("the first downloads again", || incoming(&claim) != on_its_way && incoming(&claim).len() == 1).await;
+    kill(sidecar).await;
+}
+
+#[tokio::test]
+async fn claim_that_the_launcher_may_not_write_to_is_told_with_the_remedy() {
+    let Some(server) = shared_server() else { return };
+    let world = World::new(&server, []).await;
+    if world.uids.is_none() {
+        return;
+    }
+    world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
+    // As a new claim of most storage classes is: root's.
+    std::fs::create_dir(world.at("root/claim")).expect("a directory");
+    std::fs::set_permissions(world.at("root/claim"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("permissions");
+    for inputs in ["s3://BUCKET/in -> HERE/root/claim/in", "s3://BUCKET/in -> HERE/root/claim/new/in"] {
+        assert_eq!(world.run_data(inputs, "", "true").await, Some(125), "{}", world.log());
+        let told = world.termination_message();
+        let user = format!("user {SIDECAR_UID}");
+        assert!(told.contains("ermission denied") && told.contains(&user) && told.contains("fsGroup"), "{told}");
+    }
 }

@@ -8,6 +8,7 @@ mod memory;
 mod outages;
 mod reports;
 mod restarts;
+mod stores;
 mod tasks;
 mod terminations;
 mod world;

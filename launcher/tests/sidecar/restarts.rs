@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use penstock_objectstore::testing::seaweed::S3Server;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::FailureCause;
 use rustix::process::Signal;
@@ -68,6 +69,32 @@ async fn f15_sidecar_that_is_killed_goes_on_where_it_was() {
     succeeded(last);
     assert!(reports.iter().all(|report| report.outcome == last.outcome), "{reports:?}");
     assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\nended\n"), "it ran once");
+    world.stop(sidecar).await;
+}
+
+#[tokio::test]
+async fn f15_sidecar_that_is_killed_whenever_it_stores_gives_up() {
+    let Some(mut server) = S3Server::start_or_skip() else { return };
+    let world = World::new(&server, []).await;
+    let mut plan = world.plan(WAITING, &["{{$.outputs.parameters['p'].output_file}}"]);
+    declare(&mut plan, &json!({ "p": "NUMBER_INTEGER" }), &json!({}));
+    world.give(&plan);
+    let mut sidecar = world.sidecar();
+    let entry = world.entry(&argv_of(&plan));
+    until("the process runs", || world.has_begun()).await;
+    // What is to be stored stays on its way.
+    server.stop();
+    std::fs::write(world.at("own/go"), "").expect("a file");
+    for times in 1..=4 {
+        let begun = format!("\"stores\":{times},");
+        let memory = world.at("control/.launcher.json");
+        until(&begun, || std::fs::read_to_string(&memory).is_ok_and(|text| text.contains(&begun))).await;
+        kill(sidecar).await;
+        sidecar = world.sidecar();
+    }
+    assert_eq!(entry.wait().await.code(), Some(125), "{}", world.log());
+    let message = &failed(&world.api.reports()[0]).message;
+    assert!(message.contains("was killed 4 times while it stored the outputs"), "{message}");
     world.stop(sidecar).await;
 }
 

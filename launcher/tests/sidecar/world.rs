@@ -63,7 +63,7 @@ pub(crate) struct World {
     pub(crate) api: FakeApiServer,
     pub(crate) transfer: Transfer,
     pub(crate) bucket: String,
-    endpoint: String,
+    pub(crate) uid: String,
     pub(crate) environment: Vec<(String, String)>,
     /// The Pod's grace period.
     pub(crate) grace_seconds: u64,
@@ -104,13 +104,13 @@ impl World {
             api,
             transfer: Transfer::new(Arc::new(stores), TransferSettings::default()),
             bucket,
-            endpoint: server.endpoint(),
+            uid: UID.to_owned(),
             environment: Vec::new(),
             grace_seconds: 3,
             uids: is_root().then_some((USER_UID, SIDECAR_UID)),
             directory,
         };
-        world.write_settings();
+        world.write_settings(&server.endpoint(), &json!({}));
         world
     }
 
@@ -118,15 +118,19 @@ impl World {
         self.directory.path().join(path)
     }
 
-    fn write_settings(&self) {
-        let settings = json!({
+    /// Settings with one store, and `more` of their members.
+    pub(crate) fn write_settings(&self, endpoint: &str, more: &Value) {
+        let mut settings = json!({
             "version": 1,
             "defaultRoot": format!("s3://{}/root", self.bucket),
             "stores": [{
-                "scheme": "s3", "endpoint": self.endpoint,
+                "scheme": "s3", "endpoint": endpoint,
                 "credentials": { "secret": { "name": "keys", "accessKey": "a", "secretKey": "s" } },
             }],
         });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            settings[name] = value.clone();
+        }
         self.pod_file(keys::POD_SETTINGS_FILE, &settings.to_string());
         std::fs::create_dir_all(self.at("pod/credentials/keys")).expect("a directory");
         self.pod_file("credentials/keys/a", ACCESS_KEY);
@@ -186,7 +190,7 @@ impl World {
             command.arg(format!("--{flag}")).arg(self.at(place));
         }
         command.arg("--entry").arg(entry_binary());
-        command.args(["--pod-name", POD, "--pod-uid", UID, "--namespace", NAMESPACE]);
+        command.args(["--pod-name", POD, "--pod-uid", &self.uid, "--namespace", NAMESPACE]);
         command.args(["--api-server-host", "127.0.0.1", "--api-server-port", &self.api.port.to_string()]);
         command.args(["--termination-grace-seconds", &self.grace_seconds.to_string(), "--log-level", "debug"]);
         command.env_clear().envs(self.environment.iter().cloned());

@@ -128,9 +128,17 @@ impl SelfManagement {
     /// Looks at everything once and does what is due.
     async fn round(&mut self) -> Result<(), RoundError> {
         let stored = self.advance().await?;
+        // A certificate of another authority than before is served once the API server was told to trust it; should that
+        // fail, the one before it goes on.
+        let (before, after) = (self.served.as_ref(), stored.leaf.as_ref());
+        let is_of_another = before.zip(after).is_some_and(|(before, after)| before.issuer != after.issuer);
+        if !is_of_another {
+            self.serve(&stored)?;
+        }
+        let found = self.bundle.repair(&stored.authorities()).await?;
         self.serve(&stored)?;
         let SelfManaged { configuration, service, namespace, .. } = &self.settings;
-        let missing = match self.bundle.repair(&stored.authorities()).await? {
+        let missing = match found {
             Found::Right => None,
             Found::Repaired => {
                 info!(configuration, "caBundle is written");

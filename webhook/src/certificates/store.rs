@@ -23,6 +23,10 @@ const NEXT: (&str, &str) = ("next-ca.crt", "next-ca.key");
 const PREVIOUS: &str = "previous-ca.crt";
 const LEAF: (&str, &str) = ("tls.crt", "tls.key");
 
+/// What to do when the Secret is gone and cannot be made anew.
+const REMEDY: &str = "it is part of the installation, where Penstock may write it and not create any: apply the manifests \
+                      again, kubectl apply -k";
+
 /// A request to Kubernetes' API that did not work.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {object}")]
@@ -111,7 +115,8 @@ impl Store {
         // The version that was read is still in the object.
         let parameters = PostParams::default();
         if is_new {
-            request("create", || self.shown(), self.api.create(&parameters, &secret)).await?;
+            let object = || format!("{} ({REMEDY})", self.shown());
+            request("create", object, self.api.create(&parameters, &secret)).await?;
         } else {
             request("replace", || self.shown(), self.api.replace(&self.name, &parameters, &secret)).await?;
         }

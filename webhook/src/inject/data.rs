@@ -3,6 +3,7 @@
 use penstock_spec::keys;
 use penstock_spec::pod_data::{self, PodDatum};
 use penstock_spec::settings::NamespaceSettings;
+use penstock_spec::uri::ObjectUri;
 use serde_json::Value;
 
 use super::error::InjectError;
@@ -34,6 +35,7 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
     for datum in inputs.iter().chain(&outputs) {
         allow(datum, settings, context.namespace)?;
     }
+    check_uris(&outputs, settings, context.namespace)?;
     let container = choose(view)?;
     let main = &view.containers[container];
     let is_never = |policy: Option<&str>| policy == Some("Never");
@@ -55,7 +57,7 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
         container,
         mounts: [sidecar::main_mounts(), layout.main_mounts].concat(),
         environment: sidecar::main_environment(view, context.config),
-        sidecar: sidecar::container(view, context.config, grace_seconds),
+        sidecar: sidecar::container(view, context.config, settings, grace_seconds),
         sidecar_mounts: [sidecar::mounts(), layout.sidecar_mounts].concat(),
         volumes: [sidecar::volumes(&annotations, settings, false), layout.volumes].concat(),
         grace_seconds: None,
@@ -67,11 +69,41 @@ fn allow(datum: &PodDatum, settings: &NamespaceSettings, namespace: &str) -> Res
     if settings.allows(&datum.uri) {
         return Ok(());
     }
-    let allowed = match settings.allowed_prefixes.is_empty() {
+    let (namespace, allowed) = (namespace.to_owned(), allowed(settings));
+    Err(InjectError::NotAllowed { uri: datum.uri.to_string(), namespace, allowed })
+}
+
+fn allowed(settings: &NamespaceSettings) -> String {
+    match settings.allowed_prefixes.is_empty() {
         true => "nothing".to_owned(),
         false => settings.allowed_prefixes.join(", "),
-    };
-    Err(InjectError::NotAllowed { uri: datum.uri.to_string(), namespace: namespace.to_owned(), allowed })
+    }
+}
+
+/// Outputs and their manifest go to places of their own, all of them allowed ones.
+fn check_uris(outputs: &[PodDatum], settings: &NamespaceSettings, namespace: &str) -> Result<(), InjectError> {
+    let Some(first) = outputs.first() else { return Ok(()) };
+    if let Some(output) = outputs.iter().find(|output| output.uri.key.is_empty()) {
+        return Err(InjectError::NoKey { path: output.path.clone(), uri: output.uri.to_string() });
+    }
+    let manifest = pod_data::manifest_uri(&first.uri).map_err(InjectError::Manifest)?;
+    if !settings.allows(&manifest) {
+        return Err(InjectError::ManifestNotAllowed {
+            manifest: manifest.to_string(),
+            namespace: namespace.to_owned(),
+            allowed: allowed(settings),
+        });
+    }
+    let overlap = |one: &ObjectUri, other: &ObjectUri| one.starts_with(other) || other.starts_with(one);
+    for (index, output) in outputs.iter().enumerate() {
+        let another = |other: &PodDatum| (other.uri.clone(), "where another output goes");
+        let beside = (manifest.clone(), "where the manifest is stored, beside the first output");
+        let mut others = outputs[..index].iter().map(another).chain([beside]);
+        if let Some((other, what)) = others.find(|(other, _)| overlap(&output.uri, other)) {
+            return Err(InjectError::SharedUri { uri: output.uri.to_string(), other: other.to_string(), what });
+        }
+    }
+    Ok(())
 }
 
 /// The container that inputs and outputs are for. One that starts with the entry is it: others may have put theirs

@@ -2,6 +2,7 @@
 
 use penstock_spec::keys;
 use penstock_spec::pod_data::PodDataError;
+use penstock_spec::uri::UriError;
 
 /// A denial.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,17 @@ pub enum InjectError {
         keys::POD_SETTINGS_FILE
     )]
     NotAllowed { uri: String, namespace: String, allowed: String },
+    #[error("the output {path:?} goes to {uri}, which is a whole bucket: name a key in it, such as {uri}/NAME")]
+    NoKey { path: String, uri: String },
+    #[error("the manifest of the outputs, which is stored beside the first of them, cannot be: {0}")]
+    Manifest(UriError),
+    #[error(
+        "the manifest of the outputs is stored beside the first of them, at {manifest}, which is not allowed in namespace \
+         {namespace}: allowed is what lies at or below {allowed}; name an output first that lies below"
+    )]
+    ManifestNotAllowed { manifest: String, namespace: String, allowed: String },
+    #[error("the output {uri} lies in, around or at {other}, {what}: give each output a URI of its own")]
+    SharedUri { uri: String, other: String, what: &'static str },
     #[error(
         "annotation {} needs `restartPolicy: Never`: a container that is started again would overwrite what was \
          uploaded",
@@ -100,7 +112,7 @@ impl InjectError {
         match self {
             InjectError::NoSettings { .. } | InjectError::BadSettings { .. } => 503,
             InjectError::Malformed { .. } => 400,
-            InjectError::NotAllowed { .. } => 403,
+            InjectError::NotAllowed { .. } | InjectError::ManifestNotAllowed { .. } => 403,
             _ => 422,
         }
     }

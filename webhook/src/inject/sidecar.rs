@@ -1,7 +1,7 @@
 //! The sidecar and its volumes.
 
 use penstock_spec::keys;
-use penstock_spec::settings::NamespaceSettings;
+use penstock_spec::settings::{NamespaceSettings, ObjectKey, credential_file};
 use serde_json::{Value, json};
 
 use super::InjectConfig;
@@ -22,20 +22,29 @@ const READ_ONLY: i64 = 0o444;
 const ROOT_CA_CONFIG_MAP: &str = "kube-root-ca.crt";
 
 /// The sidecar, but for its mounts.
-pub(super) fn container(view: &PodView<'_>, config: &InjectConfig, grace_seconds: i64) -> Value {
+pub(super) fn container(
+    view: &PodView<'_>,
+    config: &InjectConfig,
+    settings: &NamespaceSettings,
+    grace_seconds: i64,
+) -> Value {
     let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
+    let text = |name: &str, value: &str| json!({"name": name, "value": value});
+    let mut environment = vec![
+        field(keys::ENV_LAUNCHER_POD_NAME, "metadata.name"),
+        field(keys::ENV_LAUNCHER_POD_UID, "metadata.uid"),
+        field(keys::ENV_LAUNCHER_NAMESPACE, "metadata.namespace"),
+        text(keys::ENV_LAUNCHER_GRACE, &grace_seconds.to_string()),
+        text(keys::ENV_LAUNCHER_FILES, &settings.pod_files().join(" ")),
+    ];
+    environment.extend(config.environment.iter().map(|(name, value)| text(name, value)));
     let mut container = json!({
         "name": keys::SIDECAR_CONTAINER,
         "image": config.launcher_image,
         "command": [keys::LAUNCHER_PATH],
         "args": [SUBCOMMAND],
         "restartPolicy": "Always",
-        "env": [
-            field(keys::ENV_LAUNCHER_POD_NAME, "metadata.name"),
-            field(keys::ENV_LAUNCHER_POD_UID, "metadata.uid"),
-            field(keys::ENV_LAUNCHER_NAMESPACE, "metadata.namespace"),
-            {"name": keys::ENV_LAUNCHER_GRACE, "value": grace_seconds.to_string()},
-        ],
+        "env": environment,
         "lifecycle": {"postStart": {"exec": {"command": [keys::LAUNCHER_PATH, GATE]}}},
         "resources": resources(view, config),
         "securityContext": {
@@ -127,6 +136,11 @@ pub(super) fn volumes(annotations: &[(&str, &str)], settings: &NamespaceSettings
     let items = json!([{"key": keys::POD_SETTINGS_FILE, "path": keys::POD_SETTINGS_FILE}]);
     sources.push(json!({"configMap": {"name": keys::SETTINGS_CONFIG_MAP, "items": items}}));
     sources.extend(secrets(settings));
+    if let Some(ObjectKey { name, key }) = &settings.store_ca {
+        let items = json!([{"key": key, "path": keys::POD_STORE_CA_FILE}]);
+        // As with a Secret that does not exist.
+        sources.push(json!({"configMap": {"name": name, "items": items, "optional": true}}));
+    }
     vec![
         memory(keys::VOLUME_BIN),
         memory(keys::VOLUME_CONTROL),
@@ -140,7 +154,7 @@ pub(super) fn volumes(annotations: &[(&str, &str)], settings: &NamespaceSettings
 fn secrets(settings: &NamespaceSettings) -> Vec<Value> {
     let mut sources: Vec<(&str, Vec<Value>)> = Vec::new();
     for (secret, key) in settings.secrets() {
-        let item = json!({"key": key, "path": format!("{}/{secret}/{key}", keys::POD_CREDENTIALS_DIR)});
+        let item = json!({"key": key, "path": credential_file(secret, key)});
         match sources.iter_mut().find(|(name, _)| *name == secret) {
             Some((_, items)) => items.push(item),
             None => sources.push((secret, vec![item])),

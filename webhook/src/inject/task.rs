@@ -48,7 +48,7 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
         container,
         mounts: sidecar::main_mounts(),
         environment: sidecar::main_environment(view, context.config),
-        sidecar: sidecar::container(view, context.config, grace_seconds),
+        sidecar: sidecar::container(view, context.config, settings, grace_seconds),
         sidecar_mounts,
         volumes: sidecar::volumes(&annotations, settings, true),
         grace_seconds: (view.grace_seconds() != Some(grace_seconds)).then_some(grace_seconds),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use penstock_spec::keys;
 use penstock_spec::limits::Limits;
 use penstock_spec::parse::read_yaml;
-use penstock_spec::settings::NamespaceSettings;
+use penstock_spec::settings::{NamespaceSettings, ObjectKey};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -206,6 +206,36 @@ fn without_settings_a_pod_is_denied_until_they_are_there() {
     }
     // Who asks for nothing needs no settings.
     assert!(matches!(inject(&golden("job_that_asks_for_nothing"), &context), Ok(Decision::Skip { .. })));
+}
+
+#[test]
+fn operators_and_namespaces_say_how_the_sidecar_works() {
+    let (mut config, mut settings) = (config(), settings());
+    config.environment = vec![(keys::ENV_LAUNCHER_LOG, "debug".to_owned())];
+    settings.store_ca = Some(ObjectKey { name: "corporate".to_owned(), key: "root.pem".to_owned() });
+    let context = InjectContext { config: &config, namespace: "team-a", settings: Some(&settings) };
+    for name in ["task", "job_with_directories"] {
+        let pod = golden(name);
+        let Ok(Decision::Patch { operations, .. }) = inject(&pod, &context) else { panic!("{name}") };
+        let injected = apply(&pod, &operations);
+        let sidecar = &injected["spec"]["initContainers"][0];
+        let value = |name: &str| {
+            let variables = sidecar["env"].as_array().expect("list");
+            variables.iter().find(|variable| variable["name"] == name).map(|variable| variable["value"].clone())
+        };
+        assert_eq!(value(keys::ENV_LAUNCHER_LOG), Some(json!("debug")));
+        let files = "credentials/mlpipeline-minio-artifact/accesskey credentials/mlpipeline-minio-artifact/secretkey \
+                     store-ca.crt";
+        assert_eq!(value(keys::ENV_LAUNCHER_FILES), Some(json!(files)));
+        let volumes = injected["spec"]["volumes"].as_array().expect("list");
+        let volume = volumes.iter().find(|volume| volume["name"] == keys::VOLUME_POD).expect("there");
+        let authorities = json!({"configMap": {
+            "name": "corporate", "optional": true, "items": [{"key": "root.pem", "path": "store-ca.crt"}],
+        }});
+        assert!(volume["projected"]["sources"].as_array().expect("list").contains(&authorities), "{volume}");
+        // Only the launcher has them.
+        assert!(!injected["spec"]["containers"][0].to_string().contains(keys::ENV_LAUNCHER_LOG));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use kube::Client;
-use penstock_runtime::server::{self, ServerLimits, read_body};
+use penstock_runtime::server::{self, BodyBudget, ServerLimits, read_body};
 use penstock_runtime::shutdown::Shutdown;
 use penstock_spec::settings::NamespaceSettings;
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ struct Objects {
     writes: BTreeMap<String, u32>,
     /// Requests that are still to fail, and with what.
     failing: (u32, u16),
+    /// Methods that nobody may use, and how many requests that has hit.
+    forbidden: (Vec<Method>, u32),
 }
 
 #[derive(Debug, Clone)]
@@ -100,6 +102,28 @@ impl FakeApi {
         self.objects.lock().expect("unpoisoned").failing = (count, code);
     }
 
+    /// Answers requests of these methods with 403.
+    pub fn forbid(&self, methods: &[Method]) {
+        self.objects.lock().expect("unpoisoned").forbidden.0 = methods.to_vec();
+    }
+
+    /// Requests that were answered with 403.
+    pub fn refused(&self) -> u32 {
+        self.objects.lock().expect("unpoisoned").forbidden.1
+    }
+
+    /// Takes the Secret with the certificates away.
+    pub fn delete_certificates(&self) {
+        self.objects.lock().expect("unpoisoned").objects.retain(|(collection, _), _| collection != SECRETS);
+    }
+
+    fn is_forbidden(&self, method: &Method) -> bool {
+        let forbidden = &mut self.objects.lock().expect("unpoisoned").forbidden;
+        let is_forbidden = forbidden.0.contains(method);
+        forbidden.1 += u32::from(is_forbidden);
+        is_forbidden
+    }
+
     pub fn left_to_fail(&self) -> u32 {
         self.objects.lock().expect("unpoisoned").failing.0
     }
@@ -129,10 +153,14 @@ impl FakeApi {
     async fn handle(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let body = read_body(request.into_body(), 1 << 20).await.expect("a body");
+        let budget = BodyBudget::new(1 << 20);
+        let (body, _room) = read_body(request.into_body(), 1 << 20, &budget).await.expect("a body");
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if let Some(code) = self.fails(method != Method::GET) {
             return status(code, if code == 409 { "Conflict" } else { "InternalError" });
+        }
+        if self.is_forbidden(&method) {
+            return status(403, "Forbidden");
         }
         for collection in [SECRETS, CONFIGURATIONS, CONFIG_MAPS] {
             let Some(rest) = path.strip_prefix(collection) else { continue };

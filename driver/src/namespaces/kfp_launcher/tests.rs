@@ -15,7 +15,9 @@ fn read(data: &[(&str, &str)], prefixes: Option<&str>) -> Result<ReadSettings, L
         kfp_launcher: Some(&data),
         allowed_prefixes: prefixes,
         run_as: RunAsConfig::default(),
+        store_ca: None,
         default_endpoint: ENDPOINT,
+        default_store_ca: None,
     })
 }
 
@@ -37,7 +39,9 @@ fn absent_and_empty_config_mean_kfps_own_defaults() {
         kfp_launcher: None,
         allowed_prefixes: None,
         run_as: RunAsConfig::default(),
+        store_ca: None,
         default_endpoint: ENDPOINT,
+        default_store_ca: None,
     })
     .unwrap();
     assert_eq!(absent.settings, NamespaceSettings::kfp_default(ENDPOINT));
@@ -290,3 +294,27 @@ const WORDS: [&str; 24] = [
     "- ",
     "&a *a",
 ];
+
+#[test]
+fn i31_authorities_of_stores_are_the_namespaces_and_else_the_installations() {
+    let corporate = ObjectKey { name: "corporate".to_owned(), key: "ca.crt".to_owned() };
+    let read = |store_ca, default_store_ca| {
+        let read = read_settings(&NamespaceConfig {
+            kfp_launcher: None,
+            allowed_prefixes: None,
+            run_as: RunAsConfig::default(),
+            store_ca,
+            default_endpoint: ENDPOINT,
+            default_store_ca,
+        })
+        .unwrap();
+        (read.settings.store_ca, read.problems.join("\n"))
+    };
+    assert_eq!(read(None, None), (None, String::new()));
+    assert_eq!(read(None, Some(&corporate)), (Some(corporate.clone()), String::new()));
+    let team = ObjectKey { name: "team".to_owned(), key: "root.pem".to_owned() };
+    assert_eq!(read(Some(" team:root.pem "), Some(&corporate)), (Some(team), String::new()));
+    let (found, problems) = read(Some("team/root"), Some(&corporate));
+    assert_eq!(found, Some(corporate));
+    assert!(problems.contains("penstock.dev/store-ca-config-map: it is ignored"), "{problems}");
+}

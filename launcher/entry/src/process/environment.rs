@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
-use crate::protocol::ENV_PREFIX;
+use crate::protocol::ENV_OF_ENTRY;
 
 /// The variables of the user's program. What the launcher sets wins over the container's own.
 pub fn build_environment(
@@ -12,8 +11,8 @@ pub fn build_environment(
     set: &BTreeMap<String, String>,
 ) -> Vec<(OsString, OsString)> {
     let kept = own.into_iter().filter(|(name, _)| {
-        let ours = name.as_bytes().starts_with(ENV_PREFIX.as_bytes());
-        !ours && name.to_str().is_none_or(|name| !set.contains_key(name))
+        let is_ours = ENV_OF_ENTRY.iter().any(|ours| name == *ours);
+        !is_ours && name.to_str().is_none_or(|name| !set.contains_key(name))
     });
     let set = set.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     kept.chain(set).collect()
@@ -25,11 +24,11 @@ mod tests {
 
     #[test]
     fn ours_is_taken_out_and_the_launchers_wins() {
-        let own = [("A", "1"), ("B", "2"), ("PENSTOCK_ENTRY_HOLD_SECONDS", "3"), ("XPENSTOCK_", "4")];
+        let own = [("A", "1"), ("B", "2"), ("PENSTOCK_ENTRY_HOLD_SECONDS", "3"), ("PENSTOCK_PROJECT", "4")];
         let own = own.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let set = BTreeMap::from([("B".to_owned(), "5".to_owned()), ("C".to_owned(), String::new())]);
         let built = build_environment(own, &set);
-        let expected = [("A", "1"), ("XPENSTOCK_", "4"), ("B", "5"), ("C", "")];
+        let expected = [("A", "1"), ("PENSTOCK_PROJECT", "4"), ("B", "5"), ("C", "")];
         assert_eq!(built, expected.map(|(name, value)| (OsString::from(name), OsString::from(value))));
     }
 }

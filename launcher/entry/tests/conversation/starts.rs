@@ -61,7 +61,7 @@ async fn the_version_is_told() {
 }
 
 /// What a process can see of how it was started.
-const SURROUNDINGS: &str = "env | grep -v ^PENSTOCK_ | sort; pwd; umask; ls /proc/$$/fd; grep -E '^(Sig(Blk|Ign)|NoNewPrivs|CapEff)' /proc/self/status";
+const SURROUNDINGS: &str = "env | grep -v ^PENSTOCK_ENTRY_ | sort; pwd; umask; ls /proc/$$/fd; grep -E '^(Sig(Blk|Ign)|NoNewPrivs|CapEff)' /proc/self/status";
 
 #[tokio::test]
 async fn the_program_finds_what_it_would_find_without_us() {
@@ -69,6 +69,7 @@ async fn the_program_finds_what_it_would_find_without_us() {
         command
             .env("A B", "with\nnewline")
             .env("EMPTY", "")
+            .env("PENSTOCK_PROJECT", "the user's own")
             .env("PENSTOCK_ENTRY_HOLD_SECONDS", "60")
             .current_dir("/usr");
         command
@@ -86,10 +87,10 @@ async fn the_program_finds_what_it_would_find_without_us() {
 }
 
 #[tokio::test]
-async fn variables_of_the_launcher_are_set_and_ours_are_not() {
+async fn variables_of_the_launcher_are_set_and_the_entrys_are_not() {
     let mut stage = Stage::new();
     let mut command = stage.entry(&["env"]);
-    command.env("OWN", "container").env("PENSTOCK_SECRET", "x");
+    command.env("OWN", "container").env("PENSTOCK_ENTRY_HOLD_SECONDS", "9").env("PENSTOCK_ENTRY_CONNECT_SECONDS", "9");
     let mut pair = stage.waiting(command).await;
     let mut start = stage.start(&["env"]);
     if let LauncherMessage::Start { env, .. } = &mut start {
@@ -100,7 +101,7 @@ async fn variables_of_the_launcher_are_set_and_ours_are_not() {
     pair.end().await;
     let text = stage.text();
     assert!(text.contains("OWN=launcher\n") && text.contains("KFP_POD_NAME=p\n"), "{text}");
-    assert!(!text.contains("PENSTOCK"), "{text}");
+    assert!(!text.contains("PENSTOCK_ENTRY"), "{text}");
 }
 
 #[tokio::test]
@@ -181,7 +182,7 @@ async fn authorities_of_the_installation_are_trusted_beside_those_of_the_image()
             .env("REQUESTS_CA_BUNDLE", "/elsewhere")
             .env_remove("AWS_CA_BUNDLE");
         if has_own {
-            command.env("PENSTOCK_CA_BUNDLE", stage.path("mounted"));
+            command.env("PENSTOCK_ENTRY_CA_BUNDLE", stage.path("mounted"));
         }
         let mut pair = stage.running_as(command, &["sh", "-c", script]).await;
         assert_eq!(pair.end().await.how, End::Code(1), "ours is kept from the program");
@@ -199,7 +200,7 @@ async fn authorities_of_the_installation_are_trusted_beside_those_of_the_image()
 async fn authorities_that_are_not_there_keep_the_program_from_starting() {
     let mut stage = Stage::new();
     let mut command = stage.entry(&["true"]);
-    command.env("PENSTOCK_CA_BUNDLE", stage.path("none"));
+    command.env("PENSTOCK_ENTRY_CA_BUNDLE", stage.path("none"));
     let mut pair = stage.waiting(command).await;
     pair.say(&stage.start(&["true"])).await;
     let End::NotStarted { code, message } = pair.end().await.how else { panic!("it started") };

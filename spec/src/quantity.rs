@@ -2,7 +2,7 @@
 
 /// A quantity as Kubernetes takes it: KFP's capital `K` becomes `k`. Nothing if the text is no quantity, or a negative
 /// one.
-pub(crate) fn normalize(text: &str) -> Option<String> {
+pub fn normalize(text: &str) -> Option<String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at_checked(digits)?;
     let is_number = number.chars().any(|c| c.is_ascii_digit()) && number.matches('.').count() <= 1;
@@ -22,6 +22,33 @@ pub(crate) fn normalize(text: &str) -> Option<String> {
     }
 }
 
+/// How much a quantity is, to be compared with others. Nothing if the text is no quantity.
+pub fn amount(text: &str) -> Option<f64> {
+    let text = normalize(text)?;
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at_checked(digits)?;
+    let factor = match suffix {
+        "" => 1.0,
+        "n" => 1e-9,
+        "u" => 1e-6,
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "P" => 1e15,
+        "E" => 1e18,
+        "Ki" => 1024.0,
+        "Mi" => 1024_f64.powi(2),
+        "Gi" => 1024_f64.powi(3),
+        "Ti" => 1024_f64.powi(4),
+        "Pi" => 1024_f64.powi(5),
+        "Ei" => 1024_f64.powi(6),
+        exponent => 10_f64.powi(exponent.get(1..)?.parse().ok()?),
+    };
+    Some(number.parse::<f64>().ok()? * factor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,10 +64,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn amounts_can_be_compared() {
+        for (text, expected) in [
+            ("1", 1.0),
+            (".5", 0.5),
+            ("1.", 1.0),
+            ("250m", 0.25),
+            ("2k", 2e3),
+            ("2K", 2e3),
+            ("1E", 1e18),
+            ("64Mi", 67_108_864.0),
+            ("1e3", 1e3),
+            ("2E+2", 200.0),
+            ("5e-1", 0.5),
+        ] {
+            let amount = amount(text).expect("a quantity");
+            assert!((amount - expected).abs() <= expected * 1e-9, "{text}: {amount}");
+        }
+        assert_eq!(amount("64MB"), None);
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_is_read_without_panic(text in ".*") {
             if let Some(quantity) = normalize(&text) {
+                proptest::prop_assert!(amount(&quantity).is_some());
                 proptest::prop_assert_eq!(normalize(&quantity), Some(quantity));
             }
         }
