@@ -109,7 +109,9 @@ fn webhook_settings(service: &ServiceArgs, args: WebhookArgs) -> Result<WebhookS
     let (request, limit) = (&resources.memory_request, &resources.memory_limit);
     if quantity::amount(request) > quantity::amount(limit) {
         let text = format!("--launcher-memory {request} is more than --launcher-memory-limit {limit}");
-        return Err(Refusal::new(text).with_hint("every Pod would be refused; set both to the same, or to less and more"));
+        return Err(
+            Refusal::new(text).with_hint("every Pod would be refused; set both to the same, or to less and more")
+        );
     }
     let seconds = |duration: Duration| duration.as_secs().to_string();
     let environment = [

@@ -113,7 +113,10 @@ fn parse(
 /// Where the manifest of outputs is, of which the first one goes to this URI: beside it.
 pub fn manifest_uri(first: &ObjectUri) -> Result<ObjectUri, UriError> {
     if first.key.is_empty() {
-        return Err(UriError::BadKey { uri: first.to_string(), reason: "it is empty, and nothing can be put beside it" });
+        return Err(UriError::BadKey {
+            uri: first.to_string(),
+            reason: "it is empty, and nothing can be put beside it",
+        });
     }
     ObjectUri::parse(&format!("{first}{MANIFEST_SUFFIX}"))
 }

@@ -295,7 +295,8 @@ mod tests {
         let key = |name: &str, key: &str| ObjectKey { name: name.to_owned(), key: key.to_owned() };
         assert_eq!(ObjectKey::parse_ca("corporate-ca"), Ok(key("corporate-ca", "ca.crt")));
         assert_eq!(ObjectKey::parse_ca("a.b-1:root.pem"), Ok(key("a.b-1", "root.pem")));
-        for text in ["", ":ca.crt", "Name", "-a", "a-", "a..b", "a/b", "name:", "name:a/b", "name:..", "name:.", "a b"] {
+        for text in ["", ":ca.crt", "Name", "-a", "a-", "a..b", "a/b", "name:", "name:a/b", "name:..", "name:.", "a b"]
+        {
             assert!(ObjectKey::parse_ca(text).is_err(), "{text}");
         }
         let mut settings = NamespaceSettings::kfp_default("http://minio-service.kubeflow:9000");

@@ -24,7 +24,8 @@ async fn store_of_an_authority_of_ones_own_is_trusted_when_the_settings_name_it(
 #[tokio::test]
 async fn f27_authority_that_is_not_there_is_named() {
     let Some(server) = shared_server() else { return };
-    for (authority, reason) in [("", "the ConfigMap \"corporate\" has no key \"root.pem\""), ("text", "no certificate")] {
+    for (authority, reason) in [("", "the ConfigMap \"corporate\" has no key \"root.pem\""), ("text", "no certificate")]
+    {
         let world = World::new(&server, []).await;
         let settings = json!({ "storeCa": { "name": "corporate", "key": "root.pem" } });
         world.write_settings(&server.https_endpoint(), &settings);
