@@ -13,7 +13,7 @@ fn run_gives_to_pods_what_it_is_told_as_the_service_does() {
         "metadata": {"name": "corporate-ca", "namespace": scenario.namespace.name()},
     });
     scenario.cluster.apply(&bundle);
-    let look = "id -u > \"$1\"; id -g > \"$2\"; echo \"$NO_PROXY\" > \"$3\"; grep ours \"$SSL_CERT_FILE\" > \"$4\"";
+    let look = "id -u > \"$1\"; id -g > \"$2\"; echo \"$NO_PROXY\" > \"$3\"; grep ours /kfp/certs/ca.crt > \"$4\"";
     let task = ["user", "group", "proxy", "authority"]
         .iter()
         .fold(Task::new("look", look), |task, name| task.output(name, "STRING"));
