@@ -49,8 +49,10 @@ async fn failed_task_keeps_its_pod_for_a_look_until_a_sweep() {
     assert!(end.failure.expect("a failure").message.contains("the process exited with 1"));
     let pods = world.api.pods();
     assert_eq!(pods.len(), 1, "the second task never started");
+    assert_eq!(pods[0]["status"]["phase"], "Running", "the run has ended on the report, before the phase followed");
     assert_eq!(finalizers(&pods[0]), 0, "nothing holds it");
     assert!(world.api.calls("delete").is_empty());
+    world.until("its phase", |api| api.pods().iter().any(|pod| pod["status"]["phase"] == "Failed")).await;
     let swept = driver.sweep_pods("team").await.expect("a sweep");
     assert_eq!((swept.released, swept.deleted), (0, 0), "its time has not come");
     drop(driver);
@@ -69,7 +71,7 @@ async fn failed_task_keeps_its_pod_for_a_look_until_a_sweep() {
 async fn pods_that_were_kept_long_enough_go_although_no_run_ends_any_more() {
     let mut world = World::new(|_, _| Act::Fail(FailureCause::User, "the process exited with 1")).await;
     world.run(&chain(1)).await;
-    assert_eq!(world.api.pods().len(), 1, "it is kept for a look");
+    world.until("its phase", |api| api.pods().iter().any(|pod| pod["status"]["phase"] == "Failed")).await;
     world.tune = |settings| settings.keep_failed = Duration::ZERO;
     let sweeper = PodSweeper::new(world.driver().await, Duration::from_millis(50));
     tokio::select! {
