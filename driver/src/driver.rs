@@ -142,14 +142,21 @@ impl Driver {
         ))
         .await?;
         let end = Box::pin(host.drive(control)).await?;
-        if on_cluster && let Err(error) = Box::pin(self.sweep_pods(&namespace)).await {
-            warn!(
-                namespace,
-                reason = error.reason,
-                "Pods of earlier runs could not be cleaned up; a later sweep tries again"
-            );
+        if on_cluster {
+            self.sweep_after(&namespace).await;
         }
         Ok(end)
+    }
+
+    /// Cleans up after earlier runs, too; whoever waits for the end of this one does not wait for that for long.
+    async fn sweep_after(&self, namespace: &str) {
+        let limit = self.kubernetes().map_or(Duration::ZERO, |host| host.sweep_limit());
+        let reason = match tokio::time::timeout(limit, Box::pin(self.sweep_pods(namespace))).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => error.reason,
+            Err(_) => format!("it takes longer than {} s", limit.as_secs_f32()),
+        };
+        warn!(namespace, reason, "Pods of earlier runs could not be cleaned up; a later sweep tries again");
     }
 
     /// The place where attempts of a run are carried out, and how many of them at a time.

@@ -155,17 +155,47 @@ where
     let (api, keep_failed) = (host.pods(namespace), host.settings.keep_failed);
     let mut swept = Swept::default();
     let pods = api.list().await.map_err(failed)?;
+    let mut work = FuturesUnordered::new();
     for pod in pods {
         let Some(attempt) = attempt_of_pod(&pod) else { continue };
         let fate = fate_of_found(&pod, status_of(attempt.run_id).await, age(&pod, now), keep_failed);
-        carry_out(&api, &pod, fate).await.map_err(failed)?;
-        match fate {
-            Fate::Leave => {}
-            Fate::Release => swept.released += 1,
-            Fate::Delete => swept.deleted += 1,
+        if fate != Fate::Leave {
+            work.push(sweep_one(host, &api, pod, fate));
         }
     }
-    Ok(swept)
+    // One Pod that cannot be cleaned up does not keep the others from it (R11).
+    let (mut failures, mut first) = (0u32, None);
+    while let Some((name, fate, result)) = work.next().await {
+        match (result, fate) {
+            (Ok(()), Fate::Leave) => {}
+            (Ok(()), Fate::Release) => swept.released += 1,
+            (Ok(()), Fate::Delete) => swept.deleted += 1,
+            (Err(error), _) => {
+                failures += 1;
+                first.get_or_insert_with(|| format!("Pod {name}: {}", error.reason()));
+            }
+        }
+    }
+    match first {
+        None => Ok(swept),
+        Some(first) => {
+            let Swept { released, deleted } = swept;
+            let others = format!("{failures} left, {released} released, {deleted} deleted");
+            Err(SweepError { namespace: namespace.to_owned(), reason: format!("{first} ({others})") })
+        }
+    }
+}
+
+async fn sweep_one(
+    host: &KubernetesHost,
+    api: &PodApi,
+    pod: Pod,
+    fate: Fate,
+) -> (String, Fate, Result<(), RequestError>) {
+    // Nobody closes it.
+    let _permit = host.cleanups.acquire().await.ok();
+    let result = carry_out(api, &pod, fate).await;
+    (pod.metadata.name.unwrap_or_default(), fate, result)
 }
 
 /// Since the end of the user's container, or else since the Pod was made. Of no age without either.

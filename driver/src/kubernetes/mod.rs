@@ -93,6 +93,16 @@ impl KubernetesHost {
         self.settings.concurrency
     }
 
+    /// For how long all watches have been silent, where that is too long.
+    pub(crate) fn silence(&self) -> Option<std::time::Duration> {
+        self.watches.silence()
+    }
+
+    /// Longest time that the end of a run waits for the cleaning up after earlier ones.
+    pub(crate) fn sweep_limit(&self) -> std::time::Duration {
+        self.settings.sweep_limit
+    }
+
     /// What attempts of a run wait for.
     pub(crate) fn reasons(&self, run: uuid::Uuid) -> Vec<(penstock_spec::report::AttemptRef, String)> {
         self.reasons.of_run(run)

@@ -7,7 +7,9 @@ mod kubelet;
 mod real_cluster;
 mod world;
 
+mod cleanup;
 mod faults;
 mod recovery;
 mod restricted;
 mod runs;
+mod stores;
