@@ -82,23 +82,26 @@ impl PodApi {
         let (Some(name), Some(uid)) = (pod.metadata.name.as_deref(), pod.metadata.uid.as_deref()) else {
             return Ok(());
         };
-        let all = pod.metadata.finalizers.as_deref().unwrap_or_default();
-        if !all.iter().any(|finalizer| finalizer == keys::FINALIZER) {
+        if !is_held(pod) {
             return Ok(());
         }
-        let others: Vec<&String> = all.iter().filter(|finalizer| *finalizer != keys::FINALIZER).collect();
-        let finalizers = (!others.is_empty()).then_some(others);
-        let patch = json!({"metadata": {"uid": uid, "finalizers": finalizers}});
+        // Carried out on the list as it is then: a finalizer that somebody adds meanwhile stays.
+        let patch = json!({"metadata": {"uid": uid, "$deleteFromPrimitiveList/finalizers": [keys::FINALIZER]}});
         let parameters = PatchParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PatchParams::default() };
         let patched = async {
-            let patch = Patch::Merge(&patch);
+            let patch = Patch::Strategic(&patch);
             self.pods.patch_metadata(name, &parameters, &patch).await.map(|_| ())
         };
-        match self.send("patch", patched).await {
-            Err(RequestError::NotFound | RequestError::Conflict(_)) => Ok(()),
-            // A successor of the same name: the UID of an object cannot be changed.
-            Err(RequestError::Final(reason)) if reason.contains("uid") => Ok(()),
-            other => other,
+        let refusal = match self.send("patch", patched).await {
+            Ok(()) | Err(RequestError::NotFound) => return Ok(()),
+            Err(RequestError::Conflict(reason)) => RequestError::Passing { reason, retry_after: None },
+            Err(refusal @ RequestError::Final(_)) => refusal,
+            Err(error) => return Err(error),
+        };
+        // The UID of an object cannot be changed, so a successor of the same name is refused, too. Reading tells.
+        match self.get(name).await? {
+            Some(now) if now.metadata.uid.as_deref() == Some(uid) && is_held(&now) => Err(refusal),
+            _ => Ok(()),
         }
     }
 
@@ -119,6 +122,11 @@ impl PodApi {
         self.metrics.request(verb, outcome, started.elapsed());
         result
     }
+}
+
+/// Whether our finalizer holds a Pod.
+fn is_held(pod: &Pod) -> bool {
+    pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == keys::FINALIZER)
 }
 
 /// The selector of task Pods.
