@@ -142,15 +142,23 @@ impl AttemptPod {
             let elapsed = Elapsed { in_stage: now - since, stopping: stopping.map(|since| now - since) };
             let again = match classify(pod.as_deref(), &expected, elapsed, &self.shared.settings.timeouts) {
                 Verdict::Wait { reason, again } => {
+                    let (reason, again) = hinted((present, elapsed.in_stage), reason, again, self.hint());
                     self.say(reason);
                     again
                 }
                 Verdict::Reported(report) => {
-                    self.shared.report_seen();
+                    self.shared.report_seen(&report);
                     return self.reported(*report).await;
                 }
                 Verdict::Terminated => return End::canceled(),
-                Verdict::Lost(failure) if confirmed => return self.lost(failure).await,
+                Verdict::Lost(mut failure) if confirmed => {
+                    if present == Stage::Starting
+                        && let Some(hint) = self.hint()
+                    {
+                        failure.message = format!("{}; {hint}", failure.message);
+                    }
+                    return self.lost(failure).await;
+                }
                 Verdict::Lost(_) => {
                     // Nothing is failed because of what a cache says (R7).
                     pod = self.confirm(pod).await;

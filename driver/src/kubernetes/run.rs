@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
 use penstock_objectstore::Transfer;
+use penstock_spec::pod::{PodOutcome, PodReport};
 use penstock_spec::report::AttemptRef;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -12,8 +13,10 @@ use tokio::time::Instant;
 use super::KubernetesHost;
 use super::api::PodApi;
 use super::failure::RequestError;
+use super::metrics::word;
 use super::settings::KubernetesSettings;
 use super::watch::PodWatch;
+use crate::endpoints::StoreEndpoints;
 
 /// What the attempts of one run share.
 pub(crate) struct RunPods {
@@ -23,13 +26,21 @@ pub(crate) struct RunPods {
     pub(crate) api: PodApi,
     pub(crate) watch: Arc<PodWatch>,
     pub(crate) transfer: Arc<Transfer>,
+    /// Where `transfer` looks.
+    pub(crate) endpoints: StoreEndpoints,
     pub(crate) reasons: Arc<Reasons>,
-    /// When a report was seen that has not led to a Pod yet.
+    /// When the last report was seen, if none of those so far has led to a Pod: of the reports that a task waits for, the
+    /// last one starts it.
     reported: Mutex<Option<Instant>>,
 }
 
 impl RunPods {
-    pub(crate) fn new(host: Arc<KubernetesHost>, namespace: &str, transfer: Arc<Transfer>) -> RunPods {
+    pub(crate) fn new(
+        host: Arc<KubernetesHost>,
+        namespace: &str,
+        transfer: Arc<Transfer>,
+        endpoints: StoreEndpoints,
+    ) -> RunPods {
         let api = host.pods(namespace);
         RunPods {
             watch: host.watches.namespace(namespace, &api),
@@ -57,8 +68,12 @@ impl RunPods {
     }
 
     /// A report was seen.
-    pub(super) fn report_seen(&self) {
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    pub(super) fn report_seen(&self, report: &PodReport) {
+        self.host.metrics.reported(match &report.outcome {
+            PodOutcome::Succeeded { .. } => "succeeded",
+            PodOutcome::Failed(failure) => word(failure.cause),
+        });
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
     }
 
     /// A Pod is about to be sent: the first after a report was made possible by it.
