@@ -189,6 +189,12 @@ impl Driver {
         }
     }
 
+    /// For how long no watch of task Pods has given a sign of life, where that is too long: what this process knows of the
+    /// cluster may be out of date (F-05).
+    pub fn silence_of_watches(&self) -> Option<Duration> {
+        self.kubernetes().and_then(|host| host.silence())
+    }
+
     /// What attempts of a run wait for on the cluster, such as the scheduler's or the puller's message. Only of runs that
     /// this process drives.
     pub fn waiting_reasons(&self, run: Uuid) -> Vec<(AttemptRef, String)> {

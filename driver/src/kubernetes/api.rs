@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::failure::RequestError;
 use super::metrics::KubernetesMetrics;
+use super::signs::{Sign, heard};
 
 /// Pods listed in one request.
 const PAGE: u32 = 500;
@@ -19,6 +20,7 @@ const PAGE: u32 = 500;
 #[derive(Clone)]
 pub(crate) struct PodApi {
     pods: Api<Pod>,
+    namespace: String,
     /// Longest time that a request may take.
     deadline: Duration,
     metrics: Arc<KubernetesMetrics>,
@@ -31,7 +33,14 @@ impl PodApi {
         deadline: Duration,
         metrics: Arc<KubernetesMetrics>,
     ) -> PodApi {
-        PodApi { pods: Api::namespaced(client, namespace), deadline, metrics }
+        PodApi { pods: Api::namespaced(client, namespace), namespace: namespace.to_owned(), deadline, metrics }
+    }
+
+    /// The same, and each answer is a sign of life.
+    pub(crate) fn heard(&self, sign: &Arc<Sign>) -> PodApi {
+        let client = heard(self.pods.clone().into_client(), Arc::clone(sign));
+        let pods = Api::namespaced(client, &self.namespace);
+        PodApi { pods, ..self.clone() }
     }
 
     /// The client's own handle, for watches and streams.

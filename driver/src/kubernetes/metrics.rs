@@ -149,6 +149,11 @@ impl KubernetesMetrics {
         self.watch_age.set(age.as_secs_f64());
     }
 
+    #[cfg(test)]
+    pub(crate) fn watch_age_shown(&self) -> f64 {
+        self.watch_age.get()
+    }
+
     pub(crate) fn pods(&self, phase: &'static str, change: i64) {
         self.pods.with_label_values(&[phase]).add(change);
     }

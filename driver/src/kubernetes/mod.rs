@@ -16,6 +16,7 @@ mod pod;
 mod quantity;
 mod run;
 mod settings;
+mod signs;
 mod support;
 mod view;
 mod watch;
