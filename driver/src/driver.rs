@@ -18,6 +18,7 @@ use crate::backend::{Backend, Observation};
 use crate::cache::CacheLookups;
 use crate::create::{BackendKind, RunOptions};
 use crate::drive::{HostParts, RunControl, RunEnd, RunHost, event_queue};
+use crate::endpoints::StoreEndpoints;
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
 use crate::kubernetes::{
@@ -65,6 +66,7 @@ struct Parts {
     transfer: Arc<Transfer>,
     python: Arc<PythonHost>,
     kubernetes: Option<Arc<KubernetesHost>>,
+    endpoints: StoreEndpoints,
 }
 
 impl Driver {
@@ -78,12 +80,14 @@ impl Driver {
         let metastore = Metastore::open(&database)
             .await
             .map_err(|source| DriverError::Metastore { path: database.clone(), source })?;
+        let endpoints = StoreEndpoints::of(&stores);
         let stores = Arc::new(Stores::new(stores).map_err(DriverError::Stores)?);
         let transfer = Arc::new(Transfer::new(stores, TransferSettings::default()));
         let python = Arc::new(PythonHost::new(PythonSettings::new(python, data_dir.join("envs"))));
         let default_root = default_root.unwrap_or_else(|| format!("file://{}", data_dir.join("artifacts").display()));
         let kubernetes = kubernetes.map(KubernetesHost::new).transpose().map_err(DriverError::Metrics)?.map(Arc::new);
-        let parts = Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python, kubernetes };
+        let parts =
+            Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python, kubernetes, endpoints };
         Ok(Driver { parts: Arc::new(parts) })
     }
 
@@ -182,7 +186,12 @@ impl Driver {
             BackendKind::Kubernetes => {
                 let no_cluster = || DriveError::NoCluster { run: run.id, namespace: run.namespace.clone() };
                 let host = self.kubernetes().ok_or_else(no_cluster)?;
-                let pods = RunPods::new(Arc::clone(host), &run.namespace, Arc::clone(&parts.transfer));
+                let pods = RunPods::new(
+                    Arc::clone(host),
+                    &run.namespace,
+                    Arc::clone(&parts.transfer),
+                    parts.endpoints.clone(),
+                );
                 let backend = KubernetesBackend::new(run.id, run.name.clone(), pods, observations);
                 Ok((Arc::new(backend), host.concurrency()))
             }

@@ -93,12 +93,10 @@ impl AttemptPod {
             TakeUp::Start => self.create().await,
             TakeUp::Recover => Box::pin(self.recover()).await,
         };
-        let end = match pod {
+        match pod {
             Ok(pod) => self.follow(pod).await,
             Err(end) => end,
-        };
-        self.shared.reasons.clear(&self.attempt);
-        end
+        }
     }
 
     /// Reads the Pod until there is an answer; nothing if there is none within the limit, or within the time that an
@@ -239,6 +237,13 @@ impl AttemptPod {
 
     fn qualified(&self) -> String {
         format!("{}/{}", self.shared.namespace, self.name)
+    }
+}
+
+/// Also an attempt that is dropped in the middle waits for nothing any more.
+impl Drop for AttemptPod {
+    fn drop(&mut self) {
+        self.shared.reasons.clear(&self.attempt);
     }
 }
 

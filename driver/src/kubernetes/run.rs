@@ -49,6 +49,7 @@ impl RunPods {
             reasons: Arc::clone(&host.reasons),
             api,
             transfer,
+            endpoints,
             reported: Mutex::default(),
             host,
         }
