@@ -18,9 +18,12 @@ use tracing::{info, warn};
 use super::backoff::Backoff;
 use super::classify::{Elapsed, Expected, Stage, Timeouts, Verdict, classify, stage_of};
 use super::metrics::word;
-use super::pod;
+use super::pod::{self, CaBundle};
 use super::run::RunPods;
 use super::watch::{Sighting, Subscription};
+
+/// Time after which a Pod that a node has, and that does not start, wants an explanation.
+const SLOW_START: Duration = Duration::from_secs(10);
 
 /// How an attempt is taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,6 +186,11 @@ impl AttemptPod {
         }
     }
 
+    /// What might keep the Pod from starting, of what the installation adds to it.
+    fn hint(&self) -> Option<String> {
+        self.shared.settings.pod.ca_bundle.as_ref().map(CaBundle::requirement)
+    }
+
     async fn wait_for_news(&mut self, again: Option<Duration>, stopping: bool) {
         let later = async {
             match again {
@@ -256,7 +264,44 @@ async fn requested(stop: &mut watch::Receiver<bool>) {
     }
 }
 
+/// Adds a hint to the reason of a Pod that takes long to start.
+fn hinted(
+    (stage, in_stage): (Stage, Duration),
+    reason: Option<String>,
+    again: Option<Duration>,
+    hint: Option<String>,
+) -> (Option<String>, Option<Duration>) {
+    let (Stage::Starting, Some(reason), Some(hint)) = (stage, &reason, hint) else { return (reason, again) };
+    match SLOW_START.checked_sub(in_stage).filter(|left| !left.is_zero()) {
+        Some(left) => (Some(reason.clone()), Some(again.map_or(left, |again| again.min(left)))),
+        None => (Some(format!("{reason}; {hint}")), again),
+    }
+}
+
 fn has_final_report(pod: &Pod, expected: &Expected, elapsed: Elapsed) -> bool {
     let verdict = classify(Some(pod), expected, elapsed, &Timeouts::default());
     matches!(verdict, Verdict::Reported(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f16_pod_that_takes_long_to_start_says_what_it_mounts() {
+        let bundle = CaBundle::Secret { name: "corporate-ca".to_owned(), key: "ca.crt".to_owned() };
+        let hinted = |stage, seconds| {
+            let reason = Some("container main waits: PodInitializing".to_owned());
+            let again = Some(Duration::from_secs(60));
+            hinted((stage, Duration::from_secs(seconds)), reason, again, Some(bundle.requirement()))
+        };
+        let (reason, again) = hinted(Stage::Starting, 4);
+        assert_eq!(reason.as_deref(), Some("container main waits: PodInitializing"), "as any Pod does for a while");
+        assert_eq!(again, Some(Duration::from_secs(6)));
+        let (reason, again) = hinted(Stage::Starting, 10);
+        let text = "container main waits: PodInitializing; it mounts the key ca.crt of the Secret corporate-ca of its \
+                    namespace (--ca-bundle-secret): is that there?";
+        assert_eq!((reason.as_deref(), again), (Some(text), Some(Duration::from_secs(60))));
+        assert_eq!(hinted(Stage::ImageProblem, 10).0.as_deref(), Some("container main waits: PodInitializing"));
+    }
 }

@@ -84,6 +84,17 @@ pub enum CaBundle {
     },
 }
 
+impl CaBundle {
+    /// What it takes for a container with it to start: the kubelet waits for what is not there, and says so in Events only.
+    pub(crate) fn requirement(&self) -> String {
+        let (kind, name, key, flag) = match self {
+            CaBundle::ConfigMap { name, key } => ("ConfigMap", name, key, "--ca-bundle-config-map"),
+            CaBundle::Secret { name, key } => ("Secret", name, key, "--ca-bundle-secret"),
+        };
+        format!("it mounts the key {key} of the {kind} {name} of its namespace ({flag}): is that there?")
+    }
+}
+
 /// A plan that no Pod can be made of.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum PodError {
