@@ -142,6 +142,7 @@ impl Driving {
             client.clone(),
             NamespaceControllerSettings {
                 default_endpoint: store_endpoint,
+                driver_endpoints: Some(context.store_endpoints()),
                 instance: identity.clone(),
                 ..NamespaceControllerSettings::default()
             },

@@ -94,6 +94,9 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
     let (finding, settings) = findings::settings(&settings);
     found.push(finding);
     if let Some(settings) = &settings {
+        let service =
+            get::<ConfigMap>(&Api::namespaced(client.clone(), &what.system_namespace), keys::MANAGED_BY).await;
+        found.extend(findings::driver_store(&service, settings));
         found.extend(examine_stores(client, transfer, name, settings).await);
     }
     if accounted {

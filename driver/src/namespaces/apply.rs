@@ -14,6 +14,7 @@ use penstock_spec::settings::NamespaceSettings;
 use super::kfp_launcher::{NamespaceConfig, ReadSettings, RunAsConfig, read_settings};
 use super::reconcile::{Change, OwnKind, change, desired, is_ours};
 use super::status::{NamespaceState, NamespaceStatus, Standing};
+use crate::endpoints::StoreEndpoints;
 use crate::service::api_failure::{ApiFailure, request};
 
 /// Owner of the fields that we apply.
@@ -25,6 +26,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub(super) struct Caretaker<'a> {
     pub(super) client: &'a Client,
     pub(super) default_endpoint: &'a str,
+    pub(super) driver_endpoints: Option<&'a StoreEndpoints>,
     pub(super) request_timeout: Duration,
     pub(super) standing: &'a Standing,
 }
@@ -79,7 +81,9 @@ impl Caretaker<'_> {
             default_endpoint: self.default_endpoint,
         });
         let (settings, status) = match read {
-            Ok(ReadSettings { settings, problems, warnings }) => {
+            Ok(ReadSettings { settings, problems, mut warnings }) => {
+                let endpoints = self.driver_endpoints;
+                warnings.extend(endpoints.and_then(|own| own.difference(&settings, &settings.default_root)));
                 let state = if problems.is_empty() { NamespaceState::Ready } else { NamespaceState::Degraded };
                 (Some(settings), NamespaceStatus { state, problems, warnings })
             }

@@ -28,6 +28,7 @@ use super::kfp_launcher;
 use super::notice;
 use super::reconcile::{OwnKind, is_ours};
 use super::status::{NamespaceMetrics, NamespaceStatus, Notice, Standing};
+use crate::endpoints::StoreEndpoints;
 use crate::service::api_failure::ApiFailure;
 use crate::service::backoff::Backoff;
 
@@ -45,6 +46,8 @@ type NamespaceRef = ObjectRef<NamespaceMeta>;
 pub struct NamespaceControllerSettings {
     /// URL of the store that `minio://` means in a namespace that configures nothing.
     pub default_endpoint: String,
+    /// Where the driver of this process looks for what tasks store; namespaces whose tasks store elsewhere are told so.
+    pub driver_endpoints: Option<StoreEndpoints>,
     /// The only namespaces to look after; all that have the label when empty.
     pub only: Vec<String>,
     /// Who reports Events: our Pod's name.
@@ -63,6 +66,7 @@ impl Default for NamespaceControllerSettings {
     fn default() -> NamespaceControllerSettings {
         NamespaceControllerSettings {
             default_endpoint: "http://minio-service.kubeflow:9000".to_owned(),
+            driver_endpoints: None,
             only: Vec::new(),
             instance: "penstock-driver".to_owned(),
             request_timeout: Duration::from_secs(15),
@@ -259,6 +263,7 @@ impl Turn {
         let caretaker = Caretaker {
             client,
             default_endpoint: &settings.default_endpoint,
+            driver_endpoints: settings.driver_endpoints.as_ref(),
             request_timeout: settings.request_timeout,
             standing,
         };
