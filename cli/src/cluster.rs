@@ -32,6 +32,7 @@ pub(crate) async fn connect(args: &ClusterArgs, namespace: Option<&str>) -> Resu
 pub(crate) fn kubernetes_settings(cluster: Cluster, args: &PodArgs, task_pods: PodSettings) -> KubernetesSettings {
     let mut settings = KubernetesSettings::new(cluster.client, cluster.namespace);
     settings.timeouts.pending = args.pending_timeout;
+    settings.timeouts.start = args.start_timeout;
     settings.timeouts.image = args.image_timeout;
     settings.keep_failed = args.keep_failed;
     settings.pod = task_pods;

@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use penstock_driver::{BackendKind, Driver, DriverSettings, KubernetesSettings, PodSettings, RunOptions};
+use penstock_driver::{
+    BackendKind, Driver, DriverSettings, KubernetesSettings, PodSettings, RunOptions, StoreEndpoints,
+};
 use penstock_metastore::{Metastore, MetastoreError, RunRow};
 use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
 use uuid::Uuid;
@@ -74,6 +76,11 @@ impl Context {
             virtual_env: environment.virtual_env,
             data_dir,
         })
+    }
+
+    /// Where a driver of this process looks for what tasks store.
+    pub(crate) fn store_endpoints(&self) -> StoreEndpoints {
+        StoreEndpoints::of(&self.stores)
     }
 
     /// The interpreter for compiling and for tasks.

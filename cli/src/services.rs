@@ -137,6 +137,7 @@ fn webhook_settings(service: &ServiceArgs, args: WebhookArgs) -> Result<WebhookS
 /// The driver with what it looks after.
 struct Driving {
     service: Service,
+    driver: Driver,
     namespaces: NamespaceController,
     sweeper: PodSweeper,
     lease: LeaseHolder,
@@ -161,6 +162,7 @@ impl Driving {
             NamespaceControllerSettings {
                 default_endpoint: store_endpoint,
                 default_store_ca: store_ca_config_map,
+                driver_endpoints: Some(context.store_endpoints()),
                 instance: identity.clone(),
                 ..NamespaceControllerSettings::default()
             },
@@ -183,10 +185,12 @@ impl Driving {
         };
         let metrics = ServiceMetrics::new(registry)?;
         let sweeper = PodSweeper::new(driver.clone(), SWEEP_INTERVAL);
+        let of_watches = driver.clone();
         let service_of_runs = Service::new(driver.metastore().clone(), Arc::new(driver), settings, metrics);
         let store = KubernetesLease::new(client, &service.namespace, &lease);
         Ok(Driving {
             service: service_of_runs,
+            driver: of_watches,
             namespaces,
             sweeper,
             lease: LeaseHolder::new(Arc::new(store), LeaseSettings::new(identity)),
@@ -205,7 +209,14 @@ impl Driving {
                     // One that waits for its turn is as ready as it can be.
                     LeaseStanding::Waiting => ready.set_ready(),
                     LeaseStanding::Holding => match self.namespaces.waits_for().as_slice() {
-                        [] => ready.set_ready(),
+                        // One namespace that cannot be watched must not take the webhook of all others out of service.
+                        [] => match self.driver.silence_of_watches() {
+                            None => ready.set_ready(),
+                            Some(silence) => ready.set_waiting(format!(
+                                "a sign of life of the watches of task Pods: all are silent for {} s",
+                                silence.as_secs()
+                            )),
+                        },
                         waiting => ready.set_waiting(format!("the first list of {}", waiting.join(", "))),
                     },
                 }

@@ -127,10 +127,11 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
     let (finding, settings) = findings::settings(&settings);
     found.push(finding);
     let stores = async {
-        match &settings {
-            Some(settings) => examine_stores(client, transfer, name, settings).await,
-            None => Vec::new(),
-        }
+        let Some(settings) = &settings else { return Vec::new() };
+        let system: Api<ConfigMap> = Api::namespaced(client.clone(), &what.system_namespace);
+        let (service, stores) =
+            tokio::join!(get(&system, keys::MANAGED_BY), examine_stores(client, transfer, name, settings));
+        findings::driver_store(&service, settings).into_iter().chain(stores).collect()
     };
     let injection = async {
         match accounted {

@@ -18,6 +18,7 @@ use crate::backend::{Backend, Observation};
 use crate::cache::CacheLookups;
 use crate::create::{BackendKind, RunOptions};
 use crate::drive::{HostParts, RunControl, RunEnd, RunHost, event_queue};
+use crate::endpoints::StoreEndpoints;
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
 use crate::kubernetes::{
@@ -65,6 +66,7 @@ struct Parts {
     transfer: Arc<Transfer>,
     python: Arc<PythonHost>,
     kubernetes: Option<Arc<KubernetesHost>>,
+    endpoints: StoreEndpoints,
 }
 
 impl Driver {
@@ -78,12 +80,14 @@ impl Driver {
         let metastore = Metastore::open(&database)
             .await
             .map_err(|source| DriverError::Metastore { path: database.clone(), source })?;
+        let endpoints = StoreEndpoints::of(&stores);
         let stores = Arc::new(Stores::new(stores).map_err(DriverError::Stores)?);
         let transfer = Arc::new(Transfer::new(stores, TransferSettings::default()));
         let python = Arc::new(PythonHost::new(PythonSettings::new(python, data_dir.join("envs"))));
         let default_root = default_root.unwrap_or_else(|| format!("file://{}", data_dir.join("artifacts").display()));
         let kubernetes = kubernetes.map(KubernetesHost::new).transpose().map_err(DriverError::Metrics)?.map(Arc::new);
-        let parts = Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python, kubernetes };
+        let parts =
+            Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python, kubernetes, endpoints };
         Ok(Driver { parts: Arc::new(parts) })
     }
 
@@ -153,14 +157,21 @@ impl Driver {
         ))
         .await?;
         let end = Box::pin(host.drive(control)).await?;
-        if on_cluster && let Err(error) = Box::pin(self.sweep_pods(&namespace)).await {
-            warn!(
-                namespace,
-                reason = error.reason,
-                "Pods of earlier runs could not be cleaned up; a later sweep tries again"
-            );
+        if on_cluster {
+            self.sweep_after(&namespace).await;
         }
         Ok(end)
+    }
+
+    /// Cleans up after earlier runs, too; whoever waits for the end of this one does not wait for that for long.
+    async fn sweep_after(&self, namespace: &str) {
+        let limit = self.kubernetes().map_or(Duration::ZERO, |host| host.sweep_limit());
+        let reason = match tokio::time::timeout(limit, Box::pin(self.sweep_pods(namespace))).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => error.reason,
+            Err(_) => format!("it takes longer than {} s", limit.as_secs_f32()),
+        };
+        warn!(namespace, reason, "Pods of earlier runs could not be cleaned up; a later sweep tries again");
     }
 
     /// The place where attempts of a run are carried out, and how many of them at a time.
@@ -187,11 +198,18 @@ impl Driver {
                 let no_cluster = || DriveError::NoCluster { run: run.id, namespace: run.namespace.clone() };
                 let host = self.kubernetes().ok_or_else(no_cluster)?;
                 let (transfer, metastore) = (Arc::clone(&parts.transfer), parts.metastore.clone());
-                let pods = RunPods::new(Arc::clone(host), &run.namespace, transfer, metastore);
+                let pods =
+                    RunPods::new(Arc::clone(host), &run.namespace, transfer, parts.endpoints.clone(), metastore);
                 let backend = KubernetesBackend::new(run.id, run.name.clone(), pods, observations);
                 Ok((Arc::new(backend), host.concurrency()))
             }
         }
+    }
+
+    /// For how long no watch of task Pods has given a sign of life, where that is too long: what this process knows of the
+    /// cluster may be out of date (F-05).
+    pub fn silence_of_watches(&self) -> Option<Duration> {
+        self.kubernetes().and_then(|host| host.silence())
     }
 
     /// What attempts of a run wait for on the cluster, such as the scheduler's or the puller's message. Only of runs that

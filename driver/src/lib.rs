@@ -11,6 +11,7 @@ mod create;
 pub mod doctor;
 mod drive;
 mod driver;
+mod endpoints;
 mod error;
 mod held;
 mod import;
@@ -29,6 +30,7 @@ pub use cluster_only::{ClusterOnlySetting, cluster_only_settings};
 pub use create::{BackendKind, CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};
 pub use driver::{Driver, DriverSettings, is_driven};
+pub use endpoints::StoreEndpoints;
 pub use error::{DriveError, DriverError};
 pub use kubernetes::{
     CaBundle, KubernetesMetrics, KubernetesSettings, NamespaceSettingsError, PodLog, PodLogError, PodSettings,

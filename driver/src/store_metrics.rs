@@ -17,23 +17,26 @@ impl StoreMetrics {
     pub fn new(registry: &Registry) -> Result<StoreMetrics, prometheus::Error> {
         let metrics = StoreMetrics {
             requests: IntCounterVec::new(
-                Opts::new("penstock_objectstore_requests_total", "Requests to object stores, by operation."),
+                Opts::new(
+                    "penstock_objectstore_requests_total",
+                    "Requests of this process to object stores, by operation; launchers have none of their own here.",
+                ),
                 &["operation"],
             )?,
             errors: IntCounterVec::new(
                 Opts::new(
                     "penstock_objectstore_errors_total",
-                    "Requests to object stores that failed, by operation and reason.",
+                    "Requests of this process to object stores that failed, by operation and reason.",
                 ),
                 &["operation", "reason"],
             )?,
             received: IntCounter::new(
                 "penstock_objectstore_received_bytes_total",
-                "Bytes of objects that were read from object stores.",
+                "Bytes of objects that this process read from object stores; what launchers read is not in it.",
             )?,
             sent: IntCounter::new(
                 "penstock_objectstore_sent_bytes_total",
-                "Bytes of objects that were written to object stores.",
+                "Bytes of objects that this process wrote to object stores; what launchers wrote is not in it.",
             )?,
         };
         for operation in Operation::ALL {

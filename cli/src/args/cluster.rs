@@ -235,6 +235,11 @@ pub(crate) struct PodArgs {
     #[arg(long, env = "PENSTOCK_IMAGE_TIMEOUT", default_value = "5m", value_name = "DURATION",
           value_parser = parse_duration)]
     pub(crate) image_timeout: Duration,
+    /// Longest time from the choice of a node until the user's container runs, pulling of images and mounting of volumes
+    /// included
+    #[arg(long, env = "PENSTOCK_START_TIMEOUT", default_value = "1h", value_name = "DURATION",
+          value_parser = parse_duration)]
+    pub(crate) start_timeout: Duration,
     /// How long Pods of failed attempts are kept, to be looked at
     #[arg(long, env = "PENSTOCK_KEEP_FAILED", default_value = "1h", value_name = "DURATION",
           value_parser = parse_duration)]

@@ -17,10 +17,15 @@ use serde_json::json;
 
 pub(crate) use certificates::{Served, authority, served};
 
+use super::Read;
+use crate::endpoints::StoreEndpoints;
+
 /// Oldest minor version of Kubernetes 1 with what Penstock needs: native sidecars and admission policies.
 const OLDEST_MINOR: u32 = 30;
 /// Oldest minor version in which native sidecars are beyond beta.
 const RECOMMENDED_MINOR: u32 = 33;
+/// Where the installed driver is told its endpoint.
+const S3_ENDPOINT: &str = "PENSTOCK_S3_ENDPOINT";
 /// How installing goes, as a remedy.
 const INSTALL: &str = "install Penstock: kubectl apply -k manifests/overlays/standalone";
 
@@ -265,6 +270,22 @@ pub(crate) fn store(root: &str, read: &Result<(), String>) -> Finding {
             Some("the driver needs it where it runs: check --s3-endpoint and the credentials in the environment"),
         ),
     }
+}
+
+/// Whether the driver that is installed looks for objects where the namespace's launchers put them; nothing where its
+/// endpoint is not in its ConfigMap.
+pub(crate) fn driver_store(service: &Read<ConfigMap>, settings: &NamespaceSettings) -> Option<Finding> {
+    const SUBJECT: &str = "store of the driver";
+    let Read::Found(service) = service else { return None };
+    let endpoint = service.data.as_ref()?.get(S3_ENDPOINT)?;
+    Some(match StoreEndpoints::of_one(Some(endpoint)).difference(settings, &settings.default_root) {
+        None => good(SUBJECT, "the driver looks for objects where the launchers of the namespace put them"),
+        Some(difference) => {
+            let remedy =
+                "a driver serves one store: tasks that succeed fail afterwards where their manifest is not there";
+            finding(SUBJECT, FindingState::Warning, difference, Some(remedy))
+        }
+    })
 }
 
 /// A task's Pod that is never stored.

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::failure::RequestError;
-use super::identity::without_finalizer;
+use super::identity::{is_held, without_finalizer};
 use super::metrics::KubernetesMetrics;
+use super::signs::{Sign, heard};
 
 /// Pods listed in one request.
 const PAGE: u32 = 500;
@@ -20,6 +21,7 @@ const PAGE: u32 = 500;
 #[derive(Clone)]
 pub(crate) struct PodApi {
     pods: Api<Pod>,
+    namespace: String,
     /// Longest time that a request may take.
     deadline: Duration,
     metrics: Arc<KubernetesMetrics>,
@@ -32,7 +34,14 @@ impl PodApi {
         deadline: Duration,
         metrics: Arc<KubernetesMetrics>,
     ) -> PodApi {
-        PodApi { pods: Api::namespaced(client, namespace), deadline, metrics }
+        PodApi { pods: Api::namespaced(client, namespace), namespace: namespace.to_owned(), deadline, metrics }
+    }
+
+    /// The same, and each answer is a sign of life.
+    pub(crate) fn heard(&self, sign: &Arc<Sign>) -> PodApi {
+        let client = heard(self.pods.clone().into_client(), Arc::clone(sign));
+        let pods = Api::namespaced(client, &self.namespace);
+        PodApi { pods, ..self.clone() }
     }
 
     /// The client's own handle, for watches and streams.
@@ -94,14 +103,19 @@ impl PodApi {
         };
         let parameters = PatchParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PatchParams::default() };
         let patched = async {
-            let patch = Patch::Merge(&patch);
+            let patch = Patch::Strategic(&patch);
             self.pods.patch_metadata(name, &parameters, &patch).await.map(|_| ())
         };
-        match self.send("patch", patched).await {
-            Err(RequestError::NotFound | RequestError::Conflict(_)) => Ok(()),
-            // A successor of the same name: the UID of an object cannot be changed.
-            Err(RequestError::Final(reason)) if reason.contains("uid") => Ok(()),
-            other => other,
+        let refusal = match self.send("patch", patched).await {
+            Ok(()) | Err(RequestError::NotFound) => return Ok(()),
+            Err(RequestError::Conflict(reason)) => RequestError::Passing { reason, retry_after: None },
+            Err(refusal @ RequestError::Final(_)) => refusal,
+            Err(error) => return Err(error),
+        };
+        // The UID of an object cannot be changed, so a successor of the same name is refused, too. Reading tells.
+        match self.get(name).await? {
+            Some(now) if now.metadata.uid == pod.metadata.uid && is_held(&now) => Err(refusal),
+            _ => Ok(()),
         }
     }
 
@@ -124,6 +138,7 @@ impl PodApi {
     }
 }
 
+/// Whether our finalizer holds a Pod.
 /// The selector of task Pods.
 pub(crate) fn task_selector() -> String {
     format!("{}={}", keys::LABEL_INJECT, keys::INJECT_TASK)

@@ -18,10 +18,13 @@ use tracing::{info, warn};
 use super::backoff::Backoff;
 use super::classify::{Elapsed, Expected, Stage, Timeouts, Verdict, classify, stage_of};
 use super::metrics::word;
-use super::pod;
+use super::pod::{self, CaBundle};
 use super::run::RunPods;
 use super::watch::{Sighting, Subscription};
 use super::witness::Witness;
+
+/// Time after which a Pod that a node has, and that does not start, wants an explanation.
+const SLOW_START: Duration = Duration::from_secs(10);
 
 /// How an attempt is taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,11 +100,10 @@ impl AttemptPod {
             TakeUp::Start => self.create().await,
             TakeUp::Recover => Box::pin(self.recover()).await,
         };
-        let end = match pod {
+        match pod {
             Ok(pod) => self.follow(pod).await,
             Err(end) => end,
         };
-        self.shared.reasons.clear(&self.attempt);
         let witness = self.reported.take().map(|expected| Witness {
             expected,
             shared: self.shared,
@@ -153,16 +155,24 @@ impl AttemptPod {
             let elapsed = Elapsed { in_stage: now - since, stopping: stopping.map(|since| now - since) };
             let again = match classify(pod.as_deref(), &expected, elapsed, &self.shared.settings.timeouts) {
                 Verdict::Wait { reason, again } => {
+                    let (reason, again) = hinted((present, elapsed.in_stage), reason, again, self.hint());
                     self.say(reason);
                     again
                 }
                 Verdict::Reported(report) => {
-                    self.shared.report_seen();
+                    self.shared.report_seen(&report);
                     self.reported = Some(expected);
                     return self.reported(*report).await;
                 }
                 Verdict::Terminated => return End::canceled(),
-                Verdict::Lost(failure) if confirmed => return self.lost(failure).await,
+                Verdict::Lost(mut failure) if confirmed => {
+                    if present == Stage::Starting
+                        && let Some(hint) = self.hint()
+                    {
+                        failure.message = format!("{}; {hint}", failure.message);
+                    }
+                    return self.lost(failure).await;
+                }
                 Verdict::Lost(_) => {
                     // Nothing is failed because of what a cache says (R7).
                     pod = self.confirm(pod).await;
@@ -187,6 +197,11 @@ impl AttemptPod {
                 }
             };
         }
+    }
+
+    /// What might keep the Pod from starting, of what the installation adds to it.
+    fn hint(&self) -> Option<String> {
+        self.shared.settings.pod.ca_bundle.as_ref().map(CaBundle::requirement)
     }
 
     async fn wait_for_news(&mut self, again: Option<Duration>, stopping: bool) {
@@ -246,6 +261,13 @@ impl AttemptPod {
     }
 }
 
+/// Also an attempt that is dropped in the middle waits for nothing any more.
+impl Drop for AttemptPod {
+    fn drop(&mut self) {
+        self.shared.reasons.clear(&self.attempt);
+    }
+}
+
 /// Waits for the request to stop.
 async fn requested(stop: &mut watch::Receiver<bool>) {
     let asked = stop.wait_for(|stop| *stop).await.is_ok();
@@ -255,7 +277,44 @@ async fn requested(stop: &mut watch::Receiver<bool>) {
     }
 }
 
+/// Adds a hint to the reason of a Pod that takes long to start.
+fn hinted(
+    (stage, in_stage): (Stage, Duration),
+    reason: Option<String>,
+    again: Option<Duration>,
+    hint: Option<String>,
+) -> (Option<String>, Option<Duration>) {
+    let (Stage::Starting, Some(reason), Some(hint)) = (stage, &reason, hint) else { return (reason, again) };
+    match SLOW_START.checked_sub(in_stage).filter(|left| !left.is_zero()) {
+        Some(left) => (Some(reason.clone()), Some(again.map_or(left, |again| again.min(left)))),
+        None => (Some(format!("{reason}; {hint}")), again),
+    }
+}
+
 fn has_final_report(pod: &Pod, expected: &Expected, elapsed: Elapsed) -> bool {
     let verdict = classify(Some(pod), expected, elapsed, &Timeouts::default());
     matches!(verdict, Verdict::Reported(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f16_pod_that_takes_long_to_start_says_what_it_mounts() {
+        let bundle = CaBundle::Secret { name: "corporate-ca".to_owned(), key: "ca.crt".to_owned() };
+        let hinted = |stage, seconds| {
+            let reason = Some("container main waits: PodInitializing".to_owned());
+            let again = Some(Duration::from_secs(60));
+            hinted((stage, Duration::from_secs(seconds)), reason, again, Some(bundle.requirement()))
+        };
+        let (reason, again) = hinted(Stage::Starting, 4);
+        assert_eq!(reason.as_deref(), Some("container main waits: PodInitializing"), "as any Pod does for a while");
+        assert_eq!(again, Some(Duration::from_secs(6)));
+        let (reason, again) = hinted(Stage::Starting, 10);
+        let text = "container main waits: PodInitializing; it mounts the key ca.crt of the Secret corporate-ca of its \
+                    namespace (--ca-bundle-secret): is that there?";
+        assert_eq!((reason.as_deref(), again), (Some(text), Some(Duration::from_secs(60))));
+        assert_eq!(hinted(Stage::ImageProblem, 10).0.as_deref(), Some("container main waits: PodInitializing"));
+    }
 }

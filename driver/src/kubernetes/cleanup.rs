@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::Pod;
 use penstock_spec::Timestamp;
 use penstock_spec::keys;
+use penstock_spec::pod::{PodOutcome, PodReport};
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunStatus;
 use thiserror::Error;
@@ -78,7 +81,8 @@ fn fate_of_ended(pod: &Pod, end: AttemptEnd, keep_failed: Duration) -> Fate {
     if is_kept && !keep_failed.is_zero() { Fate::Release } else { Fate::Delete }
 }
 
-/// What is to become of a Pod that is found, given the state of its run, if that is known here.
+/// What is to become of a Pod that is found, given the state of its run, if that is known here. A run ends on reports, and
+/// the phase follows later: a Pod whose launcher has reported a failure ends by itself, and is kept from then on.
 fn fate_of_found(pod: &Pod, run: Option<RunStatus>, age: Duration, keep_failed: Duration) -> Fate {
     let view = View::new(pod);
     let held = pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == keys::FINALIZER);
@@ -92,10 +96,20 @@ fn fate_of_found(pod: &Pod, run: Option<RunStatus>, age: Duration, keep_failed: 
                 Fate::Leave
             }
         }
-        Some(_) if too_old || !view.is_over() || view.phase() == "Succeeded" => Fate::Delete,
+        Some(_) if too_old || view.phase() == "Succeeded" => Fate::Delete,
+        Some(_) if !view.is_over() && (keep_failed.is_zero() || !has_reported_failure(&view)) => Fate::Delete,
         Some(_) if held => Fate::Release,
         Some(_) => Fate::Leave,
     }
+}
+
+/// Whether the launcher had its say, and it was anything but a success with a log in the store.
+fn has_reported_failure(view: &View<'_>) -> bool {
+    let Some(text) = view.annotation(keys::ANNOTATION_REPORT) else { return false };
+    let report = serde_json::from_str::<PodReport>(text).ok();
+    let succeeded =
+        |report: &PodReport| matches!(report.outcome, PodOutcome::Succeeded { .. }) && report.log_uri.is_some();
+    !report.as_ref().is_some_and(succeeded)
 }
 
 async fn carry_out(api: &PodApi, pod: &Pod, fate: Fate) -> Result<(), RequestError> {
@@ -141,17 +155,47 @@ where
     let (api, keep_failed) = (host.pods(namespace), host.settings.keep_failed);
     let mut swept = Swept::default();
     let pods = api.list().await.map_err(failed)?;
+    let mut work = FuturesUnordered::new();
     for pod in pods {
         let Some(attempt) = attempt_of_pod(&pod) else { continue };
         let fate = fate_of_found(&pod, status_of(attempt.run_id).await, age(&pod, now), keep_failed);
-        carry_out(&api, &pod, fate).await.map_err(failed)?;
-        match fate {
-            Fate::Leave => {}
-            Fate::Release => swept.released += 1,
-            Fate::Delete => swept.deleted += 1,
+        if fate != Fate::Leave {
+            work.push(sweep_one(host, &api, pod, fate));
         }
     }
-    Ok(swept)
+    // One Pod that cannot be cleaned up does not keep the others from it (R11).
+    let (mut failures, mut first) = (0u32, None);
+    while let Some((name, fate, result)) = work.next().await {
+        match (result, fate) {
+            (Ok(()), Fate::Leave) => {}
+            (Ok(()), Fate::Release) => swept.released += 1,
+            (Ok(()), Fate::Delete) => swept.deleted += 1,
+            (Err(error), _) => {
+                failures += 1;
+                first.get_or_insert_with(|| format!("Pod {name}: {}", error.reason()));
+            }
+        }
+    }
+    match first {
+        None => Ok(swept),
+        Some(first) => {
+            let Swept { released, deleted } = swept;
+            let others = format!("{failures} left, {released} released, {deleted} deleted");
+            Err(SweepError { namespace: namespace.to_owned(), reason: format!("{first} ({others})") })
+        }
+    }
+}
+
+async fn sweep_one(
+    host: &KubernetesHost,
+    api: &PodApi,
+    pod: Pod,
+    fate: Fate,
+) -> (String, Fate, Result<(), RequestError>) {
+    // Nobody closes it.
+    let _permit = host.cleanups.acquire().await.ok();
+    let result = carry_out(api, &pod, fate).await;
+    (pod.metadata.name.unwrap_or_default(), fate, result)
 }
 
 /// Since the end of the user's container, or else since the Pod was made. Of no age without either.
@@ -205,5 +249,29 @@ mod tests {
         assert_eq!(fate("Failed", false, Some(RunStatus::Failed), 9999), Fate::Delete);
         assert_eq!(fate("Succeeded", true, Some(RunStatus::Succeeded), 0), Fate::Delete);
         assert_eq!(fate("Running", true, Some(RunStatus::Canceled), 0), Fate::Delete);
+    }
+
+    #[test]
+    fn pod_that_has_reported_a_failure_is_kept_although_its_phase_lags() {
+        let fate = |pod: &Pod, run, keep| fate_of_found(pod, Some(run), Duration::from_secs(9999), keep);
+        let failed = pod("Running", false, true);
+        assert_eq!(fate(&failed, RunStatus::Failed, KEEP), Fate::Leave, "it ends by itself, however old it is");
+        assert_eq!(fate(&pod("Running", true, true), RunStatus::Failed, KEEP), Fate::Release);
+        assert_eq!(fate(&failed, RunStatus::Failed, Duration::ZERO), Fate::Delete);
+        let mut succeeded = failed;
+        let report = json!({
+            "version": 1,
+            "podUid": "u",
+            "attempt": {"runId": uuid::Uuid::nil(), "taskId": uuid::Uuid::nil(), "attempt": 0},
+            "outcome": {"succeeded": {"manifestDigest": "sha256:00"}},
+            "logUri": "s3://b/log",
+        });
+        serde_json::from_value::<PodReport>(report.clone()).expect("a report");
+        succeeded
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .insert(keys::ANNOTATION_REPORT.to_owned(), report.to_string());
+        assert_eq!(fate(&succeeded, RunStatus::Succeeded, KEEP), Fate::Delete, "nobody wants to see it");
     }
 }

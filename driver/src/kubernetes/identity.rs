@@ -51,13 +51,14 @@ pub(crate) fn lacks_launcher(pod: &Pod) -> Option<&'static str> {
     None
 }
 
-/// The merge patch that takes our finalizer off this very Pod and leaves those of others; nothing if it has none of ours.
+/// Whether our finalizer keeps a Pod.
+pub(crate) fn is_held(pod: &Pod) -> bool {
+    pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == keys::FINALIZER)
+}
+
+/// The strategic patch that takes our finalizer off this very Pod; nothing if it has none of ours. It is carried out on the
+/// list as it is then: a finalizer that somebody adds meanwhile stays.
 pub(crate) fn without_finalizer(pod: &Pod) -> Option<Value> {
-    let (uid, all) = (pod.metadata.uid.as_deref()?, pod.metadata.finalizers.as_deref()?);
-    if !all.iter().any(|finalizer| finalizer == keys::FINALIZER) {
-        return None;
-    }
-    let others: Vec<&String> = all.iter().filter(|finalizer| *finalizer != keys::FINALIZER).collect();
-    let finalizers = (!others.is_empty()).then_some(others);
-    Some(json!({"metadata": {"uid": uid, "finalizers": finalizers}}))
+    let uid = pod.metadata.uid.as_deref().filter(|_| is_held(pod))?;
+    Some(json!({"metadata": {"uid": uid, "$deleteFromPrimitiveList/finalizers": [keys::FINALIZER]}}))
 }

@@ -27,6 +27,7 @@ const CAUSES: [FailureCause; 9] = [
 pub struct KubernetesMetrics {
     pods: IntGaugeVec,
     hop: Histogram,
+    reports: IntCounterVec,
     ends: IntCounterVec,
     retries: IntCounterVec,
     contradictions: IntCounterVec,
@@ -67,12 +68,21 @@ impl KubernetesMetrics {
             &["verb"],
         )?;
         registry.register(Box::new(request_seconds.clone()))?;
-        let watch_age =
-            Gauge::new("penstock_driver_watch_age_seconds", "Time since the last event of any watch of Pods.")?;
+        let watch_age = Gauge::new(
+            "penstock_driver_watch_age_seconds",
+            "Time since the last sign of life, an event or a renewal, of the watch of Pods that is silent for longest; 0 \
+                 without any watch.",
+        )?;
         registry.register(Box::new(watch_age.clone()))?;
         let metrics = KubernetesMetrics {
             pods: gauges("penstock_driver_pods", "Task Pods by phase.", &["phase"])?,
             hop,
+            reports: counters(
+                "penstock_driver_reports_total",
+                "Reports of launchers by what they say. Attempts that ended without one, or whose report did not hold, are \
+                 in penstock_driver_attempts_ended_total only.",
+                &["result"],
+            )?,
             ends: counters("penstock_driver_attempts_ended_total", "Attempts by how they ended.", &["result"])?,
             retries: counters("penstock_driver_retries_total", "Attempts that follow a failed one.", &["cause"])?,
             contradictions: counters(
@@ -110,6 +120,7 @@ impl KubernetesMetrics {
         }
         for result in CAUSES.map(word).iter().chain(&["succeeded"]) {
             self.ends.with_label_values(&[result]);
+            self.reports.with_label_values(&[result]);
         }
     }
 
@@ -125,6 +136,10 @@ impl KubernetesMetrics {
 
     pub(crate) fn hop(&self, took: Duration) {
         self.hop.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn reported(&self, result: &'static str) {
+        self.reports.with_label_values(&[result]).inc();
     }
 
     pub(crate) fn ended(&self, result: &'static str) {
@@ -145,6 +160,11 @@ impl KubernetesMetrics {
 
     pub(crate) fn watch_age(&self, age: Duration) {
         self.watch_age.set(age.as_secs_f64());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn watch_age_shown(&self) -> f64 {
+        self.watch_age.get()
     }
 
     pub(crate) fn pods(&self, phase: &'static str, change: i64) {

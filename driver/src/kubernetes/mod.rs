@@ -16,6 +16,7 @@ mod namespace;
 mod pod;
 mod run;
 mod settings;
+mod signs;
 mod support;
 mod view;
 mod watch;
@@ -99,6 +100,16 @@ impl KubernetesHost {
     /// Pods of one run that may be at work at a time.
     pub(crate) fn concurrency(&self) -> u32 {
         self.settings.concurrency
+    }
+
+    /// For how long all watches have been silent, where that is too long.
+    pub(crate) fn silence(&self) -> Option<std::time::Duration> {
+        self.watches.silence()
+    }
+
+    /// Longest time that the end of a run waits for the cleaning up after earlier ones.
+    pub(crate) fn sweep_limit(&self) -> std::time::Duration {
+        self.settings.sweep_limit
     }
 
     /// What attempts of a run wait for.

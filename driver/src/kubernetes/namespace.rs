@@ -39,7 +39,7 @@ pub(crate) async fn default_root(host: &KubernetesHost, namespace: &str) -> Resu
 }
 
 /// The settings, if there are any.
-async fn read(host: &KubernetesHost, namespace: &str) -> Result<Option<NamespaceSettings>, RequestError> {
+pub(super) async fn read(host: &KubernetesHost, namespace: &str) -> Result<Option<NamespaceSettings>, RequestError> {
     let maps: Api<ConfigMap> = Api::namespaced(host.settings.client.clone(), namespace);
     let deadline = host.settings.request_deadline;
     let found = match tokio::time::timeout(deadline, maps.get_opt(keys::SETTINGS_CONFIG_MAP)).await {

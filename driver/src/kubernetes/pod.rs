@@ -2,6 +2,7 @@
 //! the webhook's.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
@@ -17,7 +18,9 @@ use penstock_spec::pod::{PlanRef, pod_name};
 use penstock_spec::quantity;
 use penstock_spec::settings::{RunAs, TaskSettings};
 use penstock_spec::value::to_json;
+use serde::Serialize;
 use thiserror::Error;
+use uuid::Uuid;
 
 use super::accounts::{TOKEN_DIR, TOKEN_VOLUME, TaskAccount, token_volume};
 
@@ -40,7 +43,7 @@ const CA_DIR: &str = "/kfp/certs";
 const CA_FILE: &str = "ca.crt";
 
 /// What an installation adds to each task's Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct PodSettings {
     /// Authorities of one's own that user code trusts.
     pub ca_bundle: Option<CaBundle>,
@@ -50,6 +53,19 @@ pub struct PodSettings {
     pub proxy: Vec<(String, String)>,
     /// Accounts that tasks may ask for, with a token in user code.
     pub accounts: Vec<TaskAccount>,
+}
+
+/// The URL of a proxy may hold a password (T-07).
+impl fmt::Debug for PodSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PodSettings { ca_bundle, run_as, proxy } = self;
+        let proxy: Vec<&str> = proxy.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("PodSettings")
+            .field("ca_bundle", ca_bundle)
+            .field("run_as", run_as)
+            .field("proxy", &proxy)
+            .finish()
+    }
 }
 
 /// Where certificates of authorities are, in the run's namespace.
@@ -69,6 +85,17 @@ pub enum CaBundle {
         /// Its key.
         key: String,
     },
+}
+
+impl CaBundle {
+    /// What it takes for a container with it to start: the kubelet waits for what is not there, and says so in Events only.
+    pub(crate) fn requirement(&self) -> String {
+        let (kind, name, key, flag) = match self {
+            CaBundle::ConfigMap { name, key } => ("ConfigMap", name, key, "--ca-bundle-config-map"),
+            CaBundle::Secret { name, key } => ("Secret", name, key, "--ca-bundle-secret"),
+        };
+        format!("it mounts the key {key} of the {kind} {name} of its namespace ({flag}): is that there?")
+    }
 }
 
 /// A plan that no Pod can be made of.
@@ -110,10 +137,33 @@ pub(crate) fn name_of(plan: &Plan) -> String {
     pod_name(&plan.run.name, &plan.task.key, plan.task.id, plan.task.attempt)
 }
 
+/// What makes an attempt's work its own. The root is of one attempt, and of no other in any run.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Work<'a> {
+    run: Uuid,
+    task: Uuid,
+    attempt: u32,
+    task_root: &'a str,
+    image: &'a str,
+    command: &'a [String],
+    args: &'a [String],
+}
+
 /// Digest of the work that a Pod is submitted for. A Pod of the right name with another digest is not ours (R1). What an
-/// installation adds to Pods is not in it: a changed setting must not make running attempts strangers.
+/// installation adds to Pods is not in it, nor what a later build may say in a plan: neither a changed setting nor an
+/// upgrade of the driver must make running attempts strangers.
 pub(crate) fn spec_hash(plan: &Plan) -> String {
-    format_digest(&digest_of(to_json(plan).as_bytes()))
+    let work = Work {
+        run: plan.run.id,
+        task: plan.task.id,
+        attempt: plan.task.attempt,
+        task_root: &plan.task_root,
+        image: &plan.image,
+        command: &plan.command,
+        args: &plan.args,
+    };
+    format_digest(&digest_of(to_json(&work).as_bytes()))
 }
 
 /// The Pod of an attempt. What the installation says wins over the namespace's settings.

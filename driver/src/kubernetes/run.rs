@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use k8s_openapi::api::core::v1::Pod;
 use penstock_metastore::Metastore;
 use penstock_objectstore::Transfer;
+use penstock_spec::pod::{PodOutcome, PodReport};
 use penstock_spec::report::AttemptRef;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -13,8 +14,10 @@ use tokio::time::Instant;
 use super::KubernetesHost;
 use super::api::PodApi;
 use super::failure::RequestError;
+use super::metrics::word;
 use super::settings::KubernetesSettings;
 use super::watch::PodWatch;
+use crate::endpoints::StoreEndpoints;
 
 /// What the attempts of one run share.
 pub(crate) struct RunPods {
@@ -24,10 +27,13 @@ pub(crate) struct RunPods {
     pub(crate) api: PodApi,
     pub(crate) watch: Arc<PodWatch>,
     pub(crate) transfer: Arc<Transfer>,
+    /// Where `transfer` looks.
+    pub(crate) endpoints: StoreEndpoints,
     /// For what is to be remarked; facts are others' business.
     pub(crate) metastore: Metastore,
     pub(crate) reasons: Arc<Reasons>,
-    /// When a report was seen that has not led to a Pod yet.
+    /// When the last report was seen, if none of those so far has led to a Pod: of the reports that a task waits for, the
+    /// last one starts it.
     reported: Mutex<Option<Instant>>,
 }
 
@@ -36,6 +42,7 @@ impl RunPods {
         host: Arc<KubernetesHost>,
         namespace: &str,
         transfer: Arc<Transfer>,
+        endpoints: StoreEndpoints,
         metastore: Metastore,
     ) -> RunPods {
         let api = host.pods(namespace);
@@ -46,6 +53,7 @@ impl RunPods {
             reasons: Arc::clone(&host.reasons),
             api,
             transfer,
+            endpoints,
             metastore,
             reported: Mutex::default(),
             host,
@@ -66,8 +74,12 @@ impl RunPods {
     }
 
     /// A report was seen.
-    pub(super) fn report_seen(&self) {
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    pub(super) fn report_seen(&self, report: &PodReport) {
+        self.host.metrics.reported(match &report.outcome {
+            PodOutcome::Succeeded { .. } => "succeeded",
+            PodOutcome::Failed(failure) => word(failure.cause),
+        });
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
     }
 
     /// A Pod is about to be sent: the first after a report was made possible by it.

@@ -14,16 +14,18 @@ use kube_runtime::watcher::Event;
 use penstock_spec::keys;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 use tracing::warn;
 
 use super::api::{PodApi, task_selector};
 use super::backoff::{Backoff, jittered};
 use super::metrics::{KubernetesMetrics, phase_word};
+use super::signs::{Sign, Signs};
 use super::view::View;
 
-/// How often the age of the last event is published.
+/// How often the age of the last sign of life is published.
 const TICK: Duration = Duration::from_secs(2);
+/// Time that a watch has for being renewed, after it was taken for dead.
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// What is known of a Pod.
 #[derive(Debug, Clone)]
@@ -49,12 +51,20 @@ pub(crate) struct Periods {
 pub(crate) struct PodWatches {
     periods: Periods,
     metrics: Arc<KubernetesMetrics>,
+    signs: Arc<Signs>,
     namespaces: Mutex<HashMap<String, Weak<PodWatch>>>,
 }
 
 impl PodWatches {
     pub(crate) fn new(periods: Periods, metrics: Arc<KubernetesMetrics>) -> PodWatches {
-        PodWatches { periods, metrics, namespaces: Mutex::default() }
+        let signs = Signs::new(Arc::clone(&metrics));
+        PodWatches { periods, metrics, signs, namespaces: Mutex::default() }
+    }
+
+    /// For how long all watches have been silent, if there are any and that is too long for one that is renewed in time.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        let limit = Duration::from_secs(2 * u64::from(self.periods.watch_seconds)) + RENEWAL;
+        self.signs.silence().filter(|silence| *silence > limit)
     }
 
     /// The watch of a namespace; it ends with the last who holds it.
@@ -64,8 +74,9 @@ impl PodWatches {
             return watch;
         }
         namespaces.retain(|_, watch| watch.strong_count() > 0);
-        let watch =
-            Arc::new(PodWatch::start(namespace.to_owned(), api.clone(), self.periods, Arc::clone(&self.metrics)));
+        let sign = self.signs.begin();
+        let api = api.heard(&sign);
+        let watch = Arc::new(PodWatch::start(namespace.to_owned(), api, self.periods, Arc::clone(&self.metrics), sign));
         namespaces.insert(namespace.to_owned(), Arc::downgrade(&watch));
         watch
     }
@@ -98,10 +109,16 @@ pub(crate) struct Subscription {
 }
 
 impl PodWatch {
-    fn start(namespace: String, api: PodApi, periods: Periods, metrics: Arc<KubernetesMetrics>) -> PodWatch {
+    fn start(
+        namespace: String,
+        api: PodApi,
+        periods: Periods,
+        metrics: Arc<KubernetesMetrics>,
+        sign: Arc<Sign>,
+    ) -> PodWatch {
         let known =
             Arc::new(KnownPods { namespace, pods: Mutex::default(), synced: watch::Sender::new(false), metrics });
-        let task = tokio::spawn(Arc::clone(&known).follow(api, periods)).abort_handle();
+        let task = tokio::spawn(Arc::clone(&known).follow(api, periods, sign)).abort_handle();
         PodWatch { known, task }
     }
 
@@ -170,10 +187,9 @@ impl Drop for Subscription {
 
 impl KnownPods {
     /// Lists and watches for ever. Errors are waited out: they are the API server's or the network's.
-    async fn follow(self: Arc<Self>, api: PodApi, periods: Periods) {
+    async fn follow(self: Arc<Self>, api: PodApi, periods: Periods, sign: Arc<Sign>) {
         let config = watcher::Config::default().labels(&task_selector()).timeout(periods.watch_seconds);
         let mut backoff = Backoff::default();
-        let mut last_event = Instant::now();
         let mut tick = tokio::time::interval(TICK);
         loop {
             let events = watcher::watcher(api.raw().clone(), config.clone());
@@ -187,14 +203,14 @@ impl KnownPods {
                     event = events.next() => event,
                     () = &mut relist => break,
                     _ = tick.tick() => {
-                        self.metrics.watch_age(last_event.elapsed());
+                        sign.publish();
                         continue;
                     }
                 };
                 match event {
                     Some(Ok(event)) => {
                         backoff.reset();
-                        last_event = Instant::now();
+                        sign.give();
                         self.take(event, &mut listed);
                     }
                     Some(Err(error)) => {

@@ -14,6 +14,7 @@ use penstock_spec::settings::{NamespaceSettings, ObjectKey};
 use super::kfp_launcher::{NamespaceConfig, ReadSettings, RunAsConfig, read_settings};
 use super::reconcile::{Change, OwnKind, change, desired, is_ours};
 use super::status::{NamespaceState, NamespaceStatus, Standing};
+use crate::endpoints::StoreEndpoints;
 use crate::service::api_failure::{ApiFailure, request};
 
 /// Owner of the fields that we apply.
@@ -26,6 +27,7 @@ pub(super) struct Caretaker<'a> {
     pub(super) client: &'a Client,
     pub(super) default_endpoint: &'a str,
     pub(super) default_store_ca: Option<&'a ObjectKey>,
+    pub(super) driver_endpoints: Option<&'a StoreEndpoints>,
     pub(super) request_timeout: Duration,
     /// How long Pods of a namespace that is being deleted are left to their own driver.
     pub(super) hold: Duration,
@@ -81,7 +83,9 @@ impl Caretaker<'_> {
             default_store_ca: self.default_store_ca,
         });
         let (settings, status) = match read {
-            Ok(ReadSettings { settings, problems, warnings }) => {
+            Ok(ReadSettings { settings, problems, mut warnings }) => {
+                let endpoints = self.driver_endpoints;
+                warnings.extend(endpoints.and_then(|own| own.difference(&settings, &settings.default_root)));
                 let state = if problems.is_empty() { NamespaceState::Ready } else { NamespaceState::Degraded };
                 (Some(settings), NamespaceStatus { state, problems, warnings })
             }

@@ -29,6 +29,7 @@ use super::kfp_launcher;
 use super::notice;
 use super::reconcile::{OwnKind, is_ours};
 use super::status::{NamespaceMetrics, NamespaceStatus, Notice, Standing};
+use crate::endpoints::StoreEndpoints;
 use crate::service::api_failure::ApiFailure;
 use crate::service::backoff::Backoff;
 
@@ -48,6 +49,8 @@ pub struct NamespaceControllerSettings {
     pub default_endpoint: String,
     /// ConfigMap with authorities of the stores' certificates in a namespace that names none.
     pub default_store_ca: Option<ObjectKey>,
+    /// Where the driver of this process looks for what tasks store; namespaces whose tasks store elsewhere are told so.
+    pub driver_endpoints: Option<StoreEndpoints>,
     /// The only namespaces to look after; all that have the label when empty.
     pub only: Vec<String>,
     /// Who reports Events: our Pod's name.
@@ -70,6 +73,7 @@ impl Default for NamespaceControllerSettings {
         NamespaceControllerSettings {
             default_endpoint: "http://minio-service.kubeflow:9000".to_owned(),
             default_store_ca: None,
+            driver_endpoints: None,
             only: Vec::new(),
             instance: "penstock-driver".to_owned(),
             request_timeout: Duration::from_secs(15),
@@ -268,6 +272,7 @@ impl Turn {
             client,
             default_endpoint: &settings.default_endpoint,
             default_store_ca: settings.default_store_ca.as_ref(),
+            driver_endpoints: settings.driver_endpoints.as_ref(),
             request_timeout: settings.request_timeout,
             hold: settings.hold,
             standing,

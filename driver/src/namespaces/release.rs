@@ -54,7 +54,7 @@ impl Caretaker<'_> {
         let (name, Some(patch)) = (pod.name_any(), without_finalizer(pod)) else { return Ok(()) };
         let parameters = PatchParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PatchParams::default() };
         let what = || format!("take the finalizer off Pod {namespace}/{name}");
-        let patch = Patch::Merge(&patch);
+        let patch = Patch::Strategic(&patch);
         match request(self.request_timeout, what, pods.patch_metadata(&name, &parameters, &patch)).await {
             Ok(_) => {}
             // It is gone, or another has its name.

@@ -32,6 +32,10 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// A Pod of somebody else takes its name first.
     Occupy,
+    /// Somebody adds a finalizer first.
+    AddFinalizer,
+    /// There is never an answer.
+    Hang,
 }
 
 /// A request that was answered, or taken.
@@ -299,6 +303,16 @@ impl FakeApi {
         if let Some(Fault::Refuse(code, reason, message)) = &fault {
             return (status(*code, reason, message), false);
         }
+        if let Some(Fault::Hang) = &fault {
+            std::future::pending::<()>().await;
+        }
+        if let Some(Fault::AddFinalizer) = &fault {
+            self.change(&name, |pod| {
+                if let Some(finalizers) = pod["metadata"]["finalizers"].as_array_mut() {
+                    finalizers.push(json!("other/one"));
+                }
+            });
+        }
         let answer = self.apply(verb, &name, body, matches!(fault, Some(Fault::Occupy)));
         if after {
             self.frozen.send_replace(true);
@@ -347,6 +361,7 @@ impl FakeApi {
             state.watches += 1;
             state.watches
         };
+        let quiet = query.split('&').find_map(|part| part.strip_prefix("timeoutSeconds=")?.parse().ok()).unwrap_or(30);
         let (api, changed, cut) = (Arc::clone(self), self.changed.subscribe(), self.cut.subscribe());
         let start = (api, version, changed, cut);
         let events = futures::stream::unfold(start, move |(api, version, mut changed, mut cut)| async move {
@@ -374,7 +389,7 @@ impl FakeApi {
                 tokio::select! {
                     _ = changed.changed() => {}
                     _ = cut.changed() => return None,
-                    () = tokio::time::sleep(Duration::from_secs(30)) => return None,
+                    () = tokio::time::sleep(Duration::from_secs(quiet)) => return None,
                 }
             }
         });
@@ -448,7 +463,13 @@ impl State {
 
     fn patch(&mut self, name: &str, patch: &Value) -> Outcome {
         let mut pod = self.same(name, &patch["metadata"]["uid"])?;
-        merge(&mut pod, patch);
+        let mut patch = patch.clone();
+        // Part of strategic merge patches.
+        let gone = patch["metadata"].as_object_mut().and_then(|all| all.remove("$deleteFromPrimitiveList/finalizers"));
+        if let (Some(gone), Some(all)) = (&gone, pod["metadata"]["finalizers"].as_array_mut()) {
+            all.retain(|finalizer| !gone.as_array().is_some_and(|gone| gone.contains(finalizer)));
+        }
+        merge(&mut pod, &patch);
         let pod = self.store(name, pod);
         self.remove_if_over(name);
         Ok(pod)

@@ -240,3 +240,41 @@ async fn f03_older_states_after_newer_change_nothing() {
     let (_, end) = tokio::join!(replay, drive(&driver, run, &control));
     assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f05_quiet_watch_gives_signs_of_life_and_its_age_goes_with_it() {
+    let mut world = World::new(|_, _| Act::Hang).await;
+    world.tune = |settings| settings.watch_seconds = 1;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(1)).await;
+    let control = RunControl::new();
+    let age = || world.metric("penstock_driver_watch_age_seconds");
+    let quiet = async {
+        world.until("it runs", |api| api.pods().iter().any(|pod| pod["status"]["phase"] == "Running")).await;
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        let oldest = age();
+        control.cancel("seen enough");
+        oldest
+    };
+    let (oldest, _) = tokio::join!(quiet, drive(&driver, run, &control));
+    assert!(oldest < 6.0, "nothing happened for 9 s, and the watch was renewed each second: {oldest} s");
+    assert_eq!(driver.silence_of_watches(), None);
+    world.until("no watch is left", |_| age() == 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aborted_attempts_wait_for_nothing_any_more() {
+    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"});
+    let status = json!({"phase": "Pending", "conditions": [condition]});
+    let world = World::new(move |_, _| Act::Show(status.clone())).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(1)).await;
+    let control = RunControl::new();
+    let abort = async {
+        world.until("a reason", |_| !driver.waiting_reasons(run).is_empty()).await;
+        control.abort();
+    };
+    let (_, end) = tokio::join!(abort, drive(&driver, run, &control));
+    assert!(end.is_err(), "{end:?}");
+    assert_eq!(driver.waiting_reasons(run), []);
+}

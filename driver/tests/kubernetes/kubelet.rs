@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use crate::api::FakeApi;
 
+/// Time from the report of a failure to the phase.
+const PHASE_LAG: Duration = Duration::from_millis(500);
+
 /// What becomes of a Pod.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
@@ -22,6 +25,8 @@ pub(crate) enum Act {
     Succeed,
     /// It reports a failure.
     Fail(FailureCause, &'static str),
+    /// It reports success, and there is no manifest.
+    Claim,
     /// It reports success, and the manifest that is there has another digest.
     Lie,
     /// It reports success, and a moment later its container ends as if it had failed.
@@ -111,7 +116,13 @@ impl Kubelet {
             Act::Fail(cause, message) => {
                 let failure = Failure { cause, message: message.to_owned() };
                 self.report(name, pod, &plan, PodOutcome::Failed(failure));
+                // The phase follows after seconds; here long after whoever waits for the report has seen it.
+                tokio::time::sleep(PHASE_LAG).await;
                 self.api.end(name, |pod| pod["status"] = ended(1, "Error"));
+            }
+            Act::Claim => {
+                self.report(name, pod, &plan, PodOutcome::Succeeded { manifest_digest: "sha256:00".to_owned() });
+                self.api.end(name, |pod| pod["status"] = ended(0, "Completed"));
             }
             Act::Lie => {
                 self.store(&plan).await;

@@ -8,7 +8,9 @@ mod real_cluster;
 mod world;
 
 mod accounts;
+mod cleanup;
 mod faults;
 mod recovery;
 mod restricted;
 mod runs;
+mod stores;

@@ -9,6 +9,7 @@ use penstock_spec::report::{AttemptRef, FailureCause};
 use penstock_spec::run::RunStatus;
 use serde_json::json;
 
+use crate::api::FakeApi;
 use crate::kubelet::{Act, ended, waiting};
 use crate::world::{World, chain, drive, fan, finalizers, pipeline, retried, twice};
 
@@ -23,9 +24,33 @@ async fn chain_goes_on_at_each_report_and_leaves_nothing() {
     assert_eq!(world.api.calls("get").len(), 0, "the watch says it all");
     world.until_no_pods().await;
     assert_eq!(world.metric("penstock_driver_attempts_ended_total{result=\"succeeded\"}"), 5.0);
+    assert_eq!(world.metric("penstock_driver_reports_total{result=\"succeeded\"}"), 5.0);
     assert_eq!(world.metric("penstock_driver_hop_seconds_count"), 4.0);
     eprintln!("mean hop: {:.1} ms", world.metric("penstock_driver_hop_seconds_sum") * 1000.0 / 4.0);
     assert_eq!(world.metric("penstock_driver_api_requests_total{outcome=\"ok\",verb=\"create\"}"), 5.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hop_of_a_task_that_joins_others_begins_with_the_last_report() {
+    let world = World::new(|key, _| if key == "t2" { Act::Hang } else { Act::Succeed }).await;
+    let tasks = "      t1: {componentRef: {name: comp}, taskInfo: {name: t1}}
+      t2: {componentRef: {name: comp}, taskInfo: {name: t2}}
+      t3: {componentRef: {name: comp}, taskInfo: {name: t3}, dependentTasks: [t1, t2]}
+";
+    let driver = world.driver().await;
+    let run = world.create(&driver, &pipeline(tasks, "")).await;
+    let control = RunControl::new();
+    let last = async {
+        let running = |api: &FakeApi| api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count();
+        world.until("only t2 is left", |api| api.calls("delete").len() == 1 && running(api) == 1).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.report_success(&world.api.pods()[0]).await;
+    };
+    let (_, end) = tokio::join!(last, drive(&driver, run, &control));
+    assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
+    assert_eq!(world.metric("penstock_driver_hop_seconds_count"), 1.0);
+    let hop = world.metric("penstock_driver_hop_seconds_sum");
+    assert!(hop < 2.0, "{hop} s: the report of t1 is not what it waited for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,8 +74,10 @@ async fn failed_task_keeps_its_pod_for_a_look_until_a_sweep() {
     assert!(end.failure.expect("a failure").message.contains("the process exited with 1"));
     let pods = world.api.pods();
     assert_eq!(pods.len(), 1, "the second task never started");
+    assert_eq!(pods[0]["status"]["phase"], "Running", "the run has ended on the report, before the phase followed");
     assert_eq!(finalizers(&pods[0]), 0, "nothing holds it");
     assert!(world.api.calls("delete").is_empty());
+    world.until("its phase", |api| api.pods().iter().any(|pod| pod["status"]["phase"] == "Failed")).await;
     let swept = driver.sweep_pods("team").await.expect("a sweep");
     assert_eq!((swept.released, swept.deleted), (0, 0), "its time has not come");
     drop(driver);
@@ -69,7 +96,7 @@ async fn failed_task_keeps_its_pod_for_a_look_until_a_sweep() {
 async fn pods_that_were_kept_long_enough_go_although_no_run_ends_any_more() {
     let mut world = World::new(|_, _| Act::Fail(FailureCause::User, "the process exited with 1")).await;
     world.run(&chain(1)).await;
-    assert_eq!(world.api.pods().len(), 1, "it is kept for a look");
+    world.until("its phase", |api| api.pods().iter().any(|pod| pod["status"]["phase"] == "Failed")).await;
     world.tune = |settings| settings.keep_failed = Duration::ZERO;
     let sweeper = PodSweeper::new(world.driver().await, Duration::from_millis(50));
     tokio::select! {

@@ -8,7 +8,7 @@ use penstock_driver::{
     BackendKind, CreateRun, CreateRunError, DriveError, Driver, DriverSettings, KubernetesMetrics, KubernetesSettings,
     RunControl, RunEnd, RunOptions, Timeouts,
 };
-use penstock_objectstore::{LocalAccess, StoreSettings, Stores, Transfer, TransferSettings};
+use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
 use penstock_spec::check;
 use penstock_spec::limits::Limits;
 use prometheus::Registry;
@@ -30,6 +30,8 @@ pub(crate) struct World {
     home: TempDir,
     /// What tests change of the driver's settings.
     pub(crate) tune: fn(&mut KubernetesSettings),
+    /// An S3 server of the driver's, and a root in it; a directory for both otherwise.
+    pub(crate) s3: Option<(String, String)>,
 }
 
 impl World {
@@ -40,7 +42,15 @@ impl World {
         let kubelet = Kubelet::start(Arc::clone(&api), transfer, Arc::new(script));
         let registry = Registry::new();
         let metrics = Arc::new(KubernetesMetrics::new(&registry).expect("metrics"));
-        World { api, registry, metrics, kubelet, home: tempfile::tempdir().expect("a directory"), tune: |_| {} }
+        World {
+            api,
+            registry,
+            metrics,
+            kubelet,
+            home: tempfile::tempdir().expect("a directory"),
+            tune: |_| {},
+            s3: None,
+        }
     }
 
     /// A Pod that hangs ends well after all.
@@ -65,10 +75,15 @@ impl World {
         };
         kubernetes.request_deadline = Duration::from_secs(5);
         (self.tune)(&mut kubernetes);
+        let s3 = self.s3.as_ref().map(|(endpoint, _)| S3Settings {
+            endpoint: Some(endpoint.clone()),
+            credentials: S3Credentials::Anonymous,
+            ..S3Settings::default()
+        });
         let settings = DriverSettings {
             data_dir: self.home.path().join("data"),
             default_root: None,
-            stores: stores(),
+            stores: StoreSettings { s3: s3.unwrap_or_default(), ..stores() },
             concurrency: 2,
             python: None,
             grace: Duration::from_secs(1),
@@ -90,7 +105,10 @@ impl World {
             parameters: Default::default(),
             display_name: None,
             namespace: None,
-            root: Some(format!("file://{}", self.home.path().join("artifacts").display())),
+            root: Some(match &self.s3 {
+                Some((_, root)) => root.clone(),
+                None => format!("file://{}", self.home.path().join("artifacts").display()),
+            }),
             caching: false,
             options: RunOptions { backend: BackendKind::Kubernetes, ..RunOptions::default() },
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::Method;
+use penstock_driver::StoreEndpoints;
 use penstock_driver::namespaces::{NamespaceController, NamespaceControllerSettings, NamespaceState};
 use penstock_spec::keys;
 use penstock_spec::settings::{NamespaceSettings, RunAs};
@@ -46,8 +47,13 @@ impl Running {
     }
 
     fn on(api: FakeApi) -> Running {
+        Running::with(api, StoreEndpoints::of_one(Some("http://minio-service.kubeflow:9000")))
+    }
+
+    fn with(api: FakeApi, driver_endpoints: StoreEndpoints) -> Running {
         let registry = Registry::new();
         let settings = NamespaceControllerSettings {
+            driver_endpoints: Some(driver_endpoints),
             request_timeout: Duration::from_secs(5),
             watch_timeout: Duration::from_secs(1),
             hold: HOLD,
@@ -105,6 +111,21 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("not within 20 s: {what}");
+}
+
+#[tokio::test]
+async fn namespace_whose_tasks_store_elsewhere_than_the_driver_looks_is_told() {
+    let elsewhere = StoreEndpoints::of_one(Some("http://other:9000"));
+    let running = Running::with(FakeApi::start().await, elsewhere);
+    running.label("team");
+    let warnings =
+        || running.controller.status().get("team").map(|status| status.warnings.join("\n")).unwrap_or_default();
+    until("the warning", || warnings().contains("http://other:9000")).await;
+    assert!(warnings().contains("minio://mlpipeline at http://minio-service.kubeflow:9000"), "{}", warnings());
+    assert_eq!(running.state("team"), Some(NamespaceState::Ready), "it may be the same store by another name");
+    let says_so = |event: &Value| event["note"].as_str().is_some_and(|note| note.contains("http://other:9000"));
+    until("its people are told", || running.api.list("events").iter().any(says_so)).await;
+    running.end().await;
 }
 
 async fn a_while() {

@@ -93,7 +93,8 @@ async fn f15_sidecar_that_is_killed_whenever_it_stores_gives_up() {
         sidecar = world.sidecar();
     }
     assert_eq!(entry.wait().await.code(), Some(125), "{}", world.log());
-    let message = &failed(&world.api.reports()[0]).message;
+    let reports = world.api.reports();
+    let message = &failed(&reports[0]).message;
     assert!(message.contains("was killed 4 times while it stored the outputs"), "{message}");
     world.stop(sidecar).await;
 }

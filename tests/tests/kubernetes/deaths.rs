@@ -1,9 +1,15 @@
 //! The ways in which a Pod dies, and the reason that is shown for each.
 
+use std::time::Duration;
+
+use penstock_tests::deadline::wait_until;
 use penstock_tests::pipeline::{Pipeline, Task};
 use serde_json::json;
 
 use crate::scenario::{Scenario, container, main_runs};
+
+/// Longest time from a report to the phase, on a machine that does much else.
+const PHASE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The first attempt waits to be disturbed; later ones end at once.
 fn disturbed() -> Task {
@@ -26,6 +32,20 @@ fn a_failure_carries_the_users_exit_code() {
     assert!(error.contains("exited with code 3") && error.contains("to be read"), "{error}");
     let logs = scenario.penstock(&["logs", "latest", "work"]).run().expect_code(0);
     assert_eq!(logs.stdout, "to be read\n");
+}
+
+#[test]
+fn a_failed_task_keeps_its_pod_for_a_look() {
+    let Some(scenario) = Scenario::new("a_failed_task_keeps_its_pod_for_a_look") else { return };
+    scenario.run(&one(Task::new("work", "exit 3"))).run().expect_code(1);
+    // The run ends on the report, seconds before the phase follows; what is to go wrong goes wrong meanwhile.
+    std::thread::sleep(Duration::from_secs(5));
+    let phases = || -> Vec<String> {
+        let pods = scenario.namespace.pods();
+        pods.iter().map(|pod| pod["status"]["phase"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(phases().len(), 1, "the Pod is there");
+    wait_until("its phase", PHASE_LIMIT, || phases() == ["Failed"]);
 }
 
 #[test]

@@ -181,3 +181,18 @@ fn a_trial_pod_without_a_launcher_is_bad() {
     let injected = json!({"spec": {"containers": [], "initContainers": [{"name": "penstock-launcher"}]}});
     assert_eq!(injection(&read(injected)).state, FindingState::Good);
 }
+
+#[test]
+fn a_driver_that_looks_elsewhere_than_launchers_store_is_told() {
+    let settings = NamespaceSettings::kfp_default("http://minio-service.kubeflow:9000");
+    let told = |endpoint: &str| {
+        let service = read(json!({"metadata": {}, "data": {"PENSTOCK_S3_ENDPOINT": endpoint}}));
+        driver_store(&service, &settings).expect("a finding")
+    };
+    assert_eq!(told("http://minio-service.kubeflow.svc:9000").state, FindingState::Good);
+    let other = told("http://other:9000");
+    assert_eq!(other.state, FindingState::Warning, "it may be the same by another name");
+    assert!(other.found.contains("http://other:9000") && other.found.contains("minio-service.kubeflow"), "{other:?}");
+    assert_eq!(driver_store(&Read::Missing, &settings), None, "it may be said elsewhere");
+    assert_eq!(driver_store(&read(json!({"metadata": {}})), &settings), None);
+}

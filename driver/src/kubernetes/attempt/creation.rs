@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use penstock_launcher::report::{adopt_from, describe};
+use penstock_launcher::report::describe;
 use penstock_spec::keys;
 use penstock_spec::report::FailureCause;
 use tokio::time::Instant;
@@ -124,12 +124,20 @@ impl AttemptPod {
         Ok(())
     }
 
-    async fn store_plan(&self, object: Option<PlanObject>) -> Result<(), End> {
+    async fn store_plan(&mut self, object: Option<PlanObject>) -> Result<(), End> {
         let Some((uri, plan)) = object else { return Ok(()) };
-        self.shared.transfer.put_bytes(&uri, plan).await.map_err(|error| {
-            let reason = describe(&error);
-            End::lost(FailureCause::Infrastructure, format!("cannot store the plan of the task at {uri}: {reason}"))
-        })
+        let stored = tokio::select! {
+            stored = self.shared.transfer.put_bytes(&uri, plan) => Some(stored),
+            () = requested(&mut self.stop) => None,
+        };
+        match stored {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                let text = format!("cannot store the plan of the task at {uri}: {}", describe(&error));
+                Err(End::lost(FailureCause::Infrastructure, text))
+            }
+            None => Err(self.stopped_before_creation().await),
+        }
     }
 
     /// Waits before the next try. An attempt that is to stop ends here.
@@ -199,7 +207,7 @@ impl AttemptPod {
     }
 
     async fn recover_without(&mut self, why: Option<&str>) -> Result<Arc<Pod>, End> {
-        if let Some(report) = adopt_from(&self.plan, &self.shared.transfer).await {
+        if let Some(report) = self.adopted().await {
             return Err(End::Reported(Box::new(report)));
         }
         if *self.stop.borrow() {

@@ -6,11 +6,13 @@ use penstock_launcher::report::{adopt_from, decode, describe, failure, succeeded
 use penstock_objectstore::content::{digest_of, format_digest};
 use penstock_spec::pod::{PodOutcome, PodReport};
 use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{AttemptPod, End};
+use super::{AttemptPod, End, requested};
 use crate::kubernetes::backoff::Backoff;
+use crate::kubernetes::namespace;
 
 /// The most bytes that a manifest may have.
 const MAX_MANIFEST: u64 = 256 << 20;
@@ -41,7 +43,12 @@ impl AttemptPod {
         let since = Instant::now();
         let mut backoff = Backoff::default();
         let problem = loop {
-            let problem = match self.shared.transfer.get_bytes(&uri, MAX_MANIFEST).await {
+            let read = tokio::select! {
+                biased;
+                read = self.shared.transfer.get_bytes(&uri, MAX_MANIFEST) => read,
+                () = requested_before(&mut self.stop, self.shared.settings.timeouts.settle) => return End::canceled(),
+            };
+            let problem = match read {
                 Ok(Some(bytes)) => {
                     let found = format_digest(&digest_of(&bytes));
                     if found != digest {
@@ -52,7 +59,7 @@ impl AttemptPod {
                         Err(reason) => break reason,
                     }
                 }
-                Ok(None) => break "it is not there".to_owned(),
+                Ok(None) => break self.absent(&uri).await,
                 Err(error) if !error.is_infrastructure() => break describe(&error),
                 Err(error) => describe(&error),
             };
@@ -60,19 +67,43 @@ impl AttemptPod {
                 break problem;
             }
             self.say(Some(format!("its manifest {uri} cannot be read: {problem}")));
-            tokio::time::sleep(backoff.next(None)).await;
+            if tokio::time::timeout(backoff.next(None), requested(&mut self.stop)).await.is_ok() {
+                return End::canceled();
+            }
         };
         let text = format!("the task reported success, and its manifest {uri} cannot be taken up: {problem}");
         End::lost(FailureCause::Infrastructure, text)
     }
 
+    /// What it means that an object is absent whose launcher has stored it.
+    async fn absent(&self, uri: &str) -> String {
+        let settings = namespace::read(&self.shared.host, &self.shared.namespace).await.ok().flatten();
+        let difference = settings.and_then(|settings| self.shared.endpoints.difference(&settings, uri));
+        difference.map_or_else(|| "it is not there".to_owned(), |difference| format!("it is not there; {difference}"))
+    }
+
     /// There is no word of its end. Its outputs may be whole nevertheless: the manifest is stored before the report.
     pub(super) async fn lost(&mut self, failure: Failure) -> End {
         let may_be_whole = matches!(failure.cause, FailureCause::Infrastructure | FailureCause::Interrupted);
-        if may_be_whole && let Some(report) = adopt_from(&self.plan, &self.shared.transfer).await {
+        if may_be_whole && let Some(report) = self.adopted().await {
             info!(pod = self.name, reason = failure.message, "no report, but the manifest of the attempt is whole");
             return End::Reported(Box::new(report));
         }
         End::Lost(failure)
     }
+
+    /// What the attempt's manifest says, if there is one that is whole.
+    pub(super) async fn adopted(&mut self) -> Option<Report> {
+        tokio::select! {
+            biased;
+            adopted = adopt_from(&self.plan, &self.shared.transfer) => adopted,
+            () = requested_before(&mut self.stop, self.shared.settings.timeouts.settle) => None,
+        }
+    }
+}
+
+/// Waits for the request to stop, and then for what is under way: an end that is already there is the better one.
+async fn requested_before(stop: &mut watch::Receiver<bool>, grace: Duration) {
+    requested(stop).await;
+    tokio::time::sleep(grace).await;
 }

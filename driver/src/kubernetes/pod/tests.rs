@@ -116,13 +116,56 @@ fn f44_values_that_kubernetes_would_refuse_are_named(#[case] changes: Value, #[c
     assert!(error.to_string().starts_with(text), "{error}");
 }
 
+fn hash_in(task: &TaskPod) -> &str {
+    &task.pod.metadata.annotations.as_ref().expect("annotations")[keys::ANNOTATION_SPEC_HASH]
+}
+
 #[test]
-fn digest_is_of_the_work_and_not_of_the_installation() {
+fn digest_is_of_what_identifies_the_work() {
+    let hash = spec_hash(&plan(&json!({})));
+    // A change of this makes strangers of all Pods that run while the driver is upgraded.
+    assert_eq!(hash, "sha256:0f77df5b6c18ae393034bd63fa976fcb67f476c1d43c467f7fc1b1066d326fc5");
+    let mut others = vec![
+        json!({"image": "python:3.12"}),
+        json!({"command": ["sh"]}),
+        json!({"args": ["--executor_input"]}),
+        json!({"taskRoot": "s3://bucket/root/hello/6a3a4b1e-0b5f-4c1d-9d58-0d9a6e1f2a3b/train/other"}),
+    ];
+    for (part, name, value) in [
+        ("run", "id", json!("00000000-0b5f-4c1d-9d58-0d9a6e1f2a3b")),
+        ("task", "id", json!("00000000-2a3b-5c1d-9d58-6a3a4b1e0b5f")),
+        ("task", "attempt", json!(1)),
+    ] {
+        let mut whole = serde_json::to_value(plan(&json!({}))).expect("JSON");
+        whole[part][name] = value;
+        others.push(json!({(part): whole[part]}));
+    }
+    for other in others {
+        assert_ne!(hash, spec_hash(&plan(&other)), "{other}");
+    }
+}
+
+#[test]
+fn digest_is_not_of_the_installation_nor_of_what_a_later_build_may_say() {
+    let hash = spec_hash(&plan(&json!({})));
     let proxy = PodSettings { proxy: vec![("http_proxy".to_owned(), "x".to_owned())], ..PodSettings::default() };
-    let hash = |task: TaskPod| task.pod.metadata.annotations.expect("annotations")[keys::ANNOTATION_SPEC_HASH].clone();
-    assert_eq!(hash(built(&json!({}), &PodSettings::default())), hash(built(&json!({}), &proxy)));
-    let other = json!({"resources": {"limits": {"cpu": "1"}}});
-    assert_ne!(hash(built(&json!({}), &proxy)), hash(built(&other, &proxy)));
+    assert_eq!(hash_in(&built(&json!({}), &PodSettings::default())), hash);
+    assert_eq!(hash_in(&built(&json!({}), &proxy)), hash);
+    for other in [
+        json!({"resources": {"limits": {"cpu": "1"}}}),
+        json!({"timeoutSeconds": 5}),
+        json!({"defaults": {"a": 1}}),
+        json!({"retries": true}),
+    ] {
+        assert_eq!(hash, spec_hash(&plan(&other)), "{other}");
+    }
+}
+
+#[test]
+fn t07_passwords_of_proxies_are_not_shown() {
+    let proxy = vec![("https_proxy".to_owned(), "http://user:secret@proxy:3128".to_owned())];
+    let shown = format!("{:?}", PodSettings { proxy, ..PodSettings::default() });
+    assert!(shown.contains("https_proxy") && !shown.contains("secret"), "{shown}");
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! Pods that others hold too, and cleaning up that fails or hangs.
+
+use std::time::{Duration, Instant};
+
+use penstock_driver::{Driver, RunControl};
+use penstock_spec::report::FailureCause;
+use penstock_spec::run::RunStatus;
+use serde_json::json;
+
+use crate::api::{FakeApi, Fault};
+use crate::kubelet::Act;
+use crate::world::{World, chain, drive, fan, finalizers};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finalizer_that_somebody_adds_meanwhile_stays() {
+    let world = World::new(|_, _| Act::Succeed).await;
+    world.api.fault("patch", Fault::AddFinalizer);
+    assert_eq!(world.run(&chain(1)).await.status, RunStatus::Succeeded);
+    assert_eq!(world.api.pending_faults(), 0, "every fault happened");
+    world.until("ours is gone", |api| api.pods().iter().all(|pod| finalizers(pod) < 2)).await;
+    let pods = world.api.pods();
+    assert_eq!(pods.len(), 1, "somebody else still holds it");
+    assert_eq!(pods[0]["metadata"]["finalizers"], json!(["other/one"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f09_refused_removal_of_the_finalizer_is_judged_by_a_read() {
+    let refusals =
+        [(409, "Conflict", "the object has been modified"), (422, "Invalid", "metadata.labels: a uid is odd")];
+    for (code, reason, message) in refusals {
+        let world = World::new(|_, _| Act::Succeed).await;
+        world.api.fault("patch", Fault::Refuse(code, reason, message.to_owned()));
+        assert_eq!(world.run(&chain(1)).await.status, RunStatus::Succeeded);
+        assert_eq!(world.api.pending_faults(), 0, "every fault happened");
+        assert_eq!(world.api.calls("get").len(), 1, "{message}: whether the Pod is still ours");
+        world.until_no_pods().await;
+        assert_eq!(world.api.calls("patch").len(), 2, "{message}: again, or by the sweep");
+    }
+}
+
+/// Runs tasks that fail until the phases of their Pods say so; the driver deletes them at once from now on.
+async fn failed_pods(world: &mut World, count: usize) -> Driver {
+    assert_eq!(world.run(&fan(count)).await.status, RunStatus::Failed);
+    let failed = |api: &FakeApi| api.pods().iter().filter(|pod| pod["status"]["phase"] == "Failed").count();
+    world.until("all have failed", |api| failed(api) == count).await;
+    world.tune = |settings| {
+        settings.keep_failed = Duration::ZERO;
+        settings.sweep_limit = Duration::from_millis(500);
+    };
+    world.driver().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r11_pod_that_cannot_be_cleaned_up_does_not_keep_the_others_from_it() {
+    let mut world = World::new(|_, _| Act::Fail(FailureCause::User, "no")).await;
+    let driver = failed_pods(&mut world, 3).await;
+    world.api.fault("delete", Fault::Refuse(403, "Forbidden", "a policy forbids it".to_owned()));
+    let error = driver.sweep_pods("team").await.expect_err("one is left");
+    assert!(error.reason.contains("a policy forbids it") && error.reason.contains("1 left"), "{error}");
+    assert_eq!(world.api.pods().len(), 1);
+    assert_eq!(driver.sweep_pods("team").await.expect("a sweep").deleted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r12_end_of_a_run_does_not_wait_for_a_sweep_that_hangs() {
+    let mut world = World::new(|_, _| Act::Fail(FailureCause::User, "no")).await;
+    let driver = failed_pods(&mut world, 1).await;
+    let run = world.create(&driver, &chain(1)).await;
+    let control = RunControl::new();
+    let hang = async {
+        world.until("a Pod", |api| api.calls("create").len() == 2).await;
+        // The watch has its list by now; the next one is the sweep's.
+        world.api.fault("list", Fault::Hang);
+        world.api.fault("list", Fault::Hang);
+    };
+    let started = Instant::now();
+    let (_, end) = tokio::join!(hang, drive(&driver, run, &control));
+    assert_eq!(end.expect("the run is driven").status, RunStatus::Failed);
+    assert!(world.api.pending_faults() < 2, "the sweep was held up");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
