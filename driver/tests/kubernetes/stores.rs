@@ -54,14 +54,14 @@ async fn answer(
     asked: Arc<watch::Sender<bool>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let query = request.uri().query().unwrap_or_default();
-    let (code, text) = match request.method() {
-        &Method::GET if query.contains("list-type=") => (200, "<ListBucketResult></ListBucketResult>"),
-        &Method::POST if query.contains("uploads") => (
+    let (code, text) = match *request.method() {
+        Method::GET if query.contains("list-type=") => (200, "<ListBucketResult></ListBucketResult>"),
+        Method::POST if query.contains("uploads") => (
             200,
             "<InitiateMultipartUploadResult><Bucket>bucket</Bucket><Key>k</Key><UploadId>u</UploadId>\
              </InitiateMultipartUploadResult>",
         ),
-        &Method::DELETE => (204, ""),
+        Method::DELETE => (204, ""),
         _ => {
             asked.send_replace(true);
             if objects == Objects::Hang {
