@@ -47,13 +47,13 @@ impl Running {
     }
 
     fn on(api: FakeApi) -> Running {
-        Running::with(api, StoreEndpoints::of_one(Some("http://minio-service.kubeflow:9000")))
+        Running::with(api, None)
     }
 
-    fn with(api: FakeApi, driver_endpoints: StoreEndpoints) -> Running {
+    fn with(api: FakeApi, driver_endpoints: Option<StoreEndpoints>) -> Running {
         let registry = Registry::new();
         let settings = NamespaceControllerSettings {
-            driver_endpoints: Some(driver_endpoints),
+            driver_endpoints,
             request_timeout: Duration::from_secs(5),
             watch_timeout: Duration::from_secs(1),
             hold: HOLD,
@@ -116,7 +116,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 #[tokio::test]
 async fn namespace_whose_tasks_store_elsewhere_than_the_driver_looks_is_told() {
     let elsewhere = StoreEndpoints::of_one(Some("http://other:9000"));
-    let running = Running::with(FakeApi::start().await, elsewhere);
+    let running = Running::with(FakeApi::start().await, Some(elsewhere));
     running.label("team");
     let warnings =
         || running.controller.status().get("team").map(|status| status.warnings.join("\n")).unwrap_or_default();

@@ -19,14 +19,15 @@ const RUN_LIMIT: Duration = Duration::from_secs(120);
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// What operators are promised, and of which kind it is.
-const FAMILIES: [(&str, &str); 18] = [
+const FAMILIES: [(&str, &str); 19] = [
     ("penstock_webhook_admissions_total", "admissions by result"),
     ("penstock_webhook_admission_seconds", "injection latency"),
     ("penstock_webhook_certificate_expiry_timestamp_seconds", "certificate expiry"),
     ("penstock_webhook_settings_last_event_timestamp_seconds", "age of the last watch event"),
     ("penstock_driver_pods", "Pods by phase"),
     ("penstock_driver_hop_seconds", "hop latency"),
-    ("penstock_driver_attempts_ended_total", "reports"),
+    ("penstock_driver_reports_total", "reports"),
+    ("penstock_driver_attempts_ended_total", "ends of attempts"),
     ("penstock_driver_retries_total", "retries by cause"),
     ("penstock_driver_queue_depth", "queue depths"),
     ("penstock_driver_runs", "runs that are driven and that wait"),
