@@ -198,8 +198,7 @@ impl Driver {
                 let no_cluster = || DriveError::NoCluster { run: run.id, namespace: run.namespace.clone() };
                 let host = self.kubernetes().ok_or_else(no_cluster)?;
                 let (transfer, metastore) = (Arc::clone(&parts.transfer), parts.metastore.clone());
-                let pods =
-                    RunPods::new(Arc::clone(host), &run.namespace, transfer, parts.endpoints.clone(), metastore);
+                let pods = RunPods::new(Arc::clone(host), &run.namespace, transfer, parts.endpoints.clone(), metastore);
                 let backend = KubernetesBackend::new(run.id, run.name.clone(), pods, observations);
                 Ok((Arc::new(backend), host.concurrency()))
             }

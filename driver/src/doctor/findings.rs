@@ -17,7 +17,6 @@ use serde_json::json;
 
 pub(crate) use certificates::{Served, authority, served};
 
-use super::Read;
 use crate::endpoints::StoreEndpoints;
 
 /// Oldest minor version of Kubernetes 1 with what Penstock needs: native sidecars and admission policies.

@@ -138,7 +138,6 @@ impl PodApi {
     }
 }
 
-/// Whether our finalizer holds a Pod.
 /// The selector of task Pods.
 pub(crate) fn task_selector() -> String {
     format!("{}={}", keys::LABEL_INJECT, keys::INJECT_TASK)

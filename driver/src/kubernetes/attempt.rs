@@ -19,7 +19,7 @@ use super::backoff::Backoff;
 use super::classify::{Elapsed, Expected, Stage, Timeouts, Verdict, classify, stage_of};
 use super::metrics::word;
 use super::pod::{self, CaBundle};
-use super::run::RunPods;
+use super::run::{RunPods, Waiting};
 use super::watch::{Sighting, Subscription};
 use super::witness::Witness;
 
@@ -51,8 +51,7 @@ pub(super) struct AttemptPod {
     spec_hash: String,
     stop: watch::Receiver<bool>,
     subscription: Subscription,
-    /// What it waits for, as it was said last.
-    said: Option<String>,
+    waiting: Waiting,
     /// The Pod that has reported.
     reported: Option<Expected>,
 }
@@ -81,11 +80,12 @@ impl End {
 impl AttemptPod {
     pub(super) fn new(shared: Arc<RunPods>, plan: Plan, stop: watch::Receiver<bool>) -> AttemptPod {
         let name = pod::name_of(&plan);
+        let attempt = attempt_of(&plan);
         AttemptPod {
             subscription: shared.watch.subscribe(&name),
-            attempt: attempt_of(&plan),
+            waiting: Waiting::new(Arc::clone(&shared.reasons), attempt.clone()),
+            attempt,
             spec_hash: pod::spec_hash(&plan),
-            said: None,
             reported: None,
             shared,
             plan,
@@ -100,7 +100,7 @@ impl AttemptPod {
             TakeUp::Start => self.create().await,
             TakeUp::Recover => Box::pin(self.recover()).await,
         };
-        match pod {
+        let end = match pod {
             Ok(pod) => self.follow(pod).await,
             Err(end) => end,
         };
@@ -246,25 +246,15 @@ impl AttemptPod {
 
     /// Shows what the attempt waits for.
     fn say(&mut self, reason: Option<String>) {
-        if self.said == reason {
-            return;
-        }
-        if let Some(reason) = &reason {
+        if self.waiting.say(reason.clone())
+            && let Some(reason) = reason
+        {
             info!(task.path = self.plan.task.path, pod = self.name, reason, "the task waits");
         }
-        self.shared.reasons.set(&self.attempt, reason.clone());
-        self.said = reason;
     }
 
     fn qualified(&self) -> String {
         format!("{}/{}", self.shared.namespace, self.name)
-    }
-}
-
-/// Also an attempt that is dropped in the middle waits for nothing any more.
-impl Drop for AttemptPod {
-    fn drop(&mut self) {
-        self.shared.reasons.clear(&self.attempt);
     }
 }
 

@@ -58,12 +58,13 @@ pub struct PodSettings {
 /// The URL of a proxy may hold a password (T-07).
 impl fmt::Debug for PodSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PodSettings { ca_bundle, run_as, proxy } = self;
+        let PodSettings { ca_bundle, run_as, proxy, accounts } = self;
         let proxy: Vec<&str> = proxy.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("PodSettings")
             .field("ca_bundle", ca_bundle)
             .field("run_as", run_as)
             .field("proxy", &proxy)
+            .field("accounts", accounts)
             .finish()
     }
 }

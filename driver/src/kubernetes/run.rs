@@ -107,7 +107,7 @@ pub(crate) struct Reasons {
 }
 
 impl Reasons {
-    pub(crate) fn set(&self, attempt: &AttemptRef, reason: Option<String>) {
+    fn set(&self, attempt: &AttemptRef, reason: Option<String>) {
         let mut reasons = self.by_attempt.lock().unwrap_or_else(PoisonError::into_inner);
         match reason {
             Some(reason) => drop(reasons.insert(attempt.clone(), reason)),
@@ -115,13 +115,38 @@ impl Reasons {
         }
     }
 
-    pub(crate) fn clear(&self, attempt: &AttemptRef) {
-        self.set(attempt, None);
-    }
-
     pub(crate) fn of_run(&self, run: uuid::Uuid) -> Vec<(AttemptRef, String)> {
         let reasons = self.by_attempt.lock().unwrap_or_else(PoisonError::into_inner);
         let of_run = reasons.iter().filter(|(attempt, _)| attempt.run_id == run);
         of_run.map(|(attempt, reason)| (attempt.clone(), reason.clone())).collect()
+    }
+}
+
+/// What one attempt waits for. An attempt that is over, or dropped in the middle, waits for nothing any more.
+pub(crate) struct Waiting {
+    reasons: Arc<Reasons>,
+    attempt: AttemptRef,
+    said: Option<String>,
+}
+
+impl Waiting {
+    pub(crate) fn new(reasons: Arc<Reasons>, attempt: AttemptRef) -> Waiting {
+        Waiting { reasons, attempt, said: None }
+    }
+
+    /// Shows it; whether that is news.
+    pub(crate) fn say(&mut self, reason: Option<String>) -> bool {
+        let is_news = self.said != reason;
+        if is_news {
+            self.reasons.set(&self.attempt, reason.clone());
+            self.said = reason;
+        }
+        is_news
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.reasons.set(&self.attempt, None);
     }
 }
