@@ -28,7 +28,7 @@ test: ## All tests: unit, property, component (real S3 server), end to end (real
 	@$(TOOLS) image
 	@cargo build --quiet --workspace --all-targets
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
-	  tests/cluster/around cargo test --workspace --no-fail-fast
+	  tests/cluster/around .ci/count-skipped cargo test --workspace --no-fail-fast
 
 check: ## The quick part of the tests, to run all day
 	@$(TOOLS) build

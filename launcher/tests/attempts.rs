@@ -1,5 +1,6 @@
 //! Whole attempts with real processes, real Python and a local store.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,6 +126,13 @@ fn python(world: &World, source: &str, function: &str) -> Plan {
     plan
 }
 
+/// Says that this test is skipped, past the capture of its output.
+fn skip(why: &str) {
+    // If standard error is gone, nobody is there to be told.
+    let thread = std::thread::current();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {}: {why}", thread.name().unwrap_or_default());
+}
+
 /// Whether the Python of the tests has the SDK. In CI it must.
 fn has_sdk() -> bool {
     let python = std::env::var("PENSTOCK_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
@@ -132,7 +140,7 @@ fn has_sdk() -> bool {
     let has = found.is_ok_and(|output| output.status.success());
     assert!(has || std::env::var_os("CI").is_none(), "{python} has no kfp: set PENSTOCK_TEST_PYTHON");
     if !has {
-        eprintln!("SKIPPED: {python} has no kfp; set PENSTOCK_TEST_PYTHON to one that has");
+        skip(&format!("{python} has no kfp; set PENSTOCK_TEST_PYTHON to one that has"));
     }
     has
 }

@@ -431,6 +431,31 @@ async fn f27_missing_bucket_and_denied_key_are_named_without_secrets() {
     assert!(error.is_infrastructure() && error.to_string().contains("127.0.0.1:1"), "{error}");
 }
 
+/// As a balancer does whose servers are away.
+#[tokio::test(flavor = "multi_thread")]
+async fn f22_a_connection_that_ends_without_an_answer_may_be_tried_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
+    let server = tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            // The request has arrived; what else is there is not waited for.
+            let _ = tokio::io::AsyncReadExt::read(&mut client, &mut [0; 64 << 10]).await;
+        }
+    });
+    let settings = S3Settings {
+        endpoint: Some(endpoint.clone()),
+        credentials: S3Credentials::Static {
+            access_key_id: ACCESS_KEY.to_owned(),
+            secret_access_key: penstock_objectstore::Secret::new(SECRET_KEY),
+            session_token: None,
+        },
+        ..S3Settings::default()
+    };
+    let error = s3_engine(settings, without_retries()).get_bytes("s3://bucket/x", 1).await.expect_err("no answer");
+    assert!(error.is_infrastructure() && error.to_string().contains(&endpoint), "{error}");
+    server.abort();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn f22_server_that_stops_in_the_middle_and_comes_back_is_outlived() {
     let Some(mut server) = S3Server::start_or_skip() else { return };

@@ -18,6 +18,8 @@ use crate::sandbox::Sandbox;
 /// Names the image with Penstock's programs, as nodes find it. Only where it is set is `KUBECONFIG` used: nobody's tests
 /// run on a cluster by accident.
 pub const IMAGE: &str = "PENSTOCK_TEST_IMAGE";
+/// Directory of the cluster that the tests themselves started, whose one node is this machine.
+const STATE: &str = "PENSTOCK_TEST_CLUSTER_STATE";
 /// Namespace that Penstock is installed in.
 pub const SYSTEM_NAMESPACE: &str = "penstock-system";
 /// Longest time for installing, images included.
@@ -66,6 +68,21 @@ pub fn find_or_skip(test: &str) -> Option<&'static Cluster> {
         python::skip(test, &format!("{IMAGE} is not set; `make test` sets it where a cluster can be started"));
     }
     found.as_ref()
+}
+
+/// The directory of the cluster that the tests started themselves; `None` on any other.
+pub fn state_of_the_test_cluster() -> Option<PathBuf> {
+    variable(STATE).map(PathBuf::from)
+}
+
+/// Whether the tests started the cluster themselves, for what can be done to no other; says otherwise that the test is
+/// skipped.
+pub fn is_test_cluster_or_skip(test: &str, why: &str) -> bool {
+    let is_it = state_of_the_test_cluster().is_some();
+    if !is_it {
+        python::skip(test, &format!("{why}, and {STATE} is not set: this is not the cluster of tests/cluster"));
+    }
+    is_it
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -195,17 +212,29 @@ impl Cluster {
         version["serverVersion"]["gitVersion"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Installs Penstock as a user does, with the image under test.
+    /// Installs Penstock as a user does, with the image under test: the test cluster has one node and no storage class,
+    /// and others must have one.
     ///
     /// # Panics
     /// When it does not become ready.
     pub fn install(&self) {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/overlay");
-        let text = std::fs::read_to_string(root.join("kustomization.yaml.in")).expect("the overlay of the tests");
+        let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("the overlay of the tests");
+        let mut text = read("kustomization.yaml.in");
+        let overlay = match state_of_the_test_cluster() {
+            Some(state) => {
+                let data = state.join("penstock");
+                std::fs::create_dir_all(&data).expect("a folder in the cluster's state directory");
+                text += &read("volume.yaml.in").replace("${DATA}", &data.display().to_string());
+                "one-node"
+            }
+            None => "standalone",
+        };
         let (name, tag) = self.image.rsplit_once(':').unwrap_or((&self.image, "latest"));
         let folder =
             tempfile::Builder::new().prefix("overlay-").tempdir_in(&root).expect("a folder beside the overlay");
         let store = &self.store.cluster_endpoint;
+        let text = text.replace("${OVERLAY}", overlay);
         let text = text.replace("${IMAGE}", name).replace("${TAG}", tag).replace("${STORE}", store);
         std::fs::write(folder.path().join("kustomization.yaml"), text).expect("a file in the folder");
         self.call(["apply", "-k", &folder.path().display().to_string()]);

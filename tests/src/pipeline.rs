@@ -18,6 +18,7 @@ pub struct Task {
     retries: Option<u32>,
     always: bool,
     items: Option<Value>,
+    at_most: Option<u32>,
     caching: bool,
     deadline: Option<u64>,
     annotations: Map<String, Value>,
@@ -39,6 +40,7 @@ impl Task {
             retries: None,
             always: false,
             items: None,
+            at_most: None,
             caching: false,
             deadline: None,
             annotations: Map::new(),
@@ -129,6 +131,12 @@ impl Task {
         self
     }
 
+    /// Iterations of a loop that run at a time.
+    pub fn at_most(mut self, count: u32) -> Task {
+        self.at_most = Some(count);
+        self
+    }
+
     /// May be taken from the cache.
     pub fn cached(mut self) -> Task {
         self.caching = true;
@@ -176,8 +184,9 @@ impl Task {
     }
 
     fn task(&self) -> Value {
-        let parameters: Map<_, _> =
-            self.inputs.iter().map(|(name, _, source)| (name.clone(), source.clone())).collect();
+        // A loop hands the item over itself.
+        let given = self.inputs.iter().filter(|(name, ..)| self.items.is_none() || name != "item");
+        let parameters: Map<_, _> = given.map(|(name, _, source)| (name.clone(), source.clone())).collect();
         let artifacts: Map<_, _> = self
             .input_artifacts
             .iter()
@@ -202,6 +211,9 @@ impl Task {
         }
         if let Some(items) = &self.items {
             task["parameterIterator"] = json!({"items": items, "itemInput": "item"});
+        }
+        if let Some(count) = self.at_most {
+            task["iteratorPolicy"] = json!({"parallelismLimit": count});
         }
         task
     }

@@ -356,10 +356,17 @@ fn selected(object: &Value, query: &BTreeMap<String, String>) -> bool {
 
 /// As a merge patch; near enough to server-side apply for objects with one owner.
 fn merge(object: &mut Value, patch: &Value) {
+    // Part of strategic merge patches.
+    const DELETE: &str = "$deleteFromPrimitiveList/finalizers";
     match (object, patch) {
         (Value::Object(object), Value::Object(patch)) => {
             for (name, value) in patch {
-                if value.is_null() {
+                if name == DELETE {
+                    let gone = value.as_array().cloned().unwrap_or_default();
+                    if let Some(all) = object.get_mut("finalizers").and_then(Value::as_array_mut) {
+                        all.retain(|finalizer| !gone.contains(finalizer));
+                    }
+                } else if value.is_null() {
                     object.remove(name);
                 } else {
                     merge(object.entry(name).or_insert(Value::Object(Map::new())), value);

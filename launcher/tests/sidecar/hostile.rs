@@ -1,5 +1,7 @@
 //! User code that wants more than its own: T-04, I-16, I-17.
 
+use std::io::Write as _;
+
 use penstock_spec::report::FailureCause;
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
@@ -7,6 +9,13 @@ use serde_json::json;
 use crate::world::{World, declare, failed, is_root, shared_server, succeeded, until};
 
 const CANARY: &str = "canary-that-must-not-leave";
+
+/// Says that this test is skipped, past the capture of its output.
+fn skip(why: &str) {
+    // If standard error is gone, nobody is there to be told.
+    let thread = std::thread::current();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {}: {why}", thread.name().unwrap_or_default());
+}
 
 /// Everything that the run stored, as text.
 async fn stored(world: &World, root: &str) -> String {
@@ -102,7 +111,7 @@ async fn i16_devices_in_outputs_are_refused_by_path_and_never_opened() {
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         let mode = Mode::from_raw_mode(0o666);
         if let Err(error) = rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, zero) {
-            eprintln!("SKIPPED: only root, with the capability for it, can make devices: {error}");
+            skip(&format!("only root, with the capability for it, can make devices: {error}"));
             return;
         }
         std::fs::write(world.at("own/go"), "").expect("a file");
@@ -122,6 +131,7 @@ async fn i17_reported_places_of_the_sidecars_own_are_not_read() {
     let Some(server) = shared_server() else { return };
     let world = World::new(&server, []).await;
     if !is_root() {
+        skip("only root can give a file to another UID");
         return;
     }
     // Only the sidecar may read it; the user's UID, through which other paths are opened, may not.
@@ -141,7 +151,7 @@ async fn i17_reported_places_of_the_sidecars_own_are_not_read() {
 async fn private_files_of_another_uid_are_stored() {
     let Some(server) = shared_server() else { return };
     if !is_root() {
-        eprintln!("SKIPPED: only root can run processes under other UIDs");
+        skip("only root can run processes under other UIDs");
         return;
     }
     let world = World::new(&server, []).await;

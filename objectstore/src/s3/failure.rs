@@ -6,7 +6,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStreamError,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, retries::ErrorKind as RetryErrorKind};
 
 use super::keys::KeyStanding;
 use crate::error::{ErrorKind, StoreError};
@@ -50,6 +50,10 @@ impl Attempt {
                 (ErrorKind::Unavailable, format!("no connection in time: {}", chain(error)))
             }
             SdkError::DispatchFailure(failure) if failure.is_io() => not_reached(&chain(error)),
+            // The connection ended before the answer, as at a balancer whose servers are away.
+            SdkError::DispatchFailure(failure) if failure.as_other() == Some(RetryErrorKind::TransientError) => {
+                (ErrorKind::Unavailable, chain(error))
+            }
             SdkError::DispatchFailure(failure) if failure.is_user() => (ErrorKind::Invalid, chain(error)),
             // Mostly that no credentials were found, or their source did not answer.
             _ => (kind_of_chain(error), with_advice(chain(error))),

@@ -2,11 +2,19 @@
 
 use std::time::Duration;
 
+use penstock_spec::keys;
+use penstock_spec::report::{Outcome, Report};
+use penstock_tests::cluster;
 use penstock_tests::deadline::wait_until;
 use penstock_tests::pipeline::{Pipeline, Task};
 use serde_json::json;
 
+use crate::phases::{Phase, SIZE};
 use crate::scenario::{Scenario, container, main_runs};
+use crate::slow_store::Slow;
+
+/// Longest time until a container that was killed has been started again.
+const RESTART_LIMIT: Duration = Duration::from_secs(90);
 
 /// Longest time from a report to the phase, on a machine that does much else.
 const PHASE_LIMIT: Duration = Duration::from_secs(60);
@@ -77,22 +85,79 @@ fn f14_a_process_killed_for_want_of_memory_is_told_from_others() {
     let error = run.failure_of("work");
     assert!(error.contains("OOMKilled"), "{error}");
     assert_eq!(run.task("work").cause.as_deref(), Some("USER"));
+    // Where the kernel takes the whole container, the entry is gone too, and the kubelet's word is all there is.
+    if cluster::state_of_the_test_cluster().is_some() && !takes_whole_containers() {
+        let report = report_of_the_pod(&scenario);
+        let Outcome::Failed(failure) = &report.outcome else { panic!("{report:?}") };
+        assert!(failure.message.starts_with("OOMKilled") && failure.message.contains("were killed"), "{failure:?}");
+        assert!(error.contains(&failure.message), "the run says something else than the report: {error}");
+    }
+}
+
+/// Whether this machine, which is the node, has version 2 of control groups.
+fn takes_whole_containers() -> bool {
+    std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
+
+/// What the launcher of the only Pod said.
+fn report_of_the_pod(scenario: &Scenario) -> Report {
+    let pods = scenario.namespace.pods();
+    let [pod] = &*pods else { panic!("not one Pod: {pods:#?}") };
+    let report = pod["metadata"]["annotations"][keys::ANNOTATION_REPORT].as_str().expect("a report on the Pod");
+    serde_json::from_str(report).expect("a report")
 }
 
 #[test]
 fn f15_a_killed_launcher_loses_nothing() {
-    let Some(scenario) = Scenario::new("f15_a_killed_launcher_loses_nothing") else { return };
+    let test = "f15_a_killed_launcher_loses_nothing";
+    let Some(scenario) = Scenario::new(test) else { return };
+    if !cluster::is_test_cluster_or_skip(test, NODE) {
+        return;
+    }
     let task = Task::new("work", "sleep 8; printf done > \"$1\"").output("said", "STRING");
     let mut running = scenario.run(&one(task)).spawn();
     let pod = scenario.wait_for_pod(&mut running, "runs", main_runs);
-    let killed = kill_launcher_of(&pod);
-    assert!(killed, "no launcher of {pod} was found among the processes of this machine");
+    kill_launcher_of(&pod);
     let run = running.wait().expect_code(0).document();
     assert_eq!(run.task("work").parameters.outputs["said"], json!("done"));
 }
 
+/// Why a test can be carried out on no other cluster.
+const NODE: &str = "launchers can be killed on the node only";
+
+/// The launcher is killed while it moves an artifact; its successor goes on, in the same attempt.
+fn killed_while_data_moves(test: &str, slow: Slow) {
+    let Some(Phase { scenario, store, running, pod, .. }) = Phase::reach(test, slow) else { return };
+    if !cluster::is_test_cluster_or_skip(test, NODE) {
+        return;
+    }
+    assert!(store.moved(slow) < SIZE, "the artifact was there before the launcher was killed");
+    kill_launcher_of(&pod);
+    wait_until("the launcher to be started again", RESTART_LIMIT, || {
+        let pod = scenario.namespace.get(["pod", pod.as_str()]).unwrap_or_default();
+        container(&pod, keys::SIDECAR_CONTAINER).is_some_and(|launcher| launcher["restartCount"] == 1)
+    });
+    store.set(Slow::Nothing);
+    let run = running.wait().expect_code(0).document();
+    for task in ["make", "read"] {
+        assert_eq!(run.task(task).attempt, Some(1), "{:?}", run.task(task));
+    }
+    assert_eq!(run.task("read").parameters.outputs["size"], json!(SIZE));
+    scenario.assert_no_pods_left(&run);
+}
+
+#[test]
+fn f15_a_launcher_killed_while_it_downloads_loses_nothing() {
+    killed_while_data_moves("f15_a_launcher_killed_while_it_downloads_loses_nothing", Slow::Downloads);
+}
+
+#[test]
+fn f15_a_launcher_killed_while_it_uploads_loses_nothing() {
+    killed_while_data_moves("f15_a_launcher_killed_while_it_uploads_loses_nothing", Slow::Uploads);
+}
+
 /// Kills the launcher of a Pod, whose node is this machine.
-fn kill_launcher_of(pod: &str) -> bool {
+fn kill_launcher_of(pod: &str) {
     let wanted = format!("PENSTOCK_POD_NAME={pod}");
     let processes = std::fs::read_dir("/proc").expect("a list of processes").flatten();
     let mut found = false;
@@ -107,7 +172,7 @@ fn kill_launcher_of(pod: &str) -> bool {
             found |= rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok();
         }
     }
-    found
+    assert!(found, "no launcher of {pod} was found among the processes of this machine");
 }
 
 #[test]
@@ -160,7 +225,11 @@ fn a_deadline_ends_an_attempt() {
 
 #[test]
 fn f18_an_image_without_a_shell_runs_its_program() {
-    let Some(scenario) = Scenario::new("f18_an_image_without_a_shell_runs_its_program") else { return };
+    let test = "f18_an_image_without_a_shell_runs_its_program";
+    let Some(scenario) = Scenario::new(test) else { return };
+    if !cluster::is_test_cluster_or_skip(test, "the image is on its node only") {
+        return;
+    }
     let task = Task::new("work", "").command(&["/hello"]).image("penstock.test/scratch-hello:1");
     let pipeline = one(task.output("said", "STRING").arg("from").arg("nothing"));
     let run = scenario.run(&pipeline).run().expect_code(0).document();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use penstock_spec::keys;
 use penstock_tests::deadline::wait_for;
 use serde_json::{Value, json};
 
@@ -64,6 +65,12 @@ fn a_job_gets_its_inputs_and_stores_its_outputs() {
     assert_eq!(scenario.cluster.object(&format!("{root}/words.txt")).as_deref(), Some(&b"hello\n"[..]));
     assert_eq!(scenario.cluster.object(&format!("{root}/tree/deep/leaf")).as_deref(), Some(&b"leaf\n"[..]));
     assert_eq!(pod["spec"]["serviceAccountName"], "default");
+    assert_no_token_of_ours(&pod);
+    let manifest = scenario.cluster.object(&format!("{root}/words.txt.manifest.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    let uris = manifest["outputs"].as_array().into_iter().flatten().map(|output| &output["uri"]);
+    let expected = [format!("{root}/words.txt"), format!("{root}/tree")];
+    assert_eq!(uris.collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>(), "{manifest:#}");
 
     let second = job(
         "second",
@@ -77,6 +84,51 @@ fn a_job_gets_its_inputs_and_stores_its_outputs() {
     let (completed, pod) = end_of(&scenario, "second");
     assert!(completed, "{pod:#}");
     assert_eq!(scenario.cluster.object(&format!("{root}/all")).as_deref(), Some(&b"hello\nleaf\n"[..]));
+}
+
+/// What is injected brings no token, and the launcher's own files are the launcher's alone.
+#[track_caller]
+fn assert_no_token_of_ours(pod: &Value) {
+    let named = |value: &Value| value["name"].as_str().is_some_and(|name| name.starts_with(keys::RESERVED_NAME_PREFIX));
+    let volumes = pod["spec"]["volumes"].as_array().expect("volumes");
+    let ours: Vec<_> = volumes.iter().filter(|volume| named(volume)).collect();
+    assert!(ours.iter().any(|volume| volume["name"] == keys::VOLUME_POD), "{pod:#}");
+    for volume in ours {
+        assert!(!volume.to_string().contains("serviceAccountToken"), "{volume:#}");
+    }
+    let mounts = pod["spec"]["containers"][0]["volumeMounts"].as_array().expect("mounts");
+    assert!(mounts.iter().all(|mount| mount["name"] != keys::VOLUME_POD), "{mounts:#?}");
+}
+
+/// A root that cannot be written, a user that no image knows, and the strictest rules that Kubernetes has.
+#[test]
+fn a_job_that_may_do_nothing_else_gets_its_inputs_and_stores_its_outputs() {
+    let test = "a_job_that_may_do_nothing_else_gets_its_inputs_and_stores_its_outputs";
+    let labels = [(keys::LABEL_POD_SECURITY, keys::POD_SECURITY_RESTRICTED)];
+    let Some(scenario) = Scenario::with_labels(test, &labels) else { return };
+    let root = format!("minio://mlpipeline/{}", scenario.namespace.name());
+    let strict = |name: &str, annotations: Value, script: &str| {
+        let mut job = job(name, &annotations, script);
+        let spec = &mut job["spec"]["template"]["spec"];
+        spec["securityContext"] = json!({
+            "runAsNonRoot": true, "runAsUser": 12345, "runAsGroup": 54321, "seccompProfile": {"type": "RuntimeDefault"},
+        });
+        spec["containers"][0]["securityContext"] = json!({
+            "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
+        });
+        scenario.cluster.apply(&in_namespace(&scenario, job));
+        let (completed, pod) = end_of(&scenario, name);
+        assert!(completed, "{pod:#}");
+    };
+    let outputs = format!("/out/user -> {root}/user\n/out/tree/ -> {root}/tree");
+    let script =
+        "! touch /here && umask 077 && id -u > /out/user && mkdir -p /out/tree/deep && echo leaf > /out/tree/deep/leaf";
+    strict("writes", json!({ keys::ANNOTATION_OUTPUTS: outputs }), script);
+    let inputs = format!("{root}/user -> /in/user\n{root}/tree/ -> /tree");
+    let outputs = format!("/out/all -> {root}/all");
+    let annotations = json!({keys::ANNOTATION_INPUTS: inputs, keys::ANNOTATION_OUTPUTS: outputs});
+    strict("reads", annotations, "cat /in/user /tree/deep/leaf > /out/all");
+    assert_eq!(scenario.cluster.object(&format!("{root}/all")).as_deref(), Some(&b"12345\nleaf\n"[..]));
 }
 
 /// The example that users copy, with another namespace and another prefix.

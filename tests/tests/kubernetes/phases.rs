@@ -13,7 +13,7 @@ use crate::scenario::{Scenario, main_runs};
 use crate::slow_store::{Slow, SlowStore};
 
 /// Bytes of the artifact: minutes at the pace of the slow store, and several parts of an upload.
-const SIZE: u64 = 20_000_000;
+pub(crate) const SIZE: u64 = 20_000_000;
 /// Bytes after which the artifact is under way.
 const UNDER_WAY: u64 = 300_000;
 /// Longest time until it is.
@@ -38,17 +38,23 @@ fn pipeline() -> Pipeline {
 }
 
 /// A run in the middle of a phase of one of its tasks.
-struct Phase {
-    scenario: Scenario,
-    store: SlowStore,
-    running: Background,
-    pod: String,
+pub(crate) struct Phase {
+    pub(crate) scenario: Scenario,
+    pub(crate) store: SlowStore,
+    pub(crate) running: Background,
+    pub(crate) pod: String,
     plan: Plan,
 }
 
 impl Phase {
-    fn reach(test: &str, slow: Slow) -> Option<Phase> {
+    /// Beside others; `None` after saying that the test is skipped.
+    pub(crate) fn reach(test: &str, slow: Slow) -> Option<Phase> {
         let scenario = Scenario::new(test)?;
+        SlowStore::is_reached_or_skip(test).then(|| Phase::reach_in(scenario, slow))
+    }
+
+    /// In a namespace that nobody else uses.
+    pub(crate) fn reach_in(scenario: Scenario, slow: Slow) -> Phase {
         let store = SlowStore::in_front_of(&scenario, slow);
         let mut running = scenario.run(&pipeline()).spawn();
         let task = if slow == Slow::Downloads { "-read-" } else { "-make-" };
@@ -59,7 +65,7 @@ impl Phase {
             let found = pods.iter().find(|pod| is_it(pod) && main_runs(pod))?;
             found["metadata"]["name"].as_str().map(str::to_owned)
         });
-        let moved = || if slow == Slow::Downloads { store.downloaded() } else { store.uploaded() };
+        let moved = || store.moved(slow);
         wait_until("the artifact to be under way", PHASE_LIMIT, || moved() > UNDER_WAY);
         let object = scenario.namespace.get(["pod", pod.as_str()]).expect("the Pod is there");
         let plan = object["metadata"]["annotations"][keys::ANNOTATION_PLAN].as_str().expect("a plan on the Pod");
@@ -69,7 +75,7 @@ impl Phase {
             assert_eq!(log, "", "the user's process started before its inputs were there");
         }
         assert!(moved() < SIZE, "the store is not slow");
-        Some(Phase { scenario, store, running, pod, plan })
+        Phase { scenario, store, running, pod, plan }
     }
 
     /// F-37.

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use penstock_tests::cluster;
 use penstock_tests::deadline::wait_until;
+use penstock_tests::python;
 use serde_json::json;
 
 use crate::scenario::Scenario;
 
-/// Address of this machine that Pods reach, unless a variable says another.
+/// Address of this machine that Pods of the test cluster reach. A variable names that for another cluster.
 const HOST: &str = "10.88.0.1";
 const HOST_VARIABLE: &str = "PENSTOCK_TEST_HOST_ADDRESS";
 /// Bytes that are passed on at a time.
@@ -34,6 +36,8 @@ struct Shared {
     slow: Mutex<Slow>,
     downloaded: AtomicU64,
     uploaded: AtomicU64,
+    turned_away: AtomicU64,
+    clients: Mutex<Vec<TcpStream>>,
     requests: Mutex<Vec<String>>,
 }
 
@@ -44,6 +48,15 @@ pub(crate) struct SlowStore {
 }
 
 impl SlowStore {
+    /// Whether Pods can reach this way; says otherwise that the test is skipped.
+    pub(crate) fn is_reached_or_skip(test: &str) -> bool {
+        let is_reached = cluster::state_of_the_test_cluster().is_some() || std::env::var_os(HOST_VARIABLE).is_some();
+        if !is_reached {
+            python::skip(test, &format!("{HOST_VARIABLE} is not set: Pods must reach this machine"));
+        }
+        is_reached
+    }
+
     /// Puts itself between the launchers of the scenario's namespace and their store.
     pub(crate) fn in_front_of(scenario: &Scenario, slow: Slow) -> SlowStore {
         let endpoint = &scenario.cluster.store().endpoint;
@@ -56,13 +69,18 @@ impl SlowStore {
             slow: Mutex::new(slow),
             downloaded: AtomicU64::new(0),
             uploaded: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            clients: Mutex::default(),
             requests: Mutex::default(),
         });
         let accepted = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                if let Ok(server) = TcpStream::connect(&upstream) {
-                    pass_on(&client, &server, &accepted);
+                match TcpStream::connect(&upstream) {
+                    Ok(server) => pass_on(&client, &server, &accepted),
+                    Err(_) => {
+                        accepted.turned_away.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
             }
         });
@@ -83,6 +101,25 @@ impl SlowStore {
     /// Bytes that went to the store.
     pub(crate) fn uploaded(&self) -> u64 {
         self.shared.uploaded.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that went the way which is slow.
+    pub(crate) fn moved(&self, slow: Slow) -> u64 {
+        if slow == Slow::Downloads { self.downloaded() } else { self.uploaded() }
+    }
+
+    /// Ends all connections, with what is under way in them.
+    pub(crate) fn cut(&self) {
+        let mut clients = self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        for client in clients.drain(..) {
+            // Those that have ended already cannot be ended.
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Connections that ended at once because the store was away.
+    pub(crate) fn turned_away(&self) -> u64 {
+        self.shared.turned_away.load(Ordering::Relaxed)
     }
 
     /// Requests whose first line a condition holds for.
@@ -114,6 +151,9 @@ fn use_endpoint(scenario: &Scenario, address: &str) {
 }
 
 fn pass_on(client: &TcpStream, server: &TcpStream, shared: &Arc<Shared>) {
+    if let Ok(client) = client.try_clone() {
+        shared.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+    }
     for direction in [Slow::Uploads, Slow::Downloads] {
         let (from, to) = if direction == Slow::Uploads { (client, server) } else { (server, client) };
         let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { return };
