@@ -136,11 +136,15 @@ async fn f14_main_that_is_killed_is_reported_although_the_kubelet_ends_the_sidec
 #[tokio::test]
 async fn f37_pod_that_is_deleted_ends_within_its_grace_with_its_log() {
     let Some(server) = shared_server() else { return };
-    let world = World::new(&server, []).await;
+    let mut world = World::new(&server, []).await;
+    // That of a task's Pod.
+    world.grace_seconds = 60;
     let (plan, sidecar, entry) = begin(&world).await;
+    let deleted = Instant::now();
     // The kubelet's order: main first.
     entry.signal(Signal::TERM);
     assert_eq!(entry.wait().await.code(), Some(143));
+    assert!(deleted.elapsed() < Duration::from_secs(world.grace_seconds), "{:?}", deleted.elapsed());
     let report = &world.api.reports()[0];
     assert_eq!((failed(report).cause, report.exit_code), (FailureCause::Interrupted, Some(143)));
     assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\n"));
