@@ -171,7 +171,8 @@ async fn a_directory_that_cannot_be_made_is_named_and_nothing_starts() {
 
 #[tokio::test]
 async fn authorities_of_the_installation_are_trusted_beside_those_of_the_image() {
-    let script = "echo $REQUESTS_CA_BUNDLE $AWS_CA_BUNDLE $SSL_CERT_FILE; cat $SSL_CERT_FILE; env | grep PENSTOCK_ENTRY_";
+    let script =
+        "echo $REQUESTS_CA_BUNDLE $AWS_CA_BUNDLE $SSL_CERT_FILE; cat $SSL_CERT_FILE; env | grep PENSTOCK_ENTRY_";
     for has_own in [true, false] {
         let mut stage = Stage::new();
         std::fs::write(stage.path("mounted"), "of the installation\n").unwrap();
