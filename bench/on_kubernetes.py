@@ -115,18 +115,10 @@ class Measurement:
 
     def rows(self) -> list[Row]:
         rows = []
-        for length, (ours, theirs) in self.chains.items():
-            ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
-            rows.append(Row(f'chain of {length} no-op tasks, first create received to last report stored', '',
-                            spread(ours, 's'), f'bare Pods, first create to last phase seen: {spread(theirs, "s")}'))
-            rows.append(Row('the same, as a multiple of bare Pods', '0.4', spread(ratios, '×'),
-                            met=statistics.median(ratios) <= 0.4))
-        for width, (ours, theirs) in self.fans.items():
-            ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
-            rows.append(Row(f'{width} no-op tasks at once, first create received to last report stored', '',
-                            spread(ours, 's'), f'bare Pods: {spread(theirs, "s")}'))
-            rows.append(Row('the same, as a multiple of bare Pods', '1.3', spread(ratios, '×'),
-                            met=statistics.median(ratios) <= 1.3))
+        for length, sides in self.chains.items():
+            rows += _beside_bare(f'chain of {length} no-op tasks', 0.4, *sides)
+        for width, sides in self.fans.items():
+            rows += _beside_bare(f'{width} no-op tasks at once', 1.3, *sides)
         late = percentile(self.hops, 99)
         middle = statistics.median(self.hops)
         rows.append(Row(f'hop: report stored to next create received, {len(self.hops)} hops', '5 ms median, 25 ms p99',
@@ -136,6 +128,15 @@ class Measurement:
         rows.append(Row('writes of our parts per task beside the deletion', '3', spread(self.writes, ''),
                         met=statistics.median(self.writes) <= 3))
         return rows
+
+
+def _beside_bare(what: str, goal: float, ours: list[float], theirs: list[float]) -> list[Row]:
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return [
+        Row(f'{what}, first create received to last report stored', '', spread(ours, 's'),
+            f'bare Pods, first create to last phase seen: {spread(theirs, "s")}'),
+        Row('the same, as a multiple of bare Pods', str(goal), spread(ratios, '×'), met=statistics.median(ratios) <= goal),
+    ]
 
 
 def main() -> None:
