@@ -20,7 +20,7 @@ pub struct ComponentSpec {
     /// Set for a component made of tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dag: Option<DagSpec>,
-    /// Set for a component that runs something; a key of [`DeploymentSpec::executors`].
+    /// Set for a component that runs something; a key of [`DeploymentSpec::executors`](super::DeploymentSpec::executors).
     #[serde(default, alias = "executor_label", skip_serializing_if = "Option::is_none")]
     pub executor_label: Option<String>,
     /// Already merged into the platform document by the SDK; kept, not read.

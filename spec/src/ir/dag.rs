@@ -135,7 +135,7 @@ pub struct TaskInfo {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ComponentRef {
-    /// Key of [`PipelineSpec::components`].
+    /// Key of [`PipelineSpec::components`](super::PipelineSpec::components).
     #[serde(default, deserialize_with = "proto_json::nullable")]
     pub name: String,
 }
