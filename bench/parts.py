@@ -45,7 +45,8 @@ def objects(api: cluster_api.Api, namespace: str, run, bare) -> tuple[list[Row],
 def admission(api: cluster_api.Api, namespace: str, task_pod: dict) -> list[Row]:
     """Creates as dry runs, at a steady rate, in turns with and without the label that the webhook selects.
 
-    Both are the same Pod, a task's with its plan, so that what the API server itself does with it is on both sides.
+    Both are Pods of the same size. Only the one with the label is a task's, so what the admission policies look at in such a
+    Pod is in the difference, too.
     """
     progress('admission')
     path = f'/api/v1/namespaces/{namespace}/pods?dryRun=All'
@@ -76,16 +77,15 @@ def _as_submitted(pod: dict) -> dict:
     """A Pod of ours before it was injected, made of one that ran: what the webhook needs to see."""
     metadata = pod['metadata']
     main = next(container for container in pod['spec']['containers'] if container['name'] == 'main')
-    image = main['image']
     return {
         'apiVersion': 'v1', 'kind': 'Pod',
         'metadata': {
-            'name': 'dry-run', 'labels': {name: value for name, value in metadata['labels'].items()},
+            'name': 'dry-run', 'labels': metadata['labels'],
             'annotations': {'penstock.dev/plan': metadata['annotations']['penstock.dev/plan']},
         },
         'spec': {'restartPolicy': 'Never', 'automountServiceAccountToken': False,
                  'serviceAccountName': pod['spec']['serviceAccountName'],
-                 'containers': [{'name': 'main', 'image': image, 'imagePullPolicy': 'IfNotPresent', 'command': ['true']}]},
+                 'containers': [{'name': 'main', 'image': main['image'], 'imagePullPolicy': 'IfNotPresent', 'command': ['true']}]},
     }
 
 

@@ -36,7 +36,7 @@ def commands(tasks: int, cache: bool, command: list[str]) -> dict:
         }
         if number:
             dag[key]['dependentTasks'] = [f'task-{number - 1:05}']
-    return _document('chain-of-commands', dag, {}, command)
+    return _document_of_commands('chain-of-commands', dag, {}, command)
 
 
 def loop(items: int, command: list[str]) -> dict:
@@ -63,7 +63,7 @@ def loop(items: int, command: list[str]) -> dict:
             'parameterIterator': {'items': {'inputParameter': 'items'}, 'itemInput': 'item'},
         }
     }
-    return _document('loop-of-commands', dag, {'comp-for-loop-1': iteration}, command)
+    return _document_of_commands('loop-of-commands', dag, {'comp-for-loop-1': iteration}, command)
 
 
 def large_artifact(mebibytes: int) -> dict:
@@ -81,14 +81,12 @@ def large_artifact(mebibytes: int) -> dict:
         'comp-read': {'executorLabel': 'exec-read', 'inputDefinitions': {'artifacts': {'data': artifact}}},
     }
     write = f'mkdir -p "$(dirname "$0")" && dd if=/dev/urandom of="$0" bs=1M count={mebibytes}'
-    document = _document('large-artifact', dag, components, ['sleep', '3'])
-    document['components'].pop('comp-command')
-    document['deploymentSpec']['executors'] = {
+    executors = {
         'exec-rest': _container(['sleep', '3']),
         'exec-write': _container(['sh', '-c', write, "{{$.outputs.artifacts['data'].path}}"]),
         'exec-read': _container(['sh', '-c', 'wc -c <"$0"', "{{$.inputs.artifacts['data'].path}}"]),
     }
-    return document
+    return _document('large-artifact', dag, components, executors)
 
 
 def _task(component: str) -> dict:
@@ -100,18 +98,21 @@ def _container(command: list[str]) -> dict:
     return {'container': {'image': 'busybox', 'command': command}}
 
 
-def _document(name: str, dag: dict, components: dict, command: list[str]) -> dict:
+def _document_of_commands(name: str, dag: dict, components: dict, command: list[str]) -> dict:
+    """All tasks that run something run the same command."""
+    component = {
+        'executorLabel': 'exec-command',
+        'inputDefinitions': {'parameters': {'number': {'parameterType': 'NUMBER_INTEGER'}}},
+    }
+    return _document(name, dag, {'comp-command': component, **components}, {'exec-command': _container(command)})
+
+
+def _document(name: str, dag: dict, components: dict, executors: dict) -> dict:
     return {
         'schemaVersion': '2.1.0',
         'sdkVersion': 'kfp-2.17.0',
         'pipelineInfo': {'name': name},
         'root': {'dag': {'tasks': dag}},
-        'components': {
-            'comp-command': {
-                'executorLabel': 'exec-command',
-                'inputDefinitions': {'parameters': {'number': {'parameterType': 'NUMBER_INTEGER'}}},
-            },
-            **components,
-        },
-        'deploymentSpec': {'executors': {'exec-command': _container(command)}},
+        'components': components,
+        'deploymentSpec': {'executors': executors},
     }
