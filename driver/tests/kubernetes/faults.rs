@@ -264,9 +264,7 @@ async fn f05_quiet_watch_gives_signs_of_life_and_its_age_goes_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aborted_attempts_wait_for_nothing_any_more() {
-    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"});
-    let status = json!({"phase": "Pending", "conditions": [condition]});
-    let world = World::new(move |_, _| Act::Show(status.clone())).await;
+    let world = World::without_a_node().await;
     let driver = world.driver().await;
     let run = world.create(&driver, &chain(1)).await;
     let control = RunControl::new();

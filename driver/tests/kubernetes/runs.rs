@@ -137,9 +137,7 @@ async fn f16_image_that_cannot_be_pulled_fails_with_the_pullers_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f17_reason_of_waiting_is_shown_meanwhile() {
-    let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"});
-    let status = json!({"phase": "Pending", "conditions": [condition]});
-    let world = World::new(move |_, _| Act::Show(status.clone())).await;
+    let world = World::without_a_node().await;
     let driver = world.driver().await;
     let run = world.create(&driver, &chain(1)).await;
     let control = RunControl::new();

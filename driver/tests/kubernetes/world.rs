@@ -12,7 +12,7 @@ use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings
 use penstock_spec::check;
 use penstock_spec::limits::Limits;
 use prometheus::Registry;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -51,6 +51,14 @@ impl World {
             tune: |_| {},
             s3: None,
         }
+    }
+
+    /// No node takes any Pod.
+    pub(crate) async fn without_a_node() -> World {
+        let condition =
+            json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"});
+        let status = json!({"phase": "Pending", "conditions": [condition]});
+        World::new(move |_, _| Act::Show(status.clone())).await
     }
 
     /// A Pod that hangs ends well after all.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use penstock_launcher::pod::data::DataManifest;
+use penstock_objectstore::testing::seaweed::S3Server;
 use penstock_spec::keys;
 use rustix::process::Signal;
 use serde_json::json;
@@ -88,13 +89,19 @@ async fn failures_show_in_the_exit_code_and_message() {
     }
 }
 
-#[tokio::test]
-async fn container_that_only_needs_inputs_may_be_started_again() {
-    let Some(server) = shared_server() else { return };
-    let world = World::new(&server, []).await;
+/// A Pod that asks for one input and no output.
+async fn with_an_input(server: &S3Server) -> World {
+    let world = World::new(server, []).await;
     world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
     let line = format!("s3://{}/in -> {}", world.bucket, world.at("root/in").display());
     world.pod_file(keys::POD_INPUTS_FILE, &line);
+    world
+}
+
+#[tokio::test]
+async fn container_that_only_needs_inputs_may_be_started_again() {
+    let Some(server) = shared_server() else { return };
+    let world = with_an_input(&server).await;
     let mut sidecar = world.sidecar();
     for (round, code) in [(0, 3), (1, 0), (2, 5)] {
         let script = format!("test -s $HERE/root/in; exit {code}");
@@ -111,10 +118,7 @@ async fn container_that_only_needs_inputs_may_be_started_again() {
 #[tokio::test]
 async fn f15_container_that_ends_well_again_and_again_is_not_taken_for_one_whose_launcher_was_killed() {
     let Some(server) = shared_server() else { return };
-    let world = World::new(&server, []).await;
-    world.transfer.put_bytes(&format!("s3://{}/in", world.bucket), "x").await.expect("stored");
-    let line = format!("s3://{}/in -> {}", world.bucket, world.at("root/in").display());
-    world.pod_file(keys::POD_INPUTS_FILE, &line);
+    let world = with_an_input(&server).await;
     let mut sidecar = world.sidecar();
     for (round, code) in [0, 0, 0, 0, 0, 0, 3].into_iter().enumerate() {
         let entry = world.entry(&["sh".to_owned(), "-c".to_owned(), format!("exit {code}")]);
