@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::api::{Api, PostParams};
 use penstock_spec::keys;
+use penstock_spec::settings::has_form_of_label;
 use thiserror::Error;
 
 /// Volume of the token of an account that a task asks for, with what goes with it, where every client library looks.
@@ -73,12 +74,7 @@ impl TaskAccount {
 
 /// Whether a text is a DNS label.
 fn is_label(text: &str) -> bool {
-    let is_edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let bytes = text.as_bytes();
-    bytes.len() <= 63
-        && is_edge(bytes.first())
-        && is_edge(bytes.last())
-        && bytes.iter().all(|byte| is_edge(Some(byte)) || *byte == b'-')
+    text.len() <= 63 && has_form_of_label(text)
 }
 
 /// What Kubernetes mounts where a token is not asked to be left out. Here it is asked for main alone.
