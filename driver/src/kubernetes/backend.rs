@@ -31,6 +31,8 @@ pub(crate) struct KubernetesBackend {
     stops: Arc<Mutex<HashMap<AttemptKey, watch::Sender<bool>>>>,
     attempts: Mutex<JoinSet<()>>,
     cleanups: Mutex<JoinSet<()>>,
+    /// Whether nothing more will start.
+    finishing: watch::Sender<bool>,
 }
 
 impl KubernetesBackend {
@@ -43,6 +45,7 @@ impl KubernetesBackend {
             stops: Arc::default(),
             attempts: Mutex::default(),
             cleanups: Mutex::default(),
+            finishing: watch::Sender::new(false),
         }
     }
 
@@ -100,11 +103,12 @@ impl Backend for KubernetesBackend {
         }
         let name = pod_name(&self.run_name, &key, task, attempt);
         let attempt = AttemptRef { run_id: self.run, task_id: task, attempt };
-        let shared = Arc::clone(&self.shared);
-        spawn(&self.cleanups, async move { cleanup::after(&shared, &name, &attempt, end).await });
+        let (shared, finishing) = (Arc::clone(&self.shared), self.finishing.subscribe());
+        spawn(&self.cleanups, async move { cleanup::after(&shared, &name, &attempt, end, finishing).await });
     }
 
     async fn finish(&self, _succeeded: bool) {
+        self.finishing.send_replace(true);
         let mut cleanups = std::mem::take(&mut *self.cleanups.lock().unwrap_or_else(PoisonError::into_inner));
         let all = async { while cleanups.join_next().await.is_some() {} };
         if tokio::time::timeout(FINISH_LIMIT, all).await.is_err() {

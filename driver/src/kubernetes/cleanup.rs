@@ -12,6 +12,7 @@ use penstock_spec::pod::{PodOutcome, PodReport};
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunStatus;
 use thiserror::Error;
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::KubernetesHost;
@@ -21,6 +22,7 @@ use super::failure::RequestError;
 use super::identity::attempt_of_pod;
 use super::run::RunPods;
 use super::view::View;
+use super::watch::Sighting;
 use crate::backend::AttemptEnd;
 
 /// Tries of one request.
@@ -59,15 +61,46 @@ pub struct SweepError {
 }
 
 /// Cleans up after an attempt whose end is durable.
-pub(super) async fn after(shared: &RunPods, name: &str, attempt: &AttemptRef, end: AttemptEnd) {
-    let Some(pod) = shared.watch.find(name, FIND_LIMIT).await else { return };
-    if attempt_of_pod(&pod).as_ref() != Some(attempt) {
+pub(super) async fn after(
+    shared: &RunPods,
+    name: &str,
+    attempt: &AttemptRef,
+    end: AttemptEnd,
+    finishing: watch::Receiver<bool>,
+) {
+    let found = || async {
+        shared.watch.find(name, FIND_LIMIT).await.filter(|pod| attempt_of_pod(pod).as_ref() == Some(attempt))
+    };
+    if found().await.is_none() {
         return;
     }
+    if matches!(end, AttemptEnd::Succeeded { .. }) {
+        linger(shared, name, finishing).await;
+    }
+    let Some(pod) = found().await else { return };
     let fate = fate_of_ended(&pod, end, shared.settings.keep_failed);
     let _permit = shared.cleanup_permit().await;
     if let Err(error) = carry_out(&shared.api, &pod, fate).await {
         warn!(pod = name, reason = error.reason(), "a Pod could not be cleaned up; a later sweep tries again");
+    }
+}
+
+/// Leaves a Pod that is done alone for a while. Nothing hangs on its removal, and the Pods that start meanwhile need the
+/// API server and their node. When the run ends, or somebody deletes the Pod, it is time.
+async fn linger(shared: &RunPods, name: &str, mut finishing: watch::Receiver<bool>) {
+    let mut subscription = shared.watch.subscribe(name);
+    let deleted = async {
+        while let Sighting::Seen(pod) = subscription.latest()
+            && pod.metadata.deletion_timestamp.is_none()
+        {
+            subscription.changed().await;
+        }
+    };
+    tokio::select! {
+        () = deleted => {}
+        // An error means that the backend is gone, and with it who could ask.
+        _ = finishing.wait_for(|finishing| *finishing) => {}
+        () = tokio::time::sleep(shared.settings.linger) => {}
     }
 }
 

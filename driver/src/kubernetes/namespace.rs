@@ -16,6 +16,8 @@ use super::failure::RequestError;
 
 /// Time for which what was read is taken for current.
 const FRESH: Duration = Duration::from_secs(2);
+/// Time for which it is still the answer, while it is read anew: a task that follows another does not wait for that.
+const STALE: Duration = Duration::from_secs(10);
 /// Time for which a failure is the answer to all who ask: each of them waiting for a request of its own would make the
 /// last one wait for the sum.
 const FAILED: Duration = Duration::from_secs(1);
@@ -57,31 +59,95 @@ pub(super) async fn read(host: &KubernetesHost, namespace: &str) -> Result<Optio
 }
 
 type Answer = Result<TaskSettings, RequestError>;
-/// What was read last of one namespace, and when. Who finds it old reads it anew while the others wait for him.
-type LastAnswer = Arc<tokio::sync::Mutex<Option<(Instant, Answer)>>>;
+/// What is known of one namespace. Who finds it too old reads it anew while the others wait for him.
+type Known = Arc<tokio::sync::Mutex<LastAnswer>>;
+
+/// What was read last.
+#[derive(Debug, Default)]
+struct LastAnswer {
+    answer: Option<(Instant, Answer)>,
+    is_renewed: bool,
+}
+
+/// What to do about an answer.
+#[derive(Debug, PartialEq, Eq)]
+enum Use {
+    AsItIs,
+    AndRenew,
+    Not,
+}
+
+impl LastAnswer {
+    fn usable(&self, age: Duration) -> Use {
+        match &self.answer {
+            Some((_, Ok(_))) if age < FRESH => Use::AsItIs,
+            Some((_, Ok(_))) if age < STALE && self.is_renewed => Use::AsItIs,
+            Some((_, Ok(_))) if age < STALE => Use::AndRenew,
+            Some((_, Err(_))) if age < FAILED => Use::AsItIs,
+            _ => Use::Not,
+        }
+    }
+}
 
 /// What Pods of tasks get by their namespaces' settings.
 #[derive(Debug, Default)]
 pub(crate) struct TaskSettingsCache {
-    by_namespace: Mutex<HashMap<String, LastAnswer>>,
+    by_namespace: Mutex<HashMap<String, Known>>,
 }
 
 impl TaskSettingsCache {
     /// What Pods of tasks get in a namespace: nothing where it has no settings.
-    pub(super) async fn get(&self, host: &KubernetesHost, namespace: &str) -> Answer {
-        let last = {
+    pub(super) async fn get(&self, host: &Arc<KubernetesHost>, namespace: &str) -> Answer {
+        let known = {
             let mut by_namespace = self.by_namespace.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(by_namespace.entry(namespace.to_owned()).or_default())
         };
-        let mut last = last.lock().await;
-        if let Some((at, answer)) = &*last
-            && at.elapsed() < if answer.is_ok() { FRESH } else { FAILED }
-        {
-            return answer.clone();
+        let mut last = known.lock().await;
+        if let Some((at, answer)) = last.answer.clone() {
+            match last.usable(at.elapsed()) {
+                Use::AsItIs => return answer,
+                Use::AndRenew => {
+                    last.is_renewed = true;
+                    tokio::spawn(renew(Arc::clone(host), namespace.to_owned(), Arc::clone(&known)));
+                    return answer;
+                }
+                Use::Not => {}
+            }
         }
-        let answer =
-            read(host, namespace).await.map(|settings| settings.map(|settings| settings.tasks).unwrap_or_default());
-        *last = Some((Instant::now(), answer.clone()));
+        let answer = ask(host, namespace).await;
+        last.answer = Some((Instant::now(), answer.clone()));
         answer
+    }
+}
+
+async fn ask(host: &KubernetesHost, namespace: &str) -> Answer {
+    read(host, namespace).await.map(|settings| settings.map(|settings| settings.tasks).unwrap_or_default())
+}
+
+/// Reads behind an answer that was given. A failure leaves it as it is: when it is too old, somebody asks and is told.
+async fn renew(host: Arc<KubernetesHost>, namespace: String, known: Known) {
+    let answer = ask(&host, &namespace).await;
+    let mut last = known.lock().await;
+    last.is_renewed = false;
+    if answer.is_ok() {
+        last.answer = Some((Instant::now(), answer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_serves_on_for_a_while_as_it_is_renewed_and_a_failure_does_not() {
+        let last = |answer: Answer, is_renewed| LastAnswer { answer: Some((Instant::now(), answer)), is_renewed };
+        let good =
+            |seconds, is_renewed| last(Ok(TaskSettings::default()), is_renewed).usable(Duration::from_secs(seconds));
+        assert_eq!((good(1, false), good(3, false), good(3, true)), (Use::AsItIs, Use::AndRenew, Use::AsItIs));
+        assert_eq!((good(10, false), good(10, true)), (Use::Not, Use::Not), "it is too old, whoever asks meanwhile");
+        let failed =
+            |milliseconds| last(Err(RequestError::NotFound), false).usable(Duration::from_millis(milliseconds));
+        assert_eq!((failed(500), failed(1500)), (Use::AsItIs, Use::Not));
+        assert_eq!(LastAnswer::default().usable(Duration::ZERO), Use::Not);
     }
 }

@@ -27,6 +27,8 @@ pub struct KubernetesSettings {
     pub relist: Duration,
     /// How long Pods of failed attempts are kept for a look.
     pub keep_failed: Duration,
+    /// How long the Pod of an attempt that succeeded may be left, while its run goes on.
+    pub linger: Duration,
     /// Longest time that the end of a run waits for the cleaning up after earlier ones.
     pub sweep_limit: Duration,
     /// Pods of one run that may be at work at a time.
@@ -51,6 +53,7 @@ impl KubernetesSettings {
             watch_seconds: 30,
             relist: Duration::from_secs(300),
             keep_failed: Duration::from_secs(60 * 60),
+            linger: Duration::from_secs(60),
             sweep_limit: Duration::from_secs(30),
             concurrency: 1000,
             concurrent_creates: 64,
