@@ -30,7 +30,13 @@ class Api:
 
     def call(self, method: str, path: str, body: dict | None = None, kind: str = 'application/json') -> dict:
         """One request; anything but 2xx ends the program."""
-        text = json.dumps(body) if body is not None else None
+        return json.loads(self._send(method, path, json.dumps(body) if body is not None else None, kind))
+
+    def text(self, path: str) -> str:
+        """What is at a path, such as metrics."""
+        return self._send('GET', path, None, 'text/plain').decode()
+
+    def _send(self, method: str, path: str, text: str | None, kind: str) -> bytes:
         headers = {'Content-Type': kind, 'User-Agent': 'bare-client'}
         try:
             self._connection.request(method, path, text, headers)
@@ -43,7 +49,7 @@ class Api:
         content = answer.read()
         if answer.status // 100 != 2:
             raise SystemExit(f'error: {method} {path}: {answer.status} {content[:500].decode(errors="replace")}')
-        return json.loads(content)
+        return content
 
     def watch(self, path: str, resource_version: str):
         """Events of a list, one after the other, for at most ten minutes."""

@@ -69,7 +69,9 @@ class Measurement:
         self.bare = bare.BarePods(self.api, arguments.namespace, CONTAINER)
         self.penstock = Penstock(arguments.penstock, arguments.namespace, directory)
         self.chains = {length: ([], []) for length in CHAINS}
+        self.with_sidecar = bare.PodsWithSidecar(self.api, arguments.namespace, CONTAINER)
         self.fans = {width: ([], []) for width in FANS}
+        self.fans_with_sidecar: dict[int, list[float]] = {width: [] for width in FANS}
         self.hops: list[float] = []
         self.writes: list[float] = []
         self.reports: list[float] = []
@@ -94,9 +96,12 @@ class Measurement:
             created = {request.pod for request in requests if request.verb == 'create' and not request.subresource}
             if len([r for r in requests if r.verb == 'create' and not r.subresource]) != width:
                 sys.exit(f'error: {len(created)} Pods were created for {width} tasks')
+            with_sidecar_took = self.with_sidecar.fan_out(f'sidecar-{number}-{width}', width)
+            self.bare.remove_all()
             if counts:
                 ours.append(audit.span(requests))
                 theirs.append(theirs_took)
+                self.fans_with_sidecar[width].append(with_sidecar_took)
 
     def _both(self, document: dict, tasks: int, bare_side) -> tuple[list[audit.Request], float]:
         self.log.requests(self.namespace)
@@ -119,6 +124,9 @@ class Measurement:
             rows += _beside_bare(f'chain of {length} no-op tasks', 0.4, *sides)
         for width, sides in self.fans.items():
             rows += _beside_bare(f'{width} no-op tasks at once', 1.3, *sides)
+            ratios = [mine / other for mine, other in zip(self.fans_with_sidecar[width], sides[1], strict=True)]
+            rows.append(Row(f'{width} bare Pods at once, each with a sidecar that does nothing', '', '',
+                            f'{spread(self.fans_with_sidecar[width], "s")}, {spread(ratios, "×")} of bare Pods'))
         late = percentile(self.hops, 99)
         middle = statistics.median(self.hops)
         rows.append(Row(f'hop: report stored to next create received, {len(self.hops)} hops', '5 ms median, 25 ms p99',
