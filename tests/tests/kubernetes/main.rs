@@ -12,6 +12,7 @@ mod order;
 mod outages;
 mod phases;
 mod refusals;
+mod reports;
 mod retry;
 mod scenario;
 mod security;

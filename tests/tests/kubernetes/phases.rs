@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_tests::deadline::{wait_for, wait_until};
 use penstock_tests::invocation::Background;
@@ -67,9 +66,7 @@ impl Phase {
         });
         let moved = || store.moved(slow);
         wait_until("the artifact to be under way", PHASE_LIMIT, || moved() > UNDER_WAY);
-        let object = scenario.namespace.get(["pod", pod.as_str()]).expect("the Pod is there");
-        let plan = object["metadata"]["annotations"][keys::ANNOTATION_PLAN].as_str().expect("a plan on the Pod");
-        let plan = serde_json::from_str(plan).expect("a plan");
+        let plan = scenario.plan_of(&pod);
         if slow == Slow::Downloads {
             let log = scenario.cluster.call(["-n", scenario.namespace.name(), "logs", &pod, "-c", "main"]);
             assert_eq!(log, "", "the user's process started before its inputs were there");

@@ -3,6 +3,8 @@
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use penstock_spec::keys;
+use penstock_spec::plan::Plan;
 use penstock_tests::cluster::{self, Cluster, Namespace};
 use penstock_tests::deadline::wait_for;
 use penstock_tests::document::RunDocument;
@@ -66,6 +68,13 @@ impl Scenario {
             let found = pods.iter().find(|pod| is(pod))?;
             Some(found["metadata"]["name"].as_str()?.to_owned())
         })
+    }
+
+    /// The plan that a Pod carries.
+    pub(crate) fn plan_of(&self, name: &str) -> Plan {
+        let pod = self.namespace.get(["pod", name]).expect("the Pod is there");
+        let plan = pod["metadata"]["annotations"][keys::ANNOTATION_PLAN].as_str().expect("a plan on the Pod");
+        serde_json::from_str(plan).expect("a plan")
     }
 
     /// Deletes a Pod as somebody else would, without waiting.
