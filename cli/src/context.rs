@@ -60,7 +60,12 @@ impl Context {
             endpoint: s3_endpoint,
             region: s3_region,
             ca_file: s3_ca_file,
-            credentials: if s3_anonymous { S3Credentials::Anonymous } else { S3Credentials::Chain },
+            credentials: match environment.store_profile {
+                _ if s3_anonymous => S3Credentials::Anonymous,
+                // Whoever replaces it does not have to start us anew.
+                Some(file) => S3Credentials::Profile(file),
+                None => S3Credentials::Chain,
+            },
             ..S3Settings::default()
         };
         // KFP writes minio:// for the S3 server that comes with it, whichever that is.

@@ -388,6 +388,30 @@ async fn f26_keys_that_are_replaced_during_a_transfer_do_not_fail_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f26_a_file_of_profiles_may_be_replaced() {
+    let Some(mut server) = S3Server::start_or_skip() else { return };
+    server.create_bucket("bucket").await;
+    let home = TempDir::new().expect("temporary directory");
+    let file = home.path().join("credentials");
+    let settings = S3Settings { credentials: S3Credentials::Profile(file.clone()), ..server.settings() };
+    let missing = Stores::new(StoreSettings { s3: settings.clone(), ..StoreSettings::default() });
+    let missing = missing.expect_err("there is no file").to_string();
+    assert!(missing.contains("the keys of the store") && missing.contains("credentials"), "{missing}");
+    let hold = |access_key: &str, secret_key: &str| {
+        let text = format!("[default]\naws_access_key_id={access_key}\naws_secret_access_key={secret_key}\n");
+        fs::write(&file, text).expect("written");
+    };
+    hold(ACCESS_KEY, SECRET_KEY);
+    let transfer = s3_engine(settings, without_retries());
+    transfer.put_bytes("s3://bucket/x", &b"before"[..]).await.expect("the keys count");
+    server.replace_keys("second", "second-secret").expect("starts again");
+    let error = transfer.put_bytes("s3://bucket/x", &b"never"[..]).await.expect_err("other keys count now");
+    assert!(error.is_infrastructure() && !error.to_string().contains(SECRET_KEY), "{error}");
+    hold("second", "second-secret");
+    transfer.put_bytes("s3://bucket/x", &b"after"[..]).await.expect("the new keys count");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f27_missing_bucket_and_denied_key_are_named_without_secrets() {
     let Some(server) = S3Server::start_or_skip() else { return };
     server.create_bucket("bucket").await;

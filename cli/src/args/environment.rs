@@ -15,6 +15,8 @@ pub(crate) struct Environment {
     pub(crate) no_color: bool,
     /// Whether the terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
+    /// File in which keys of the store are, if it is there and no variables hold them.
+    pub(crate) store_profile: Option<PathBuf>,
     /// Variables of an HTTP proxy, in a fixed order.
     pub(crate) proxy: Vec<(String, String)>,
 }
@@ -30,6 +32,8 @@ impl Environment {
             virtual_env: path("VIRTUAL_ENV"),
             no_color: path("NO_COLOR").is_some(),
             dumb_terminal: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
+            store_profile: path("AWS_SHARED_CREDENTIALS_FILE")
+                .filter(|file| path("AWS_ACCESS_KEY_ID").is_none() && file.is_file()),
             proxy: PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect(),
         }
     }
@@ -53,6 +57,7 @@ mod tests {
             virtual_env: None,
             no_color: false,
             dumb_terminal: false,
+            store_profile: None,
             proxy: Vec::new(),
         };
         assert_eq!(environment.default_data_dir(), Some("/home/me/.local/share/penstock".into()));

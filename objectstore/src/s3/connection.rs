@@ -3,12 +3,17 @@
 use std::{
     fmt::{self, Debug},
     fs,
-    path::PathBuf,
+    io::{self, Read},
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_s3::{
     Client,
     config::{
@@ -23,10 +28,13 @@ use aws_smithy_http_client::{
 use tokio::sync::Mutex;
 
 use super::keys::{KeyFiles, KeyStanding, KeyWitness, Keys};
+use crate::content::{FileDigest, digest_of};
 use crate::error::{ErrorKind, StoreError};
 
 /// A region for servers that have none.
 const DEFAULT_REGION: &str = "us-east-1";
+/// The most bytes of a file of profiles that are looked at.
+const MAX_PROFILE: u64 = 1024 * 1024;
 /// A certificate file above this is not one.
 const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -71,6 +79,8 @@ pub enum S3Credentials {
     },
     /// A pair of keys in files that somebody may replace at any time, as the kubelet does with a Secret that changed.
     Files(KeyFiles),
+    /// A file in the format of AWS's `credentials`, which may be replaced as well.
+    Profile(PathBuf),
 }
 
 /// Where a store is and how to talk to it.
@@ -120,9 +130,16 @@ impl Default for S3Settings {
 pub struct S3Connection {
     settings: S3Settings,
     http: SharedHttpClient,
-    client: Mutex<Option<(Option<Keys>, Client)>>,
+    client: Mutex<Option<(Option<Shown>, Client)>>,
     /// How the store takes keys that may change.
     standing: Option<Arc<KeyStanding>>,
+}
+
+/// What the files of keys held when a client was made.
+#[derive(Debug, PartialEq, Eq)]
+enum Shown {
+    Keys(Keys),
+    Profile(FileDigest),
 }
 
 impl Debug for S3Connection {
@@ -146,6 +163,11 @@ impl S3Connection {
                 files.read().map_err(|error| StoreError::io("read", files.to_string(), error))?;
                 Some(Arc::default())
             }
+            S3Credentials::Profile(file) => {
+                let what = || format!("the keys of the store ({})", file.display());
+                read_profile(file).map_err(|error| StoreError::io("read", what(), error))?;
+                Some(Arc::default())
+            }
             _ => None,
         };
         Ok(S3Connection { settings, http, client: Mutex::default(), standing })
@@ -164,18 +186,19 @@ impl S3Connection {
     /// The client, with the keys as they are now.
     pub(super) async fn client(&self) -> Client {
         let mut made = self.client.lock().await;
-        let keys = match &self.settings.credentials {
+        let shown = match &self.settings.credentials {
             // Files that are away for a moment change nothing.
-            S3Credentials::Files(files) => files.read().ok(),
+            S3Credentials::Files(files) => files.read().ok().map(Shown::Keys),
+            S3Credentials::Profile(file) => read_profile(file).ok().map(|text| Shown::Profile(digest_of(&text))),
             _ => None,
         };
         match &*made {
-            Some((with, client)) if keys.is_none() || *with == keys => return client.clone(),
+            Some((with, client)) if shown.is_none() || *with == shown => return client.clone(),
             Some(_) => tracing::info!(endpoint = self.endpoint_name(), "the keys of the store have changed"),
             None => {}
         }
-        let client = Box::pin(self.build_client(keys.as_ref())).await;
-        made.insert((keys, client)).1.clone()
+        let client = Box::pin(self.build_client(shown.as_ref())).await;
+        made.insert((shown, client)).1.clone()
     }
 
     /// Creates a bucket, for tests.
@@ -186,7 +209,7 @@ impl S3Connection {
         sent.map(drop).map_err(|error| attempt.failure(&error))
     }
 
-    async fn build_client(&self, keys: Option<&Keys>) -> Client {
+    async fn build_client(&self, shown: Option<&Shown>) -> Client {
         let settings = &self.settings;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(settings.connect_timeout)
@@ -219,11 +242,21 @@ impl S3Connection {
                 credentials.set_session_token(session_token.as_ref().map(|token| token.0.clone()));
                 loader.credentials_provider(credentials.build())
             }
-            S3Credentials::Files(_) => match keys {
-                Some(keys) => loader.credentials_provider(keys.to_credentials()),
+            S3Credentials::Files(_) => match shown {
+                Some(Shown::Keys(keys)) => loader.credentials_provider(keys.to_credentials()),
                 // They were there when the connection was made. Requests are refused until they are back.
-                None => loader.no_credentials(),
+                _ => loader.no_credentials(),
             },
+            S3Credentials::Profile(file) => {
+                let files = EnvConfigFiles::builder()
+                    .include_default_config_file(true)
+                    .with_file(EnvConfigFileKind::Credentials, file)
+                    .build();
+                // A profile may ask a service for its keys.
+                let http = ProviderConfig::default().with_http_client(self.http.clone());
+                let keys = ProfileFileCredentialsProvider::builder().configure(&http).profile_files(files.clone());
+                loader.profile_files(files).credentials_provider(keys.build())
+            }
         };
         let shared = loader.load().await;
         let path_style = settings.path_style.unwrap_or(settings.endpoint.is_some());
@@ -239,6 +272,12 @@ impl S3Connection {
         }
         Client::from_conf(config.build())
     }
+}
+
+fn read_profile(file: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    fs::File::open(file)?.take(MAX_PROFILE).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
