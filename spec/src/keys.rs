@@ -110,7 +110,7 @@ pub const MAIN_CONTAINER: &str = "main";
 pub const RESERVED_NAME_PREFIX: &str = "penstock-";
 /// Beginning of the paths that only injection may mount at.
 pub const RESERVED_MOUNT: &str = "/penstock";
-/// Holds `penstock-entry`; writable for the sidecar only.
+/// Holds `penstock-entry`: a copy, writable for the sidecar only, or the launcher's image itself.
 pub const VOLUME_BIN: &str = "penstock-bin";
 /// Where [`VOLUME_BIN`] is mounted.
 pub const BIN_DIR: &str = "/penstock/bin";
@@ -181,6 +181,8 @@ pub const ENV_LAUNCHER_LOG_FORMAT: &str = "PENSTOCK_LOG_FORMAT";
 pub const ENV_LAUNCHER_FILES: &str = "PENSTOCK_POD_FILES";
 /// The sidecar's program in the launcher's image.
 pub const LAUNCHER_PATH: &str = "/penstock-launcher";
+/// Argument of the sidecar: [`VOLUME_BIN`] is the launcher's image, so the entry needs no copy.
+pub const LAUNCHER_ENTRY_MOUNTED: &str = "--entry-mounted";
 
 /// KFP's scratch volumes of a task's Pod, with the paths they are mounted at: artifacts by scheme.
 pub const ARTIFACT_VOLUMES: [(&str, &str); 3] =

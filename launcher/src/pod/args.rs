@@ -64,6 +64,9 @@ pub struct SidecarArgs {
     /// The files of the Pod's own volume that the settings asked for when the Pod was made, separated by blanks
     #[arg(long, env = keys::ENV_LAUNCHER_FILES)]
     pub pod_files: Option<String>,
+    /// The entry needs no copy: the user's container mounts the launcher's image
+    #[arg(long = keys::LAUNCHER_ENTRY_MOUNTED.trim_start_matches('-'))]
+    pub is_entry_mounted: bool,
     /// Form of the sidecar's own log
     #[arg(long, env = keys::ENV_LAUNCHER_LOG_FORMAT, default_value = "text")]
     pub log_format: LogFormat,
@@ -156,5 +159,9 @@ mod tests {
         assert_eq!(sidecar.places.log(), PathBuf::from(keys::POD_LOG));
         let graces = Graces { process: Duration::from_secs(40), hold: Duration::from_secs(50) };
         assert_eq!(sidecar.graces(), graces);
+        assert!(!sidecar.is_entry_mounted);
+        let args = LauncherArgs::try_parse_from(["penstock-launcher", "sidecar", keys::LAUNCHER_ENTRY_MOUNTED]);
+        let LauncherCommand::Sidecar(sidecar) = args.expect("a flag").command else { panic!("another command") };
+        assert!(sidecar.is_entry_mounted);
     }
 }

@@ -75,9 +75,11 @@ pub async fn run<P: EntryPort>(
 ) -> Result<(), SidecarError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(SidecarError::Signals)?;
     let socket = args.places.socket();
-    // Listening before the entry is in place: it never finds nobody there.
+    // Listening before the entry is put in place: then it never finds nobody there. A mounted one tries again.
     let port = listen(&socket).map_err(|source| SidecarError::Listen { path: socket, source })?;
-    deliver(&args.places.entry, &args.places.bin_dir)?;
+    if !args.is_entry_mounted {
+        deliver(&args.places.entry, &args.places.bin_dir)?;
+    }
 
     let memory_file = MemoryFile::new(&args.places.control_dir);
     let memory = memory_file.load(&args.pod_uid);
