@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tracing::{debug, info};
 
-use crate::inject::{Decision, InjectConfig, InjectContext, InjectError, inject};
+use crate::inject::{Decision, EntryDelivery, InjectConfig, InjectContext, InjectError, inject};
 use crate::metrics::WebhookMetrics;
 use crate::review::{Answer, ReviewResult, review};
 use crate::settings::{Lookup, SettingsMap};
@@ -83,7 +83,8 @@ impl Admission {
             Lookup::Broken(reason) => (None, Some(reason)),
             Lookup::Unknown => (None, None),
         };
-        let context = InjectContext { config: &self.config, namespace, settings: settings.as_deref() };
+        let (config, settings, delivery) = (&*self.config, settings.as_deref(), EntryDelivery::default());
+        let context = InjectContext { config, namespace, settings, delivery };
         let decision = inject(pod, &context).map_err(|error| match (error, broken) {
             (InjectError::NoSettings { namespace }, Some(reason)) => InjectError::BadSettings { namespace, reason },
             (error, _) => error,

@@ -8,6 +8,7 @@
 mod argv;
 mod collisions;
 mod data;
+mod delivery;
 mod error;
 mod layout;
 mod mount;
@@ -24,6 +25,7 @@ use penstock_spec::keys;
 use penstock_spec::settings::NamespaceSettings;
 use serde_json::Value;
 
+pub use delivery::EntryDelivery;
 pub use error::InjectError;
 pub use patch::Operation;
 
@@ -102,6 +104,9 @@ pub struct InjectContext<'a> {
     pub namespace: &'a str,
     /// Settings of that namespace, once they are known.
     pub settings: Option<&'a NamespaceSettings>,
+    /// How the entry gets into Pods that have none yet. It follows from the cluster's nodes, so it may change between two
+    /// reviews of the same Pod.
+    pub delivery: EntryDelivery,
 }
 
 /// What is to be done about a Pod.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use penstock_runtime::server::ServerLimits;
 use penstock_webhook::certificates::CertificateTimes;
-use penstock_webhook::inject::{Decision, InjectContext, inject};
+use penstock_webhook::inject::{Decision, EntryDelivery, InjectContext, inject};
 use serde_json::{Value, json};
 use support::client::Hook;
 use support::fake_api::{FakeApi, settings};
@@ -28,7 +28,12 @@ async fn admit_gives_over_tls_what_inject_decides() {
     let (api, webhook) = running().await;
     let mut hook = Hook::connect(webhook.address, &api.bundle()).await.expect("connects");
     let (config, settings) = (config(), settings());
-    let context = InjectContext { config: &config, namespace: "team-a", settings: Some(&settings) };
+    let context = InjectContext {
+        config: &config,
+        namespace: "team-a",
+        settings: Some(&settings),
+        delivery: EntryDelivery::Copy,
+    };
     for name in ["task", "task_with_fields_of_the_future", "job_with_directories", "job_without_command", "static_pod"]
     {
         let pod = golden(name);

@@ -18,7 +18,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use penstock_webhook::certificates::{CertificateSettings, CertificateTimes, SelfManaged};
-use penstock_webhook::inject::{Decision, InjectContext, inject};
+use penstock_webhook::inject::{Decision, EntryDelivery, InjectContext, inject};
 use real_cluster::kubeconfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -175,7 +175,12 @@ impl Cluster {
     #[track_caller]
     fn assert_injected(&self, pod: &Value) {
         let (config, settings) = (config(), settings());
-        let context = InjectContext { config: &config, namespace: &self.work, settings: Some(&settings) };
+        let context = InjectContext {
+            config: &config,
+            namespace: &self.work,
+            settings: Some(&settings),
+            delivery: EntryDelivery::Copy,
+        };
         assert_eq!(inject(pod, &context), Ok(Decision::AlreadyInjected), "{pod:#}");
     }
 

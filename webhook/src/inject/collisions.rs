@@ -9,10 +9,10 @@ use super::error::InjectError;
 use super::mount::Mount;
 use super::paths;
 use super::pod::{ContainerView, PodView, list};
-use super::wanted::{Wanted, is_sidecar_ours};
+use super::wanted::{Wanted, our_sidecar};
 
 pub(super) fn check(view: &PodView<'_>, wanted: &Wanted) -> Result<(), InjectError> {
-    let has_sidecar = is_sidecar_ours(view);
+    let has_sidecar = our_sidecar(view).is_some();
     let is_main_wrapped = view.containers.get(wanted.container).is_some_and(argv::is_wrapped);
     // What is ours may be there only where something of ours is: then all of it is compared and put right.
     let is_injected = has_sidecar || is_main_wrapped;

@@ -11,7 +11,7 @@ use super::layout::{Datum, Direction, Layout};
 use super::pod::{ContainerView, PodView};
 use super::task::{present, refuse_shared_processes};
 use super::wanted::Wanted;
-use super::{InjectContext, argv, paths, sidecar};
+use super::{EntryDelivery, InjectContext, argv, paths, sidecar};
 
 /// Kubernetes' annotation of the container that matters; set by those who put theirs before it.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -52,14 +52,16 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
         view,
         &[(keys::ANNOTATION_INPUTS, keys::POD_INPUTS_FILE), (keys::ANNOTATION_OUTPUTS, keys::POD_OUTPUTS_FILE)],
     );
+    let delivery = EntryDelivery::of(view, context.delivery);
+    let volumes = sidecar::volumes(delivery.volume(context.config), &annotations, settings, false);
     let grace_seconds = view.grace_seconds().unwrap_or(DEFAULT_GRACE_SECONDS);
     Ok(Some(Wanted {
         container,
         mounts: [sidecar::main_mounts(), layout.main_mounts].concat(),
         environment: sidecar::main_environment(view, context.config),
-        sidecar: sidecar::container(view, context.config, settings, grace_seconds),
-        sidecar_mounts: [sidecar::mounts(), layout.sidecar_mounts].concat(),
-        volumes: [sidecar::volumes(&annotations, settings, false), layout.volumes].concat(),
+        sidecar: sidecar::container(view, context.config, settings, grace_seconds, delivery),
+        sidecar_mounts: [sidecar::mounts(delivery), layout.sidecar_mounts].concat(),
+        volumes: [volumes, layout.volumes].concat(),
         grace_seconds: None,
         warnings: layout.warnings,
     }))

@@ -21,6 +21,11 @@ pub enum Operation {
         /// What stands there afterwards.
         value: Value,
     },
+    /// Takes away what is there.
+    Remove {
+        /// JSON pointer.
+        path: String,
+    },
 }
 
 /// A patch in the making.
@@ -46,6 +51,10 @@ impl Patch {
 
     pub(super) fn replace(&mut self, path: impl Into<String>, value: Value) {
         self.operations.push(Operation::Replace { path: path.into(), value });
+    }
+
+    pub(super) fn remove(&mut self, path: impl Into<String>) {
+        self.operations.push(Operation::Remove { path: path.into() });
     }
 
     /// Adds items to the end of a list, which is made first where there is none.

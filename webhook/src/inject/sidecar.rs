@@ -4,14 +4,12 @@ use penstock_spec::keys;
 use penstock_spec::settings::{NamespaceSettings, ObjectKey, credential_file};
 use serde_json::{Value, json};
 
-use super::InjectConfig;
 use super::mount::Mount;
 use super::pod::{ContainerView, PodView};
+use super::{EntryDelivery, InjectConfig};
 
 /// What the launcher is told to be.
 pub(super) const SUBCOMMAND: &str = "sidecar";
-/// The hook that returns once the entry is in place, so that no container starts without it.
-const GATE: &str = "gate";
 /// Memory for the volumes that hold the entry, and the socket.
 const SMALL_VOLUME: &str = "16Mi";
 /// Seconds until the token expires; the kubelet renews it.
@@ -27,6 +25,7 @@ pub(super) fn container(
     config: &InjectConfig,
     settings: &NamespaceSettings,
     grace_seconds: i64,
+    delivery: EntryDelivery,
 ) -> Value {
     let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
     let text = |name: &str, value: &str| json!({"name": name, "value": value});
@@ -42,10 +41,9 @@ pub(super) fn container(
         "name": keys::SIDECAR_CONTAINER,
         "image": config.launcher_image,
         "command": [keys::LAUNCHER_PATH],
-        "args": [SUBCOMMAND],
+        "args": delivery.arguments(),
         "restartPolicy": "Always",
         "env": environment,
-        "lifecycle": {"postStart": {"exec": {"command": [keys::LAUNCHER_PATH, GATE]}}},
         "resources": resources(view, config),
         "securityContext": {
             "allowPrivilegeEscalation": false,
@@ -55,6 +53,9 @@ pub(super) fn container(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     });
+    if let Some(hooks) = delivery.lifecycle() {
+        container["lifecycle"] = hooks;
+    }
     if let Some(policy) = &config.pull_policy {
         container["imagePullPolicy"] = json!(policy);
     }
@@ -90,13 +91,13 @@ fn is_guaranteed(view: &PodView<'_>) -> bool {
 }
 
 /// Mounts of the sidecar that every Pod gets.
-pub(super) fn mounts() -> Vec<Mount> {
-    vec![
-        Mount::writable(keys::VOLUME_BIN, keys::BIN_DIR),
+pub(super) fn mounts(delivery: EntryDelivery) -> Vec<Mount> {
+    let others = [
         Mount::writable(keys::VOLUME_CONTROL, keys::CONTROL_DIR),
         Mount::writable(keys::VOLUME_SHARED, keys::SHARED_DIR),
         Mount::read_only(keys::VOLUME_POD, keys::POD_DIR),
-    ]
+    ];
+    delivery.sidecar_mount().into_iter().chain(others).collect()
 }
 
 /// Mounts of the user's container that every Pod gets.
@@ -115,9 +116,19 @@ pub(super) fn main_environment(view: &PodView<'_>, config: &InjectConfig) -> Vec
     vec![json!({"name": keys::ENV_ENTRY_HOLD, "value": hold.to_string()})]
 }
 
-/// Volumes that every Pod gets. `annotations` are shown to the launcher as files; the token is for tasks.
-pub(super) fn volumes(annotations: &[(&str, &str)], settings: &NamespaceSettings, has_token: bool) -> Vec<Value> {
-    let memory = |name: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": SMALL_VOLUME}});
+/// A small volume in memory.
+pub(super) fn memory_volume(name: &str) -> Value {
+    json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": SMALL_VOLUME}})
+}
+
+/// Volumes that every Pod gets, beside the one with the entry. `annotations` are shown to the launcher as files; the token
+/// is for tasks.
+pub(super) fn volumes(
+    entry: Value,
+    annotations: &[(&str, &str)],
+    settings: &NamespaceSettings,
+    has_token: bool,
+) -> Vec<Value> {
     let mut sources = Vec::new();
     if has_token {
         let token = json!({"path": keys::POD_TOKEN_FILE, "expirationSeconds": TOKEN_SECONDS});
@@ -142,8 +153,8 @@ pub(super) fn volumes(annotations: &[(&str, &str)], settings: &NamespaceSettings
         sources.push(json!({"configMap": {"name": name, "items": items, "optional": true}}));
     }
     vec![
-        memory(keys::VOLUME_BIN),
-        memory(keys::VOLUME_CONTROL),
+        entry,
+        memory_volume(keys::VOLUME_CONTROL),
         json!({"name": keys::VOLUME_SHARED, "emptyDir": {}}),
         json!({"name": keys::VOLUME_POD, "projected": {"defaultMode": READ_ONLY, "sources": sources}}),
     ]

@@ -6,7 +6,7 @@ use super::error::InjectError;
 use super::mount::Mount;
 use super::pod::PodView;
 use super::wanted::Wanted;
-use super::{InjectContext, argv, sidecar};
+use super::{EntryDelivery, InjectContext, argv, sidecar};
 
 /// The least seconds between the wish that a task's Pod ends and its end by force: user code ends, the log's tail and
 /// the report are sent.
@@ -34,7 +34,8 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
     if annotations.is_empty() {
         return Err(InjectError::NoPlan);
     }
-    let mut sidecar_mounts = sidecar::mounts();
+    let delivery = EntryDelivery::of(view, context.delivery);
+    let mut sidecar_mounts = sidecar::mounts(delivery);
     for mount in &main.mounts {
         let like = Mount::like(mount);
         if mount.volume == keys::VOLUME_WORKSPACE {
@@ -48,9 +49,9 @@ pub(super) fn wanted(view: &PodView<'_>, context: &InjectContext<'_>) -> Result<
         container,
         mounts: sidecar::main_mounts(),
         environment: sidecar::main_environment(view, context.config),
-        sidecar: sidecar::container(view, context.config, settings, grace_seconds),
+        sidecar: sidecar::container(view, context.config, settings, grace_seconds, delivery),
         sidecar_mounts,
-        volumes: sidecar::volumes(&annotations, settings, true),
+        volumes: sidecar::volumes(delivery.volume(context.config), &annotations, settings, true),
         grace_seconds: (view.grace_seconds() != Some(grace_seconds)).then_some(grace_seconds),
         warnings: Vec::new(),
     })

@@ -11,7 +11,7 @@ use penstock_spec::settings::{NamespaceSettings, ObjectKey};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Decision, InjectConfig, InjectContext, InjectError, Operation, inject};
+use super::{Decision, EntryDelivery, InjectConfig, InjectContext, InjectError, Operation, inject};
 
 /// Rewrites what is compared with, as for all golden files of this repository.
 fn is_update() -> bool {
@@ -32,9 +32,21 @@ fn settings() -> NamespaceSettings {
     settings
 }
 
+/// Both ways of the entry.
+const WAYS: [EntryDelivery; 2] = [EntryDelivery::Copy, EntryDelivery::ImageVolume];
+
 fn decide(pod: &Value) -> Result<Decision, InjectError> {
+    decide_by(EntryDelivery::Copy, pod)
+}
+
+fn decide_by(delivery: EntryDelivery, pod: &Value) -> Result<Decision, InjectError> {
     let (config, settings) = (config(), settings());
-    inject(pod, &InjectContext { config: &config, namespace: "team-a", settings: Some(&settings) })
+    inject(pod, &InjectContext { config: &config, namespace: "team-a", settings: Some(&settings), delivery })
+}
+
+/// The way that a golden Pod is about.
+fn way(name: &str) -> EntryDelivery {
+    if name.ends_with("_by_image_volume") { EntryDelivery::ImageVolume } else { EntryDelivery::Copy }
 }
 
 #[track_caller]
@@ -78,7 +90,7 @@ fn pods_get_what_their_golden_files_say() {
     let mut expected_files = BTreeSet::new();
     let mut differences = Vec::new();
     for name in names() {
-        let (file, text) = match decide(&golden(&name)) {
+        let (file, text) = match decide_by(way(&name), &golden(&name)) {
             Ok(Decision::Patch { operations, warnings }) => {
                 let patch = json!({"warnings": warnings, "patch": operations});
                 let patch = if warnings.is_empty() { patch["patch"].clone() } else { patch };
@@ -152,15 +164,110 @@ fn the_documented_job_is_injected() {
 #[test]
 fn f21_a_second_call_changes_nothing() {
     let mut patched = 0;
-    for name in names() {
+    for (name, way) in names().into_iter().flat_map(|name| WAYS.map(|way| (name.clone(), way))) {
         let pod = golden(&name);
-        let Ok(Decision::Patch { operations, .. }) = decide(&pod) else { continue };
+        let Ok(Decision::Patch { operations, .. }) = decide_by(way, &pod) else { continue };
         patched += 1;
         let result = apply(&pod, &operations);
-        assert_eq!(decide(&result), Ok(Decision::AlreadyInjected), "{name}");
-        assert_eq!(decide(&defaulted(result)), Ok(Decision::AlreadyInjected), "{name}");
+        // Nor does one when nodes have come or gone in between.
+        for now in WAYS {
+            assert_eq!(decide_by(now, &result), Ok(Decision::AlreadyInjected), "{name}: {way:?}, {now:?}");
+            let defaulted = defaulted(result.clone());
+            assert_eq!(decide_by(now, &defaulted), Ok(Decision::AlreadyInjected), "{name}: {way:?}, {now:?}");
+        }
     }
-    assert!(patched >= 20);
+    assert!(patched >= 40);
+}
+
+/// Everything else about a Pod is the same, whatever it is.
+#[test]
+fn an_image_volume_takes_the_place_of_copy_and_hook_and_of_nothing_else() {
+    let mut compared = 0;
+    for name in names().iter().filter(|name| !name.starts_with("t24_")) {
+        let pod = golden(name);
+        let Ok(Decision::Patch { operations, .. }) = decide(&pod) else {
+            assert_eq!(decide_by(EntryDelivery::ImageVolume, &pod), decide(&pod), "{name}");
+            continue;
+        };
+        let mut expected = apply(&pod, &operations);
+        let volumes = expected["spec"]["volumes"].as_array_mut().expect("a list");
+        let volume = volumes.iter_mut().find(|volume| volume["name"] == keys::VOLUME_BIN).expect("there");
+        *volume = json!({"name": keys::VOLUME_BIN, "image": {"reference": config().launcher_image}});
+        let sidecar = expected.pointer_mut("/spec/initContainers/0").expect("there");
+        sidecar["args"] = json!(["sidecar", "--entry-mounted"]);
+        sidecar.as_object_mut().expect("an object").remove("lifecycle").expect("a hook");
+        let mounts = sidecar["volumeMounts"].as_array_mut().expect("a list");
+        assert_eq!(mounts.remove(0)["mountPath"], keys::BIN_DIR);
+        let Ok(Decision::Patch { operations, .. }) = decide_by(EntryDelivery::ImageVolume, &pod) else {
+            panic!("{name}")
+        };
+        assert_eq!(apply(&pod, &operations), expected, "{name}");
+        compared += 1;
+    }
+    assert!(compared >= 20);
+}
+
+#[test]
+fn the_image_volume_is_pulled_as_the_operator_says_and_others_may_change_that() {
+    let (mut config, settings) = (config(), settings());
+    config.pull_policy = Some("IfNotPresent".to_owned());
+    let delivery = EntryDelivery::ImageVolume;
+    let context = InjectContext { config: &config, namespace: "team-a", settings: Some(&settings), delivery };
+    let pod = golden("task");
+    let Ok(Decision::Patch { operations, .. }) = inject(&pod, &context) else { panic!("it is injected") };
+    let mut result = apply(&pod, &operations);
+    let volumes = result["spec"]["volumes"].as_array_mut().expect("a list");
+    let volume = volumes.iter_mut().find(|volume| volume["name"] == keys::VOLUME_BIN).expect("there");
+    assert_eq!(volume["image"], json!({"reference": config.launcher_image, "pullPolicy": "IfNotPresent"}));
+    volume["image"]["pullPolicy"] = json!("Always");
+    assert_eq!(inject(&result, &context), Ok(Decision::AlreadyInjected));
+}
+
+#[test]
+fn t24_an_image_volume_holds_our_image_and_its_sidecar_has_no_hooks() {
+    let pod = golden("task");
+    let Ok(Decision::Patch { operations, .. }) = decide_by(EntryDelivery::ImageVolume, &pod) else { panic!("{pod}") };
+    let whole = apply(&pod, &operations);
+    let position = |of: &Value| {
+        let volumes = of["spec"]["volumes"].as_array().expect("a list");
+        volumes.iter().position(|volume| volume["name"] == keys::VOLUME_BIN).expect("there")
+    };
+    let bin = format!("/spec/volumes/{}", position(&whole));
+    let sidecar = "/spec/initContainers/0";
+    let change = |path: &str, member: &str, value: Value| {
+        let mut pod = whole.clone();
+        pod.pointer_mut(path).unwrap_or_else(|| panic!("{path}"))[member] = value;
+        pod
+    };
+    let foreign = json!({"name": keys::VOLUME_BIN, "image": {"reference": "evil"}});
+    let list = whole.pointer("/spec/volumes").expect("there").as_array().expect("a list");
+    let volumes = |volume: Value| {
+        let mut list = list.clone();
+        list[position(&whole)] = volume;
+        json!(list)
+    };
+    for broken in [
+        change("/spec", "volumes", volumes(foreign)),
+        change("/spec", "volumes", volumes(json!({"name": keys::VOLUME_BIN, "emptyDir": {}}))),
+        change("/spec", "volumes", volumes(json!({"name": keys::VOLUME_BIN, "hostPath": {"path": "/"}}))),
+        change(&bin, "image", json!({})),
+        change(sidecar, "image", json!("evil")),
+        change(sidecar, "lifecycle", json!({"preStop": {"exec": {"command": ["/usr/bin/penstock"]}}})),
+    ] {
+        for now in WAYS {
+            let Ok(Decision::Patch { operations, .. }) = decide_by(now, &broken) else { panic!("{broken}") };
+            assert_eq!(apply(&broken, &operations), whole, "{now:?}");
+        }
+    }
+    // With other arguments the sidecar would copy into a volume that it cannot write to: all of it becomes a copy's.
+    let other = change(sidecar, "args", json!(["sidecar"]));
+    for now in WAYS {
+        let Ok(Decision::Patch { operations, .. }) = decide_by(now, &other) else { panic!("{other}") };
+        let result = apply(&other, &operations);
+        assert_eq!(decide_by(now, &result), Ok(Decision::AlreadyInjected));
+        assert!(result["spec"]["volumes"][position(&result)]["emptyDir"].is_object());
+        assert!(result["spec"]["initContainers"][0]["lifecycle"]["postStart"].is_object());
+    }
 }
 
 /// Whether everything of one is in the other, lists in their order, but for what injection is to change.
@@ -197,7 +304,8 @@ fn what_was_there_stays_and_patches_replace_only_what_they_must() {
 #[test]
 fn without_settings_a_pod_is_denied_until_they_are_there() {
     let config = config();
-    let context = InjectContext { config: &config, namespace: "team-b", settings: None };
+    let delivery = EntryDelivery::default();
+    let context = InjectContext { config: &config, namespace: "team-b", settings: None, delivery };
     for name in ["task", "job_with_directories"] {
         let error = inject(&golden(name), &context).expect_err("no settings");
         assert_eq!(error.code(), 503);
@@ -213,7 +321,8 @@ fn operators_and_namespaces_say_how_the_sidecar_works() {
     let (mut config, mut settings) = (config(), settings());
     config.environment = vec![(keys::ENV_LAUNCHER_LOG, "debug".to_owned())];
     settings.store_ca = Some(ObjectKey { name: "corporate".to_owned(), key: "root.pem".to_owned() });
-    let context = InjectContext { config: &config, namespace: "team-a", settings: Some(&settings) };
+    let delivery = EntryDelivery::default();
+    let context = InjectContext { config: &config, namespace: "team-a", settings: Some(&settings), delivery };
     for name in ["task", "job_with_directories"] {
         let pod = golden(name);
         let Ok(Decision::Patch { operations, .. }) = inject(&pod, &context) else { panic!("{name}") };
@@ -410,18 +519,19 @@ proptest! {
     #[test]
     fn i19_any_pod_is_decided_and_a_patch_is_complete(
         which in any::<prop::sample::Index>(), place in any::<prop::sample::Index>(), is_injected: bool, value in any_json(),
+        ways in prop::array::uniform3(prop::sample::select(WAYS.to_vec())),
     ) {
         let names = names();
         let mut pod = golden(&names[which.index(names.len())]);
-        if is_injected && let Ok(Decision::Patch { operations, .. }) = decide(&pod) {
+        if is_injected && let Ok(Decision::Patch { operations, .. }) = decide_by(ways[0], &pod) {
             pod = apply(&pod, &operations);
         }
         let mut places = Vec::new();
         pointers(&pod, "", &mut places);
         *pod.pointer_mut(&places[place.index(places.len())]).expect("there") = value;
-        if let Ok(Decision::Patch { operations, .. }) = decide(&pod) {
+        if let Ok(Decision::Patch { operations, .. }) = decide_by(ways[1], &pod) {
             let result = apply(&pod, &operations);
-            prop_assert_eq!(decide(&result), Ok(Decision::AlreadyInjected));
+            prop_assert_eq!(decide_by(ways[2], &result), Ok(Decision::AlreadyInjected));
         }
     }
 }

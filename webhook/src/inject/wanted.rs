@@ -7,7 +7,7 @@ use super::argv;
 use super::error::InjectError;
 use super::mount::Mount;
 use super::patch::{Operation, Patch, covers, escape};
-use super::pod::{ContainerView, PodView, list};
+use super::pod::{ContainerView, PodView, VolumeView, list};
 
 /// Version of the launcher that this build injects.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -57,7 +57,7 @@ impl Wanted {
         let main = view.containers.get(self.container).ok_or(InjectError::NoContainers)?;
         let path = format!("/spec/containers/{}", self.container);
         if !argv::is_wrapped(main) {
-            let args = argv::wrap(main, is_sidecar_ours(view));
+            let args = argv::wrap(main, our_sidecar(view).is_some());
             patch.set(format!("{path}/command"), main.value.contains_key("command"), json!([keys::ENTRY_PATH]));
             patch.set(format!("{path}/args"), main.value.contains_key("args"), Value::Array(args));
         }
@@ -69,9 +69,15 @@ impl Wanted {
     fn patch_volumes(&self, view: &PodView<'_>, patch: &mut Patch) {
         let mut missing = Vec::new();
         for volume in &self.volumes {
+            let is_right = |there: &VolumeView<'_>| {
+                let mut own = volume.clone();
+                // As with containers: others, such as the admission plugin AlwaysPullImages, may say when it is pulled.
+                own.get_mut("image").and_then(Value::as_object_mut).map(|image| image.remove("pullPolicy"));
+                covers(&Value::Object(there.value.clone()), &own)
+            };
             match view.volumes.iter().position(|there| volume["name"] == there.name) {
                 None => missing.push(volume.clone()),
-                Some(index) if covers(&Value::Object(view.volumes[index].value.clone()), volume) => {}
+                Some(index) if is_right(&view.volumes[index]) => {}
                 Some(index) => patch.replace(format!("/spec/volumes/{index}"), volume.clone()),
             }
         }
@@ -81,10 +87,12 @@ impl Wanted {
     fn repair_sidecar(&self, there: &ContainerView<'_>, index: usize, patch: &mut Patch) -> Result<(), InjectError> {
         let path = format!("/spec/initContainers/{index}");
         for part in OWN_PARTS {
-            let Some(wanted) = self.sidecar.get(part) else { continue };
-            let is_right = there.value.get(part).is_some_and(|there| covers(there, wanted));
-            if !is_right {
-                patch.set(format!("{path}/{part}"), there.value.contains_key(part), wanted.clone());
+            let path = format!("{path}/{part}");
+            match (self.sidecar.get(part), there.value.get(part)) {
+                (Some(wanted), Some(there)) if covers(there, wanted) => {}
+                (Some(wanted), there) => patch.set(path, there.is_some(), wanted.clone()),
+                (None, None | Some(Value::Null)) => {}
+                (None, Some(_)) => patch.remove(path),
             }
         }
         let environment = self.sidecar["env"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -148,19 +156,17 @@ fn annotate(view: &PodView<'_>, patch: &mut Patch) {
     patch.set(format!("/metadata/annotations/{}", escape(key)), is_there, json!(VERSION));
 }
 
+/// The sidecar, if it starts what ours starts. Not a marker: everything else of it is compared and put right (T-24).
+pub(super) fn our_sidecar<'a, 'v>(view: &'a PodView<'v>) -> Option<&'a ContainerView<'v>> {
+    let sidecar = &view.init_containers[sidecar_position(view)?];
+    let is_ours = matches!(sidecar.command, [program] if program == keys::LAUNCHER_PATH)
+        && sidecar.args.first().is_some_and(|first| first == super::sidecar::SUBCOMMAND);
+    is_ours.then_some(sidecar)
+}
+
 /// Position of the container with the sidecar's name among the init containers.
 fn sidecar_position(view: &PodView<'_>) -> Option<usize> {
     view.init_containers.iter().position(|container| container.name == keys::SIDECAR_CONTAINER)
-}
-
-/// Whether the sidecar is there and starts what ours starts. Not a marker: everything else of it is compared and put
-/// right (T-24).
-pub(super) fn is_sidecar_ours(view: &PodView<'_>) -> bool {
-    sidecar_position(view).is_some_and(|index| {
-        let there = &view.init_containers[index];
-        matches!(there.command, [program] if program == keys::LAUNCHER_PATH)
-            && there.args.first().is_some_and(|first| first == super::sidecar::SUBCOMMAND)
-    })
 }
 
 fn is_list(value: Option<&Value>) -> bool {
