@@ -1,5 +1,6 @@
 //! Tasks that go as tasks go.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use penstock_objectstore::content::{digest_of, format_digest};
@@ -8,10 +9,26 @@ use penstock_spec::report::FailureCause;
 use serde_json::json;
 
 use crate::api_server::{NAMESPACE, POD, TOKEN, UID};
-use crate::world::{World, argv_of, declare, failed, shared_server, succeeded, until};
+use crate::world::{World, argv_of, declare, entry_binary, failed, shared_server, succeeded, until};
 
 fn artifact(uri: &str) -> serde_json::Value {
     json!([{ "id": "33333333-3333-4333-8333-333333333333", "name": "in", "type": {}, "uri": uri }])
+}
+
+#[tokio::test]
+async fn entry_that_is_mounted_is_left_as_it_is() {
+    let Some(server) = shared_server() else { return };
+    let mut world = World::new(&server, []).await;
+    world.is_entry_mounted = true;
+    std::fs::copy(entry_binary(), world.at("bin/penstock-entry")).expect("a copy");
+    let set_mode = |mode| std::fs::set_permissions(world.at("bin"), PermissionsExt::from_mode(mode));
+    set_mode(0o555).expect("permissions");
+    let plan = world.plan("true", &[]);
+    let (report, code) = world.run(&plan).await;
+    succeeded(&report);
+    assert_eq!(code, Some(0));
+    set_mode(0o755).expect("permissions");
+    assert_eq!(std::fs::read_dir(world.at("bin")).expect("a directory").count(), 1);
 }
 
 #[tokio::test]

@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) environment: Vec<(String, String)>,
     /// The Pod's grace period.
     pub(crate) grace_seconds: u64,
+    /// The entry is there without the sidecar's doing.
+    pub(crate) is_entry_mounted: bool,
     /// UID of the user's container, and of the sidecar.
     pub(crate) uids: Option<(u32, u32)>,
 }
@@ -107,6 +109,7 @@ impl World {
             uid: UID.to_owned(),
             environment: Vec::new(),
             grace_seconds: 3,
+            is_entry_mounted: false,
             uids: is_root().then_some((USER_UID, SIDECAR_UID)),
             directory,
         };
@@ -193,6 +196,7 @@ impl World {
         command.args(["--pod-name", POD, "--pod-uid", &self.uid, "--namespace", NAMESPACE]);
         command.args(["--api-server-host", "127.0.0.1", "--api-server-port", &self.api.port.to_string()]);
         command.args(["--termination-grace-seconds", &self.grace_seconds.to_string(), "--log-level", "debug"]);
+        command.args(self.is_entry_mounted.then_some(keys::LAUNCHER_ENTRY_MOUNTED));
         command.env_clear().envs(self.environment.iter().cloned());
         let log = std::fs::File::options().create(true).append(true).open(self.at("sidecar.log")).expect("a log");
         command.stderr(log).stdout(Stdio::null()).stdin(Stdio::null());
