@@ -131,7 +131,8 @@ fn webhook_settings(service: &ServiceArgs, args: WebhookArgs) -> Result<WebhookS
             times: CertificateTimes::default(),
         }),
     };
-    Ok(WebhookSettings { listen: args.webhook_listen, inject, certificates, limits: ServerLimits::default() })
+    let (listen, entry_volume, limits) = (args.webhook_listen, args.entry_volume.into(), ServerLimits::default());
+    Ok(WebhookSettings { listen, inject, entry_volume, certificates, limits })
 }
 
 /// The driver with what it looks after.

@@ -12,8 +12,9 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tracing::{debug, info};
 
-use crate::inject::{Decision, EntryDelivery, InjectConfig, InjectContext, InjectError, inject};
+use crate::inject::{Decision, InjectConfig, InjectContext, InjectError, inject};
 use crate::metrics::WebhookMetrics;
+use crate::nodes::PresentDelivery;
 use crate::review::{Answer, ReviewResult, review};
 use crate::settings::{Lookup, SettingsMap};
 
@@ -31,16 +32,22 @@ const LARGE_REVIEWS: usize = 2;
 pub struct Admission {
     config: Arc<InjectConfig>,
     settings: SettingsMap,
+    delivery: PresentDelivery,
     metrics: WebhookMetrics,
     bodies: Arc<BodyBudget>,
     large: Arc<Semaphore>,
 }
 
 impl Admission {
-    /// Answers with this configuration, and with whatever the settings are at that time.
-    pub fn new(config: InjectConfig, settings: SettingsMap, metrics: WebhookMetrics) -> Admission {
+    /// Answers with this configuration, and with whatever the settings and the way of the entry are at that time.
+    pub fn new(
+        config: InjectConfig,
+        settings: SettingsMap,
+        delivery: PresentDelivery,
+        metrics: WebhookMetrics,
+    ) -> Admission {
         let (bodies, large) = (Arc::new(BodyBudget::new(LARGE_BODIES)), Arc::new(Semaphore::new(LARGE_REVIEWS)));
-        Admission { config: Arc::new(config), settings, metrics, bodies, large }
+        Admission { config: Arc::new(config), settings, delivery, metrics, bodies, large }
     }
 
     /// Answers a request.
@@ -83,7 +90,7 @@ impl Admission {
             Lookup::Broken(reason) => (None, Some(reason)),
             Lookup::Unknown => (None, None),
         };
-        let (config, settings, delivery) = (&*self.config, settings.as_deref(), EntryDelivery::default());
+        let (config, settings, delivery) = (&*self.config, settings.as_deref(), self.delivery.get());
         let context = InjectContext { config, namespace, settings, delivery };
         let decision = inject(pod, &context).map_err(|error| match (error, broken) {
             (InjectError::NoSettings { namespace }, Some(reason)) => InjectError::BadSettings { namespace, reason },

@@ -19,6 +19,7 @@ pub struct WebhookMetrics {
     pub(crate) bundle_repairs: IntCounter,
     pub(crate) settings_namespaces: IntGauge,
     pub(crate) settings_last_event: Gauge,
+    pub(crate) entry_image_volume: IntGauge,
 }
 
 /// Which certificate a time of expiry is of.
@@ -68,13 +69,17 @@ impl WebhookMetrics {
                 "penstock_webhook_settings_last_event_timestamp_seconds",
                 "When the watch of the namespaces' settings last gave a sign of life.",
             )?,
+            entry_image_volume: IntGauge::new(
+                "penstock_webhook_entry_image_volume",
+                "Whether new Pods get the entry by an image volume (1) or as a copy (0).",
+            )?,
         };
         metrics.register(registry)?;
         Ok(metrics)
     }
 
     fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let collectors: [Box<dyn Collector>; 7] = [
+        let collectors: [Box<dyn Collector>; 8] = [
             Box::new(self.admissions.clone()),
             Box::new(self.latency.clone()),
             Box::new(self.in_flight.clone()),
@@ -82,6 +87,7 @@ impl WebhookMetrics {
             Box::new(self.bundle_repairs.clone()),
             Box::new(self.settings_namespaces.clone()),
             Box::new(self.settings_last_event.clone()),
+            Box::new(self.entry_image_volume.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| registry.register(collector))
     }

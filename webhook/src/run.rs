@@ -16,6 +16,7 @@ use crate::admission::Admission;
 use crate::certificates::{self, CertificateSettings};
 use crate::inject::InjectConfig;
 use crate::metrics::WebhookMetrics;
+use crate::nodes::{self, EntryVolume, PresentDelivery};
 use crate::settings::{self, SettingsMap};
 
 /// How the webhook runs.
@@ -25,6 +26,8 @@ pub struct WebhookSettings {
     pub listen: SocketAddr,
     /// What is injected.
     pub inject: InjectConfig,
+    /// How the entry gets into Pods.
+    pub entry_volume: EntryVolume,
     /// Where certificates come from.
     pub certificates: CertificateSettings,
     /// What a client may take.
@@ -79,7 +82,7 @@ pub async fn run_on(
     health: Health,
     shutdown: Shutdown,
 ) -> Result<(), WebhookError> {
-    let WebhookSettings { listen: _, inject, certificates, limits } = settings;
+    let WebhookSettings { listen: _, inject, entry_volume, certificates, limits } = settings;
     let metrics = WebhookMetrics::new(registry).map_err(WebhookError::Metrics)?;
     let (map, slot) = (SettingsMap::default(), CertificateSlot::default());
     let tls = match &certificates {
@@ -91,12 +94,15 @@ pub async fn run_on(
     }
     let watching =
         settings::watch(client.clone(), map.clone(), health.condition("settings of namespaces"), metrics.clone());
+    let delivery = PresentDelivery::new(entry_volume, metrics.entry_image_volume.clone());
+    let looking = Box::pin(nodes::follow(entry_volume, client.clone(), delivery.clone()));
     let certifying = Box::pin(certificates::keep(certificates, client, slot, &health, metrics.clone()));
-    let admission = Admission::new(inject, map, metrics);
+    let admission = Admission::new(inject, map, delivery, metrics);
     let serving = server::serve(listener, tls, limits, shutdown, move |request| admission.clone().handle(request));
     tokio::select! {
         () = serving => Ok(()),
         () = watching => Err(WebhookError::Ended { part: "watch of settings" }),
+        () = looking => Err(WebhookError::Ended { part: "watch of nodes" }),
         () = certifying => Err(WebhookError::Ended { part: "care of certificates" }),
     }
 }

@@ -12,7 +12,9 @@ use penstock_webhook::inject::{Decision, EntryDelivery, InjectContext, inject};
 use serde_json::{Value, json};
 use support::client::Hook;
 use support::fake_api::{FakeApi, settings};
-use support::{PATIENCE, Webhook, config, eventually, golden, limits, review, self_managed, start, start_on};
+use support::{
+    PATIENCE, Webhook, config, eventually, golden, limits, review, self_managed, start, start_looking, start_on,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -83,6 +85,50 @@ async fn admit_waits_for_no_api_call_and_knows_settings_once_they_are_written() 
     })
     .await;
     assert_eq!(webhook.metric("penstock_webhook_settings_namespaces"), 2.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admit_mounts_the_launchers_image_once_every_node_can_and_copies_when_one_cannot() {
+    let api = FakeApi::start().await;
+    api.node("a", "v1.36.3", "containerd://2.2.9");
+    let webhook = start_looking(api.client(), self_managed(CertificateTimes::default())).await;
+    webhook.ready().await;
+    let hook = Hook::connect(webhook.address, &api.bundle()).await.expect("connects");
+    let hook = tokio::sync::Mutex::new(hook);
+    let body = review(&golden("task"), "team-a").to_string();
+    let (webhook, hook, body) = (&webhook, &hook, &body);
+    let becomes = |by_image: bool| async move {
+        eventually("the way of the entry changes", || async {
+            let reply = hook.lock().await.post(body.as_bytes()).await?.json();
+            let patch =
+                BASE64.decode(reply["response"]["patch"].as_str().ok_or("no patch")?).map_err(|e| e.to_string())?;
+            let is_by_image = String::from_utf8_lossy(&patch).contains("--entry-mounted");
+            if is_by_image == by_image { Ok(()) } else { Err(format!("by image: {is_by_image}")) }
+        })
+        .await;
+        assert_eq!(webhook.metric("penstock_webhook_entry_image_volume"), f64::from(u8::from(by_image)));
+    };
+    becomes(true).await;
+    api.node("b", "v1.36.3", "containerd://1.7.27");
+    becomes(false).await;
+    api.node("b", "v1.36.3", "containerd://2.1.0");
+    becomes(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admit_copies_and_is_ready_where_nodes_may_not_be_looked_at() {
+    let api = FakeApi::start().await;
+    api.node("a", "v1.36.3", "containerd://2.2.9");
+    api.hide_nodes();
+    let webhook = start_looking(api.client(), self_managed(CertificateTimes::default())).await;
+    eventually("nodes are asked for", || async { if api.refused_nodes() > 0 { Ok(()) } else { Err("no".to_owned()) } })
+        .await;
+    webhook.ready().await;
+    let mut hook = Hook::connect(webhook.address, &api.bundle()).await.expect("connects");
+    let reply = hook.post(review(&golden("task"), "team-a").to_string().as_bytes()).await.expect("answers").json();
+    let patch = BASE64.decode(reply["response"]["patch"].as_str().expect("a patch")).expect("base64");
+    assert!(!String::from_utf8_lossy(&patch).contains("--entry-mounted"));
+    assert_eq!(webhook.metric("penstock_webhook_entry_image_volume"), 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

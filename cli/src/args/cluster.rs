@@ -109,6 +109,10 @@ pub(crate) struct WebhookArgs {
     #[arg(long, env = "PENSTOCK_LAUNCHER_PULL_POLICY", default_value = "IfNotPresent", value_name = "POLICY",
           value_parser = ["Always", "IfNotPresent", "Never"], hide_possible_values = true)]
     pub(crate) launcher_pull_policy: String,
+    /// How the entry gets into Pods: as a copy that the launcher makes, or as an image volume, which is faster and asks
+    /// every node for Kubernetes 1.36 with containerd 2.1 or CRI-O 1.31; `auto` watches the nodes for that
+    #[arg(long, env = "PENSTOCK_ENTRY_VOLUME", value_enum, default_value_t, value_name = "WAY")]
+    pub(crate) entry_volume: EntryVolume,
     /// Processor time that is set aside for each launcher
     #[arg(long, env = "PENSTOCK_LAUNCHER_CPU", value_name = "QUANTITY", value_parser = parse_quantity)]
     pub(crate) launcher_cpu: Option<String>,
@@ -156,6 +160,28 @@ pub(crate) struct WebhookArgs {
     /// Directory with tls.crt and tls.key that somebody else renews, such as cert-manager
     #[arg(long, env = "PENSTOCK_CERTIFICATE_DIR", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) certificate_dir: Option<PathBuf>,
+}
+
+/// How the entry gets into Pods.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EntryVolume {
+    /// By an image volume while every node can mount one, otherwise as a copy
+    #[default]
+    Auto,
+    /// By an image volume
+    Image,
+    /// As a copy
+    Copy,
+}
+
+impl From<EntryVolume> for penstock_webhook::nodes::EntryVolume {
+    fn from(volume: EntryVolume) -> Self {
+        match volume {
+            EntryVolume::Auto => Self::Auto,
+            EntryVolume::Image => Self::Image,
+            EntryVolume::Copy => Self::Copy,
+        }
+    }
 }
 
 /// The user that launchers run as.
@@ -308,6 +334,7 @@ mod tests {
         };
         let args = parse(&["--launcher-memory", "64K", "--launcher-transfer-budget", "1h"]).expect("all is well");
         assert_eq!(args.launcher_memory.as_deref(), Some("64k"));
+        assert_eq!(args.entry_volume, EntryVolume::Auto);
         assert_eq!(args.launcher_transfer_budget, Some(Duration::from_secs(3600)));
         for flags in [
             ["--launcher-memory", "64MB"],
@@ -317,6 +344,7 @@ mod tests {
             ["--launcher-transfer-budget", "0s"],
             ["--launcher-transfer-budget", "25h"],
             ["--launcher-report-budget", "2h"],
+            ["--entry-volume", "emptyDir"],
             ["--launcher-log", "loud"],
             ["--launcher-log-format", "xml"],
         ] {

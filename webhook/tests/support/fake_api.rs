@@ -1,5 +1,5 @@
 //! As much of Kubernetes' API as the webhook asks for, over loopback: one Secret, one MutatingWebhookConfiguration,
-//! and ConfigMaps, with versions, conflicts and watches.
+//! ConfigMaps and nodes, with versions, conflicts and watches.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,6 +36,8 @@ struct Objects {
     failing: (u32, u16),
     /// Methods that nobody may use, and how many requests that has hit.
     forbidden: (Vec<Method>, u32),
+    /// Whether nobody may list nodes, and how many requests that has hit.
+    hidden_nodes: (bool, u32),
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +50,7 @@ pub struct FakeApi {
 const SECRETS: &str = "/api/v1/namespaces/penstock-system/secrets";
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 const CONFIG_MAPS: &str = "/api/v1/configmaps";
+const NODES: &str = "/api/v1/nodes";
 
 impl FakeApi {
     pub async fn start() -> FakeApi {
@@ -75,6 +78,33 @@ impl FakeApi {
             "metadata": {"name": "penstock-settings", "namespace": namespace}, "data": {"settings.json": text},
         });
         self.put(CONFIG_MAPS, namespace, object);
+    }
+
+    /// A Linux node, as its kubelet describes it.
+    pub fn node(&self, name: &str, kubelet: &str, runtime: &str) {
+        let info = json!({
+            "machineID": "", "systemUUID": "", "bootID": "", "kernelVersion": "", "osImage": "", "kubeProxyVersion": "",
+            "operatingSystem": "linux", "architecture": "amd64", "kubeletVersion": kubelet,
+            "containerRuntimeVersion": runtime,
+        });
+        self.put(NODES, name, json!({"metadata": {"name": name}, "status": {"nodeInfo": info}}));
+    }
+
+    /// Answers requests for nodes with 403.
+    pub fn hide_nodes(&self) {
+        self.objects.lock().expect("unpoisoned").hidden_nodes.0 = true;
+    }
+
+    /// Requests for nodes that were answered so.
+    pub fn refused_nodes(&self) -> u32 {
+        self.objects.lock().expect("unpoisoned").hidden_nodes.1
+    }
+
+    fn hides(&self, path: &str) -> bool {
+        let (are_hidden, refused) = &mut self.objects.lock().expect("unpoisoned").hidden_nodes;
+        let is_hidden = *are_hidden && path.starts_with(NODES);
+        *refused += u32::from(is_hidden);
+        is_hidden
     }
 
     /// What the API server trusts.
@@ -159,10 +189,10 @@ impl FakeApi {
         if let Some(code) = self.fails(method != Method::GET) {
             return status(code, if code == 409 { "Conflict" } else { "InternalError" });
         }
-        if self.is_forbidden(&method) {
+        if self.is_forbidden(&method) || self.hides(&path) {
             return status(403, "Forbidden");
         }
-        for collection in [SECRETS, CONFIGURATIONS, CONFIG_MAPS] {
+        for collection in [SECRETS, CONFIGURATIONS, CONFIG_MAPS, NODES] {
             let Some(rest) = path.strip_prefix(collection) else { continue };
             let name = rest.trim_start_matches('/');
             return match method {

@@ -13,6 +13,7 @@ use penstock_runtime::server::ServerLimits;
 use penstock_runtime::shutdown::Shutdown;
 use penstock_webhook::certificates::{CertificateSettings, CertificateTimes, SelfManaged};
 use penstock_webhook::inject::InjectConfig;
+use penstock_webhook::nodes::EntryVolume;
 use penstock_webhook::{WebhookError, WebhookSettings, run_on};
 use prometheus::Registry;
 use serde_json::{Value, json};
@@ -59,15 +60,31 @@ pub async fn start(client: Client, certificates: CertificateSettings) -> Webhook
     start_on(listener, client, certificates, limits())
 }
 
+/// One that looks at nodes.
+pub async fn start_looking(client: Client, certificates: CertificateSettings) -> Webhook {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    start_with(listener, client, certificates, limits(), EntryVolume::Auto)
+}
+
 pub fn start_on(
     listener: TcpListener,
     client: Client,
     certificates: CertificateSettings,
     limits: ServerLimits,
 ) -> Webhook {
+    start_with(listener, client, certificates, limits, EntryVolume::Copy)
+}
+
+fn start_with(
+    listener: TcpListener,
+    client: Client,
+    certificates: CertificateSettings,
+    limits: ServerLimits,
+    entry_volume: EntryVolume,
+) -> Webhook {
     let address = listener.local_addr().expect("its address");
     let (health, registry, shutdown) = (Health::default(), Registry::new(), Shutdown::new());
-    let settings = WebhookSettings { listen: address, inject: config(), certificates, limits };
+    let settings = WebhookSettings { listen: address, inject: config(), entry_volume, certificates, limits };
     let task = {
         let (health, registry, shutdown) = (health.clone(), registry.clone(), shutdown.clone());
         tokio::spawn(async move { run_on(listener, settings, client, &registry, health, shutdown).await })
