@@ -14,7 +14,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 const LEASES: &str = "coordination.k8s.io";
 
-const HELD: [Right; 33] = [
+const HELD: [Right; 35] = [
     ("", "list", "", "namespaces", ""),
     ("", "watch", "", "namespaces", ""),
     ("", "list", "", "pods", ""),
@@ -41,6 +41,8 @@ const HELD: [Right; 33] = [
     ("team", "create", "events.k8s.io", "events", ""),
     ("team", "patch", "events.k8s.io", "events", "any"),
     ("", "create", "authorization.k8s.io", "subjectaccessreviews", ""),
+    ("", "list", "", "nodes", ""),
+    ("", "watch", "", "nodes", ""),
     ("", "watch", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     ("", "patch", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     (SYSTEM, "get", "", "secrets", "penstock-webhook-certificate"),
@@ -50,7 +52,7 @@ const HELD: [Right; 33] = [
     (SYSTEM, "update", LEASES, "leases", "penstock-driver"),
 ];
 
-const NOT_HELD: [Right; 40] = [
+const NOT_HELD: [Right; 41] = [
     ("", "get", "", "secrets", ""),
     ("", "list", "", "secrets", ""),
     ("team", "get", "", "secrets", "penstock-webhook-certificate"),
@@ -89,6 +91,7 @@ const NOT_HELD: [Right; 40] = [
     ("", "delete", ADMISSION, "mutatingwebhookconfigurations", "penstock"),
     ("", "patch", ADMISSION, "validatingadmissionpolicies", "penstock-task-report"),
     ("", "get", "", "nodes", "any"),
+    ("", "patch", "", "nodes", "any"),
     ("team", "create", "batch", "jobs", ""),
     ("kube-system", "get", LEASES, "leases", "penstock-driver"),
 ];
