@@ -67,6 +67,9 @@ pub struct SidecarArgs {
     /// The entry needs no copy: the user's container mounts the launcher's image
     #[arg(long = keys::LAUNCHER_ENTRY_MOUNTED.trim_start_matches('-'))]
     pub is_entry_mounted: bool,
+    /// How often the log of a running process is stored at most, in seconds
+    #[arg(long, hide = true, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub log_period_seconds: u64,
     /// Form of the sidecar's own log
     #[arg(long, env = keys::ENV_LAUNCHER_LOG_FORMAT, default_value = "text")]
     pub log_format: LogFormat,

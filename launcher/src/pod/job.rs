@@ -74,6 +74,13 @@ impl Job {
         }
     }
 
+    /// From now on stores the log from time to time while the process runs. Asking again changes nothing.
+    pub fn ship_log(&self) {
+        if let Job::Task(task) = self {
+            task.ship_log();
+        }
+    }
+
     /// Stores the log of a process that is still running, in little time.
     pub async fn store_partial_log(&self) {
         if let Job::Task(task) = self {

@@ -14,6 +14,7 @@ use super::assignment::{Assignment, AssignmentError, MAX_PLAN, parse_plan, read_
 use super::data::DataJob;
 use super::entry::EntryHandle;
 use super::job::Job;
+use super::log::PodLog;
 use super::stores::{PodFiles, build_transfer};
 use super::task::TaskJob;
 use crate::report::{attempt_of, describe, failure};
@@ -47,10 +48,11 @@ pub async fn set_up(
         Err(error) => return refused(attempt, describe(&error)),
     };
     let opener = Arc::new(entry.clone());
-    let task = |plan| {
-        let (root, log) = (&args.places.root, args.places.log());
+    let task = |plan: Plan| {
+        let period = Duration::from_secs(args.log_period_seconds);
+        let log = PodLog::new(Arc::clone(&transfer), args.places.log(), plan.log_uri(), period);
         let attempt: AttemptRef = attempt_of(&plan);
-        match TaskJob::new(plan, root, Arc::clone(&transfer), opener.clone(), log, args.graces()) {
+        match TaskJob::new(plan, &args.places.root, Arc::clone(&transfer), opener.clone(), log, args.graces()) {
             Ok(task) => Job::Task(Arc::new(task)),
             Err(failure) => Job::Broken(Some(attempt), failure),
         }

@@ -1,6 +1,5 @@
 //! The host of the [`machine`](super::machine): performs its actions and brings it what happens.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +15,7 @@ use tokio::time::Instant;
 use super::api_server::ApiServer;
 use super::args::SidecarArgs;
 use super::assignment::{Assignment, read_assignment};
-use super::delivery::{DeliveryError, deliver};
+use super::delivery::deliver;
 use super::ending::Ending;
 use super::entry::{EntryEvent, EntryHandle, EntryPort, converse};
 use super::job::{Job, guarded, milliseconds, unstored};
@@ -25,6 +24,10 @@ use super::memory::{Memory, MemoryFile};
 use super::report::build;
 use super::setup::set_up;
 use crate::report::failure;
+
+mod error;
+
+pub use error::SidecarError;
 
 /// How long an entry that went away may take to come back.
 const ABSENCE_LIMIT: Duration = Duration::from_secs(5);
@@ -40,33 +43,6 @@ const PARTIAL_LOG_LIMIT: Duration = Duration::from_secs(2);
 const WHY_BUDGET: Duration = Duration::from_secs(15);
 /// How long unfinished uploads may take to be given up then.
 const SETTLE_LIMIT: Duration = Duration::from_secs(1);
-
-/// The sidecar cannot run at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SidecarError {
-    /// The user's container could not start.
-    #[error(transparent)]
-    Delivery(#[from] DeliveryError),
-    /// The socket cannot be made.
-    #[error("cannot listen at {}", path.display())]
-    Listen {
-        /// The socket.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Signals cannot be received.
-    #[error("cannot receive signals")]
-    Signals(#[source] std::io::Error),
-    /// The file that survives a restart cannot be written.
-    #[error("cannot write to {}", path.display())]
-    Memory {
-        /// Its directory.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
 
 /// Runs until the Pod ends: SIGTERM comes after the user's container is gone.
 pub async fn run<P: EntryPort>(
@@ -145,6 +121,9 @@ impl Host<'_> {
         let never = Instant::now() + Duration::from_secs(100 * 365 * 24 * 3600);
         let (mut ends, mut until) = (false, never);
         while !(ends && machine.is_done()) {
+            if machine.is_running() {
+                self.job.ship_log();
+            }
             let event = tokio::select! {
                 biased;
                 Some(event) = queue.recv() => event,

@@ -17,10 +17,9 @@ use super::args::Graces;
 use super::ending::Ending;
 use super::job::{broken, milliseconds, probe_store};
 use super::layout::{ClusterLayout, PodFiles};
-use super::log;
+use super::log::PodLog;
 use super::machine::Conclusion;
 use crate::inputs::{self, Fetch, InputError};
-use crate::log_line::last_line;
 use crate::outputs::store::StoreOutputError;
 use crate::outputs::{self, CollectOptions};
 use crate::python::component;
@@ -37,7 +36,7 @@ pub struct TaskJob {
     layout: ClusterLayout,
     transfer: Arc<Transfer>,
     entry: Arc<dyn Opener>,
-    log_file: PathBuf,
+    log: PodLog,
     graces: Graces,
 }
 
@@ -48,11 +47,11 @@ impl TaskJob {
         root: &Path,
         transfer: Arc<Transfer>,
         entry: Arc<dyn Opener>,
-        log_file: PathBuf,
+        log: PodLog,
         graces: Graces,
     ) -> Result<TaskJob, Failure> {
         let layout = ClusterLayout::new(&plan, root).map_err(|reason| failure(FailureCause::Input, reason))?;
-        Ok(TaskJob { plan, layout, transfer, entry, log_file, graces })
+        Ok(TaskJob { plan, layout, transfer, entry, log, graces })
     }
 
     /// The plan.
@@ -112,7 +111,7 @@ impl TaskJob {
             argv: argv.elements().cloned().collect(),
             env,
             directories: own.map(|directory| directory.display().to_string()).collect(),
-            log: Some(self.log_file.display().to_string()),
+            log: Some(self.log.path().display().to_string()),
             grace_ms: milliseconds(self.graces.process),
             hold_ms: milliseconds(self.graces.hold),
         })
@@ -128,25 +127,26 @@ impl TaskJob {
             Ending::Badly { failure, exit_code, show_log: true } => (self.with_last_line(failure), exit_code),
             Ending::Badly { failure, exit_code, show_log: false } => (failure, exit_code),
         };
-        let log_uri = self.plan.log_uri();
-        let stored = log::store_log(&self.transfer, &self.log_file, &log_uri);
-        let log_uri = tokio::time::timeout(LOG_LIMIT, stored).await.unwrap_or_else(|_| {
+        let log_uri = tokio::time::timeout(LOG_LIMIT, self.log.store()).await.unwrap_or_else(|_| {
             tracing::warn!("the log could not be stored within {} s", LOG_LIMIT.as_secs());
             None
         });
         Conclusion { failure: Some(failure), manifest_digest: None, exit_code, log_uri }
     }
 
+    /// From now on stores the end of the log from time to time, until the attempt is stored.
+    pub fn ship_log(&self) {
+        self.log.ship();
+    }
+
     /// Stores the end of the log of a process that is still running.
     pub async fn store_partial_log(&self) {
-        log::store_tail(&self.transfer, &self.log_file, &self.plan.log_uri()).await;
+        self.log.store_tail().await;
     }
 
     async fn store_outputs(&self) -> Result<Conclusion, Failure> {
         let files = PodFiles::new(self.layout.clone(), Arc::clone(&self.entry));
-        let log_uri = self.plan.log_uri();
-        let stored_log = log::store_log(&self.transfer, &self.log_file, &log_uri);
-        let (outputs, log_uri) = tokio::join!(Box::pin(self.collect_and_store(files)), stored_log);
+        let (outputs, log_uri) = tokio::join!(Box::pin(self.collect_and_store(files)), self.log.store());
         let manifest = report::manifest(&self.plan, 0, outputs?, false);
         let (bytes, digest) = report::encode(&manifest);
         let uri = self.plan.manifest_uri();
@@ -177,7 +177,7 @@ impl TaskJob {
     }
 
     fn with_last_line(&self, cause: Failure) -> Failure {
-        match log::open(&self.log_file).and_then(last_line) {
+        match self.log.last_line() {
             Some(line) => failure(cause.cause, format!("{}; the last line of its log: {line}", cause.message)),
             None => cause,
         }

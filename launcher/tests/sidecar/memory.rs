@@ -77,6 +77,28 @@ async fn f15_memory_stays_small_whatever_is_moved() {
     assert!(uploaded > 0 && uploaded < WORKING_LIMIT, "{uploaded} KiB");
 }
 
+#[tokio::test]
+async fn f46_memory_stays_small_while_the_log_of_a_running_process_is_stored() {
+    let Some(server) = shared_server() else { return };
+    let mut world = World::new(&server, []).await;
+    world.log_period_seconds = 1;
+    let script = "yes | head -c 16M; echo; echo printed; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done";
+    let plan = world.plan(script, &[]);
+    let (sidecar, entry) = world.start(&plan);
+    let (began, mut most) = (Instant::now(), 0);
+    while !world.object(&plan.log_uri()).await.is_some_and(|log| log.ends_with("printed\n")) {
+        most = most.max(status(sidecar.id(), "RssAnon"));
+        assert!(began.elapsed() < Duration::from_secs(30), "{}", world.log());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    most = most.max(status(sidecar.id(), "RssAnon"));
+    println!("stored the end of a log with at most {most} KiB of memory");
+    std::fs::write(world.at("own/go"), "").expect("a file");
+    assert_eq!(entry.wait().await.code(), Some(0), "{}", world.log());
+    world.stop(sidecar).await;
+    assert!(most > 0 && most < WORKING_LIMIT, "{most} KiB");
+}
+
 /// Files of an output directory.
 fn files() -> u64 {
     std::env::var("PENSTOCK_TEST_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000)

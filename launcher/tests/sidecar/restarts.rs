@@ -167,6 +167,49 @@ async fn sidecar_that_is_stopped_while_the_process_runs_stores_the_log_so_far() 
 }
 
 #[tokio::test]
+async fn f46_log_of_a_pod_whose_node_is_lost_is_there_but_for_its_end() {
+    let Some(server) = shared_server() else { return };
+    let mut world = World::new(&server, []).await;
+    world.log_period_seconds = 1;
+    let (plan, sidecar, entry) = begin(&world).await;
+    until_stored(&world, &plan, "begun\n").await;
+    // Nobody has a last word.
+    kill(sidecar).await;
+    entry.signal(Signal::KILL);
+    entry.wait().await;
+    assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\n"));
+    std::fs::write(world.at("own/go"), "").expect("a file");
+}
+
+#[tokio::test]
+async fn f46_log_that_was_stored_while_the_process_ran_is_replaced_by_the_whole_one() {
+    let Some(server) = shared_server() else { return };
+    let mut world = World::new(&server, []).await;
+    world.log_period_seconds = 1;
+    let (plan, sidecar, entry) = begin(&world).await;
+    // A sidecar that is killed does not forget to go on with it.
+    kill(sidecar).await;
+    let sidecar = world.sidecar();
+    until_stored(&world, &plan, "begun\n").await;
+    std::fs::write(world.at("own/go"), "").expect("a file");
+    assert_eq!(entry.wait().await.code(), Some(0), "{}", world.log());
+    let report = &world.api.reports()[0];
+    succeeded(report);
+    assert_eq!(report.log_uri.as_deref(), Some(plan.log_uri().as_str()));
+    assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\nended\n"));
+    world.stop(sidecar).await;
+}
+
+/// Waits until this is what is stored of the log.
+async fn until_stored(world: &World, plan: &Plan, text: &str) {
+    let began = Instant::now();
+    while world.object(&plan.log_uri()).await.as_deref() != Some(text) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", world.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn f37_sidecar_that_is_stopped_during_a_download_ends_at_once() {
     let Some(server) = shared_server() else { return };
     let world = World::new(&server, []).await;

@@ -69,6 +69,8 @@ pub(crate) struct World {
     pub(crate) grace_seconds: u64,
     /// The entry is there without the sidecar's doing.
     pub(crate) is_entry_mounted: bool,
+    /// How often the log of a running process is stored, in seconds.
+    pub(crate) log_period_seconds: u64,
     /// UID of the user's container, and of the sidecar.
     pub(crate) uids: Option<(u32, u32)>,
 }
@@ -110,6 +112,7 @@ impl World {
             environment: Vec::new(),
             grace_seconds: 3,
             is_entry_mounted: false,
+            log_period_seconds: 60,
             uids: is_root().then_some((USER_UID, SIDECAR_UID)),
             directory,
         };
@@ -197,6 +200,7 @@ impl World {
         command.args(["--api-server-host", "127.0.0.1", "--api-server-port", &self.api.port.to_string()]);
         command.args(["--termination-grace-seconds", &self.grace_seconds.to_string(), "--log-level", "debug"]);
         command.args(self.is_entry_mounted.then_some(keys::LAUNCHER_ENTRY_MOUNTED));
+        command.args(["--log-period-seconds", &self.log_period_seconds.to_string()]);
         command.env_clear().envs(self.environment.iter().cloned());
         let log = std::fs::File::options().create(true).append(true).open(self.at("sidecar.log")).expect("a log");
         command.stderr(log).stdout(Stdio::null()).stdin(Stdio::null());
