@@ -20,6 +20,7 @@ pub mod layout;
 pub mod log;
 pub mod machine;
 pub mod memory;
+pub mod own_log;
 pub mod report;
 pub mod setup;
 pub mod sidecar;

@@ -3,8 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{FilterFn, LevelFilter, ParseError, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// How a line of the log looks.
@@ -49,12 +51,29 @@ pub enum LogError {
 /// Sets up the log of this process.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
     let parsed = EnvFilter::try_new(filter).map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
+    let most = allowed(&parsed);
     let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
     match format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).finish().try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).finish().with(most).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().with(most).try_init(),
     }
     .map_err(LogError::Twice)
+}
+
+/// The most that any log of ours may show, whatever its filter says: to be laid over it.
+///
+/// The AWS SDK shows the id of an access key, one of a profile at `info`, any at `debug` and `trace`; it may only warn
+/// (T-07).
+pub fn allowed(filter: &EnvFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
+    let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let is_allowed = move |metadata: &Metadata<'_>| {
+        *metadata.level() <= most && (*metadata.level() <= Level::WARN || !is_of_sdk(metadata))
+    };
+    filter_fn(is_allowed).with_max_level_hint(most)
+}
+
+fn is_of_sdk(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("aws_")
 }
 
 /// An error with its causes, for a line of the log. Those that repeat their cause are not repeated.
@@ -73,6 +92,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
     use super::*;
 
     #[test]
@@ -81,5 +102,45 @@ mod tests {
         assert!(error.contains("\"info,what=ever=so\""), "{error}");
         assert!("xml".parse::<LogFormat>().expect_err("no format").contains("\"xml\""));
         assert_eq!("json".parse(), Ok(LogFormat::Json));
+    }
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written of some work with this filter.
+    fn logged(filter: &str, work: impl FnOnce()) -> String {
+        let (written, filter) = (Written::default(), EnvFilter::new(filter));
+        let (writer, most) = (written.clone(), allowed(&filter));
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(lines.with_ansi(false).finish().with(most), work);
+        let bytes = written.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[test]
+    fn t07_the_sdk_only_warns_however_much_is_asked_for() {
+        for filter in ["trace", "info", "aws_config=trace,aws_sigv4=trace,penstock=debug"] {
+            let text = logged(filter, || {
+                tracing::info!(target: "aws_config::profile::credentials", "AKIDEXAMPLE");
+                tracing::trace!(target: "aws_sigv4::http_request::sign", "AKIDEXAMPLE");
+                tracing::warn!(target: "aws_config::imds", "no region");
+                tracing::info!(target: "penstock", "ours");
+            });
+            assert!(text.contains("ours") && !text.contains("AKIDEXAMPLE"), "{filter}: {text}");
+            assert!(text.contains("no region"), "{filter}: {text}");
+        }
+        let errors = logged("error", || tracing::warn!(target: "aws_config::imds", "no region"));
+        assert_eq!(errors, "");
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use penstock_launcher::link::EntryListener;
-use penstock_launcher::pod::args::{LauncherArgs, LauncherCommand, LogFormat, SidecarArgs};
-use penstock_launcher::pod::{delivery, sidecar};
+use penstock_launcher::pod::args::{LauncherArgs, LauncherCommand, SidecarArgs};
+use penstock_launcher::pod::{delivery, own_log, sidecar};
 use penstock_launcher::report::describe;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -48,11 +48,7 @@ fn set_allocator() {
 
 fn run_sidecar(args: &SidecarArgs) -> Result<(), String> {
     set_allocator();
-    let log = tracing_subscriber::fmt().with_max_level(args.log_level).with_writer(std::io::stderr);
-    match args.log_format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
+    own_log::init(args.log_format, args.log_level);
     // What is made in shared volumes is for whatever UID the user's container has.
     umask(Mode::empty());
     let runtime = tokio::runtime::Builder::new_current_thread()

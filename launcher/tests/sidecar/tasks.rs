@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use penstock_objectstore::content::{digest_of, format_digest};
+use penstock_objectstore::testing::seaweed::{ACCESS_KEY, SECRET_KEY};
 use penstock_spec::keys;
 use penstock_spec::report::FailureCause;
 use serde_json::json;
@@ -98,8 +99,28 @@ async fn task_with_all_kinds_of_data_succeeds() {
     assert_eq!(seen.authorization, format!("Bearer {TOKEN}"));
     // T-07
     let log = world.log();
-    for secret in [TOKEN, penstock_objectstore::testing::seaweed::SECRET_KEY] {
+    for secret in [TOKEN, ACCESS_KEY, SECRET_KEY] {
         assert!(!log.contains(secret), "a secret is in the log");
+    }
+}
+
+#[tokio::test]
+async fn t07_neither_keys_nor_their_ids_are_logged_however_much_is_asked_for() {
+    let Some(server) = shared_server() else { return };
+    let mut world = World::new(&server, []).await;
+    world.log_level = "trace";
+    let uri = format!("s3://{}/in/a", world.bucket);
+    world.transfer.put_bytes(&uri, "input").await.expect("stored");
+    let mut plan = world.plan("cat \"$0\"", &["{{$.inputs.artifacts['in'].path}}"]);
+    plan.inputs.artifacts = serde_json::from_value(json!({ "in": artifact(&uri) })).expect("artifacts");
+    let (report, code) = world.run(&plan).await;
+    assert_eq!(code, Some(0), "{}", world.log());
+    succeeded(&report);
+    let log = world.log();
+    assert!(log.contains("TRACE") && log.contains("penstock_launcher"), "{log}");
+    for secret in [ACCESS_KEY, SECRET_KEY, TOKEN] {
+        let shown: Vec<&str> = log.lines().filter(|line| line.contains(secret)).collect();
+        assert!(shown.is_empty(), "{shown:#?}");
     }
 }
 

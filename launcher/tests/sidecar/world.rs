@@ -71,6 +71,8 @@ pub(crate) struct World {
     pub(crate) is_entry_mounted: bool,
     /// How often the log of a running process is stored, in seconds.
     pub(crate) log_period_seconds: u64,
+    /// What the sidecar logs.
+    pub(crate) log_level: &'static str,
     /// UID of the user's container, and of the sidecar.
     pub(crate) uids: Option<(u32, u32)>,
 }
@@ -113,6 +115,7 @@ impl World {
             grace_seconds: 3,
             is_entry_mounted: false,
             log_period_seconds: 60,
+            log_level: "debug",
             uids: is_root().then_some((USER_UID, SIDECAR_UID)),
             directory,
         };
@@ -198,7 +201,7 @@ impl World {
         command.arg("--entry").arg(entry_binary());
         command.args(["--pod-name", POD, "--pod-uid", &self.uid, "--namespace", NAMESPACE]);
         command.args(["--api-server-host", "127.0.0.1", "--api-server-port", &self.api.port.to_string()]);
-        command.args(["--termination-grace-seconds", &self.grace_seconds.to_string(), "--log-level", "debug"]);
+        command.args(["--termination-grace-seconds", &self.grace_seconds.to_string(), "--log-level", self.log_level]);
         command.args(self.is_entry_mounted.then_some(keys::LAUNCHER_ENTRY_MOUNTED));
         command.args(["--log-period-seconds", &self.log_period_seconds.to_string()]);
         command.env_clear().envs(self.environment.iter().cloned());
