@@ -35,6 +35,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::cluster::ServeArgs;
 use crate::args::{Cli, Command, Environment};
@@ -100,12 +102,15 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
 fn log_to(notices: &Notices, filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Refusal::new(format!("--log-level {filter} is not understood: {error}")))?;
+    let allowed = penstock_runtime::logs::allowed(&filter);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(notices.clone())
         .with_ansi(false)
         .with_target(false)
         .without_time()
+        .finish()
+        .with(allowed)
         .try_init()
         .map_err(|error| anyhow::anyhow!("cannot set up logging: {error}"))
 }
