@@ -9,6 +9,11 @@ use tracing_subscriber::filter::{FilterFn, LevelFilter, ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+/// Modules of the AWS SDK.
+const AWS_SDK: &str = "aws_";
+/// Where the Kubernetes client follows its requests.
+const KUBERNETES_REQUESTS: &str = "kube_client::client::builder";
+
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -60,20 +65,24 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
     .map_err(LogError::Twice)
 }
 
-/// The most that any log of ours may show, whatever its filter says: to be laid over it.
+/// What any log of ours may show at most, whatever its filter says: to be laid over it.
 ///
 /// The AWS SDK shows the id of an access key, one of a profile at `info`, any at `debug` and `trace`; it may only warn
-/// (T-07).
+/// (T-07). The Kubernetes client calls each request that fails an error, without a word on what it was for; whoever made
+/// the request says that. Its line is for those who ask for details.
 pub fn allowed(filter: &EnvFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
     let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
     let is_allowed = move |metadata: &Metadata<'_>| {
-        *metadata.level() <= most && (*metadata.level() <= Level::WARN || !is_of_sdk(metadata))
+        let level = *metadata.level();
+        level <= most
+            && (level <= Level::WARN || !metadata.target().starts_with(AWS_SDK))
+            && (most >= LevelFilter::DEBUG || !is_failed_request(metadata))
     };
     filter_fn(is_allowed).with_max_level_hint(most)
 }
 
-fn is_of_sdk(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("aws_")
+fn is_failed_request(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && *metadata.level() == Level::ERROR && metadata.target() == KUBERNETES_REQUESTS
 }
 
 /// An error with its causes, for a line of the log. Those that repeat their cause are not repeated.
