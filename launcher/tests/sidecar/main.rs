@@ -6,6 +6,8 @@ mod data;
 mod hostile;
 mod memory;
 mod outages;
+#[path = "../programs/mod.rs"]
+mod programs;
 mod reports;
 mod restarts;
 mod stores;

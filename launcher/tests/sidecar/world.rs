@@ -1,11 +1,10 @@
 //! Volumes, settings, plan, and the two processes of a Pod.
 
-use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use penstock_objectstore::testing::seaweed::{ACCESS_KEY, S3Server, SECRET_KEY};
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::api_server::{Answer, FakeApiServer, NAMESPACE, POD, UID};
+use crate::programs::entry_binary;
 
 /// The sidecar's UID where the tests may choose one.
 pub(crate) const SIDECAR_UID: u32 = 65532;
@@ -42,20 +42,6 @@ pub(crate) fn shared_server() -> Option<Arc<S3Server>> {
 
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
-}
-
-/// The entry, built if it is not there or old.
-pub(crate) fn entry_binary() -> PathBuf {
-    static BUILT: Once = Once::new();
-    let launcher = Path::new(env!("CARGO_BIN_EXE_penstock-launcher"));
-    let path = launcher.with_file_name("penstock-entry");
-    BUILT.call_once(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        let mut command = Command::new(cargo);
-        command.args(["build", "--quiet", "-p", "penstock-entry", "--bin", "penstock-entry"]);
-        assert!(command.status().expect("cargo runs").success(), "the entry cannot be built");
-    });
-    path
 }
 
 pub(crate) struct World {

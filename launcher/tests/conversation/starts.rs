@@ -10,7 +10,8 @@ use penstock_entry::protocol::{EXIT_LAUNCHER_FAILED, End, LauncherMessage};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::fixture::{ENTRY, Stage, soon, strings};
+use crate::fixture::{Stage, soon, strings};
+use crate::programs::entry_binary;
 
 async fn not_started(argv: &[&str]) -> (u8, String) {
     let mut stage = Stage::new();
@@ -47,7 +48,7 @@ async fn long_arguments_arrive_whole() {
 
 #[tokio::test]
 async fn arguments_that_are_no_text_are_refused() {
-    let output = Command::new(ENTRY).arg("--").arg("sh").arg(OsStr::from_bytes(b"\xff\xfe")).output();
+    let output = Command::new(entry_binary()).arg("--").arg("sh").arg(OsStr::from_bytes(b"\xff\xfe")).output();
     let output = soon(output).await.unwrap();
     assert_eq!(output.status.code(), Some(EXIT_LAUNCHER_FAILED.into()));
     let text = String::from_utf8(output.stderr).unwrap();
@@ -56,7 +57,7 @@ async fn arguments_that_are_no_text_are_refused() {
 
 #[tokio::test]
 async fn the_version_is_told() {
-    let output = soon(Command::new(ENTRY).arg("--version").output()).await.unwrap();
+    let output = soon(Command::new(entry_binary()).arg("--version").output()).await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("penstock-entry {}\n", env!("CARGO_PKG_VERSION")));
 }
 
@@ -122,7 +123,12 @@ async fn a_terminal_is_passed_on() {
     let mut stage = Stage::new();
     // The shell of `script` makes the terminal; the command line is quoted for it.
     let (socket, message) = (stage.path("socket"), stage.path("message"));
-    let line = format!("{ENTRY} --socket {} --termination-log {} -- sh", socket.display(), message.display());
+    let line = format!(
+        "{} --socket {} --termination-log {} -- sh",
+        entry_binary().display(),
+        socket.display(),
+        message.display()
+    );
     let mut command = Command::new("script");
     command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
     let argv = ["sh", "-c", "test -t 0 && read line && echo \"got $line\""];

@@ -12,7 +12,8 @@ use penstock_entry::protocol::{EntryMessage, EntryState, LauncherMessage, Proces
 use penstock_launcher::link::{EntryLink, EntryListener, Hello};
 use tokio::process::{Child, Command};
 
-pub(crate) const ENTRY: &str = env!("CARGO_BIN_EXE_penstock-entry");
+use crate::programs::entry_binary;
+
 pub(crate) const NONCE: &str = "a-nonce";
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -90,7 +91,8 @@ impl Stage {
 
     /// The entry, not yet started, behind a program that starts it (if any).
     pub(crate) fn entry_behind(&self, wrapper: &[&str], argv: &[&str]) -> Command {
-        let mut line: Vec<&str> = wrapper.iter().copied().chain([ENTRY]).collect();
+        let entry = entry_binary();
+        let mut line: Vec<&str> = wrapper.iter().copied().chain([path_text(&entry)]).collect();
         let (socket, message, bundle) = (self.path("socket"), self.path("message"), self.path("ca-bundle"));
         line.extend(["--socket", path_text(&socket), "--termination-log", path_text(&message)]);
         line.extend(["--ca-bundle", path_text(&bundle), "--"]);

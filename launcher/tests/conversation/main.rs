@@ -7,5 +7,7 @@ mod fixture;
 mod links;
 mod memory;
 mod output;
+#[path = "../programs/mod.rs"]
+mod programs;
 mod starts;
 mod stops;
