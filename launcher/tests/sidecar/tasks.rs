@@ -10,7 +10,8 @@ use penstock_spec::report::FailureCause;
 use serde_json::json;
 
 use crate::api_server::{NAMESPACE, POD, TOKEN, UID};
-use crate::world::{World, argv_of, declare, entry_binary, failed, shared_server, succeeded, until};
+use crate::programs::entry_binary;
+use crate::world::{World, argv_of, declare, failed, shared_server, succeeded, until};
 
 fn artifact(uri: &str) -> serde_json::Value {
     json!([{ "id": "33333333-3333-4333-8333-333333333333", "name": "in", "type": {}, "uri": uri }])
