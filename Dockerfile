@@ -1,5 +1,5 @@
 # One image for everything: `penstock` (webhook and driver), `penstock-launcher` (in task Pods beside the user's container)
-# and `penstock-entry` (copied into the user's container). No shell, no package manager.
+# and `penstock-entry` (mounted or copied into the user's container). No shell, no package manager.
 #
 #     docker build --target image -t REGISTRY/penstock:VERSION .
 #

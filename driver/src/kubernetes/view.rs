@@ -168,6 +168,7 @@ fn container_problem(container: &ContainerStatus) -> Option<Problem> {
         | "SignatureValidationFailed" => ProblemKind::Image,
         "CreateContainerConfigError"
         | "CreateContainerError"
+        | "ImageVolumeMountFailed"
         | "RunContainerError"
         | "PreCreateHookError"
         | "PreStartHookError"
