@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use penstock_driver::RunControl;
+use penstock_engine::Fact;
 use penstock_metastore::{Listed, RemarkKind};
 use penstock_spec::keys;
 use penstock_spec::run::RunStatus;
@@ -149,6 +150,25 @@ async fn f11_pod_that_vanishes_costs_an_attempt_of_the_infrastructures() {
     assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
     assert_eq!(world.metric("penstock_driver_retries_total{cause=\"infrastructure\"}"), 1.0);
     assert_eq!(world.api.calls("get").len(), 1, "that it is gone was read before it was believed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f46_log_that_was_stored_of_a_lost_attempt_is_known() {
+    let world = World::new(|_, attempt| match attempt {
+        0 => Act::VanishWithLog,
+        1 => Act::Vanish,
+        _ => Act::Succeed,
+    })
+    .await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(1)).await;
+    drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    let facts = driver.metastore().facts(run, 0, 1000).await.expect("the facts can be read");
+    let logs = facts.iter().filter_map(|stored| match &stored.fact {
+        Fact::AttemptFailed { log_uri, .. } => Some(log_uri.is_some()),
+        _ => None,
+    });
+    assert_eq!(logs.collect::<Vec<_>>(), [true, false]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

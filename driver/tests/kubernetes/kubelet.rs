@@ -37,6 +37,8 @@ pub(crate) enum Act {
     Show(Value),
     /// It is deleted, finalizer and all.
     Vanish,
+    /// The same, and its log so far is in the store.
+    VanishWithLog,
     /// It stores its outputs, cannot report, and ends.
     StoreAndDie,
 }
@@ -146,6 +148,11 @@ impl Kubelet {
                 pod["status"] = status;
             }),
             Act::Vanish => self.api.delete_by_force(name),
+            Act::VanishWithLog => {
+                let log = "the log so far".as_bytes().to_vec();
+                self.transfer.put_bytes(&plan.log_uri(), log).await.expect("the log is stored");
+                self.api.delete_by_force(name);
+            }
             Act::StoreAndDie => {
                 self.store(&plan).await;
                 self.api.end(name, |pod| pod["status"] = ended(125, "Error"));

@@ -18,6 +18,8 @@ use crate::kubernetes::namespace;
 const MAX_MANIFEST: u64 = 256 << 20;
 /// How long a manifest may be out of reach, beyond the tries of the store itself.
 const MANIFEST_LIMIT: Duration = Duration::from_secs(300);
+/// How long it may take to find out whether there is a log of a lost attempt.
+const LOG_LIMIT: Duration = Duration::from_secs(5);
 
 impl AttemptPod {
     /// The second witness of a success is the manifest (R5).
@@ -27,15 +29,19 @@ impl AttemptPod {
         let log_uri = log_uri.filter(|uri| *uri == self.plan.log_uri());
         match outcome {
             PodOutcome::Succeeded { manifest_digest } => self.verified(&manifest_digest, log_uri).await,
-            PodOutcome::Failed(reported) => End::Reported(Box::new(Report {
-                attempt: self.attempt.clone(),
-                outcome: Outcome::Failed(failure(reported.cause, reported.message)),
-                exit_code,
-                log_uri,
-                manifest_digest: None,
-                ran_on_host: false,
-            })),
+            PodOutcome::Failed(reported) => self.failed(failure(reported.cause, reported.message), exit_code, log_uri),
         }
+    }
+
+    fn failed(&self, failure: Failure, exit_code: Option<i32>, log_uri: Option<String>) -> End {
+        End::Reported(Box::new(Report {
+            attempt: self.attempt.clone(),
+            outcome: Outcome::Failed(failure),
+            exit_code,
+            log_uri,
+            manifest_digest: None,
+            ran_on_host: false,
+        }))
     }
 
     async fn verified(&mut self, digest: &str, log_uri: Option<String>) -> End {
@@ -89,7 +95,18 @@ impl AttemptPod {
             info!(pod = self.name, reason = failure.message, "no report, but the manifest of the attempt is whole");
             return End::Reported(Box::new(report));
         }
-        End::Lost(failure)
+        match self.stored_log().await {
+            Some(log_uri) => self.failed(failure, None, Some(log_uri)),
+            None => End::Lost(failure),
+        }
+    }
+
+    /// What the launcher stored of the log while it lived (F-46). An outcome does not wait for it longer than a moment.
+    async fn stored_log(&self) -> Option<String> {
+        let uri = self.plan.log_uri();
+        let (store, key) = self.shared.transfer.stores().open(&uri).ok()?;
+        let found = tokio::time::timeout(LOG_LIMIT, store.head(&key)).await.ok()?.ok()?;
+        found.map(|_| uri)
     }
 
     /// What the attempt's manifest says, if there is one that is whole.
