@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use penstock_driver::{Driver, RunControl};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, DeleteParams};
+use penstock_driver::{Driver, KubernetesSettings, RunControl};
 use penstock_spec::report::FailureCause;
 use penstock_spec::run::RunStatus;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{FakeApi, Fault};
 use crate::kubelet::Act;
-use crate::world::{World, chain, drive, fan, finalizers};
+use crate::world::{World, chain, drive, fan, finalizers, pipeline};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn finalizer_that_somebody_adds_meanwhile_stays() {
@@ -36,6 +38,67 @@ async fn f09_refused_removal_of_the_finalizer_is_judged_by_a_read() {
         world.until_no_pods().await;
         assert_eq!(world.api.calls("patch").len(), 2, "{message}: again, or by the sweep");
     }
+}
+
+/// Both tasks start at once; the second goes on until it is told.
+async fn while_another_runs(linger: fn(&mut KubernetesSettings), meanwhile: impl AsyncFnOnce(&World)) {
+    let mut world = World::new(|key, _| if key == "t2" { Act::Hang } else { Act::Succeed }).await;
+    world.tune = linger;
+    let driver = world.driver().await;
+    let tasks = "      t1: {componentRef: {name: comp}, taskInfo: {name: t1}}
+      t2: {componentRef: {name: comp}, taskInfo: {name: t2}}
+";
+    let run = world.create(&driver, &pipeline(tasks, "")).await;
+    let control = RunControl::new();
+    let rest = async {
+        world.until("t1 is over", |api| in_phase(api, "Succeeded").len() == 1).await;
+        meanwhile(&world).await;
+        let [hanging] = &*in_phase(&world.api, "Running") else { panic!("t2 runs alone") };
+        world.report_success(hanging).await;
+    };
+    let (_, end) = tokio::join!(rest, drive(&driver, run, &control));
+    assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
+    world.until_no_pods().await;
+}
+
+fn in_phase(api: &FakeApi, phase: &str) -> Vec<Value> {
+    api.pods().into_iter().filter(|pod| pod["status"]["phase"] == phase).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pod_that_is_done_is_left_alone_until_its_run_ends() {
+    while_another_runs(
+        |_| {},
+        async |world| {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!((world.api.calls("patch").len(), world.api.calls("delete").len()), (0, 0));
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pod_that_is_done_goes_when_its_time_is_over() {
+    while_another_runs(
+        |settings| settings.linger = Duration::from_millis(100),
+        async |world| world.until("t1 is gone", |api| api.pods().len() == 1).await,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pod_that_is_done_goes_when_somebody_deletes_it() {
+    while_another_runs(
+        |_| {},
+        async |world| {
+            let done = in_phase(&world.api, "Succeeded");
+            let name = done[0]["metadata"]["name"].as_str().expect("a name");
+            let pods: Api<Pod> = Api::namespaced(world.api.client(), "team");
+            pods.delete(name, &DeleteParams::default()).await.expect("it is deleted");
+            world.until("t1 is gone", |api| api.pods().len() == 1).await;
+        },
+    )
+    .await;
 }
 
 /// Runs tasks that fail until the phases of their Pods say so; the driver deletes them at once from now on.

@@ -7,7 +7,7 @@ use penstock_driver::{BackendKind, CreateRunError, RunControl};
 use penstock_spec::keys;
 use penstock_spec::report::{AttemptRef, FailureCause};
 use penstock_spec::run::RunStatus;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::FakeApi;
 use crate::kubelet::{Act, ended, waiting};
@@ -41,10 +41,15 @@ async fn hop_of_a_task_that_joins_others_begins_with_the_last_report() {
     let run = world.create(&driver, &pipeline(tasks, "")).await;
     let control = RunControl::new();
     let last = async {
-        let running = |api: &FakeApi| api.pods().iter().filter(|pod| pod["status"]["phase"] == "Running").count();
-        world.until("only t2 is left", |api| api.calls("delete").len() == 1 && running(api) == 1).await;
+        let running = |api: &FakeApi| {
+            let pods = api.pods();
+            let (running, over): (Vec<Value>, Vec<Value>) =
+                pods.into_iter().partition(|pod| pod["status"]["phase"] == "Running");
+            (over.len() == 1).then(|| running.into_iter().next()).flatten()
+        };
+        world.until("only t2 is left", |api| running(api).is_some()).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        world.report_success(&world.api.pods()[0]).await;
+        world.report_success(&running(&world.api).expect("the Pod of t2")).await;
     };
     let (_, end) = tokio::join!(last, drive(&driver, run, &control));
     assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
