@@ -8,6 +8,9 @@ use penstock_objectstore::Transfer;
 use penstock_spec::report::TaskOutputs;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
+use uuid::Uuid;
+
+use crate::create::RunOptions;
 
 /// Look-ups of one run at a time.
 const CONCURRENT_LOOKUPS: usize = 16;
@@ -18,22 +21,33 @@ pub(crate) struct CacheLookups {
     metastore: Metastore,
     transfer: Arc<Transfer>,
     scope: CacheScope,
+    /// Whether the run takes results of commands that ran without their images.
+    host_commands: bool,
     limit: Arc<Semaphore>,
 }
 
 impl CacheLookups {
-    pub(crate) fn new(metastore: Metastore, transfer: Arc<Transfer>, scope: CacheScope) -> CacheLookups {
-        CacheLookups { metastore, transfer, scope, limit: Arc::new(Semaphore::new(CONCURRENT_LOOKUPS)) }
+    pub(crate) fn new(
+        metastore: Metastore,
+        transfer: Arc<Transfer>,
+        scope: CacheScope,
+        host_commands: bool,
+    ) -> CacheLookups {
+        CacheLookups { metastore, transfer, scope, host_commands, limit: Arc::new(Semaphore::new(CONCURRENT_LOOKUPS)) }
     }
 
     /// Answers with `CacheAnswered`. Whatever goes wrong is a miss: running the task again is always right.
     pub(crate) fn look_up(&self, node: NodeId, key: String, events: mpsc::Sender<Event>) {
         let (metastore, transfer) = (self.metastore.clone(), Arc::clone(&self.transfer));
         let (scope, limit) = (self.scope.clone(), Arc::clone(&self.limit));
+        let host_commands = self.host_commands;
         tokio::spawn(async move {
             let _permit = limit.acquire().await;
             let hit = match metastore.lookup(&scope, &key).await {
-                Ok(Some(entry)) if all_exist(&transfer, &entry.outputs).await => {
+                Ok(Some(entry))
+                    if (host_commands || needs_no_leave(&metastore, entry.source.run_id).await)
+                        && all_exist(&transfer, &entry.outputs).await =>
+                {
                     Some(CacheHit { source: entry.source, outputs: entry.outputs })
                 }
                 Ok(_) => None,
@@ -46,6 +60,13 @@ impl CacheLookups {
             let _ = events.send(Event::CacheAnswered { node, hit }).await;
         });
     }
+}
+
+/// Whether a result is of a run that let no command run without its image. What such a run made is for runs that allow
+/// the same: it may have come of whatever this machine had under the command's name.
+async fn needs_no_leave(metastore: &Metastore, source: Uuid) -> bool {
+    let Ok(row) = metastore.run(source).await else { return false };
+    serde_json::from_value::<RunOptions>(row.options).is_ok_and(|options| !options.host_commands)
 }
 
 async fn all_exist(transfer: &Transfer, outputs: &TaskOutputs) -> bool {

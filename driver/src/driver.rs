@@ -141,6 +141,7 @@ impl Driver {
         let (sender, events) = event_queue();
         let on_cluster = options.backend == BackendKind::Kubernetes;
         let namespace = row.info.namespace.clone();
+        let host_commands = options.host_commands;
         let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
         let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
         let host = Box::pin(RunHost::load(
@@ -148,7 +149,12 @@ impl Driver {
             HostParts {
                 metastore: parts.metastore.clone(),
                 backend,
-                cache: CacheLookups::new(parts.metastore.clone(), Arc::clone(&parts.transfer), scope.clone()),
+                cache: CacheLookups::new(
+                    parts.metastore.clone(),
+                    Arc::clone(&parts.transfer),
+                    scope.clone(),
+                    host_commands,
+                ),
                 imports: Imports::new(parts.metastore.clone(), scope, has_workspace),
                 sender,
                 events,

@@ -364,6 +364,18 @@ fn cached_result_is_taken_explained_and_evicted() {
 }
 
 #[test]
+fn result_of_a_command_without_its_image_is_for_runs_that_allow_that() {
+    let sandbox = Sandbox::new();
+    let pipeline = cached_pipeline(&sandbox, "one");
+    sandbox.run_commands(&pipeline).run().expect_code(0);
+    let file = sandbox.write_pipeline("pipeline.json", &pipeline);
+    let strict = sandbox.penstock().args(["run", "-o", "json"]).arg(&file).run().expect_code(1).document();
+    assert!(!strict.task("make").cached, "{strict:?}");
+    let again = sandbox.run_commands(&pipeline).run().expect_code(0).document();
+    assert!(again.task("make").cached, "{again:?}");
+}
+
+#[test]
 fn result_whose_artifact_is_gone_is_not_taken_from_the_cache() {
     let sandbox = Sandbox::new();
     let pipeline = cached_pipeline(&sandbox, "one");
