@@ -17,7 +17,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::driver::Driver;
-use crate::kubernetes::{NamespaceSettingsError, UnsupportedSettings, default_root, unsupported_settings};
+use crate::kubernetes::{NamespaceSettingsError, UnsupportedSettings, default_root, is_prepared, unsupported_settings};
 use crate::process::workspace_dir;
 
 /// A run to create.
@@ -177,6 +177,13 @@ impl Driver {
             .await
             .map_err(CreateRunError::Metastore)?;
         Ok(id)
+    }
+
+    /// Whether a namespace of the driver's cluster is prepared for tasks: without its account and settings no Pod of a task
+    /// can be made there.
+    pub async fn is_prepared(&self, namespace: &str) -> Result<bool, CreateRunError> {
+        let host = self.kubernetes().ok_or(CreateRunError::NoCluster)?;
+        is_prepared(host, namespace).await.map_err(CreateRunError::Namespace)
     }
 
     /// What follows from where a run is carried out. What its backend does not honour is refused here.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use penstock_driver::{BackendKind, CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings};
 use penstock_spec::check::{self, CheckedPipeline, LoadError};
+use penstock_spec::keys;
 use penstock_spec::limits::Limits;
 use penstock_spec::package;
 use penstock_spec::parse;
@@ -90,14 +91,19 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
     let component_dir = component_directory(component_dir, file, is_python)?;
     let backend = if kubernetes.is_some() { BackendKind::Kubernetes } else { BackendKind::Process };
+    let host_commands = host_commands && backend == BackendKind::Process;
     let options = RunOptions { backend, host_commands, component_dir, service_account };
     let root = root.as_deref().map(root_uri).transpose()?;
     let (caching, namespace) = (!no_cache, kubernetes.as_ref().map(|settings| settings.namespace.clone()));
+    let on_cluster = namespace.clone();
     let request =
         CreateRun { pipeline, pipeline_text, parameters, display_name: name, namespace, root, caching, options };
 
     let takes = parameters::list(&request.pipeline.spec.root.input_definitions.parameters);
     let driver = context.driver(&execution, kubernetes).await?;
+    if let Some(namespace) = on_cluster {
+        require_prepared(&driver, &namespace).await?;
+    }
     let run = driver.create_run(request).await.map_err(|error| refuse(error, takes))?;
     if detach {
         if !driver.is_served() {
@@ -114,6 +120,21 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     }
     let feed = Feed::from_start(driver.metastore(), run).await?;
     drive(context, driver, feed, &progress).await
+}
+
+/// Without what a driver prepares in it, no task's Pod can be made in a namespace.
+async fn require_prepared(driver: &Driver, namespace: &str) -> anyhow::Result<()> {
+    if driver.is_prepared(namespace).await.map_err(|error| refuse(error, String::new()))? {
+        return Ok(());
+    }
+    let text = format!("cannot create the run: nobody has prepared the namespace {namespace} for tasks");
+    let hint = format!(
+        "where Penstock is installed, label it: kubectl label namespace {namespace} {}={}; `penstock doctor -n {namespace}` \
+         looks at everything",
+        keys::LABEL_NAMESPACE,
+        keys::NAMESPACE_ENABLED
+    );
+    Err(Refusal::new(text).with_hint(hint).into())
 }
 
 async fn resume(context: &Context, selector: &str, args: &RunArgs) -> anyhow::Result<ExitCode> {

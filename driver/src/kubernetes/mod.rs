@@ -43,7 +43,7 @@ pub(crate) use backend::KubernetesBackend;
 pub(crate) use cleanup::sweep;
 pub(crate) use identity::without_finalizer;
 pub(crate) use logs::standing;
-pub(crate) use namespace::default_root;
+pub(crate) use namespace::{default_root, is_prepared};
 pub(crate) use run::RunPods;
 pub(crate) use view::View;
 

@@ -14,6 +14,9 @@ use tokio::time::Instant;
 use super::KubernetesHost;
 use super::failure::RequestError;
 
+/// How long the driver of a cluster may take to prepare a namespace, and how often that is looked at.
+const PREPARATION: Duration = Duration::from_secs(5);
+const PREPARATION_PERIOD: Duration = Duration::from_millis(250);
 /// Time for which what was read is taken for current.
 const FRESH: Duration = Duration::from_secs(2);
 /// Time for which it is still the answer, while it is read anew: a task that follows another does not wait for that.
@@ -37,6 +40,24 @@ pub(crate) async fn default_root(host: &KubernetesHost, namespace: &str) -> Resu
     match read(host, namespace).await {
         Ok(settings) => Ok(settings.map_or_else(|| DEFAULT_ROOT.to_owned(), |settings| settings.default_root)),
         Err(error) => Err(NamespaceSettingsError { namespace: namespace.to_owned(), reason: error.reason() }),
+    }
+}
+
+/// Whether a driver has prepared a namespace for tasks. Where its label is new, that takes a moment.
+pub(crate) async fn is_prepared(host: &KubernetesHost, namespace: &str) -> Result<bool, NamespaceSettingsError> {
+    let since = Instant::now();
+    loop {
+        match read(host, namespace).await {
+            Ok(Some(_)) => return Ok(true),
+            Ok(None) if since.elapsed() >= PREPARATION => return Ok(false),
+            Err(RequestError::Passing { .. }) | Ok(None) if since.elapsed() < PREPARATION => {
+                tokio::time::sleep(PREPARATION_PERIOD).await;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                return Err(NamespaceSettingsError { namespace: namespace.to_owned(), reason: error.reason() });
+            }
+        }
     }
 }
 
@@ -126,11 +147,13 @@ async fn ask(host: &KubernetesHost, namespace: &str) -> Answer {
 
 /// Reads behind an answer that was given. A failure leaves it as it is: when it is too old, somebody asks and is told.
 async fn renew(host: Arc<KubernetesHost>, namespace: String, known: Known) {
+    let asked = Instant::now();
     let answer = ask(&host, &namespace).await;
     let mut last = known.lock().await;
     last.is_renewed = false;
-    if answer.is_ok() {
-        last.answer = Some((Instant::now(), answer));
+    let is_news = last.answer.as_ref().is_none_or(|(at, _)| *at < asked);
+    if answer.is_ok() && is_news {
+        last.answer = Some((asked, answer));
     }
 }
 

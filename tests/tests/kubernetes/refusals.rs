@@ -1,6 +1,7 @@
 //! What a cluster does not do yet is refused by name, before anything runs.
 
 use penstock_tests::binary;
+use penstock_tests::cluster::Namespace;
 use penstock_tests::pipeline::{Pipeline, Task};
 
 use crate::scenario::Scenario;
@@ -18,6 +19,16 @@ fn refused(test: &str, sample: &str, reasons: &[&str]) {
 #[test]
 fn settings_that_are_not_honoured_are_named() {
     refused("settings_that_are_not_honoured_are_named", "cluster_settings", &["not supported", "node selector"]);
+}
+
+#[test]
+fn a_namespace_without_the_label_is_refused_with_the_remedy() {
+    let test = "a_namespace_without_the_label_is_refused_with_the_remedy";
+    let Some(scenario) = Scenario::new(test) else { return };
+    let elsewhere = Namespace::unlabelled(scenario.cluster, "unlabelled");
+    let file = binary::samples().join("hello.yaml");
+    let finished = elsewhere.run(&scenario.sandbox).arg(file).run().expect_code(2);
+    finished.expect_complaint(&format!("kubectl label namespace {} penstock.dev/injection=enabled", elsewhere.name()));
 }
 
 #[test]
