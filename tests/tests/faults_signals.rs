@@ -81,6 +81,21 @@ fn two_interrupts_in_a_row_stop_at_once_and_cancel_the_run() {
     sandbox.penstock().args(["run", "--resume", "latest"]).run().expect_code(3);
 }
 
+/// `timeout` ends a process, and then the group that it is in.
+#[test]
+fn request_of_the_system_that_comes_twice_is_one() {
+    let sandbox = Sandbox::new();
+    let script =
+        r#"trap 'sleep 1; touch "$1/asked"; exit 0' TERM; touch "$1/started"; while true; do sleep 0.05; done"#;
+    let run = start(&sandbox, script, "30s");
+    run.signal(Signal::TERM);
+    std::thread::sleep(Duration::from_millis(100));
+    run.signal(Signal::TERM);
+    let end = run.wait().expect_code(3).document();
+    assert_eq!(end.state, "CANCELED");
+    assert!(sandbox.has("asked"), "the task was not given its grace");
+}
+
 #[test]
 fn hang_up_stops_at_once_and_the_run_goes_on_later() {
     let sandbox = Sandbox::new();
