@@ -120,6 +120,9 @@ pub(crate) enum PodError {
     Account { account: String, namespace: String },
 }
 
+/// With it, Python prints at once.
+const PYTHON_UNBUFFERED: &str = "PYTHONUNBUFFERED";
+
 /// A Pod to submit, and the object that has to be stored before.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskPod {
@@ -342,7 +345,10 @@ fn environment(plan: &Plan, settings: &PodSettings) -> Vec<EnvVar> {
         }),
         ..EnvVar::default()
     };
-    let mut variables: Vec<EnvVar> = plan.env.iter().map(|variable| text(&variable.name, &variable.value)).collect();
+    // Python keeps what it prints until there is much of it, unless it writes to a terminal or this says otherwise.
+    let is_said = plan.env.iter().any(|variable| variable.name == PYTHON_UNBUFFERED);
+    let mut variables: Vec<EnvVar> = (!is_said).then(|| text(PYTHON_UNBUFFERED, "1")).into_iter().collect();
+    variables.extend(plan.env.iter().map(|variable| text(&variable.name, &variable.value)));
     variables.extend(settings.proxy.iter().map(|(name, value)| text(name, value)));
     if settings.ca_bundle.is_some() {
         // The entry names them to the usual libraries, together with what the image trusts.
