@@ -22,6 +22,9 @@ use crate::backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation,
 /// Longest time that the end of a run waits for the cleaning up after its attempts.
 const FINISH_LIMIT: Duration = Duration::from_secs(30);
 
+/// The same for a run that is given up.
+const ABORT_LIMIT: Duration = Duration::from_secs(2);
+
 /// Runs the attempts of one run as Pods.
 pub(crate) struct KubernetesBackend {
     run: Uuid,
@@ -116,8 +119,12 @@ impl Backend for KubernetesBackend {
         }
     }
 
-    /// Pods run on: a later `recover` takes them up.
+    /// Pods run on: a later `recover` takes them up. Those that are done are let go, if that is a matter of a moment.
     async fn abort(&self) {
+        self.finishing.send_replace(true);
+        let mut cleanups = std::mem::take(&mut *self.cleanups.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = async { while cleanups.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(ABORT_LIMIT, all).await;
         for tasks in [&self.attempts, &self.cleanups] {
             let mut tasks = std::mem::take(&mut *tasks.lock().unwrap_or_else(PoisonError::into_inner));
             tasks.shutdown().await;

@@ -13,6 +13,7 @@ use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunStatus;
 use thiserror::Error;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::KubernetesHost;
@@ -29,6 +30,9 @@ use crate::backend::AttemptEnd;
 const TRIES: u32 = 8;
 /// Longest wait for the first list of a namespace.
 const FIND_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long a Pod that has reported a success may take to end by itself.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// What is to become of a Pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,18 +93,20 @@ pub(super) async fn after(
 /// API server and their node. When the run ends, or somebody deletes the Pod, it is time.
 async fn linger(shared: &RunPods, name: &str, mut finishing: watch::Receiver<bool>) {
     let mut subscription = shared.watch.subscribe(name);
-    let deleted = async {
-        while let Sighting::Seen(pod) = subscription.latest()
-            && pod.metadata.deletion_timestamp.is_none()
-        {
-            subscription.changed().await;
+    let since = Instant::now();
+    while let Sighting::Seen(pod) = subscription.latest()
+        && pod.metadata.deletion_timestamp.is_none()
+    {
+        // One that does not end by itself holds what it has.
+        let longest = shared.settings.linger;
+        let limit = if View::new(&pod).is_over() { longest } else { longest.min(ENDING) };
+        let Some(left) = limit.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) else { return };
+        tokio::select! {
+            () = subscription.changed() => {}
+            () = tokio::time::sleep(left) => {}
+            // An error means that the backend is gone, and with it who could ask.
+            _ = finishing.wait_for(|finishing| *finishing) => return,
         }
-    };
-    tokio::select! {
-        () = deleted => {}
-        // An error means that the backend is gone, and with it who could ask.
-        _ = finishing.wait_for(|finishing| *finishing) => {}
-        () = tokio::time::sleep(shared.settings.linger) => {}
     }
 }
 
