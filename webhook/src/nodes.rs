@@ -25,8 +25,9 @@ const REFUSED: Duration = Duration::from_secs(600);
 /// From this version on no kubelet can be without image volumes. One is never newer than its API server, which then knows
 /// the field.
 const KUBELET: Version = (1, 36);
-/// Runtimes that mount images, and the version from which on they do.
-const RUNTIMES: [(&str, Version); 2] = [("containerd", (2, 1)), ("cri-o", (1, 31))];
+/// Runtimes that mount images so that what is in them can be executed, and the version from which on they do. CRI-O mounts
+/// them too, and has meant to forbid that.
+const RUNTIMES: [(&str, Version); 1] = [("containerd", (2, 1))];
 
 /// Major and minor.
 type Version = (u32, u32);

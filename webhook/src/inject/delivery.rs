@@ -27,6 +27,8 @@ impl EntryDelivery {
     /// preferred one for all others.
     pub(super) fn of(view: &PodView<'_>, preferred: EntryDelivery) -> EntryDelivery {
         match our_sidecar(view) {
+            // What a runtime class does with images is not known from the versions of nodes.
+            None if view.spec.get("runtimeClassName").is_some_and(|class| !class.is_null()) => EntryDelivery::Copy,
             None => preferred,
             Some(sidecar) if sidecar.args == EntryDelivery::ImageVolume.arguments() => EntryDelivery::ImageVolume,
             Some(_) => EntryDelivery::Copy,

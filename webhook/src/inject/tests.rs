@@ -208,6 +208,13 @@ fn an_image_volume_takes_the_place_of_copy_and_hook_and_of_nothing_else() {
 }
 
 #[test]
+fn a_pod_with_a_runtime_class_gets_a_copy() {
+    let mut pod = golden("task");
+    pod["spec"]["runtimeClassName"] = json!("kata");
+    assert_eq!(decide_by(EntryDelivery::ImageVolume, &pod), decide(&pod));
+}
+
+#[test]
 fn the_image_volume_is_pulled_as_the_operator_says_and_others_may_change_that() {
     let (mut config, settings) = (config(), settings());
     config.pull_policy = Some("IfNotPresent".to_owned());
