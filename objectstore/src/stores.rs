@@ -119,6 +119,11 @@ impl Stores {
                 let default = if scheme == "s3" { &self.s3 } else { &self.minio };
                 match connection.or(default.as_ref()) {
                     Some(connection) => self.observed(S3Store::new(Arc::clone(connection), &parsed.bucket)),
+                    // A process of a user's own; a launcher has what its namespace's settings say, and no s3:// besides.
+                    None if self.s3.is_some() => {
+                        let flag = "set --s3-endpoint (PENSTOCK_S3_ENDPOINT) to the server's address as seen from here";
+                        return Err(refusal(uri, format!("no endpoint is configured for {scheme}:// URIs: {flag}")));
+                    }
                     None => {
                         return Err(refusal(uri, format!("no endpoint is configured for {scheme}:// URIs like it")));
                     }

@@ -15,7 +15,7 @@ pub(crate) struct Environment {
     pub(crate) no_color: bool,
     /// Whether the terminal cannot move its cursor.
     pub(crate) dumb_terminal: bool,
-    /// File in which keys of the store are, if it is there and no variables hold them.
+    /// File in which keys of the store are, unless variables hold them. It may come later.
     pub(crate) store_profile: Option<PathBuf>,
     /// Variables of an HTTP proxy, in a fixed order.
     pub(crate) proxy: Vec<(String, String)>,
@@ -32,8 +32,7 @@ impl Environment {
             virtual_env: path("VIRTUAL_ENV"),
             no_color: path("NO_COLOR").is_some(),
             dumb_terminal: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
-            store_profile: path("AWS_SHARED_CREDENTIALS_FILE")
-                .filter(|file| path("AWS_ACCESS_KEY_ID").is_none() && file.is_file()),
+            store_profile: path("AWS_SHARED_CREDENTIALS_FILE").filter(|_| path("AWS_ACCESS_KEY_ID").is_none()),
             proxy: PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect(),
         }
     }

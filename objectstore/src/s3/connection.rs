@@ -10,8 +10,13 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
-    retry::RetryConfig, timeout::TimeoutConfig,
+    BehaviorVersion, Region,
+    default_provider::{credentials::DefaultCredentialsChain, region},
+    meta::{credentials::CredentialsProviderChain, region::ProvideRegion},
+    profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig,
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
 };
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_s3::{
@@ -79,7 +84,8 @@ pub enum S3Credentials {
     },
     /// A pair of keys in files that somebody may replace at any time, as the kubelet does with a Secret that changed.
     Files(KeyFiles),
-    /// A file in the format of AWS's `credentials`, which may be replaced as well.
+    /// A file in the format of AWS's `credentials`, which may be replaced as well, or come later. Where it says nothing,
+    /// the standard chain counts.
     Profile(PathBuf),
 }
 
@@ -163,11 +169,7 @@ impl S3Connection {
                 files.read().map_err(|error| StoreError::io("read", files.to_string(), error))?;
                 Some(Arc::default())
             }
-            S3Credentials::Profile(file) => {
-                let what = || format!("the keys of the store ({})", file.display());
-                read_profile(file).map_err(|error| StoreError::io("read", what(), error))?;
-                Some(Arc::default())
-            }
+            S3Credentials::Profile(_) => Some(Arc::default()),
             _ => None,
         };
         Ok(S3Connection { settings, http, client: Mutex::default(), standing })
@@ -247,16 +249,7 @@ impl S3Connection {
                 // They were there when the connection was made. Requests are refused until they are back.
                 _ => loader.no_credentials(),
             },
-            S3Credentials::Profile(file) => {
-                let files = EnvConfigFiles::builder()
-                    .include_default_config_file(true)
-                    .with_file(EnvConfigFileKind::Credentials, file)
-                    .build();
-                // A profile may ask a service for its keys.
-                let http = ProviderConfig::default().with_http_client(self.http.clone());
-                let keys = ProfileFileCredentialsProvider::builder().configure(&http).profile_files(files.clone());
-                loader.profile_files(files).credentials_provider(keys.build())
-            }
+            S3Credentials::Profile(file) => loader.credentials_provider(self.profile_first(file).await),
         };
         let shared = loader.load().await;
         let path_style = settings.path_style.unwrap_or(settings.endpoint.is_some());
@@ -271,6 +264,25 @@ impl S3Connection {
             config = config.interceptor(KeyWitness(Arc::clone(standing)));
         }
         Client::from_conf(config.build())
+    }
+}
+
+impl S3Connection {
+    /// What the file says, and where it says nothing, the standard chain. A profile may ask a service for its keys.
+    async fn profile_first(&self, file: &Path) -> CredentialsProviderChain {
+        let region = match (&self.settings.region, &self.settings.endpoint) {
+            (Some(region), _) => Some(Region::new(region.clone())),
+            (None, Some(_)) => Some(Region::new(DEFAULT_REGION)),
+            (None, None) => region::default_provider().region().await,
+        };
+        let services = ProviderConfig::default().with_http_client(self.http.clone()).with_region(region);
+        let files = EnvConfigFiles::builder()
+            .include_default_config_file(true)
+            .with_file(EnvConfigFileKind::Credentials, file)
+            .build();
+        let profile = ProfileFileCredentialsProvider::builder().configure(&services).profile_files(files).build();
+        let chain = DefaultCredentialsChain::builder().configure(services).build().await;
+        CredentialsProviderChain::first_try("CredentialsFile", profile).or_else("Chain", chain)
     }
 }
 

@@ -80,10 +80,11 @@ fn not_reached(causes: &str) -> (ErrorKind, String) {
 }
 
 fn with_advice(causes: String) -> String {
-    match causes.contains("no credentials found") {
+    // The last place that is asked is the machine's own service, so what is told is that it did not answer.
+    match causes.contains("no credentials found") || causes.contains("IMDS") {
         true => {
-            let advice = "give some in one of the standard AWS places (environment, profile, ...), or ask without any \
-                          (--s3-anonymous)";
+            let advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give some in another of the standard AWS places \
+                          (a profile, web identity, ...), or ask without any (--s3-anonymous)";
             format!("there are no credentials: {advice}; {causes}")
         }
         false => causes,
