@@ -159,7 +159,7 @@ impl Summary {
             hint("the whole log", format!("penstock logs {} {}", self.selector, quoted(&task.path)));
         }
         if let Some((namespace, pod)) = &self.kept_pod {
-            hint("its Pod, for an hour", format!("kubectl -n {} describe pod {}", quoted(namespace), quoted(pod)));
+            hint("its Pod (an hour)", format!("kubectl -n {} describe pod {}", quoted(namespace), quoted(pod)));
         }
         hint("go on as it was", format!("penstock retry {}", self.selector));
         hint("go on with changes", "penstock run your file again: what did not change comes from the cache".to_owned());

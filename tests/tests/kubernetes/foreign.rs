@@ -150,7 +150,7 @@ fn the_documented_job_does_what_the_page_says() {
     let (_, text) = page.split_once("```yaml\n").expect("an example");
     let (text, _) = text.split_once("```").expect("its end");
     let text = text.replace("namespace: team\n", &format!("namespace: {}\n", scenario.namespace.name()));
-    let text = text.replace("s3://data/team", &root);
+    let text = text.replace("minio://mlpipeline/team", &root);
     let (code, said) = scenario.cluster.call_with_input(&["apply", "-f", "-"], &text);
     assert!(code == Some(0) && !said.contains("Warning"), "{said}");
     let (completed, pod) = end_of(&scenario, "count-lines");
