@@ -110,7 +110,7 @@ pub(crate) struct WebhookArgs {
           value_parser = ["Always", "IfNotPresent", "Never"], hide_possible_values = true)]
     pub(crate) launcher_pull_policy: String,
     /// How the entry gets into Pods: as a copy that the launcher makes, or as an image volume, which is faster and asks
-    /// every node for Kubernetes 1.36 with containerd 2.1 or CRI-O 1.31; `auto` watches the nodes for that
+    /// every node for Kubernetes 1.36 with containerd 2.1; `auto` watches the nodes for that
     #[arg(long, env = "PENSTOCK_ENTRY_VOLUME", value_enum, default_value_t, value_name = "WAY")]
     pub(crate) entry_volume: EntryVolume,
     /// Processor time that is set aside for each launcher
