@@ -52,6 +52,14 @@ impl KubernetesBackend {
         }
     }
 
+    /// Cleans up now whatever is waiting for that. Whether all is done within the limit; the rest is given up.
+    async fn end_cleanups(&self, limit: Duration) -> bool {
+        self.finishing.send_replace(true);
+        let mut cleanups = std::mem::take(&mut *self.cleanups.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = async { while cleanups.join_next().await.is_some() {} };
+        tokio::time::timeout(limit, all).await.is_ok()
+    }
+
     fn take_up(&self, key: AttemptKey, plan: Plan, take_up: TakeUp, stop: bool) {
         let (sender, receiver) = watch::channel(stop);
         self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(key, sender);
@@ -111,23 +119,15 @@ impl Backend for KubernetesBackend {
     }
 
     async fn finish(&self, _succeeded: bool) {
-        self.finishing.send_replace(true);
-        let mut cleanups = std::mem::take(&mut *self.cleanups.lock().unwrap_or_else(PoisonError::into_inner));
-        let all = async { while cleanups.join_next().await.is_some() {} };
-        if tokio::time::timeout(FINISH_LIMIT, all).await.is_err() {
+        if !self.end_cleanups(FINISH_LIMIT).await {
             warn!(run.id = %self.run, "cleaning up after the run takes too long; some of its Pods are left to a later sweep");
         }
     }
 
     /// Pods run on: a later `recover` takes them up. Those that are done are let go, if that is a matter of a moment.
     async fn abort(&self) {
-        self.finishing.send_replace(true);
-        let mut cleanups = std::mem::take(&mut *self.cleanups.lock().unwrap_or_else(PoisonError::into_inner));
-        let all = async { while cleanups.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(ABORT_LIMIT, all).await;
-        for tasks in [&self.attempts, &self.cleanups] {
-            let mut tasks = std::mem::take(&mut *tasks.lock().unwrap_or_else(PoisonError::into_inner));
-            tasks.shutdown().await;
-        }
+        self.end_cleanups(ABORT_LIMIT).await;
+        let mut attempts = std::mem::take(&mut *self.attempts.lock().unwrap_or_else(PoisonError::into_inner));
+        attempts.shutdown().await;
     }
 }
