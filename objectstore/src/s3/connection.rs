@@ -227,12 +227,9 @@ impl S3Connection {
             .stalled_stream_protection(stalls)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        loader = match (&settings.region, &settings.endpoint) {
-            (Some(region), _) => loader.region(Region::new(region.clone())),
-            // Asking the machine's metadata service for a region would only cost time.
-            (None, Some(_)) => loader.region(Region::new(DEFAULT_REGION)),
-            (None, None) => loader,
-        };
+        if let Some(region) = self.own_region() {
+            loader = loader.region(region);
+        }
         loader = match &settings.credentials {
             S3Credentials::Chain => loader,
             S3Credentials::Anonymous => loader.no_credentials(),
@@ -265,15 +262,22 @@ impl S3Connection {
         }
         Client::from_conf(config.build())
     }
-}
 
-impl S3Connection {
+    /// The region that is settled without asking the standard chain.
+    fn own_region(&self) -> Option<Region> {
+        match (&self.settings.region, &self.settings.endpoint) {
+            (Some(region), _) => Some(Region::new(region.clone())),
+            // Asking the machine's metadata service for a region would only cost time.
+            (None, Some(_)) => Some(Region::new(DEFAULT_REGION)),
+            (None, None) => None,
+        }
+    }
+
     /// What the file says, and where it says nothing, the standard chain. A profile may ask a service for its keys.
     async fn profile_first(&self, file: &Path) -> CredentialsProviderChain {
-        let region = match (&self.settings.region, &self.settings.endpoint) {
-            (Some(region), _) => Some(Region::new(region.clone())),
-            (None, Some(_)) => Some(Region::new(DEFAULT_REGION)),
-            (None, None) => region::default_provider().region().await,
+        let region = match self.own_region() {
+            Some(region) => Some(region),
+            None => region::default_provider().region().await,
         };
         let services = ProviderConfig::default().with_http_client(self.http.clone()).with_region(region);
         let files = EnvConfigFiles::builder()
