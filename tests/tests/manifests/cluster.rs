@@ -225,6 +225,13 @@ impl Answer {
         }
     }
 
+    /// A refusal by one of two policies that both object: the API server asks them in no order, and names the first.
+    #[track_caller]
+    pub(crate) fn expect_refused_by_either(self, case: &str, texts: [&str; 2]) {
+        let text = texts.into_iter().find(|text| self.is_refused_with(text)).unwrap_or(texts[0]);
+        self.expect_refused(case, text);
+    }
+
     /// Whether it is a refusal with this text.
     pub(crate) fn is_refused_with(&self, text: &str) -> bool {
         self.result.as_ref().is_err_and(|(_, message)| message.contains(text))
