@@ -2,7 +2,7 @@
 //! and what to do next.
 
 use console::measure_text_width;
-use penstock_engine::{NodeId, NodeKind, RunState};
+use penstock_engine::{NodeId, NodeKind, NodeView, RunState, SkipReason};
 use penstock_metastore::{Remark, RemarkKind};
 use penstock_spec::Timestamp;
 use penstock_spec::artifact::Artifact;
@@ -41,7 +41,7 @@ pub(crate) struct Summary {
     remarks: Vec<String>,
     failures: Vec<FailedTask>,
     more_failures: usize,
-    /// Namespace and name of the Pod in which the first failed task ran.
+    /// Namespace and name of the Pod of the task whose log is shown, or else of the first failed task that has one.
     kept_pod: Option<(String, String)>,
 }
 
@@ -60,15 +60,18 @@ impl Summary {
         let failed = failed_tasks(state);
         let mut failures = Vec::new();
         for id in failed.iter().take(NAMED_FAILURES) {
-            let with_log = failures.is_empty();
+            // One that broke before it ran has no log, and must not hide that of another.
+            let with_log = !failures.iter().any(|failure: &FailedTask| failure.has_log);
             failures.extend(failed_task(context, state, *id, with_log).await);
         }
+        // Its Pod comes first too.
+        let with_log = failed.iter().zip(&failures).filter(|(_, failure)| failure.has_log).map(|(id, _)| id);
         let took = state.started_at().zip(state.ended_at()).map(|(start, end)| duration(start, end));
         Summary {
             status: state.status(),
             took,
             selector: selector(feed.run(), state),
-            kept_pod: failed.first().and_then(|id| kept_pod(feed, *id, Timestamp::now())),
+            kept_pod: with_log.chain(&failed).find_map(|id| kept_pod(feed, *id, Timestamp::now())),
             outputs: state.outputs().map(outputs).unwrap_or_default(),
             on_host: state.nodes().any(|view| view.ran_on_host),
             reason: reason(state),
@@ -187,7 +190,7 @@ fn single(tone: Tone, text: impl Into<String>) -> Line {
     line
 }
 
-/// Tasks that failed by themselves, the earliest first.
+/// Tasks that failed by themselves, the earliest first; after them those that failed where another had failed before.
 fn failed_tasks(state: &RunState) -> Vec<NodeId> {
     let by_itself = |cause| !matches!(cause, FailureCause::Upstream | FailureCause::Canceled);
     let mut failed: Vec<_> = state
@@ -197,10 +200,28 @@ fn failed_tasks(state: &RunState) -> Vec<NodeId> {
         .filter(|view| {
             matches!(view.kind, NodeKind::Container | NodeKind::Importer) || state.children(view.id).is_empty()
         })
-        .map(|view| (view.ended_at, view.id))
+        .map(|view| (follows_a_failure(state, view.id), view.ended_at, view.id))
         .collect();
     failed.sort();
-    failed.into_iter().map(|(_, id)| id).collect()
+    failed.into_iter().map(|(.., id)| id).collect()
+}
+
+/// Whether something that a task, or a group around it, depends on had failed before it started. It may have failed for
+/// want of what that would have made, in the same moment.
+fn follows_a_failure(state: &RunState, id: NodeId) -> bool {
+    let mut at = state.node(id);
+    while let Some(view) = at {
+        if view.dependencies().filter_map(|on| state.node(on)).any(|on| has_broken(&on)) {
+            return true;
+        }
+        at = view.parent.and_then(|parent| state.node(parent));
+    }
+    false
+}
+
+fn has_broken(view: &NodeView<'_>) -> bool {
+    let did_not_run = || matches!(view.skip_reason(), Some(SkipReason::UpstreamFailed { .. }));
+    view.status == TaskStatus::Failed || did_not_run()
 }
 
 async fn failed_task(context: &Context, state: &RunState, id: NodeId, with_log: bool) -> Option<FailedTask> {

@@ -127,6 +127,53 @@ fn exit_code_and_document_tell_the_result() {
     assert!(run.error.is_some_and(|error| error.contains('a')));
 }
 
+/// What `get` says of tasks that failed, in its order: paths, and lines of a log behind `│`.
+fn failures_shown(sandbox: &Sandbox) -> (Vec<String>, String) {
+    let shown = sandbox.penstock().arg("get").run().expect_code(0).stdout;
+    let relevant = |line: &&str| line.starts_with("✗ ") || line.contains('│');
+    let lines = shown.lines().filter(relevant);
+    let lines = lines.map(|line| match line.split_once("  ") {
+        Some((path, _)) if line.starts_with('✗') => path.to_owned(),
+        _ => line.trim().to_owned(),
+    });
+    (lines.collect(), shown)
+}
+
+#[test]
+fn task_that_broke_first_is_shown_before_those_that_failed_because_of_it() {
+    let sandbox = Sandbox::new();
+    let missing = json!({"taskOutputParameter": {"producerTask": "train", "outputParameterKey": "loss"}});
+    let tasks = [
+        Task::new("train", "echo the loss is no number; exit 7").output("loss", "STRING"),
+        // Fails in the moment in which the other does, for want of what that would have made, and comes first by name.
+        Task::new("report", r#"echo "$1""#)
+            .arg("{{$.inputs.parameters['loss']}}")
+            .input_from("loss", "STRING", missing)
+            .after("train")
+            .always(),
+        // Fails by itself, later.
+        Task::new("clean-up", "echo nothing to clean up; exit 1").after("train").always(),
+    ];
+    let run = sandbox.run_commands(&Pipeline::new("broken", tasks).build()).run().expect_code(1).document();
+    assert_eq!(run.task("report").attempt, None, "{run:?}");
+    let (lines, shown) = failures_shown(&sandbox);
+    assert_eq!(lines, ["✗ train", "│ the loss is no number", "✗ report", "✗ clean-up"], "{shown}");
+    assert!(shown.lines().any(|line| line.starts_with("the whole log") && line.ends_with(" train")), "{shown}");
+}
+
+#[test]
+fn failed_task_without_a_log_does_not_hide_the_log_of_another() {
+    let sandbox = Sandbox::new();
+    let tasks =
+        [Task::new("early", "true").from_pipeline("name", "STRING"), Task::new("late", "echo no such column; exit 3")];
+    let mut pipeline = Pipeline::new("broken", tasks).input("name", "STRING").build();
+    pipeline["root"]["inputDefinitions"]["parameters"]["name"]["isOptional"] = json!(true);
+    sandbox.run_commands(&pipeline).run().expect_code(1);
+    let (lines, shown) = failures_shown(&sandbox);
+    assert_eq!(lines, ["✗ early", "✗ late", "│ no such column"], "{shown}");
+    assert!(shown.lines().any(|line| line.starts_with("the whole log") && line.ends_with(" late")), "{shown}");
+}
+
 #[test]
 fn text_output_has_no_escape_codes_without_a_terminal() {
     let sandbox = Sandbox::new();
