@@ -272,12 +272,10 @@ fn reason(state: &RunState) -> Option<String> {
 
 /// Names and values of outputs as people read them.
 pub(crate) fn outputs(outputs: &TaskOutputs) -> Vec<(String, String)> {
-    let parameters = outputs.parameters.iter().map(|(name, value)| {
-        let text = value::to_text(value);
-        let first = text.lines().next().unwrap_or_default();
-        let shown = if first.len() < text.len() { format!("{first} …") } else { text.clone() };
-        (inert(name), fit(&inert(&shown), VALUE_WIDTH))
-    });
+    let parameters = outputs
+        .parameters
+        .iter()
+        .map(|(name, value)| (inert(name), fit(&inert(&in_one_line(&value::to_text(value))), VALUE_WIDTH)));
     let artifacts = outputs.artifacts.iter().flat_map(|(name, list)| {
         list.iter().enumerate().map(move |(index, artifact)| {
             let name = if list.len() > 1 { format!("{name}[{index}]") } else { name.clone() };
@@ -285,6 +283,13 @@ pub(crate) fn outputs(outputs: &TaskOutputs) -> Vec<(String, String)> {
         })
     });
     parameters.chain(artifacts).collect()
+}
+
+/// The first line, with a mark if there are more. The newline that programs end their output with makes no second line.
+fn in_one_line(text: &str) -> String {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_some() { format!("{first} …") } else { first.to_owned() }
 }
 
 fn describe(artifact: &Artifact) -> String {
@@ -315,6 +320,15 @@ mod tests {
         assert_eq!(held, "the driver leaves the run alone until somebody retries it: its facts\\u{7} are damaged");
         let other = remark(RemarkKind::Contradiction, "train, attempt 1");
         assert_eq!(other, "train, attempt 1: its facts\\u{7} are damaged; the report counts");
+    }
+
+    #[test]
+    fn only_values_of_several_lines_are_shown_as_cut_off() {
+        for (value, shown) in
+            [("0.93\n", "0.93"), ("0.93\r\n", "0.93"), ("0.93", "0.93"), ("one\ntwo\n", "one …"), ("\n", ""), ("", "")]
+        {
+            assert_eq!(in_one_line(value), shown, "{value:?}");
+        }
     }
 
     #[test]
