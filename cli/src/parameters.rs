@@ -7,8 +7,15 @@ use std::collections::BTreeSet;
 use penstock_spec::ir::{InputParameter, Named, ParameterType};
 use penstock_spec::strict_json;
 use penstock_spec::value::{canonicalize, kind};
+use serde::de::IgnoredAny;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+use crate::text::{fit, inert};
+
+/// Columns of a value that is shown because it is wrong.
+const GIVEN_WIDTH: usize = 60;
 
 /// Why parameters could not be read.
 #[derive(Debug, Error)]
@@ -20,15 +27,17 @@ pub(crate) enum ParameterError {
     #[error("-p {0} is given more than once")]
     Repeated(String),
     /// Text that is not of the declared type.
-    #[error("-p {name}: the pipeline declares a parameter of type {declared}, so the value must be {wanted}")]
+    #[error("-p {name}={given}: the pipeline declares a parameter of type {declared}, so the value must be {wanted}")]
     Malformed {
         /// Parameter.
         name: String,
+        /// What was given, as it is shown.
+        given: String,
         /// Type in the pipeline's words.
         declared: &'static str,
         /// What to write.
         wanted: &'static str,
-        /// What the parser said.
+        /// What the parser said, where that says more than the type does.
         #[source]
         source: Option<serde_json::Error>,
     },
@@ -94,9 +103,19 @@ fn parse_value(name: &str, declared: ParameterType, text: &str) -> Result<Value,
         ParameterType::TaskFinalStatus => ("TASK_FINAL_STATUS", "a JSON object", Value::is_object),
         ParameterType::TaskConfig => ("TASK_CONFIG", "a JSON object", Value::is_object),
     };
-    let malformed = |source| ParameterError::Malformed { name: name.to_owned(), declared, wanted, source };
-    let value = parse_json(text.as_bytes()).map_err(|error| malformed(Some(error)))?;
+    let given = || fit(&inert(text), GIVEN_WIDTH);
+    let malformed =
+        |source| ParameterError::Malformed { name: name.to_owned(), given: given(), declared, wanted, source };
+    let value = parse_json(text.as_bytes()).map_err(|error| malformed(says_more(&error, text).then_some(error)))?;
     if fits(&value) { Ok(value) } else { Err(malformed(None)) }
+}
+
+/// Whether the parser's words help: they name a rule beyond JSON's own (a name that occurs twice), or a place in what
+/// does begin as JSON. Of a text that is none, the type says all.
+fn says_more(error: &serde_json::Error, text: &str) -> bool {
+    let begins_with_a_value =
+        || serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>().next().is_some_and(|value| value.is_ok());
+    error.classify() == Category::Data || text.trim_start().starts_with(['[', '{']) || begins_with_a_value()
 }
 
 fn parse_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
@@ -165,6 +184,45 @@ mod tests {
     #[case(ParameterType::Struct, "{\"a\": 1, \"a\": 2}")]
     fn i05_values_of_another_type_are_refused(#[case] parameter_type: ParameterType, #[case] text: &str) {
         assert!(one(parameter_type, text).is_err());
+    }
+
+    #[rstest]
+    #[case(ParameterType::NumberInteger, "abc", "NUMBER_INTEGER, so the value must be a number such as 3")]
+    #[case(ParameterType::NumberInteger, "", "NUMBER_INTEGER, so the value must be a number such as 3")]
+    #[case(ParameterType::Boolean, "True", "BOOLEAN, so the value must be true or false")]
+    #[case(ParameterType::Boolean, "tru", "BOOLEAN, so the value must be true or false")]
+    #[case(ParameterType::List, "a,b", "LIST, so the value must be a JSON list such as '[1, 2]'")]
+    fn message_says_what_to_write_and_not_how_the_parser_failed(
+        #[case] parameter_type: ParameterType,
+        #[case] text: &str,
+        #[case] end: &str,
+    ) {
+        let error = one(parameter_type, text).unwrap_err();
+        let message = format!("{:#}", anyhow::Error::new(error));
+        assert_eq!(message, format!("-p x={text}: the pipeline declares a parameter of type {end}"));
+    }
+
+    #[rstest]
+    #[case(ParameterType::Struct, "{\"a\": 1, \"a\": 2}", "the name `a` occurs twice")]
+    #[case(ParameterType::List, "[1] 2", "trailing characters")]
+    #[case(ParameterType::NumberInteger, "3 apples", "trailing characters")]
+    #[case(ParameterType::List, "[1, 2", "EOF while parsing a list")]
+    fn parser_is_quoted_where_it_says_more_than_the_type(
+        #[case] parameter_type: ParameterType,
+        #[case] text: &str,
+        #[case] part: &str,
+    ) {
+        let message = format!("{:#}", anyhow::Error::new(one(parameter_type, text).unwrap_err()));
+        let (_, parser) = message.split_once("so the value must be").unwrap();
+        assert!(parser.contains(part), "{message}");
+    }
+
+    #[test]
+    fn i14_value_in_a_message_is_short_and_inert() {
+        let message =
+            one(ParameterType::NumberDouble, &format!("\u{1b}[2J\n{}", "9x".repeat(500))).unwrap_err().to_string();
+        assert!(message.starts_with("-p x=\\u{1b}[2J\\u{a}9x9x") && message.contains("…:"), "{message}");
+        assert!(message.len() < 200 && !message.contains('\u{1b}'), "{message}");
     }
 
     #[test]
