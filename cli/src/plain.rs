@@ -7,7 +7,7 @@ use penstock_spec::Timestamp;
 use penstock_spec::run::TaskStatus;
 
 use crate::text::{duration, inert};
-use crate::tree::{attempt_text, first_line, run_word, skip_text};
+use crate::tree::{attempt_text, first_line, given_name, run_word, skip_text};
 use crate::waiting;
 
 /// The line for a fact, if people want to know of it; `state` is the run just after it.
@@ -31,7 +31,10 @@ fn describe(state: &RunState, fact: &Fact, at: Timestamp) -> Option<String> {
         started.map(|started| format!(" after {}", duration(started, at))).unwrap_or_default()
     };
     Some(match fact {
-        Fact::RunStarted { run, .. } => format!("run {} started, id {}", inert(&run.name), run.id),
+        Fact::RunStarted { run, .. } => {
+            let given = given_name(run).map(|given| format!(" ({given})")).unwrap_or_default();
+            format!("run {}{given} started, id {}", inert(&run.name), run.id)
+        }
         Fact::LoopStarted { node, items: 1 } => format!("{} started, 1 item", path(*node)),
         Fact::LoopStarted { node, items } => format!("{} started, {items} items", path(*node)),
         Fact::AttemptStarted { node, attempt } => format!("{} started ({})", path(*node), attempt_text(Some(*attempt))),

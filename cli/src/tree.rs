@@ -10,7 +10,7 @@ mod row;
 use penstock_engine::RunState;
 use penstock_spec::Timestamp;
 
-pub(crate) use layout::{attempt_text, first_line, run_word, skip_text};
+pub(crate) use layout::{attempt_text, first_line, given_name, run_word, skip_text};
 pub(crate) use outline::order;
 
 use crate::style::Line;

@@ -246,12 +246,31 @@ fn list_pages_and_get_understand_beginnings_and_names() {
     assert_eq!(second["next_page_token"], Value::Null);
     sandbox.penstock().args(["list", "--page-token", "forged"]).run().expect_code(2).expect_complaint("error: ");
 
+    // For people: the name that they gave.
+    let list = sandbox.penstock().arg("list").run().expect_code(0).stdout;
+    assert!(list.starts_with("NAME") && list.contains("DISPLAY NAME") && list.contains(" second "), "{list}");
+    let seen = sandbox.penstock().args(["get", "second"]).run().expect_code(0).stdout;
+    assert!(seen.lines().next().is_some_and(|head| head.contains(" (second)  succeeded")), "{seen}");
+
     let oldest = ids.last().expect("three runs");
     for selector in [oldest.as_str(), &oldest[..13], names[0]] {
         let run: RunDocument = serde_json::from_value(json_of(&sandbox, &["get", selector, "-o", "json"])).unwrap();
         assert_eq!(&run.run_id, oldest, "{selector}");
     }
     sandbox.penstock().args(["get", ""]).run().expect_code(2).expect_complaint("error: ");
+}
+
+#[test]
+fn name_that_nobody_gave_is_not_shown() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write_pipeline("pipeline.json", &Pipeline::new("plain", [Task::new("a", "true")]).build());
+    let run = sandbox.penstock().args(["run", "--host-commands"]).arg(&file).run().expect_code(0);
+    let list = sandbox.penstock().arg("list").run().expect_code(0).stdout;
+    let seen = sandbox.penstock().arg("get").run().expect_code(0).stdout;
+    assert!(!list.contains("DISPLAY NAME"), "{list}");
+    for text in [&seen, &run.stdout] {
+        assert!(text.lines().next().is_some_and(|line| line.contains("plain-") && !line.contains('(')), "{text}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::failure::{self, Refusal};
 use crate::progress::Stream;
 use crate::style::Tone;
 use crate::text::{age, duration, inert};
-use crate::tree::run_word;
+use crate::tree::{given_name, run_word};
 
 /// Prints a page of runs.
 pub(crate) async fn list(context: &Context, args: ListArgs) -> anyhow::Result<ExitCode> {
@@ -64,7 +64,11 @@ fn table(runs: &[Listed<RunRow>], now: Timestamp, color: bool) -> String {
     // Whoever has no cluster needs no column for its namespaces.
     let with_namespace = runs.iter().any(on_cluster);
     let namespace = |text: &str| with_namespace.then(|| Cell::new(inert(text)));
-    let header = ["NAME", "STATE", "STARTED", "DURATION"].map(Cell::new).into_iter();
+    // Nor whoever gives runs no names one for those.
+    let with_given = runs.iter().any(|run| matches!(run, Listed::Readable(row) if given_name(&row.info).is_some()));
+    let given = |text: String| with_given.then(|| Cell::new(text));
+    let header = ["STATE", "STARTED", "DURATION"].map(Cell::new).into_iter();
+    let header = [Cell::new("NAME")].into_iter().chain(given("DISPLAY NAME".to_owned())).chain(header);
     table.set_header(header.chain(namespace("NAMESPACE")).chain([Cell::new("ID")]));
     for run in runs {
         match run {
@@ -76,19 +80,21 @@ fn table(runs: &[Listed<RunRow>], now: Timestamp, color: bool) -> String {
                 };
                 let took =
                     row.started_at.map(|started| duration(started, row.finished_at.unwrap_or(now))).unwrap_or_default();
+                let name = [Cell::new(inert(&row.info.name))];
+                let name = name.into_iter().chain(given(given_name(&row.info).unwrap_or_default()));
                 let cells = [
-                    Cell::new(inert(&row.info.name)),
                     state,
                     Cell::new(age(row.started_at.unwrap_or(row.info.created_at), now)),
                     Cell::new(took).set_alignment(CellAlignment::Right),
                 ];
                 let namespace = namespace(&row.info.namespace);
-                table.add_row(cells.into_iter().chain(namespace).chain([Cell::new(row.info.id)]));
+                table.add_row(name.chain(cells).chain(namespace).chain([Cell::new(row.info.id)]));
             }
             Listed::Unreadable(row) => {
                 let reason = format!("unreadable: {}", inert(&row.reason));
-                let cells = [Cell::new("?"), Cell::new(reason), Cell::new(""), Cell::new("")];
-                table.add_row(cells.into_iter().chain(namespace("")).chain([Cell::new(&row.row)]));
+                let name = [Cell::new("?")].into_iter().chain(given(String::new()));
+                let cells = [Cell::new(reason), Cell::new(""), Cell::new("")];
+                table.add_row(name.chain(cells).chain(namespace("")).chain([Cell::new(&row.row)]));
             }
         }
     }

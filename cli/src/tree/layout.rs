@@ -3,7 +3,7 @@
 use console::measure_text_width;
 use penstock_engine::SkipReason;
 use penstock_spec::Timestamp;
-use penstock_spec::run::{RunStatus, TaskStatus};
+use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
 
 use super::row::{Counts, Row};
 use crate::style::{Line, Tone};
@@ -21,6 +21,8 @@ const NAME_LIMIT: usize = 48;
 pub(crate) struct Head {
     /// Name of the run.
     pub(crate) name: String,
+    /// Name that somebody gave it.
+    pub(crate) given_name: Option<String>,
     /// State of the run.
     pub(crate) status: RunStatus,
     /// When it started.
@@ -35,6 +37,9 @@ pub(crate) struct Head {
 pub(crate) fn head_line(head: &Head, now: Timestamp) -> Line {
     let mut line = Line::default();
     line.push(Tone::Strong, inert(&head.name));
+    if let Some(given) = &head.given_name {
+        line.push(Tone::Plain, format!(" ({given})"));
+    }
     line.push(Tone::Plain, "  ");
     let (tone, word) = run_word(head.status);
     line.push(tone, word);
@@ -46,6 +51,13 @@ pub(crate) fn head_line(head: &Head, now: Timestamp) -> Line {
         line.push(Tone::Faint, format!("  {counts}"));
     }
     line
+}
+
+/// The name that somebody gave a run, made inert; nothing for the one that is made of its pipeline and its time.
+pub(crate) fn given_name(info: &RunInfo) -> Option<String> {
+    let made = format!("{} {}", info.pipeline_name, info.created_at.strftime("%Y-%m-%d %H:%M:%S"));
+    let given = info.display_name.trim();
+    (!given.is_empty() && given != made && given != info.name).then(|| fit(&inert(given), NAME_LIMIT))
 }
 
 /// A run's state in one word and its tone.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState};
 use penstock_spec::run::TaskStatus;
 
-use super::layout::{Head, first_line};
+use super::layout::{Head, first_line, given_name};
 use super::row::{Counts, Row};
 use crate::waiting::Waiting;
 
@@ -39,6 +39,7 @@ pub(super) fn outline(state: &RunState, waiting: &Waiting, expand: bool) -> Outl
     }
     let head = Head {
         name: state.info().map(|info| info.name.clone()).unwrap_or_else(|| state.pipeline().name().to_owned()),
+        given_name: state.info().and_then(given_name),
         status: state.status(),
         started_at: state.started_at(),
         finished_at: state.ended_at(),

@@ -23,6 +23,10 @@ struct Run {
 impl Run {
     /// Starts a pipeline of which the tasks, groups and executors are given.
     fn start(body: &str) -> Run {
+        Self::start_named(body, "trees 2027-01-15 08:00:00")
+    }
+
+    fn start_named(body: &str, display_name: &str) -> Run {
         let container = "{container: {image: python, command: [run]}}";
         let text = format!(
             "pipelineInfo: {{name: trees}}\nschemaVersion: 2.1.0\nsdkVersion: kfp-2.17.0\n\
@@ -33,7 +37,7 @@ impl Run {
         let info = RunInfo {
             id: Uuid::from_u128(7),
             name: "trees-00007".to_owned(),
-            display_name: "Trees".to_owned(),
+            display_name: display_name.to_owned(),
             pipeline_name: "trees".to_owned(),
             namespace: String::new(),
             pipeline_root: "file:///data".to_owned(),
@@ -113,6 +117,17 @@ fn tasks_stand_below_those_they_depend_on_whatever_their_names() {
       ✓ the first     1.0s
       ✓ after         1.0s
     ");
+}
+
+#[test]
+fn name_that_somebody_gave_a_run_stands_behind_its_own() {
+    let head = |name: &str| Run::start_named(CHAIN, name).tree(None).lines().next().map(str::to_owned);
+    assert_eq!(head("Rate 0.3").as_deref(), Some("trees-00007 (Rate 0.3)  running  0.0s  1 running, 1 waiting"));
+    for made in ["trees 2027-01-15 08:00:00", "trees-00007", ""] {
+        assert_eq!(head(made).as_deref(), Some("trees-00007  running  0.0s  1 running, 1 waiting"), "{made}");
+    }
+    let foreign = head(&format!("\u{1b}[31m{}", "x".repeat(100))).expect("a line");
+    assert!(!foreign.contains('\u{1b}') && foreign.contains("x…)"), "{foreign}");
 }
 
 #[test]
