@@ -1,4 +1,7 @@
 //! Which tasks of a run a word on the command line means.
+//!
+//! Whoever writes Python knows a task by its function, `make_data`, of which kfp makes the task `make-data`: where nothing
+//! fits a word, its underscores stand for dashes.
 
 use penstock_engine::{NodeId, RunState};
 
@@ -11,32 +14,39 @@ const NAMED: usize = 20;
 
 /// The tasks meant by a path (`for-loop-1[3]/train`), or by a name wherever it occurs; with everything below them.
 pub(crate) fn select(state: &RunState, wanted: &str) -> Result<Vec<NodeId>, Refusal> {
-    let nodes: Vec<(NodeId, String)> = order(state).into_iter().map(|id| (id, state.path(id))).collect();
+    let nodes = paths(state);
+    let found = readings(wanted).map(|wanted| within(state, &nodes, &wanted)).find(|found| !found.is_empty());
+    found.ok_or_else(|| none(wanted, &nodes))
+}
+
+fn within(state: &RunState, nodes: &[(NodeId, String)], wanted: &str) -> Vec<NodeId> {
     let by_path: Vec<NodeId> = nodes.iter().filter(|(_, path)| is_within(path, wanted)).map(|(id, _)| *id).collect();
     if !by_path.is_empty() {
-        return Ok(by_path);
+        return by_path;
     }
     let named: Vec<&String> = nodes
         .iter()
         .filter(|(id, _)| state.node(*id).is_some_and(|view| view.key == wanted || view.display_name == wanted))
         .map(|(_, path)| path)
         .collect();
-    let by_name: Vec<NodeId> =
-        nodes.iter().filter(|(_, path)| named.iter().any(|name| is_within(path, name))).map(|(id, _)| *id).collect();
-    if by_name.is_empty() { Err(none(wanted, &nodes)) } else { Ok(by_name) }
+    nodes.iter().filter(|(_, path)| named.iter().any(|name| is_within(path, name))).map(|(id, _)| *id).collect()
+}
+
+fn paths(state: &RunState) -> Vec<(NodeId, String)> {
+    order(state).into_iter().map(|id| (id, state.path(id))).collect()
+}
+
+/// What a word may mean, the likeliest first.
+fn readings(wanted: &str) -> impl Iterator<Item = String> + use<> {
+    let with_dashes = wanted.contains('_').then(|| wanted.replace('_', "-"));
+    [wanted.to_owned()].into_iter().chain(with_dashes)
 }
 
 /// The one task meant by a path or a name.
 pub(crate) fn select_one(state: &RunState, wanted: &str) -> Result<NodeId, Refusal> {
-    let nodes: Vec<(NodeId, String)> = order(state).into_iter().map(|id| (id, state.path(id))).collect();
-    if let Some((id, _)) = nodes.iter().find(|(_, path)| path == wanted) {
-        return Ok(*id);
-    }
-    let named = |id: &NodeId| {
-        state.node(*id).is_some_and(|view| view.iteration.is_none() && [view.key, view.display_name].contains(&wanted))
-    };
-    let found: Vec<&(NodeId, String)> = nodes.iter().filter(|(id, _)| named(id)).collect();
-    match found.as_slice() {
+    let nodes = paths(state);
+    let found = readings(wanted).map(|wanted| called(state, &nodes, &wanted)).find(|found| !found.is_empty());
+    match found.as_deref().unwrap_or_default() {
         [] => Err(none(wanted, &nodes)),
         [(id, _)] => Ok(*id),
         several => {
@@ -44,6 +54,17 @@ pub(crate) fn select_one(state: &RunState, wanted: &str) -> Result<NodeId, Refus
                 .with_problems(several.iter().take(NAMED).map(|(_, path)| inert(path))))
         }
     }
+}
+
+/// The task at a path, or those of a name.
+fn called<'a>(state: &RunState, nodes: &'a [(NodeId, String)], wanted: &str) -> Vec<&'a (NodeId, String)> {
+    if let Some(node) = nodes.iter().find(|(_, path)| path == wanted) {
+        return vec![node];
+    }
+    let named = |id: &NodeId| {
+        state.node(*id).is_some_and(|view| view.iteration.is_none() && [view.key, view.display_name].contains(&wanted))
+    };
+    nodes.iter().filter(|(id, _)| named(id)).collect()
 }
 
 /// Whether a path is another one or lies below it, by whole segments.
@@ -70,6 +91,13 @@ fn none(wanted: &str, nodes: &[(NodeId, String)]) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn underscores_stand_for_dashes_where_nothing_else_fits() {
+        let all = |wanted| readings(wanted).collect::<Vec<_>>();
+        assert_eq!(all("for_loop_1[3]/make_data"), ["for_loop_1[3]/make_data", "for-loop-1[3]/make-data"]);
+        assert_eq!(all("make-data"), ["make-data"]);
+    }
 
     #[test]
     fn t03_paths_are_compared_by_segments() {

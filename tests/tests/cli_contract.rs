@@ -472,6 +472,23 @@ fn artifact_is_copied_out_and_an_altered_one_is_not() {
 }
 
 #[test]
+fn task_is_found_by_the_name_of_its_function() {
+    let sandbox = Sandbox::new();
+    let tasks = [
+        Task::new("make-data", r#"echo dashes; printf made > "$1""#).artifact("data"),
+        Task::new("clean-up", "echo dashes"),
+        Task::new("clean_up", "echo underscores"),
+    ];
+    sandbox.run_commands(&Pipeline::new("names", tasks).build()).run().expect_code(0);
+    let printed = |args: &[&str]| sandbox.penstock().args(args).run().expect_code(0).stdout;
+    assert_eq!(printed(&["cp", "latest/make_data/data", "-"]), "made");
+    assert_eq!(printed(&["logs", "latest", "make_data"]), "dashes\n");
+    assert_eq!(printed(&["logs", "make_data"]), "dashes\n");
+    assert_eq!(printed(&["logs", "latest", "clean_up"]), "underscores\n");
+    sandbox.penstock().args(["cp", "latest/make_none/data", "-"]).run().expect_code(2).expect_complaint("make_none");
+}
+
+#[test]
 fn python_file_is_compiled_and_run() {
     let Some(python) = python::find_or_skip("python_file_is_compiled_and_run") else { return };
     let sandbox = Sandbox::new();
