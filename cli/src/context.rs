@@ -195,7 +195,10 @@ pub(crate) async fn resolve(metastore: &Metastore, selector: &str) -> anyhow::Re
             | MetastoreError::AmbiguousRun { .. }
             | MetastoreError::NoSuchRun { .. }
             | MetastoreError::NoRuns),
-        ) => Err(Refusal::new(error.to_string()).with_hint("`penstock list` shows the runs").into()),
+        ) => {
+            let refusal = Refusal::new(error.to_string()).with_hint("`penstock list` shows the runs");
+            Err(anyhow::Error::from(error).context(refusal))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -485,6 +485,11 @@ fn task_is_found_by_the_name_of_its_function() {
     assert_eq!(printed(&["logs", "latest", "make_data"]), "dashes\n");
     assert_eq!(printed(&["logs", "make_data"]), "dashes\n");
     assert_eq!(printed(&["logs", "latest", "clean_up"]), "underscores\n");
+    let unknown = sandbox.penstock().args(["logs", "make_none"]).run().expect_code(2);
+    for part in ["make_none is neither a run", "nor a task of the latest run, names-", "penstock list", "penstock get"]
+    {
+        assert!(unknown.stderr.contains(part), "{part}: {unknown}");
+    }
     sandbox.penstock().args(["cp", "latest/make_none/data", "-"]).run().expect_code(2).expect_complaint("make_none");
 }
 

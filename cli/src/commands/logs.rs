@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use penstock_driver::PodStanding;
 use penstock_engine::{Fact, NodeId, NodeKind, RunState};
-use penstock_metastore::Metastore;
+use penstock_metastore::{Metastore, MetastoreError};
 use penstock_spec::run::TaskStatus;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -75,9 +75,23 @@ async fn target(
     let feed = Feed::from_now(&metastore, latest).await?;
     if select(feed.state(), run).is_err() {
         metastore.close().await;
-        return Err(not_a_run);
+        return Err(if is_unknown(&not_a_run) { neither(run, &feed.info().name).into() } else { not_a_run });
     }
     Ok((metastore, feed, Some(run.to_owned())))
+}
+
+/// Whether no run at all fits what the user typed; of several that fit, a run was meant.
+fn is_unknown(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(MetastoreError::UnknownRun { .. }))
+}
+
+/// What was typed means nothing in either way in which it may be read.
+fn neither(word: &str, latest: &str) -> Refusal {
+    let (word, latest) = (inert(word), inert(latest));
+    Refusal::new(format!(
+        "{word} is neither a run (no id or name begins with it) nor a task of the latest run, {latest}"
+    ))
+    .with_hint("`penstock list` shows the runs, `penstock get` the tasks of the latest")
 }
 
 /// Where the logs of a run are found.
