@@ -1,5 +1,7 @@
 //! The log of an attempt: a local file while it runs, an object afterwards.
 
+mod noise;
+
 use std::io::{self, SeekFrom};
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt};
 
 use crate::context::Context;
 use crate::text::{inert, last_overwrite};
+use noise::without_noise;
 
 /// Bytes at the end of a log in which its last lines are looked for.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -119,12 +122,13 @@ impl AttemptLog {
     }
 }
 
-/// The last lines of a text whose beginning may be cut off.
+/// The last lines of a text whose beginning may be cut off, without those that say nothing of what the user does.
 fn last_lines(bytes: &[u8], count: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
-    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let lines: Vec<&str> = text.trim_end().lines().map(last_overwrite).collect();
+    let lines = without_noise(&lines);
     let skipped = lines.len().saturating_sub(count);
-    lines.into_iter().skip(skipped).map(|line| inert(last_overwrite(line))).collect()
+    lines.into_iter().skip(skipped).map(inert).collect()
 }
 
 #[cfg(test)]
@@ -136,5 +140,11 @@ mod tests {
         let log = b"one\ntwo\nthree \x1b[2J\n10%\r100%\n\xff\n\n";
         assert_eq!(last_lines(log, 3), ["three \\u{1b}[2J", "100%", "\u{fffd}"]);
         assert_eq!(last_lines(b"", 3), Vec::<String>::new());
+    }
+
+    #[test]
+    fn noise_takes_no_place_from_the_last_lines() {
+        let log = b"one\ntwo\n\n[notice] A new release of pip available: 22.3 -> 26.1\n[notice] To update, run: pip";
+        assert_eq!(last_lines(log, 2), ["one", "two"]);
     }
 }
