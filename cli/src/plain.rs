@@ -24,6 +24,13 @@ pub(crate) fn waiting_line(state: &RunState, reason: &str, tasks: &[NodeId], at:
     format!("{time} {}", waiting::sentence(&paths, reason))
 }
 
+/// The line for tasks that waited and are at work.
+pub(crate) fn wait_end_line(state: &RunState, tasks: &[NodeId], at: Timestamp, zone: &TimeZone) -> String {
+    let time = at.to_zoned_datetime(zone.clone()).strftime("%H:%M:%S");
+    let paths: Vec<String> = tasks.iter().map(|task| state.path(*task)).collect();
+    format!("{time} {}", waiting::end_sentence(&paths))
+}
+
 fn describe(state: &RunState, fact: &Fact, at: Timestamp) -> Option<String> {
     let path = |node: NodeId| inert(&state.path(node));
     let took = |node: NodeId| {

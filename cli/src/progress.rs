@@ -1,5 +1,6 @@
 //! How the progress of a run is shown: a tree in place on a terminal, lines elsewhere, or not at all.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use jiff::tz::TimeZone;
 use penstock_engine::{NodeId, RunState};
 use penstock_metastore::StoredFact;
 use penstock_spec::Timestamp;
+use penstock_spec::run::TaskStatus;
 
 use crate::args::{OutputFormat, ProgressArgs};
 use crate::context::Context;
@@ -15,7 +17,7 @@ use crate::live::Live;
 use crate::plain;
 use crate::style::{Line, Tone};
 use crate::tree::Tree;
-use crate::waiting::{Waiting, Waits};
+use crate::waiting::{WaitEnds, Waiting, Waits};
 
 /// Shows progress. What cannot be written (a closed pipe) is not shown, and the run goes on.
 pub(crate) enum Progress {
@@ -28,10 +30,13 @@ pub(crate) enum Progress {
         footer: Option<&'static str>,
     },
     /// A line for each event.
-    Lines { stream: Stream, zone: TimeZone, waits: Waits<NodeId> },
+    Lines { stream: Stream, zone: TimeZone, waits: Waits<Attempt>, ends: WaitEnds<Attempt> },
     /// Nothing.
     Quiet,
 }
+
+/// A task and its attempt.
+type Attempt = (NodeId, u32);
 
 /// Where progress goes: with `-o json` standard output belongs to the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +75,8 @@ impl Progress {
             OutputFormat::Json => Stream::Err,
         };
         if !stream.is_terminal() || context.dumb_terminal {
-            return Self::Lines { stream, zone: TimeZone::system(), waits: Waits::default() };
+            let (waits, ends) = (Waits::default(), WaitEnds::default());
+            return Self::Lines { stream, zone: TimeZone::system(), waits, ends };
         }
         let (term, color) = match stream {
             Stream::Out => (Term::stdout(), context.color_out),
@@ -92,10 +98,18 @@ impl Progress {
     pub(crate) fn draw(&mut self, state: &RunState, waiting: &Waiting) {
         let (live, tree, color, footer) = match self {
             Self::Tree { live, tree, color, footer } => (live, tree, color, footer),
-            Self::Lines { stream, zone, waits } => {
-                for (reason, tasks) in waits.due(Instant::now(), waiting) {
+            Self::Lines { stream, zone, waits, ends } => {
+                let waiting = of_attempts(state, waiting);
+                let over = at_work(state, ends.due(Instant::now(), &waiting));
+                if !over.is_empty() {
+                    let line = plain::wait_end_line(state, &over, Timestamp::now(), zone);
+                    stream.print(&format!("{line}\n"));
+                }
+                for (reason, attempts) in waits.due(Instant::now(), &waiting) {
+                    let tasks: Vec<NodeId> = attempts.iter().map(|(task, _)| *task).collect();
                     let line = plain::waiting_line(state, &reason, &tasks, Timestamp::now(), zone);
                     stream.print(&format!("{line}\n"));
+                    ends.said(attempts);
                 }
                 return;
             }
@@ -130,4 +144,18 @@ impl Progress {
         let _ = live.draw(&rendered);
         live.leave();
     }
+}
+
+/// The attempts that wait: the next one of a task begins to wait anew.
+fn of_attempts(state: &RunState, waiting: &Waiting) -> BTreeMap<Attempt, String> {
+    let attempt = |task: NodeId| state.node(task).and_then(|view| view.attempt).unwrap_or_default();
+    waiting.iter().map(|(task, reason)| ((*task, attempt(*task)), reason.clone())).collect()
+}
+
+/// The tasks of those attempts that have not ended.
+fn at_work(state: &RunState, attempts: Vec<Attempt>) -> Vec<NodeId> {
+    let runs = |task: NodeId, attempt: u32| {
+        state.node(task).is_some_and(|view| view.status == TaskStatus::Running && view.attempt == Some(attempt))
+    };
+    attempts.into_iter().filter(|(task, attempt)| runs(*task, *attempt)).map(|(task, _)| task).collect()
 }

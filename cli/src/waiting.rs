@@ -20,6 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Tasks that are named in one line.
 const NAMED: usize = 3;
 
+/// How long something that waited must not wait any more before that is said: between two reasons there may be a gap.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// Tasks that wait, and for what.
 pub(crate) type Waiting = BTreeMap<NodeId, String>;
 
@@ -36,11 +39,21 @@ pub(crate) fn of_tasks(state: &RunState, reasons: Vec<(AttemptRef, String)>) -> 
 
 /// Says what is waited for in one line.
 pub(crate) fn sentence(paths: &[String], reason: &str) -> String {
+    let verb = if paths.len() > 1 { "wait" } else { "waits" };
+    format!("{} {verb}: {}", subject(paths), first_line(reason))
+}
+
+/// Says that what was waited for is there.
+pub(crate) fn end_sentence(paths: &[String]) -> String {
+    let verb = if paths.len() > 1 { "run" } else { "runs" };
+    format!("{} {verb} now", subject(paths))
+}
+
+fn subject(paths: &[String]) -> String {
     let named: Vec<String> = paths.iter().take(NAMED).map(|path| inert(path)).collect();
     let more = paths.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let verb = if paths.len() > 1 { "wait" } else { "waits" };
-    format!("{}{more} {verb}: {}", named.join(", "), first_line(reason))
+    format!("{}{more}", named.join(", "))
 }
 
 /// Decides when a reason is worth a line: once it has lasted, when it changes, and ever more rarely.
@@ -82,6 +95,43 @@ impl<K: Copy + Ord + Hash> Waits<K> {
     }
 }
 
+/// Notices when something of which it was said that it waits does so no more.
+#[derive(Debug)]
+pub(crate) struct WaitEnds<K> {
+    /// What was said to wait, and since when it does not.
+    said: BTreeMap<K, Option<Instant>>,
+}
+
+impl<K> Default for WaitEnds<K> {
+    fn default() -> Self {
+        Self { said: BTreeMap::new() }
+    }
+}
+
+impl<K: Copy + Ord> WaitEnds<K> {
+    /// It was said of them that they wait.
+    pub(crate) fn said(&mut self, waiting: impl IntoIterator<Item = K>) {
+        self.said.extend(waiting.into_iter().map(|key| (key, None)));
+    }
+
+    /// Those whose wait is over, each once.
+    pub(crate) fn due(&mut self, now: Instant, waiting: &BTreeMap<K, String>) -> Vec<K> {
+        let mut over = Vec::new();
+        self.said.retain(|key, since| {
+            if waiting.contains_key(key) {
+                *since = None;
+                return true;
+            }
+            let is_over = now >= *since.get_or_insert(now) + SETTLE;
+            if is_over {
+                over.push(*key);
+            }
+            !is_over
+        });
+        over
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +153,25 @@ mod tests {
         assert_eq!(due(9, &[(1, "no image"), (2, "no image")]), [("no image".to_owned(), vec![1, 2])]);
         assert_eq!(due(60, &[(1, "no image"), (2, "no image")]), [], "nothing is new");
         assert_eq!(due(61, &[(1, "backs off"), (2, "no image")]), [("backs off".to_owned(), vec![1])]);
+    }
+
+    #[test]
+    fn end_of_a_wait_is_said_once_and_only_where_the_wait_was() {
+        let (mut ends, start) = (WaitEnds::default(), Instant::now());
+        let due = |ends: &mut WaitEnds<u32>, milliseconds, reasons: &[(u32, &str)]| {
+            ends.due(start + Duration::from_millis(milliseconds), &waiting(reasons))
+        };
+        assert_eq!(due(&mut ends, 0, &[]), [0; 0], "nobody was told that anything waits");
+        ends.said([1, 2]);
+        assert_eq!(due(&mut ends, 100, &[(1, "no image"), (2, "no node")]), [0; 0]);
+        assert_eq!(due(&mut ends, 200, &[(2, "no node")]), [0; 0]);
+        assert_eq!(due(&mut ends, 900, &[(1, "backs off"), (2, "no node")]), [0; 0], "it was only a gap");
+        assert_eq!(due(&mut ends, 1000, &[(2, "no node")]), [0; 0]);
+        assert_eq!(due(&mut ends, 2000, &[(2, "no node")]), [1]);
+        assert_eq!(due(&mut ends, 9000, &[(2, "no node")]), [0; 0]);
+        let paths = |count: u32| (0..count).map(|index| format!("each[{index}]")).collect::<Vec<_>>();
+        assert_eq!(end_sentence(&paths(1)), "each[0] runs now");
+        assert_eq!(end_sentence(&paths(5)), "each[0], each[1], each[2] and 2 more run now");
     }
 
     #[test]
