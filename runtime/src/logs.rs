@@ -11,6 +11,9 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// Modules of the AWS SDK.
 const AWS_SDK: &str = "aws_";
+/// Where it looks for credentials in one place after the other.
+const AWS_CREDENTIALS: [&str; 3] =
+    ["aws_config::meta::credentials", "aws_config::meta::token", "aws_config::profile::credentials"];
 /// Where the Kubernetes client follows its requests.
 const KUBERNETES_REQUESTS: &str = "kube_client::client::builder";
 
@@ -68,21 +71,26 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
 /// What any log of ours may show at most, whatever its filter says: to be laid over it.
 ///
 /// The AWS SDK shows the id of an access key, one of a profile at `info`, any at `debug` and `trace`; it may only warn
-/// (T-07). The Kubernetes client calls each request that fails an error, without a word on what it was for; whoever made
-/// the request says that. Its line is for those who ask for details.
+/// (T-07). That it finds no credentials it warns of by itself, and the Kubernetes client calls each request that fails an
+/// error: both without a word on what it was for, which whoever wanted something says. These lines are for those who ask
+/// for details.
 pub fn allowed(filter: &EnvFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
     let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
     let is_allowed = move |metadata: &Metadata<'_>| {
         let level = *metadata.level();
         level <= most
             && (level <= Level::WARN || !metadata.target().starts_with(AWS_SDK))
-            && (most >= LevelFilter::DEBUG || !is_failed_request(metadata))
+            && (most >= LevelFilter::DEBUG || !(is_failed_request(metadata) || is_about_credentials(metadata)))
     };
     filter_fn(is_allowed).with_max_level_hint(most)
 }
 
 fn is_failed_request(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && *metadata.level() == Level::ERROR && metadata.target() == KUBERNETES_REQUESTS
+}
+
+fn is_about_credentials(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && AWS_CREDENTIALS.iter().any(|module| metadata.target().starts_with(module))
 }
 
 /// An error with its causes, for a line of the log. Those that repeat their cause are not repeated.
@@ -151,5 +159,23 @@ mod tests {
         }
         let errors = logged("error", || tracing::warn!(target: "aws_config::imds", "no region"));
         assert_eq!(errors, "");
+    }
+
+    #[test]
+    fn credentials_that_the_sdk_does_not_find_are_its_own_line_only_for_details() {
+        let warn = || {
+            let span = tracing::debug_span!(target: "aws_smithy_runtime::client", "lazy_load_identity");
+            span.in_scope(|| {
+                tracing::warn!(target: "aws_config::meta::credentials::chain", "provider failed to provide credentials");
+            });
+            tracing::warn!(target: "aws_config::profile::credentials", "failed to load base credentials");
+        };
+        for filter in ["warn", "info", "info,penstock=info"] {
+            assert_eq!(logged(filter, warn), "", "{filter}");
+        }
+        for filter in ["debug", "warn,aws_config=debug"] {
+            let text = logged(filter, warn);
+            assert!(text.contains("provider failed") && text.contains("failed to load base"), "{filter}: {text}");
+        }
     }
 }
