@@ -3,6 +3,8 @@
 //! The file is imported as a module, so what stands under `if __name__ == "__main__"` does not run; a file that
 //! compiles itself while it is imported does so, and it makes no difference here.
 
+mod passing_line;
+
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 use crate::failure::{Hinted, Refusal};
+use passing_line::with_line;
 
 const SCRIPT: &str = include_str!("compile_pipeline.py");
 /// Most that is kept of what the file prints.
@@ -97,7 +100,10 @@ pub(crate) async fn compile(compilation: &Compilation<'_>) -> anyhow::Result<Com
         .map_err(|error| no_interpreter(python, &error))?;
     let output = (child.stdout.take(), child.stderr.take());
     let everything = async { tokio::join!(child.wait(), read_bounded(output.0), read_bounded(output.1)) };
-    let Ok((status, printed, complaints)) = tokio::time::timeout(*timeout, everything).await else {
+    // The first import of kfp takes long.
+    let text = format!("compiling {} …", file.display());
+    let everything = with_line(&text, tokio::time::timeout(*timeout, everything));
+    let Ok((status, printed, complaints)) = everything.await else {
         // Dropping the child kills it.
         return Err(Refusal::new(format!(
             "{} did not compile within {}",
