@@ -472,6 +472,28 @@ fn artifact_is_copied_out_and_an_altered_one_is_not() {
 }
 
 #[test]
+fn get_names_what_the_tasks_have_stored_and_how_to_copy_it() {
+    let sandbox = Sandbox::new();
+    let make = |name: &str| Task::new(name, r#"printf 12345 > "$1""#).artifact("data");
+    let each = make("each").input_from("item", "NUMBER_INTEGER", json!({})).each(json!({"raw": "[1, 2]"}));
+    let nothing = Task::new("nothing", "true").artifact("left-out");
+    sandbox.run_commands(&Pipeline::new("stores", [make("b-make"), each, nothing]).build()).run().expect_code(0);
+    let shown = sandbox.penstock().arg("get").run().expect_code(0).stdout;
+    let lines: Vec<&str> = shown.lines().skip_while(|line| line.trim() != "artifacts").skip(1).map(str::trim).collect();
+    let [first, second, third, hint, ..] = lines.as_slice() else { panic!("{shown}") };
+    assert_eq!(first.split_whitespace().collect::<Vec<_>>(), ["b-make/data", "system.Dataset", "5", "B"], "{shown}");
+    assert!(second.starts_with("each[0]/data ") && third.starts_with("each[1]/data "), "{shown}");
+    let command = hint.strip_prefix("copy one with: penstock ").unwrap_or_else(|| panic!("{shown}"));
+    sandbox.penstock().args(command.split(' ')).run().expect_code(0);
+    assert_eq!(fs::read_to_string(sandbox.path("home").join("data")).expect("a copy"), "12345");
+
+    let many = (0..12).map(|index| make(&format!("t{index:02}")));
+    sandbox.run_commands(&Pipeline::new("many", many).build()).run().expect_code(0);
+    let shown = sandbox.penstock().arg("get").run().expect_code(0).stdout;
+    assert!(shown.contains("t09/data") && !shown.contains("t10/data") && shown.contains("… 2 more"), "{shown}");
+}
+
+#[test]
 fn task_is_found_by_the_name_of_its_function() {
     let sandbox = Sandbox::new();
     let tasks = [

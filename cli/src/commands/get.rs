@@ -1,5 +1,7 @@
 //! `penstock get`: one run as it is now.
 
+mod artifacts;
+
 use std::process::ExitCode;
 
 use console::Term;
@@ -14,6 +16,7 @@ use crate::feed::Feed;
 use crate::json::RunDocument;
 use crate::pod_look::Glance;
 use crate::progress::Stream;
+use crate::style::Line;
 use crate::summary::Summary;
 use crate::text::inert;
 use crate::tree::Tree;
@@ -38,14 +41,17 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
             let term = Term::stdout();
             // Elsewhere than on a terminal nothing is cut.
             let width = if term.is_term() { usize::from(term.size().1.max(20)) } else { usize::MAX };
-            let lines = Tree::new(expand).lines(state, &waiting, Timestamp::now(), None);
-            let tree: String = lines.iter().map(|line| line.render(context.color_out, width) + "\n").collect();
+            let text = |lines: &[Line]| -> String {
+                lines.iter().map(|line| line.render(context.color_out, width) + "\n").collect()
+            };
+            let tree = text(&Tree::new(expand).lines(state, &waiting, Timestamp::now(), None));
+            let artifacts = text(&artifacts::lines(run, state));
             let summary = Summary::gather(context, &feed).await.text(context.color_out, false);
             let place = match feed.on_kubernetes() {
                 true => format!("\n  on Kubernetes, namespace {}\n", inert(&feed.info().namespace)),
                 false => String::new(),
             };
-            Stream::Out.print(&format!("{tree}{place}{summary}"));
+            Stream::Out.print(&format!("{tree}{place}{artifacts}{summary}"));
             if let Some(reason) = not_known {
                 Stream::Err.print(&format!("what its Pods wait for cannot be told: {}\n", inert(&reason)));
             }
