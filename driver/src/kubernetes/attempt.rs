@@ -20,6 +20,7 @@ use super::classify::{Elapsed, Expected, Stage, Timeouts, Verdict, classify, sta
 use super::metrics::word;
 use super::pod::{self, CaBundle};
 use super::run::{RunPods, Waiting};
+use super::view::View;
 use super::watch::{Sighting, Subscription};
 use super::witness::Witness;
 
@@ -156,7 +157,9 @@ impl AttemptPod {
             let again = match classify(pod.as_deref(), &expected, elapsed, &self.shared.settings.timeouts) {
                 Verdict::Wait { reason, again } => {
                     let (reason, again) = hinted((present, elapsed.in_stage), reason, again, self.hint());
-                    self.say(reason);
+                    let end = end_of_wait(present, &self.shared.settings.timeouts).filter(|_| stopping.is_none());
+                    let short = pod.as_deref().and_then(|pod| View::new(pod).wait_in_short());
+                    self.say(reason.map(|reason| with_end(reason, short.as_deref(), end.as_deref())));
                     again
                 }
                 Verdict::Reported(report) => {
@@ -281,6 +284,33 @@ fn hinted(
     }
 }
 
+/// When a wait for an image or a node is given up, and which flag says so. What counts is the time in which nothing changes.
+fn end_of_wait(stage: Stage, limits: &Timeouts) -> Option<String> {
+    let image = (limits.image, "--image-timeout");
+    let (limit, flag) = match stage {
+        Stage::ImageProblem => image,
+        Stage::ContainerProblem => image.min((limits.start, "--start-timeout")),
+        Stage::Scheduling | Stage::Unschedulable => (limits.pending, "--pending-timeout"),
+        _ => return None,
+    };
+    let limit = match limit.as_secs() {
+        0 => format!("{limit:?}"),
+        seconds if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        seconds if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    };
+    Some(format!(" (gives up after {limit}: {flag})"))
+}
+
+/// Puts it where it is seen on a narrow terminal: before the message of the cluster, which may be long.
+fn with_end(reason: String, short: Option<&str>, end: Option<&str>) -> String {
+    let Some(end) = end else { return reason };
+    match short.and_then(|short| Some((short, reason.strip_prefix(short)?))) {
+        Some((short, message)) => format!("{short}{end}{message}"),
+        None => reason + end,
+    }
+}
+
 fn has_final_report(pod: &Pod, expected: &Expected, elapsed: Elapsed) -> bool {
     let verdict = classify(Some(pod), expected, elapsed, &Timeouts::default());
     matches!(verdict, Verdict::Reported(_))
@@ -288,7 +318,43 @@ fn has_final_report(pod: &Pod, expected: &Expected, elapsed: Elapsed) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
     use super::*;
+
+    #[test]
+    fn f16_wait_for_an_image_or_a_node_says_when_it_is_given_up() {
+        let limits = Timeouts { start: Duration::from_secs(90), ..Timeouts::default() };
+        let end = |stage| end_of_wait(stage, &limits);
+        assert_eq!(end(Stage::ImageProblem).as_deref(), Some(" (gives up after 5m: --image-timeout)"));
+        assert_eq!(end(Stage::Unschedulable).as_deref(), Some(" (gives up after 1h: --pending-timeout)"));
+        assert_eq!(end(Stage::ContainerProblem).as_deref(), Some(" (gives up after 90s: --start-timeout)"));
+        assert_eq!(end(Stage::Starting), None, "every Pod does for a while");
+
+        let condition =
+            json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"});
+        let waiting = json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}});
+        let main =
+            json!({"name": "main", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": waiting});
+        for (status, expected) in [
+            (json!({"conditions": [condition]}), "Unschedulable (gives up after 1h: --pending-timeout): 0/1 nodes"),
+            (
+                json!({"containerStatuses": [main]}),
+                "container main, image \"i\": ErrImagePull (gives up after 5m: --image-timeout): not found",
+            ),
+            (json!({}), "waits for the scheduler (gives up after 1h: --pending-timeout)"),
+        ] {
+            let pod: Pod = serde_json::from_value(json!({"metadata": {}, "status": status})).expect("a Pod");
+            let attempt = AttemptRef { run_id: Uuid::from_u128(1), task_id: Uuid::from_u128(2), attempt: 0 };
+            let expected_pod = Expected { attempt, uid: None };
+            let stage = stage_of(Some(&pod), &expected_pod);
+            let verdict = classify(Some(&pod), &expected_pod, Elapsed::default(), &limits);
+            let Verdict::Wait { reason: Some(reason), .. } = verdict else { panic!("it waits: {verdict:?}") };
+            let short = View::new(&pod).wait_in_short();
+            assert_eq!(with_end(reason, short.as_deref(), end(stage).as_deref()), expected);
+        }
+    }
 
     #[test]
     fn f16_pod_that_takes_long_to_start_says_what_it_mounts() {

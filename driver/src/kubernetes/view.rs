@@ -22,6 +22,8 @@ pub(crate) struct View<'a> {
 pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
     pub(crate) text: String,
+    /// The beginning of the text, before the words of a stranger.
+    short: String,
 }
 
 /// Kinds of reasons why a container does not start.
@@ -130,6 +132,15 @@ impl<'a> View<'a> {
         Some(with_message(reason, condition.message.as_deref().unwrap_or_default()))
     }
 
+    /// What it waits for, as short as the cluster says it: how the reason begins.
+    pub(crate) fn wait_in_short(&self) -> Option<String> {
+        let unschedulable = || {
+            let condition = self.condition("PodScheduled", "False")?;
+            Some(shorten(condition.reason.as_deref().unwrap_or("Unschedulable")))
+        };
+        self.problem().map(|problem| problem.short).or_else(unschedulable)
+    }
+
     /// The worst reason why a container does not start.
     pub(crate) fn problem(&self) -> Option<Problem> {
         let status = self.status?;
@@ -176,7 +187,8 @@ fn container_problem(container: &ContainerStatus) -> Option<Problem> {
         _ => return None,
     };
     let text = with_message(reason, waiting.message.as_deref().unwrap_or_default());
-    Some(Problem { kind, text: format!("container {}, image {:?}: {text}", container.name, container.image) })
+    let container = format!("container {}, image {:?}", container.name, container.image);
+    Some(Problem { kind, text: format!("{container}: {text}"), short: format!("{container}: {}", shorten(reason)) })
 }
 
 /// A reason, and the message that goes with it.
