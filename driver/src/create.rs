@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use penstock_engine::{ParameterError, Pipeline, parameters};
-use penstock_metastore::{MetastoreError, NewRun};
+use penstock_metastore::{MetastoreError, NewRun, RunRegistration};
 use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
@@ -173,7 +173,13 @@ impl Driver {
         self.check_root(&root).await.map_err(CreateRunError::Root)?;
         let options = serde_json::to_value(&request.options).unwrap_or_default();
         self.metastore()
-            .create_run(NewRun { info, pipeline_text: request.pipeline_text, parameters: request.parameters, options })
+            .create_run(NewRun {
+                info,
+                pipeline_text: request.pipeline_text,
+                parameters: request.parameters,
+                options,
+                registration: RunRegistration::default(),
+            })
             .await
             .map_err(CreateRunError::Metastore)?;
         Ok(id)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use penstock_engine::{Fact, NodeId};
-use penstock_metastore::{Append, Metastore, NewRun, RunQuery, TaskKind, TaskRow};
+use penstock_metastore::{Append, Metastore, NewRun, RunQuery, RunRegistration, TaskKind, TaskRow};
 use penstock_spec::Timestamp;
 use penstock_spec::run::{RunInfo, TaskStatus};
 use uuid::Uuid;
@@ -154,5 +154,6 @@ fn new_run(id: Uuid) -> NewRun {
         pipeline_text: "pipelineInfo: {name: bench}".to_owned(),
         parameters: serde_json::Map::new(),
         options: serde_json::Value::Null,
+        registration: RunRegistration::default(),
     }
 }

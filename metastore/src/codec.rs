@@ -47,6 +47,18 @@ pub(crate) fn optional_time(row: &SqliteRow, name: &str) -> Result<Option<Timest
     value.map(|value| decode_time(value, name)).transpose()
 }
 
+/// A time of a column that has 0 where there is none.
+pub(crate) fn time_unless_zero(row: &SqliteRow, name: &str) -> Result<Option<Timestamp>, Reason> {
+    let time = time(row, name)?;
+    Ok((time != Timestamp::UNIX_EPOCH).then_some(time))
+}
+
+/// A reference of a column that has zeros where there is none.
+pub(crate) fn reference(row: &SqliteRow, name: &str) -> Result<Option<Uuid>, Reason> {
+    let id: Uuid = column(row, name)?;
+    Ok((!id.is_nil()).then_some(id))
+}
+
 fn decode_time(nanoseconds: i64, name: &str) -> Result<Timestamp, Reason> {
     Timestamp::from_nanosecond(i128::from(nanoseconds)).map_err(|error| format!("column {name}: {error}"))
 }

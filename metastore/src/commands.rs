@@ -18,7 +18,13 @@ impl Metastore {
     pub async fn put_command(&self, run: Uuid, key: &str, command: &Command) -> Result<bool, MetastoreError> {
         let command_json = encode_json(run, "a command", command)?;
         let at = encode_time(Timestamp::now());
-        let operation = crate::statements::Operation::PutCommand { run, key: key.to_owned(), command_json, at };
+        let operation = crate::statements::Operation::PutCommand {
+            run,
+            key: key.to_owned(),
+            kind: command.kind(),
+            command_json,
+            at,
+        };
         Ok(self.writer.submit(operation).await? > 0)
     }
 

@@ -89,6 +89,36 @@ pub enum MetastoreError {
         /// The run.
         run: Uuid,
     },
+    /// There is no such experiment, pipeline or version.
+    #[error("there is no {kind} {id}")]
+    NotFound {
+        /// `experiment`, `pipeline` or `pipeline version`.
+        kind: &'static str,
+        /// Its id, or the name under which it was looked for. Of the latest version, the pipeline's id.
+        id: String,
+    },
+    /// Another one has this name; names differ by more than the case of letters.
+    #[error("there is already a {kind} of the name {name:?}")]
+    NameTaken {
+        /// `experiment`, `pipeline` or `pipeline version`.
+        kind: &'static str,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// A pipeline is not deleted before its versions.
+    #[error("pipeline {pipeline} has versions, such as {version}; delete them first, or all together")]
+    HasVersions {
+        /// The pipeline.
+        pipeline: Uuid,
+        /// One of its versions.
+        version: Uuid,
+    },
+    /// A list is narrowed by more than the database can carry out in a reasonable time.
+    #[error("cannot narrow the list: {reason}")]
+    TooManyConditions {
+        /// What there is too much of.
+        reason: String,
+    },
     /// An idempotency key was used again for something else.
     #[error("run {run} already has a different command under the key {key}; use a new key for a new command")]
     CommandExists {
@@ -186,6 +216,10 @@ impl MetastoreError {
     /// Whether the caller has to fold the run again, or to leave it to somebody else.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Fenced { .. } | Self::FactCount { .. })
+    }
+
+    pub(crate) fn not_found(kind: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { kind, id: id.to_string() }
     }
 
     /// Sorts an error of the database while attempting `what`.

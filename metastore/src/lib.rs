@@ -1,4 +1,5 @@
-//! The only SQL: runs, their facts, the lists that follow from them, and the cache.
+//! The only SQL: runs, their facts, the lists that follow from them, and the cache; and the experiments, pipelines and
+//! versions that users arrange them by.
 //!
 //! The log of facts is the truth of a run; tasks, artifacts and a run's state are stored in the same transaction for
 //! lists. One writer task per process commits what all runs add in groups ([`Metastore::append`] returns when its part
@@ -10,16 +11,23 @@
 
 mod artifacts;
 mod cache;
+mod catalog;
 mod codec;
 mod commands;
+mod deletion;
 mod error;
+mod experiments;
+mod listing;
 mod open;
+mod pipelines;
 mod remarks;
 mod rows;
+mod run_records;
 mod runs;
 mod statements;
 mod tasks;
 mod to_drive;
+mod versions;
 mod writer;
 
 use std::path::Path;
@@ -30,16 +38,30 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+pub use crate::catalog::{EntityUpdate, Tags};
 pub use crate::error::MetastoreError;
+pub use crate::experiments::Experiment;
+pub use crate::listing::{
+    Comparison, Cursor, ExperimentField, Field, FieldKind, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES,
+    Operand, Page, PipelineField, Predicate, RunField, VersionField,
+};
+#[doc(hidden)]
+pub use crate::listing::{
+    experiment_list_statements, pipeline_list_statements, run_list_statements, version_list_statements,
+};
+pub use crate::pipelines::StoredPipeline;
 pub use crate::remarks::{Remark, RemarkKind};
 pub use crate::rows::{
     Append, ArtifactRow, CacheEntry, CacheFilter, CacheScope, Change, Command, Listed, MAX_OUTPUTS_BYTES,
-    NewCacheEntry, NewRun, PendingCommand, RunRow, RunSpec, RunUpdate, StoredFact, TaskKind, TaskRow, Unreadable,
+    NewCacheEntry, NewRun, PendingCommand, RunRegistration, RunRow, RunSpec, RunUpdate, StorageState, StoredFact,
+    TaskKind, TaskRow, Unreadable,
 };
+pub use crate::run_records::{RunRecord, RunStateChange};
 pub use crate::runs::{MAX_PAGE, RunPage, RunQuery};
 #[doc(hidden)]
 pub use crate::to_drive::runs_to_drive_query;
 pub use crate::to_drive::{DrivePosition, RunToDrive, RunsToDrive};
+pub use crate::versions::PipelineVersion;
 pub use crate::writer::WriterStats;
 
 use crate::statements::{EncodedAppend, Operation};
@@ -78,8 +100,7 @@ impl Metastore {
     ///
     /// It is stored even if the returned future is dropped while it waits for that.
     pub async fn append(&self, append: Append) -> Result<u64, MetastoreError> {
-        let now = codec::encode_time(Timestamp::now());
-        let encoded = EncodedAppend::new(append, now)?;
+        let encoded = EncodedAppend::new(append, Timestamp::now())?;
         self.writer.submit(Operation::Append(Box::new(encoded))).await
     }
 

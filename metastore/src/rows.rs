@@ -48,6 +48,48 @@ pub struct NewRun {
     pub parameters: Map<String, Value>,
     /// Settings of the submitter that a resumed run needs too; opaque here.
     pub options: Value,
+    /// Where it belongs.
+    pub registration: RunRegistration,
+}
+
+/// What a run belongs to and came from, for those who arrange and look for runs. Nothing of it changes how the run goes,
+/// and what it refers to may be deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunRegistration {
+    /// The experiment.
+    pub experiment: Option<Uuid>,
+    /// What somebody says of it.
+    pub description: String,
+    /// The pipeline that it was made from.
+    pub pipeline: Option<Uuid>,
+    /// The version of that pipeline.
+    pub version: Option<Uuid>,
+    /// The recurring run that created it.
+    pub recurring_run: Option<Uuid>,
+    /// The pipeline root as the submitter named it; empty if they named none.
+    pub pipeline_root: String,
+    /// Input for plugins; stored and shown again.
+    pub plugins_input: Map<String, Value>,
+}
+
+/// Whether something is in daily use or put away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StorageState {
+    /// In use.
+    Available,
+    /// Put away.
+    Archived,
+}
+
+impl StorageState {
+    /// KFP's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "AVAILABLE",
+            Self::Archived => "ARCHIVED",
+        }
+    }
 }
 
 /// A run.
@@ -244,6 +286,16 @@ pub enum Command {
     },
     /// Let a failed or cancelled run go on.
     Retry,
+}
+
+impl Command {
+    /// The word for it, as in its JSON.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Terminate { .. } => "terminate",
+            Self::Retry => "retry",
+        }
+    }
 }
 
 /// A command that nobody has taken yet.

@@ -14,6 +14,7 @@ use crate::codec::{
 };
 use crate::error::MetastoreError;
 use crate::rows::{Listed, NewRun, RunRow, RunSpec, StoredFact};
+use crate::run_records::history_line;
 use crate::statements::{EncodedRun, Operation};
 
 /// Most rows that one call returns, whatever the caller asks for.
@@ -60,10 +61,14 @@ const NAMESPACES: &str = "WITH RECURSIVE found (namespace) AS (
 impl Metastore {
     /// Creates a run without facts. Creating the same run again changes nothing.
     pub async fn create_run(&self, run: NewRun) -> Result<(), MetastoreError> {
-        let NewRun { info, pipeline_text, parameters, options } = run;
+        let NewRun { info, pipeline_text, parameters, options, registration } = run;
         let encoded = EncodedRun {
             id: info.id,
             created_at: encode_time(info.created_at),
+            scheduled_at: encode_time(info.scheduled_at),
+            history: history_line(info.created_at, RunStatus::Pending, None),
+            plugins_input_json: encode_json(info.id, "the input for plugins", &registration.plugins_input)?,
+            registration,
             info_json: encode_json(info.id, "the settings", &info)?,
             options_json: encode_json(info.id, "the options", &options)?,
             parameters_json: encode_json(info.id, "the parameters", &parameters)?,
@@ -114,7 +119,7 @@ impl Metastore {
     pub async fn list_runs(&self, query: &RunQuery) -> Result<RunPage, MetastoreError> {
         let size = if query.page_size == 0 { DEFAULT_PAGE } else { query.page_size.min(MAX_PAGE) };
         let mut sql = QueryBuilder::<Sqlite>::new(COLUMNS);
-        sql.push(" WHERE 1 = 1");
+        sql.push(" WHERE deleted_at IS NULL");
         if let Some(namespace) = &query.namespace {
             sql.push(" AND namespace = ").push_bind(namespace);
         }
@@ -192,14 +197,15 @@ impl Metastore {
             return self.latest_run().await;
         }
         if let Ok(id) = selector.parse::<Uuid>() {
-            return self.fetch_run(id).await.map(|_| id);
+            return self.visible_run(id).await;
         }
         let failed = |error| MetastoreError::database(format!("look for run {selector:?}"), error);
         // A full name wins over longer names that begin with it; names repeat only if somebody chose them.
         for (first, last) in [(selector.to_owned(), selector.to_owned()), name_range(selector)] {
             let (id_first, id_last) = id_range(selector).unzip();
             let rows = sqlx::query(
-                "SELECT id, name FROM runs WHERE name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 OR display_name = $6 \
+                "SELECT id, name FROM runs \
+                 WHERE (name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 OR display_name = $6) AND deleted_at IS NULL \
                  ORDER BY created_at DESC, id DESC LIMIT $5",
             )
             .bind(&first)
@@ -228,8 +234,17 @@ impl Metastore {
         Err(MetastoreError::UnknownRun { selector: selector.to_owned() })
     }
 
+    async fn visible_run(&self, run: Uuid) -> Result<Uuid, MetastoreError> {
+        sqlx::query_scalar("SELECT id FROM runs WHERE id = $1 AND deleted_at IS NULL")
+            .bind(run)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database(format!("read run {run}"), error))?
+            .ok_or(MetastoreError::NoSuchRun { run })
+    }
+
     async fn latest_run(&self) -> Result<Uuid, MetastoreError> {
-        sqlx::query_scalar("SELECT id FROM runs ORDER BY created_at DESC, id DESC LIMIT 1")
+        sqlx::query_scalar("SELECT id FROM runs WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 1")
             .fetch_optional(&self.readers)
             .await
             .map_err(|error| MetastoreError::database("look for the latest run", error))?
@@ -237,7 +252,7 @@ impl Metastore {
     }
 }
 
-fn run_row(row: &SqliteRow) -> Result<RunRow, Reason> {
+pub(crate) fn run_row(row: &SqliteRow) -> Result<RunRow, Reason> {
     Ok(RunRow {
         info: json(row, "info_json")?,
         options: json(row, "options_json")?,

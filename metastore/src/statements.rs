@@ -3,10 +3,13 @@
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
+use crate::catalog::CatalogOperation;
 use crate::codec::{count, encode_count};
+use crate::deletion::{self, HIDDEN};
 use crate::error::MetastoreError;
 use crate::remarks::{self, EncodedRemark};
-use crate::rows::{CacheFilter, Change};
+use crate::rows::{CacheFilter, Change, RunRegistration, StorageState};
+use crate::run_records;
 
 mod append;
 mod insert;
@@ -23,10 +26,14 @@ pub(crate) enum Operation {
     CreateRun(Box<EncodedRun>),
     Append(Box<EncodedAppend>),
     TakeEpoch { run: Uuid },
-    PutCommand { run: Uuid, key: String, command_json: String, at: i64 },
+    PutCommand { run: Uuid, key: String, kind: &'static str, command_json: String, at: i64 },
     EvictCache { filter: CacheFilter },
     PutRemark(Box<EncodedRemark>),
     ClearRemarks { run: Uuid, kind: String },
+    Catalog(Box<CatalogOperation>),
+    StoreRun { run: Uuid, state: StorageState },
+    DeleteRun { run: Uuid, kind: &'static str, command_json: String, at: i64 },
+    PurgeRun { run: Uuid },
 }
 
 /// A run to create, as columns.
@@ -38,6 +45,10 @@ pub(crate) struct EncodedRun {
     pub(crate) pipeline_name: String,
     pub(crate) namespace: String,
     pub(crate) created_at: i64,
+    pub(crate) scheduled_at: i64,
+    pub(crate) registration: RunRegistration,
+    pub(crate) plugins_input_json: String,
+    pub(crate) history: String,
     pub(crate) info_json: String,
     pub(crate) options_json: String,
     pub(crate) status: String,
@@ -56,6 +67,10 @@ impl Operation {
             Self::EvictCache { .. } => "evict cache entries".to_owned(),
             Self::PutRemark(remark) => format!("store a remark on run {}", remark.run()),
             Self::ClearRemarks { run, .. } => format!("clear remarks on run {run}"),
+            Self::Catalog(operation) => operation.description(),
+            Self::StoreRun { run, state: StorageState::Archived } => format!("archive run {run}"),
+            Self::StoreRun { run, state: StorageState::Available } => format!("unarchive run {run}"),
+            Self::DeleteRun { run, .. } | Self::PurgeRun { run } => format!("delete run {run}"),
         }
     }
 
@@ -82,7 +97,12 @@ impl Operation {
             Self::Append(append) if append.facts.is_empty() => None,
             Self::Append(append) => Some(Change::FactsAppended { run: append.run, seq: answer }),
             Self::PutCommand { run, .. } if answer > 0 => Some(Change::CommandStored { run: *run }),
+            Self::DeleteRun { run, .. } if answer == HIDDEN => Some(Change::CommandStored { run: *run }),
             Self::PutCommand { .. }
+            | Self::DeleteRun { .. }
+            | Self::PurgeRun { .. }
+            | Self::StoreRun { .. }
+            | Self::Catalog(_)
             | Self::TakeEpoch { .. }
             | Self::EvictCache { .. }
             | Self::PutRemark(_)
@@ -102,8 +122,8 @@ pub(crate) async fn apply<'a>(
         Operation::Append(append) => append::apply(connection, staged, append).await,
         Operation::CreateRun(run) => create_run(connection, run).await,
         Operation::TakeEpoch { run } => take_epoch(connection, *run).await,
-        Operation::PutCommand { run, key, command_json, at } => {
-            put_command(connection, *run, key, command_json, *at).await
+        Operation::PutCommand { run, key, kind, command_json, at } => {
+            put_command(connection, *run, key, kind, command_json, *at).await
         }
         Operation::EvictCache { filter } => {
             // Entries of earlier requests in this transaction count too.
@@ -112,6 +132,17 @@ pub(crate) async fn apply<'a>(
         }
         Operation::PutRemark(remark) => remarks::put(connection, remark).await,
         Operation::ClearRemarks { run, kind } => remarks::clear(connection, *run, kind).await.map(Ok),
+        Operation::Catalog(operation) => operation.apply(connection).await,
+        Operation::StoreRun { run, state } => run_records::store(connection, *run, *state).await,
+        Operation::DeleteRun { run, kind, command_json, at } => {
+            // Rows of earlier requests in this transaction go too, and have no run to refer to afterwards.
+            std::mem::take(staged).store(connection).await?;
+            deletion::delete(connection, *run, kind, command_json, *at).await
+        }
+        Operation::PurgeRun { run } => {
+            std::mem::take(staged).store(connection).await?;
+            deletion::purge(connection, *run).await.map(Ok)
+        }
     }
 }
 
@@ -119,9 +150,14 @@ async fn create_run(
     connection: &mut SqliteConnection,
     run: &EncodedRun,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    let RunRegistration { experiment, description, pipeline, version, recurring_run, pipeline_root, plugins_input: _ } =
+        &run.registration;
     let created = sqlx::query(
-        "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, status) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, \
+           status, scheduled_at, history, experiment_id, description, pipeline_id, version_id, recurring_run_id, \
+           pipeline_root, plugins_input_json) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+         ON CONFLICT (id) DO NOTHING",
     )
     .bind(run.id)
     .bind(&run.name)
@@ -132,29 +168,52 @@ async fn create_run(
     .bind(&run.info_json)
     .bind(&run.options_json)
     .bind(&run.status)
+    .bind(run.scheduled_at)
+    .bind(&run.history)
+    .bind(experiment.unwrap_or_default())
+    .bind(description)
+    .bind(pipeline.unwrap_or_default())
+    .bind(version.unwrap_or_default())
+    .bind(recurring_run.unwrap_or_default())
+    .bind(pipeline_root)
+    .bind(&run.plugins_input_json)
     .execute(&mut *connection)
     .await?;
     if created.rows_affected() == 0 {
-        // The same request again, after an answer that was lost, is no error.
-        let same = sqlx::query(
-            "SELECT 1 FROM runs JOIN run_specs ON run_id = runs.id \
-             WHERE runs.id = $1 AND info_json = $2 AND pipeline_text = $3 AND parameters_json = $4",
-        )
-        .bind(run.id)
-        .bind(&run.info_json)
-        .bind(&run.pipeline_text)
-        .bind(&run.parameters_json)
-        .fetch_optional(connection)
-        .await?;
-        return Ok(if same.is_some() { Ok(0) } else { Err(MetastoreError::RunExists { run: run.id }) });
+        let same = is_stored(connection, run).await?;
+        return Ok(if same { Ok(0) } else { Err(MetastoreError::RunExists { run: run.id }) });
     }
     sqlx::query("INSERT INTO run_specs (run_id, pipeline_text, parameters_json) VALUES ($1, $2, $3)")
         .bind(run.id)
         .bind(&run.pipeline_text)
         .bind(&run.parameters_json)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    if let Some(experiment) = experiment {
+        sqlx::query("UPDATE experiments SET last_run_created_at = $2 WHERE id = $1 AND last_run_created_at < $2")
+            .bind(experiment)
+            .bind(run.created_at)
+            .execute(connection)
+            .await?;
+    }
     Ok(Ok(1))
+}
+
+/// Whether this very run exists: the same request again, after an answer that was lost, is no error.
+async fn is_stored(connection: &mut SqliteConnection, run: &EncodedRun) -> Result<bool, sqlx::Error> {
+    let same = sqlx::query(
+        "SELECT 1 FROM runs JOIN run_specs ON run_id = runs.id \
+         WHERE runs.id = $1 AND info_json = $2 AND pipeline_text = $3 AND parameters_json = $4 \
+           AND experiment_id = $5 AND deleted_at IS NULL",
+    )
+    .bind(run.id)
+    .bind(&run.info_json)
+    .bind(&run.pipeline_text)
+    .bind(&run.parameters_json)
+    .bind(run.registration.experiment.unwrap_or_default())
+    .fetch_optional(connection)
+    .await?;
+    Ok(same.is_some())
 }
 
 async fn take_epoch(
@@ -168,20 +227,22 @@ async fn take_epoch(
     Ok(epoch.and_then(|epoch| u64::try_from(epoch).ok()).ok_or(MetastoreError::NoSuchRun { run }))
 }
 
-async fn put_command(
+pub(crate) async fn put_command(
     connection: &mut SqliteConnection,
     run: Uuid,
     key: &str,
+    kind: &str,
     command_json: &str,
     at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     // INSERT .. SELECT, so that a run which does not exist is told from other objections.
     let stored = sqlx::query(
-        "INSERT INTO commands (run_id, idempotency_key, command_json, created_at) \
-         SELECT id, $2, $3, $4 FROM runs WHERE id = $1 ON CONFLICT (run_id, idempotency_key) DO NOTHING",
+        "INSERT INTO commands (run_id, idempotency_key, kind, command_json, created_at) \
+         SELECT id, $2, $3, $4, $5 FROM runs WHERE id = $1 ON CONFLICT (run_id, idempotency_key) DO NOTHING",
     )
     .bind(run)
     .bind(key)
+    .bind(kind)
     .bind(command_json)
     .bind(at)
     .execute(&mut *connection)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use penstock_driver::service::{DriveRun, Service, ServiceMetrics, ServiceSettings};
 use penstock_driver::{DriveError, RunControl, RunEnd};
-use penstock_metastore::{Append, Metastore, NewRun, RunUpdate};
+use penstock_metastore::{Append, Metastore, NewRun, RunRegistration, RunUpdate};
 use penstock_spec::Timestamp;
 use penstock_spec::report::TaskOutputs;
 use penstock_spec::run::{RunInfo, RunStatus};
@@ -97,7 +97,13 @@ impl Double {
             workspace: None,
         };
         let options = json!({"backend": backend});
-        let run = NewRun { info, pipeline_text: String::new(), parameters: serde_json::Map::new(), options };
+        let run = NewRun {
+            info,
+            pipeline_text: String::new(),
+            parameters: serde_json::Map::new(),
+            options,
+            registration: RunRegistration::default(),
+        };
         self.store.create_run(run).await.unwrap();
         id
     }

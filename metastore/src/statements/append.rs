@@ -1,6 +1,7 @@
 //! One append: the fence, then rows for the transaction's multi-row inserts.
 
 use penstock_engine::NodeId;
+use penstock_spec::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
@@ -8,6 +9,7 @@ use super::{Answer, Staged, explain_conflict};
 use crate::codec::{encode_count, encode_json, encode_time, encode_word};
 use crate::error::MetastoreError;
 use crate::rows::{Append, ArtifactRow, MAX_OUTPUTS_BYTES, NewCacheEntry, RunUpdate, TaskRow};
+use crate::run_records::history_line;
 
 /// An append, as columns. Encoding happens in the caller's task, so that the writer has little to do.
 #[derive(Debug)]
@@ -17,12 +19,19 @@ pub(crate) struct EncodedAppend {
     pub(crate) expected: u64,
     pub(crate) facts: Vec<EncodedFact>,
     pub(crate) tasks: Vec<EncodedTask>,
-    pub(crate) run_update: Option<RunUpdate>,
+    pub(crate) run_update: Option<EncodedRunUpdate>,
     pub(crate) artifacts: Vec<EncodedArtifact>,
     pub(crate) cache_entries: Vec<EncodedCacheEntry>,
     pub(crate) commands_taken: Vec<i64>,
     /// When commands count as taken.
     pub(crate) now: i64,
+}
+
+#[derive(Debug)]
+pub(crate) struct EncodedRunUpdate {
+    pub(crate) update: RunUpdate,
+    /// What the run's history says of it, if the status is another one than before.
+    pub(crate) history: String,
 }
 
 #[derive(Debug)]
@@ -54,9 +63,15 @@ pub(crate) struct EncodedCacheEntry {
 }
 
 impl EncodedAppend {
-    pub(crate) fn new(append: Append, now: i64) -> Result<Self, MetastoreError> {
+    pub(crate) fn new(append: Append, now: Timestamp) -> Result<Self, MetastoreError> {
         let Append { run, epoch, expected, facts, tasks, run_update, artifacts, cache_entries, commands_taken } =
             append;
+        // The last of the facts is what changed the run.
+        let changed_at = facts.last().map_or(now, |(_, at)| *at);
+        let run_update = run_update.map(|update| {
+            let history = history_line(changed_at, update.status, update.error.as_deref());
+            EncodedRunUpdate { update, history }
+        });
         let facts = facts.iter().zip(expected + 1..).map(|((fact, at), seq)| {
             let json = encode_json(run, "a fact", fact)?;
             Ok(EncodedFact { seq: encode_count(seq), at: encode_time(*at), json })
@@ -80,7 +95,7 @@ impl EncodedAppend {
             artifacts: artifacts.collect::<Result<_, MetastoreError>>()?,
             cache_entries: cache_entries.collect::<Result<_, MetastoreError>>()?,
             commands_taken,
-            now,
+            now: encode_time(now),
         })
     }
 
@@ -142,10 +157,11 @@ async fn advance(connection: &mut SqliteConnection, append: &EncodedAppend) -> R
 async fn advance_and_update(
     connection: &mut SqliteConnection,
     append: &EncodedAppend,
-    update: &RunUpdate,
+    EncodedRunUpdate { update, history }: &EncodedRunUpdate,
 ) -> Result<bool, sqlx::Error> {
     let updated = sqlx::query(
-        "UPDATE runs SET fact_count = fact_count + $1, status = $5, error = $6, started_at = $7, finished_at = $8 \
+        "UPDATE runs SET fact_count = fact_count + $1, status = $5, error = $6, started_at = $7, finished_at = $8, \
+           history = CASE WHEN status = $5 THEN history ELSE history || $9 END \
          WHERE id = $2 AND epoch = $3 AND fact_count = $4",
     )
     .bind(encode_count(append.facts.len() as u64))
@@ -156,6 +172,7 @@ async fn advance_and_update(
     .bind(&update.error)
     .bind(update.started_at.map(encode_time))
     .bind(update.finished_at.map(encode_time))
+    .bind(history)
     .execute(connection)
     .await?;
     Ok(updated.rows_affected() == 1)

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use penstock_engine::{Fact, NodeId};
-use penstock_metastore::{Append, Metastore, NewRun, TaskKind, TaskRow};
+use penstock_metastore::{Append, Metastore, NewRun, RunRegistration, RunUpdate, TaskKind, TaskRow};
 use penstock_spec::Timestamp;
 use penstock_spec::artifact::Artifact;
 use penstock_spec::ir::ArtifactType;
-use penstock_spec::run::{RunInfo, TaskStatus};
+use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -41,6 +41,15 @@ impl Fixture {
         self.store.create_run(run).await.unwrap();
         assert_eq!(self.store.take_epoch(id).await.unwrap(), 1);
         id
+    }
+}
+
+impl Fixture {
+    /// Gives a run of [`Fixture::run`] another status.
+    pub(crate) async fn set_status(&self, run: Uuid, status: RunStatus, finished_at: Option<Timestamp>) {
+        let mut append = Append::new(run, 1, 0);
+        append.run_update = Some(RunUpdate { status, error: None, started_at: Some(at(0)), finished_at });
+        self.store.append(append).await.unwrap();
     }
 }
 
@@ -80,6 +89,7 @@ pub(crate) fn new_run(number: u128) -> NewRun {
         pipeline_text: "pipelineInfo: {name: train}\n".to_owned(),
         parameters: parameters.as_object().unwrap().clone(),
         options: json!({"hostCommands": false}),
+        registration: RunRegistration::default(),
     }
 }
 

@@ -1,0 +1,124 @@
+//! What the writer does for experiments, pipelines and versions: each request on its own, inside the writer's transaction.
+
+use std::collections::BTreeMap;
+
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use crate::Metastore;
+use crate::error::MetastoreError;
+use crate::experiments::{self, Experiment};
+use crate::pipelines::{self, StoredPipeline};
+use crate::rows::StorageState;
+use crate::statements::{Answer, Operation};
+use crate::versions::{self, EncodedVersion};
+
+/// Labels of a pipeline or version, by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// What to change of a pipeline or version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntityUpdate {
+    /// The new name for people; absent to keep it.
+    pub display_name: Option<String>,
+    /// All tags that it is to have from now on; absent to keep them.
+    pub tags: Option<Tags>,
+}
+
+impl Metastore {
+    pub(crate) async fn submit(&self, operation: CatalogOperation) -> Result<(), MetastoreError> {
+        self.writer.submit(Operation::Catalog(Box::new(operation))).await.map(drop)
+    }
+}
+
+/// A request to the writer that is about experiments, pipelines or versions.
+#[derive(Debug)]
+pub(crate) enum CatalogOperation {
+    CreateExperiment(Experiment),
+    EnsureExperiment(Experiment),
+    StoreExperiment { experiment: Uuid, state: StorageState },
+    DeleteExperiment { experiment: Uuid },
+    CreatePipeline { pipeline: StoredPipeline, version: Option<EncodedVersion> },
+    UpdatePipeline { pipeline: Uuid, update: EntityUpdate },
+    DeletePipeline { pipeline: Uuid, cascade: bool },
+    CreateVersion(EncodedVersion),
+    UpdateVersion { version: Uuid, update: EntityUpdate },
+    DeleteVersion { version: Uuid },
+}
+
+impl CatalogOperation {
+    /// What is attempted, for error texts.
+    pub(crate) fn description(&self) -> String {
+        match self {
+            Self::CreateExperiment(experiment) | Self::EnsureExperiment(experiment) => {
+                format!("create experiment {}", experiment.id)
+            }
+            Self::StoreExperiment { experiment, state: StorageState::Archived } => {
+                format!("archive experiment {experiment}")
+            }
+            Self::StoreExperiment { experiment, state: StorageState::Available } => {
+                format!("unarchive experiment {experiment}")
+            }
+            Self::DeleteExperiment { experiment } => format!("delete experiment {experiment}"),
+            Self::CreatePipeline { pipeline, .. } => format!("create pipeline {}", pipeline.id),
+            Self::UpdatePipeline { pipeline, .. } => format!("change pipeline {pipeline}"),
+            Self::DeletePipeline { pipeline, .. } => format!("delete pipeline {pipeline}"),
+            Self::CreateVersion(version) => format!("create pipeline version {}", version.version.id),
+            Self::UpdateVersion { version, .. } => format!("change pipeline version {version}"),
+            Self::DeleteVersion { version } => format!("delete pipeline version {version}"),
+        }
+    }
+
+    /// Carries it out. The outer error ends the transaction; the inner one is this request's alone.
+    pub(crate) async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+        match self {
+            Self::CreateExperiment(experiment) => experiments::create(connection, experiment).await,
+            Self::EnsureExperiment(experiment) => experiments::ensure(connection, experiment).await.map(Ok),
+            Self::StoreExperiment { experiment, state } => experiments::store(connection, *experiment, *state).await,
+            Self::DeleteExperiment { experiment } => experiments::delete(connection, *experiment).await,
+            Self::CreatePipeline { pipeline, version } => {
+                pipelines::create(connection, pipeline, version.as_ref()).await
+            }
+            Self::UpdatePipeline { pipeline, update } => pipelines::update(connection, *pipeline, update).await,
+            Self::DeletePipeline { pipeline, cascade } => pipelines::delete(connection, *pipeline, *cascade).await,
+            Self::CreateVersion(version) => versions::create(connection, version).await,
+            Self::UpdateVersion { version, update } => versions::update(connection, *version, update).await,
+            Self::DeleteVersion { version } => versions::delete(connection, *version).await,
+        }
+    }
+}
+
+/// Where the tags of one kind of thing are.
+pub(crate) struct TagTable {
+    /// Statement that takes all of them off.
+    pub(crate) clear: &'static str,
+    /// Statement that adds one.
+    pub(crate) put: &'static str,
+}
+
+/// Gives something the tags that it is to have.
+pub(crate) async fn replace_tags(
+    connection: &mut SqliteConnection,
+    table: &TagTable,
+    id: Uuid,
+    tags: &Tags,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(table.clear).bind(id).execute(&mut *connection).await?;
+    put_tags(connection, table, id, tags).await
+}
+
+/// Gives something new its tags.
+pub(crate) async fn put_tags(
+    connection: &mut SqliteConnection,
+    table: &TagTable,
+    id: Uuid,
+    tags: &Tags,
+) -> Result<(), sqlx::Error> {
+    for (key, value) in tags {
+        sqlx::query(table.put).bind(id).bind(key).bind(value).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Experiments: what users group their runs by.
+
+use penstock_spec::Timestamp;
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use uuid::Uuid;
+
+use crate::Metastore;
+use crate::catalog::CatalogOperation;
+use crate::codec::{Reason, column, encode_time, time, time_unless_zero, word};
+use crate::error::MetastoreError;
+use crate::listing::{Entity, ExperimentField, Listing, Page, select};
+use crate::rows::StorageState;
+use crate::statements::Answer;
+
+/// An experiment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Experiment {
+    /// Identity.
+    pub id: Uuid,
+    /// Namespace; empty on a machine of its own.
+    pub namespace: String,
+    /// Name, unique in the namespace without regard to case.
+    pub name: String,
+    /// What somebody says of it.
+    pub description: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// In use or put away.
+    pub storage_state: StorageState,
+    /// When the newest of its runs was created.
+    pub last_run_created_at: Option<Timestamp>,
+}
+
+const KIND: &str = "experiment";
+
+impl Entity for Experiment {
+    type Field = ExperimentField;
+    const KIND: &'static str = KIND;
+    const TABLE: &'static str = "experiments";
+    const COLUMNS: &'static str = "id, namespace, name, description, created_at, last_run_created_at, storage_state";
+
+    fn read(row: &SqliteRow) -> Result<Self, Reason> {
+        Ok(Self {
+            id: column(row, "id")?,
+            namespace: column(row, "namespace")?,
+            name: column(row, "name")?,
+            description: column(row, "description")?,
+            created_at: time(row, "created_at")?,
+            storage_state: word(row, "storage_state")?,
+            last_run_created_at: time_unless_zero(row, "last_run_created_at")?,
+        })
+    }
+}
+
+impl Metastore {
+    /// Creates an experiment. [`MetastoreError::NameTaken`] if its namespace has one of this name.
+    pub async fn create_experiment(&self, experiment: Experiment) -> Result<(), MetastoreError> {
+        self.submit(CatalogOperation::CreateExperiment(experiment)).await
+    }
+
+    /// Creates an experiment unless its namespace has one of this name; returns the one that there is.
+    pub async fn ensure_experiment(&self, experiment: Experiment) -> Result<Experiment, MetastoreError> {
+        let (namespace, name) = (experiment.namespace.clone(), experiment.name.clone());
+        self.submit(CatalogOperation::EnsureExperiment(experiment)).await?;
+        // It may have been deleted in between.
+        self.experiment_by_name(&namespace, &name).await?.ok_or_else(|| MetastoreError::not_found(KIND, name))
+    }
+
+    /// An experiment.
+    pub async fn experiment(&self, experiment: Uuid) -> Result<Experiment, MetastoreError> {
+        self.find(experiment).await?.ok_or_else(|| MetastoreError::not_found(KIND, experiment))
+    }
+
+    /// The experiment of a name, if there is one.
+    pub async fn experiment_by_name(&self, namespace: &str, name: &str) -> Result<Option<Experiment>, MetastoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(select::<Experiment>());
+        query.push(" AND namespace = ").push_bind(namespace).push(" AND name = ").push_bind(name);
+        self.find_by(&mut query, || format!("{name:?}")).await
+    }
+
+    /// Archives an experiment together with all its runs, or takes the experiment, and it alone, out of the archive.
+    pub async fn set_experiment_storage(&self, experiment: Uuid, state: StorageState) -> Result<(), MetastoreError> {
+        self.submit(CatalogOperation::StoreExperiment { experiment, state }).await
+    }
+
+    /// Deletes an experiment. Its runs stay, and go on naming it.
+    pub async fn delete_experiment(&self, experiment: Uuid) -> Result<(), MetastoreError> {
+        self.submit(CatalogOperation::DeleteExperiment { experiment }).await
+    }
+
+    /// Experiments.
+    pub async fn list_experiments(
+        &self,
+        listing: &Listing<ExperimentField>,
+    ) -> Result<Page<Experiment>, MetastoreError> {
+        self.list(listing, None).await
+    }
+}
+
+pub(crate) async fn create(
+    connection: &mut SqliteConnection,
+    experiment: &Experiment,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    let created = ensure(connection, experiment).await?;
+    let taken = || MetastoreError::NameTaken { kind: KIND, name: experiment.name.clone() };
+    Ok(if created > 0 { Ok(created) } else { Err(taken()) })
+}
+
+pub(crate) async fn ensure(connection: &mut SqliteConnection, experiment: &Experiment) -> Result<Answer, sqlx::Error> {
+    let Experiment { id, namespace, name, description, created_at, storage_state, last_run_created_at } = experiment;
+    let created = sqlx::query(
+        "INSERT INTO experiments (id, namespace, name, description, created_at, last_run_created_at, storage_state) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (namespace, name) DO NOTHING",
+    )
+    .bind(id)
+    .bind(namespace)
+    .bind(name)
+    .bind(description)
+    .bind(encode_time(*created_at))
+    .bind(last_run_created_at.map_or(0, encode_time))
+    .bind(storage_state.as_str())
+    .execute(connection)
+    .await?;
+    Ok(created.rows_affected())
+}
+
+pub(crate) async fn store(
+    connection: &mut SqliteConnection,
+    experiment: Uuid,
+    state: StorageState,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    let stored = sqlx::query("UPDATE experiments SET storage_state = $2 WHERE id = $1")
+        .bind(experiment)
+        .bind(state.as_str())
+        .execute(&mut *connection)
+        .await?;
+    if stored.rows_affected() == 0 {
+        return Ok(Err(MetastoreError::not_found(KIND, experiment)));
+    }
+    if state == StorageState::Archived {
+        sqlx::query(
+            "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE'",
+        )
+        .bind(experiment)
+        .execute(connection)
+        .await?;
+    }
+    Ok(Ok(1))
+}
+
+pub(crate) async fn delete(
+    connection: &mut SqliteConnection,
+    experiment: Uuid,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    let deleted = sqlx::query("DELETE FROM experiments WHERE id = $1").bind(experiment).execute(connection).await?;
+    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, experiment)) })
+}

@@ -1,0 +1,252 @@
+//! Lists that users narrow, sort and page through: what can be asked, and carrying it out. Each list is two statements,
+//! one for the page and one for the total, whatever is listed.
+//!
+//! A page starts at a row that is named by what it is sorted by and its id (keyset paging), so that rows which come and go
+//! before it move nothing, and finding it costs the same wherever it is.
+
+use serde::{Deserialize, Serialize};
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use uuid::Uuid;
+
+use crate::Metastore;
+use crate::codec::{Reason, column, identity, listed};
+use crate::error::MetastoreError;
+use crate::experiments::Experiment;
+use crate::pipelines::StoredPipeline;
+use crate::rows::Listed;
+use crate::run_records::RunRecord;
+use crate::runs::MAX_PAGE;
+use crate::versions::{self, PipelineVersion};
+
+mod fields;
+mod predicates;
+mod sql;
+
+pub(crate) use fields::Column;
+pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RunField, VersionField};
+pub(crate) use sql::{Within, select};
+
+/// Most conditions of one list.
+pub const MAX_PREDICATES: usize = 64;
+/// Most operands of one list.
+pub const MAX_OPERANDS: usize = 1000;
+/// Longest text, in bytes, to look for in others.
+pub const MAX_CONTAINED_BYTES: usize = 10_000;
+
+/// What to list: the rows that meet all conditions, in the order of one field and then of their ids, both in one
+/// direction.
+///
+/// Text and words are compared without regard to the case of ASCII letters, namespaces to the letter. A time that is
+/// absent counts as 0, the beginning of 1970. An operand of another kind than the field's is compared as text, a time being
+/// whole seconds then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing<F> {
+    /// Conditions, all of which must hold; at most [`MAX_PREDICATES`].
+    pub predicates: Vec<Predicate<F>>,
+    /// What the rows are sorted by.
+    pub sort: F,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+    /// The first row of the page; absent for the first page.
+    pub from: Option<Cursor>,
+    /// Most rows of the page.
+    pub size: u32,
+}
+
+impl<F> Listing<F> {
+    /// Everything, the least first.
+    pub fn by(sort: F, size: u32) -> Self {
+        Self { predicates: Vec::new(), sort, descending: false, from: None, size }
+    }
+}
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Predicate<F> {
+    /// The field compares so with the operand.
+    Compare {
+        /// The field.
+        field: F,
+        /// How.
+        comparison: Comparison,
+        /// With what.
+        operand: Operand,
+    },
+    /// The field equals one of the operands.
+    In {
+        /// The field.
+        field: F,
+        /// The operands.
+        operands: Vec<Operand>,
+    },
+    /// The field contains a text, in which `%` stands for any text and `_` for any character.
+    Contains {
+        /// The field.
+        field: F,
+        /// The text.
+        text: String,
+    },
+    /// A time lies before `from`, or at or after `to`.
+    Outside {
+        /// The field.
+        field: F,
+        /// Nanoseconds since 1970.
+        from: i64,
+        /// Nanoseconds since 1970.
+        to: i64,
+    },
+    /// There is a tag of this key and value.
+    Tag {
+        /// The key, to the letter.
+        key: String,
+        /// The value, without regard to case.
+        value: String,
+    },
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+/// What a field is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Operand {
+    /// A time, in nanoseconds since 1970.
+    Integer(i64),
+    /// A text or a word.
+    Text(String),
+    /// An id. All zeros for a reference that is absent.
+    Id(Uuid),
+}
+
+/// Names the first row of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// What the list is sorted by.
+    pub value: Operand,
+    /// The row.
+    pub id: Uuid,
+}
+
+/// Some rows of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<Listed<T>>,
+    /// The first row of the next page; absent on the last.
+    pub next: Option<Cursor>,
+    /// Number of rows of the whole list.
+    pub total: u64,
+}
+
+/// Something that can be listed: where its rows are, and how one is read.
+pub(crate) trait Entity: Sized {
+    /// What it can be narrowed and sorted by.
+    type Field: Column;
+    /// For error texts.
+    const KIND: &'static str;
+    const TABLE: &'static str;
+    /// What `read` needs.
+    const COLUMNS: &'static str;
+    /// What every row must meet to be seen at all.
+    const VISIBLE: &'static str = "1 = 1";
+    /// Table of tags, and its reference to this one.
+    const TAGS: Option<(&'static str, &'static str)> = None;
+    /// The number of visible rows without counting them, where all conditions are on fields that are
+    /// [`Column::is_counted`].
+    const COUNTS: Option<&'static str> = None;
+
+    fn read(row: &SqliteRow) -> Result<Self, Reason>;
+}
+
+impl Metastore {
+    pub(crate) async fn list<E: Entity>(
+        &self,
+        listing: &Listing<E::Field>,
+        within: Option<Within>,
+    ) -> Result<Page<E>, MetastoreError> {
+        let size = listing.size.clamp(1, MAX_PAGE) as usize;
+        let mut page = sql::page::<E>(listing, within, size)?;
+        let mut total = sql::total::<E>(listing, within);
+        let failed = |error| MetastoreError::database(format!("list {}s", E::KIND), error);
+        let rows = async { page.build().fetch_all(&self.readers).await };
+        let total = async { total.build_query_scalar::<i64>().fetch_one(&self.readers).await };
+        let (mut rows, total) = tokio::try_join!(rows, total).map_err(failed)?;
+        let next = rows.get(size).and_then(|row| cursor(listing.sort, row).ok());
+        rows.truncate(size);
+        let rows = rows.iter().map(|row| listed(E::read(row), || identity(row, "id"))).collect();
+        Ok(Page { rows, next, total: u64::try_from(total).unwrap_or(0) })
+    }
+
+    /// The visible row of an id.
+    pub(crate) async fn find<E: Entity>(&self, id: Uuid) -> Result<Option<E>, MetastoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(sql::select::<E>());
+        query.push(" AND id = ").push_bind(id);
+        self.find_by(&mut query, || id.to_string()).await
+    }
+
+    /// The first row of a query, if it has any.
+    pub(crate) async fn find_by<E: Entity>(
+        &self,
+        query: &mut QueryBuilder<Sqlite>,
+        name: impl Fn() -> String,
+    ) -> Result<Option<E>, MetastoreError> {
+        let row = query
+            .build()
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database(format!("read {} {}", E::KIND, name()), error))?;
+        let read = |reason| MetastoreError::Unreadable { row: format!("{} {}", E::KIND, name()), reason };
+        row.map(|row| E::read(&row)).transpose().map_err(read)
+    }
+}
+
+/// Names a row. One of which not even this can be read ends the list.
+fn cursor<F: Column>(sort: F, row: &SqliteRow) -> Result<Cursor, Reason> {
+    let value = match sort.kind() {
+        FieldKind::Time => Operand::Integer(column(row, sql::SORTED_BY)?),
+        FieldKind::Text | FieldKind::Word => Operand::Text(column(row, sql::SORTED_BY)?),
+        FieldKind::Id => Operand::Id(column(row, sql::SORTED_BY)?),
+    };
+    Ok(Cursor { value, id: column(row, "id")? })
+}
+
+/// The page and the total of a list, for tests that look at how they are carried out.
+fn statements<E: Entity>(listing: &Listing<E::Field>, within: Option<Within>) -> Result<[String; 2], MetastoreError> {
+    let page = sql::page::<E>(listing, within, listing.size as usize)?;
+    Ok([page.into_string(), sql::total::<E>(listing, within).into_string()])
+}
+
+/// See [`statements`].
+#[doc(hidden)]
+pub fn experiment_list_statements(listing: &Listing<ExperimentField>) -> Result<[String; 2], MetastoreError> {
+    statements::<Experiment>(listing, None)
+}
+
+/// See [`statements`].
+#[doc(hidden)]
+pub fn pipeline_list_statements(listing: &Listing<PipelineField>) -> Result<[String; 2], MetastoreError> {
+    statements::<StoredPipeline>(listing, None)
+}
+
+/// See [`statements`].
+#[doc(hidden)]
+pub fn version_list_statements(listing: &Listing<VersionField>) -> Result<[String; 2], MetastoreError> {
+    statements::<PipelineVersion>(listing, Some(versions::within(Uuid::nil())))
+}
+
+/// See [`statements`].
+#[doc(hidden)]
+pub fn run_list_statements(listing: &Listing<RunField>) -> Result<[String; 2], MetastoreError> {
+    statements::<RunRecord>(listing, None)
+}

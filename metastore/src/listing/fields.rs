@@ -1,0 +1,328 @@
+//! What lists can be narrowed and sorted by, and the columns behind that.
+
+use penstock_spec::run::RunStatus;
+
+/// A field of something that can be listed.
+pub trait Field: Copy {
+    /// What it holds, and so which operands it is compared with.
+    fn kind(self) -> FieldKind;
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Free text ([`crate::Operand::Text`]).
+    Text,
+    /// A time ([`crate::Operand::Integer`], in nanoseconds since 1970).
+    Time,
+    /// An id ([`crate::Operand::Id`]).
+    Id,
+    /// A word of a closed list, such as a state ([`crate::Operand::Text`]).
+    Word,
+}
+
+/// Fields of experiments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are those of the members of Experiment")]
+pub enum ExperimentField {
+    Id,
+    Name,
+    CreatedAt,
+    LastRunCreatedAt,
+    Description,
+    Namespace,
+    StorageState,
+}
+
+/// Fields of pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are those of the members of StoredPipeline")]
+pub enum PipelineField {
+    Id,
+    Name,
+    DisplayName,
+    CreatedAt,
+    Description,
+    Namespace,
+}
+
+/// Fields of the versions of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are those of the members of PipelineVersion")]
+pub enum VersionField {
+    Id,
+    Name,
+    DisplayName,
+    CreatedAt,
+    Description,
+}
+
+/// Fields of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunField {
+    /// Identity.
+    Id,
+    /// The name for people.
+    Name,
+    /// When it was created.
+    CreatedAt,
+    /// The slot of the schedule that created it, or when it was created.
+    ScheduledAt,
+    /// When it ended.
+    FinishedAt,
+    /// Its description.
+    Description,
+    /// Available or archived.
+    StorageState,
+    /// Its namespace.
+    Namespace,
+    /// Its experiment.
+    Experiment,
+    /// The recurring run that created it.
+    RecurringRun,
+    /// The word of its status. `CANCELING` while its termination waits to be carried out, `PENDING` while it has ended and
+    /// its retry waits.
+    State,
+}
+
+/// The column behind a field.
+pub(crate) trait Column: Field + PartialEq {
+    /// The column, or an expression that is never NULL. Lists are sorted by it.
+    fn expression(self) -> &'static str;
+
+    /// All that a field of [`FieldKind::Word`] can hold.
+    fn words(self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The condition for a field of [`FieldKind::Word`] to be one of some of its words, if it is not a plain comparison.
+    fn among(self, _words: &[&'static str]) -> Option<String> {
+        None
+    }
+
+    /// Whether the table of counts has it too.
+    fn is_counted(self) -> bool {
+        false
+    }
+}
+
+const STORAGE_STATES: &[&str] = &["ARCHIVED", "AVAILABLE"];
+
+impl Field for ExperimentField {
+    fn kind(self) -> FieldKind {
+        match self {
+            Self::Id => FieldKind::Id,
+            Self::Name | Self::Description | Self::Namespace => FieldKind::Text,
+            Self::CreatedAt | Self::LastRunCreatedAt => FieldKind::Time,
+            Self::StorageState => FieldKind::Word,
+        }
+    }
+}
+
+impl Column for ExperimentField {
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Name => "name",
+            Self::CreatedAt => "created_at",
+            Self::LastRunCreatedAt => "last_run_created_at",
+            Self::Description => "description",
+            Self::Namespace => "namespace",
+            Self::StorageState => "storage_state",
+        }
+    }
+
+    fn words(self) -> &'static [&'static str] {
+        if self == Self::StorageState { STORAGE_STATES } else { &[] }
+    }
+}
+
+impl Field for PipelineField {
+    fn kind(self) -> FieldKind {
+        match self {
+            Self::Id => FieldKind::Id,
+            Self::Name | Self::DisplayName | Self::Description | Self::Namespace => FieldKind::Text,
+            Self::CreatedAt => FieldKind::Time,
+        }
+    }
+}
+
+impl Column for PipelineField {
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Name => "name",
+            Self::DisplayName => "display_name",
+            Self::CreatedAt => "created_at",
+            Self::Description => "description",
+            Self::Namespace => "namespace",
+        }
+    }
+}
+
+impl Field for VersionField {
+    fn kind(self) -> FieldKind {
+        match self {
+            Self::Id => FieldKind::Id,
+            Self::Name | Self::DisplayName | Self::Description => FieldKind::Text,
+            Self::CreatedAt => FieldKind::Time,
+        }
+    }
+}
+
+impl Column for VersionField {
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Name => "name",
+            Self::DisplayName => "display_name",
+            Self::CreatedAt => "created_at",
+            Self::Description => "description",
+        }
+    }
+}
+
+/// The kind of the newest command of a run that nobody has taken; empty if there is none.
+macro_rules! pending {
+    () => {
+        "COALESCE((SELECT kind FROM commands WHERE run_id = runs.id AND taken_at IS NULL \
+          ORDER BY commands.id DESC LIMIT 1), '')"
+    };
+}
+
+/// Whether it waits that the run be terminated. Nothing terminates a run that has ended.
+macro_rules! terminating {
+    () => {
+        concat!("(finished_at IS NULL AND ", pending!(), " = 'terminate')")
+    };
+}
+
+/// Whether it waits that the run be retried. Nothing retries a run that has not ended.
+macro_rules! retrying {
+    () => {
+        concat!("(finished_at IS NOT NULL AND ", pending!(), " = 'retry')")
+    };
+}
+
+impl Field for RunField {
+    fn kind(self) -> FieldKind {
+        match self {
+            Self::Id | Self::Experiment | Self::RecurringRun => FieldKind::Id,
+            Self::Name | Self::Description | Self::Namespace => FieldKind::Text,
+            Self::CreatedAt | Self::ScheduledAt | Self::FinishedAt => FieldKind::Time,
+            Self::StorageState | Self::State => FieldKind::Word,
+        }
+    }
+}
+
+impl Column for RunField {
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Name => "listed_name",
+            Self::CreatedAt => "created_at",
+            Self::ScheduledAt => "scheduled_at",
+            Self::FinishedAt => "listed_finish",
+            Self::Description => "description",
+            Self::StorageState => "storage_state",
+            Self::Namespace => "namespace",
+            Self::Experiment => "experiment_id",
+            Self::RecurringRun => "recurring_run_id",
+            Self::State => concat!(
+                "CASE WHEN ",
+                terminating!(),
+                " THEN 'CANCELING' WHEN ",
+                retrying!(),
+                " THEN 'PENDING' ELSE status END"
+            ),
+        }
+    }
+
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::StorageState => STORAGE_STATES,
+            Self::State => RUN_STATES,
+            _ => &[],
+        }
+    }
+
+    fn among(self, words: &[&'static str]) -> Option<String> {
+        (self == Self::State).then(|| state_among(words))
+    }
+
+    fn is_counted(self) -> bool {
+        matches!(self, Self::Namespace | Self::Experiment | Self::StorageState)
+    }
+}
+
+const PENDING: &str = word_of(RunStatus::Pending);
+const CANCELING: &str = word_of(RunStatus::Canceling);
+
+/// All of [`RunStatus`].
+const RUN_STATES: &[&str] = &[
+    PENDING,
+    word_of(RunStatus::Running),
+    word_of(RunStatus::Succeeded),
+    word_of(RunStatus::Skipped),
+    word_of(RunStatus::Failed),
+    CANCELING,
+    word_of(RunStatus::Canceled),
+    word_of(RunStatus::Paused),
+];
+
+/// The word as it is stored.
+const fn word_of(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "PENDING",
+        RunStatus::Running => "RUNNING",
+        RunStatus::Succeeded => "SUCCEEDED",
+        RunStatus::Skipped => "SKIPPED",
+        RunStatus::Failed => "FAILED",
+        RunStatus::Canceling => "CANCELING",
+        RunStatus::Canceled => "CANCELED",
+        RunStatus::Paused => "PAUSED",
+    }
+}
+
+/// One state goes along the index of states. Several are said by what they are not, so that no index is chosen whose rows
+/// would have to be sorted.
+fn state_among(words: &[&'static str]) -> String {
+    let status = match words {
+        [word] => format!("status = '{word}'"),
+        words => {
+            let others: Vec<&str> = RUN_STATES.iter().copied().filter(|word| !words.contains(word)).collect();
+            format!("status NOT IN ('{}')", others.join("', '"))
+        }
+    };
+    let (terminating, retrying) = (terminating!(), retrying!());
+    let mut condition = format!("{status} AND NOT {terminating} AND NOT {retrying}");
+    for (word, waits) in [(CANCELING, terminating), (PENDING, retrying)] {
+        if words.contains(&word) {
+            condition = format!("({condition}) OR {waits}");
+        }
+    }
+    format!("({condition})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode_word;
+
+    #[test]
+    fn words_are_those_that_are_stored() {
+        for status in [
+            RunStatus::Pending,
+            RunStatus::Running,
+            RunStatus::Succeeded,
+            RunStatus::Skipped,
+            RunStatus::Failed,
+            RunStatus::Canceling,
+            RunStatus::Canceled,
+            RunStatus::Paused,
+        ] {
+            assert_eq!(word_of(status), encode_word(status));
+            assert!(RUN_STATES.contains(&word_of(status)));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Conditions as SQL. Every combination of field and operand has a meaning, so that none can fail in the database.
+
+use std::cmp::Ordering;
+
+use sqlx::query_builder::QueryBuilder;
+use sqlx::sqlite::Sqlite;
+
+use super::{Column, Comparison, Entity, FieldKind, Operand, Predicate};
+
+/// Appends a condition.
+pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predicate<E::Field>) {
+    match predicate {
+        Predicate::Compare { field, comparison, operand } => push_comparison(sql, *field, *comparison, operand),
+        Predicate::In { field, operands } => push_in(sql, *field, operands),
+        Predicate::Contains { field, text } => {
+            sql.push(as_text(*field)).push(" LIKE ").push_bind(format!("%{text}%"));
+        }
+        Predicate::Outside { field, from, to } => {
+            let field = field.expression();
+            sql.push(format_args!("({field} < ")).push_bind(*from);
+            sql.push(format_args!(" OR {field} >= ")).push_bind(*to).push(")");
+        }
+        Predicate::Tag { key, value } => match E::TAGS {
+            Some((table, reference)) => {
+                sql.push(format_args!("EXISTS (SELECT 1 FROM {table} WHERE {reference} = {}.id", E::TABLE));
+                sql.push(" AND tag_key = ").push_bind(key.clone());
+                sql.push(" AND tag_value = ").push_bind(value.clone()).push(")");
+            }
+            None => {
+                sql.push(NEVER);
+            }
+        },
+    }
+}
+
+const NEVER: &str = "0 = 1";
+const ALWAYS: &str = "1 = 1";
+
+fn push_comparison<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, comparison: Comparison, operand: &Operand) {
+    match field.kind() {
+        FieldKind::Word => {
+            let operand = text_of(operand);
+            push_words(sql, field, |word| comparison.holds(compare_words(word, &operand)));
+        }
+        kind if fits(kind, operand) => {
+            sql.push(field.expression()).push(comparison.operator());
+            bind(sql, operand);
+        }
+        FieldKind::Text | FieldKind::Time | FieldKind::Id => {
+            sql.push(as_text(field)).push(" COLLATE NOCASE").push(comparison.operator()).push_bind(text_of(operand));
+        }
+    }
+}
+
+fn push_in<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, operands: &[Operand]) {
+    if operands.is_empty() {
+        sql.push(NEVER);
+        return;
+    }
+    if field.kind() == FieldKind::Word {
+        let operands: Vec<String> = operands.iter().map(text_of).collect();
+        push_words(sql, field, |word| operands.iter().any(|operand| compare_words(word, operand).is_eq()));
+        return;
+    }
+    let native = operands.iter().all(|operand| fits(field.kind(), operand));
+    if native {
+        sql.push(field.expression());
+    } else {
+        sql.push(as_text(field)).push(" COLLATE NOCASE");
+    }
+    sql.push(" IN (");
+    for (index, operand) in operands.iter().enumerate() {
+        if index > 0 {
+            sql.push(", ");
+        }
+        if native {
+            bind(sql, operand);
+        } else {
+            sql.push_bind(text_of(operand));
+        }
+    }
+    sql.push(")");
+}
+
+/// A field of words is compared here, so that what is asked of the database is which words are meant: `NOT_EQUALS
+/// "ARCHIVED"` goes along the index of what is available.
+fn push_words<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, is_meant: impl Fn(&str) -> bool) {
+    let words: Vec<&'static str> = field.words().iter().copied().filter(|word| is_meant(word)).collect();
+    if words.is_empty() {
+        sql.push(NEVER);
+    } else if words.len() == field.words().len() {
+        sql.push(ALWAYS);
+    } else if let Some(condition) = field.among(&words) {
+        sql.push(condition);
+    } else {
+        sql.push(field.expression()).push(" IN ('").push(words.join("', '")).push("')");
+    }
+}
+
+fn compare_words(word: &str, operand: &str) -> Ordering {
+    word.to_ascii_lowercase().cmp(&operand.to_ascii_lowercase())
+}
+
+impl Comparison {
+    fn operator(self) -> &'static str {
+        match self {
+            Self::Equal => " = ",
+            Self::NotEqual => " <> ",
+            Self::Greater => " > ",
+            Self::GreaterOrEqual => " >= ",
+            Self::Less => " < ",
+            Self::LessOrEqual => " <= ",
+        }
+    }
+
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::NotEqual => ordering.is_ne(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+        }
+    }
+}
+
+/// Whether an operand can be compared with the column itself.
+pub(super) fn fits(kind: FieldKind, operand: &Operand) -> bool {
+    matches!(
+        (kind, operand),
+        (FieldKind::Time, Operand::Integer(_))
+            | (FieldKind::Id, Operand::Id(_))
+            | (FieldKind::Text | FieldKind::Word, Operand::Text(_))
+    )
+}
+
+pub(super) fn bind(sql: &mut QueryBuilder<Sqlite>, operand: &Operand) {
+    match operand {
+        Operand::Integer(value) => sql.push_bind(*value),
+        Operand::Text(text) => sql.push_bind(text.clone()),
+        Operand::Id(id) => sql.push_bind(*id),
+    };
+}
+
+/// A column as its users know it: times as whole seconds, ids as they are written, absent references as nothing.
+fn as_text<F: Column>(field: F) -> String {
+    let column = field.expression();
+    match field.kind() {
+        FieldKind::Text | FieldKind::Word => column.to_owned(),
+        FieldKind::Time => format!("CAST({column} / 1000000000 AS TEXT)"),
+        FieldKind::Id => {
+            let digits = |from: u8, count: u8| format!("substr(hex({column}), {from}, {count})");
+            let groups = [digits(1, 8), digits(9, 4), digits(13, 4), digits(17, 4), digits(21, 12)];
+            let written = groups.join(" || '-' || ");
+            format!("CASE WHEN {column} = zeroblob(16) THEN '' ELSE lower({written}) END")
+        }
+    }
+}
+
+fn text_of(operand: &Operand) -> String {
+    match operand {
+        Operand::Integer(value) => value.to_string(),
+        Operand::Text(text) => text.clone(),
+        Operand::Id(id) => id.to_string(),
+    }
+}
