@@ -1,0 +1,428 @@
+//! Lists against a naive reading of the rules: every field, both directions, every comparison, with ties.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use penstock_metastore::{
+    Command, Comparison, Experiment, ExperimentField, Field, FieldKind, Listing, Operand, Page, PipelineField,
+    PipelineVersion, Predicate, RunField, RunRecord, StorageState, StoredPipeline, VersionField,
+};
+use penstock_spec::Timestamp;
+use penstock_spec::run::RunStatus;
+use uuid::Uuid;
+
+use crate::experiments::experiment;
+use crate::fixture::{Fixture, at, new_run};
+use crate::pipelines::{pipeline, version};
+
+/// A row as the rules see it: its id, and what each field compares by.
+type Row<F> = (Uuid, Vec<(F, Operand)>);
+
+fn value<F: PartialEq>(row: &Row<F>, field: &F) -> Operand {
+    row.1.iter().find(|(found, _)| found == field).map(|(_, value)| value.clone()).unwrap()
+}
+
+/// Namespaces are compared to the letter, other text without regard to case.
+fn compare(left: &Operand, right: &Operand, to_the_letter: bool) -> Ordering {
+    match (left, right) {
+        (Operand::Integer(left), Operand::Integer(right)) => left.cmp(right),
+        (Operand::Id(left), Operand::Id(right)) => left.as_bytes().cmp(right.as_bytes()),
+        (Operand::Text(left), Operand::Text(right)) if to_the_letter => left.cmp(right),
+        (Operand::Text(left), Operand::Text(right)) => left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn holds(comparison: Comparison, ordering: Ordering) -> bool {
+    match comparison {
+        Comparison::Equal => ordering.is_eq(),
+        Comparison::NotEqual => ordering.is_ne(),
+        Comparison::Greater => ordering.is_gt(),
+        Comparison::GreaterOrEqual => ordering.is_ge(),
+        Comparison::Less => ordering.is_lt(),
+        Comparison::LessOrEqual => ordering.is_le(),
+    }
+}
+
+const COMPARISONS: [Comparison; 6] = [
+    Comparison::Equal,
+    Comparison::NotEqual,
+    Comparison::Greater,
+    Comparison::GreaterOrEqual,
+    Comparison::Less,
+    Comparison::LessOrEqual,
+];
+
+/// All pages of a list.
+async fn walk<F: Copy, T>(
+    list: &impl AsyncFn(&Listing<F>) -> Page<T>,
+    id: fn(&T) -> Uuid,
+    mut listing: Listing<F>,
+) -> Vec<Uuid> {
+    let mut seen = Vec::new();
+    loop {
+        let page = list(&listing).await;
+        assert!(page.rows.len() <= listing.size as usize);
+        seen.extend(page.rows.into_iter().map(|row| id(&row.readable().unwrap())));
+        if page.next.is_none() {
+            assert_eq!(page.total, seen.len() as u64);
+            return seen;
+        }
+        listing.from = page.next;
+    }
+}
+
+/// Compares every list that can be made of these fields with what the rules say about these rows.
+async fn check<F: Field + PartialEq + std::fmt::Debug, T>(
+    fields: &[F],
+    namespace: Option<F>,
+    by_age: F,
+    rows: &[Row<F>],
+    list: impl AsyncFn(&Listing<F>) -> Page<T>,
+    id: fn(&T) -> Uuid,
+) {
+    let exact = |field: F| Some(field) == namespace;
+    for field in fields {
+        for descending in [false, true] {
+            let mut wanted: Vec<&Row<F>> = rows.iter().collect();
+            wanted.sort_by(|left, right| {
+                compare(&value(left, field), &value(right, field), exact(*field)).then(left.0.cmp(&right.0))
+            });
+            if descending {
+                wanted.reverse();
+            }
+            let wanted: Vec<Uuid> = wanted.into_iter().map(|(id, _)| *id).collect();
+            for size in [1, 4, 7, 1000] {
+                let listing = Listing { descending, ..Listing::by(*field, size) };
+                assert_eq!(walk(&list, id, listing).await, wanted, "{field:?}, descending {descending}, {size}");
+            }
+        }
+    }
+    let mut ordered: Vec<&Row<F>> = rows.iter().collect();
+    ordered
+        .sort_by(|left, right| compare(&value(left, &by_age), &value(right, &by_age), true).then(left.0.cmp(&right.0)));
+    let select = |meets: &dyn Fn(&Row<F>) -> bool| -> Vec<Uuid> {
+        ordered.iter().filter(|row| meets(row)).map(|(id, _)| *id).collect()
+    };
+    let narrowed = async |predicate: &Predicate<F>| {
+        let listing = Listing { predicates: vec![predicate.clone()], ..Listing::by(by_age, 5) };
+        walk(&list, id, listing).await
+    };
+    for field in fields {
+        for operand in operands(*field, rows) {
+            let against = |row: &Row<F>| compare(&value(row, field), &operand, exact(*field));
+            for comparison in COMPARISONS {
+                let predicate = Predicate::Compare { field: *field, comparison, operand: operand.clone() };
+                let wanted = select(&|row| holds(comparison, against(row)));
+                assert_eq!(narrowed(&predicate).await, wanted, "{predicate:?}");
+            }
+        }
+        let few: Vec<Operand> = operands(*field, rows).into_iter().step_by(2).collect();
+        let wanted = select(&|row| few.iter().any(|one| compare(&value(row, field), one, exact(*field)).is_eq()));
+        let predicate = Predicate::In { field: *field, operands: few };
+        assert_eq!(narrowed(&predicate).await, wanted, "{predicate:?}");
+        assert!(narrowed(&Predicate::In { field: *field, operands: Vec::new() }).await.is_empty());
+        for text in ["", "A", "team", "1", "0", "-0000-", "z%", "\\", "ARCH"] {
+            let wanted = select(&|row| shown(&value(row, field)).contains(&text.to_ascii_lowercase()));
+            let predicate = Predicate::Contains { field: *field, text: text.to_owned() };
+            if !text.contains('%') {
+                assert_eq!(narrowed(&predicate).await, wanted, "{predicate:?}");
+            }
+        }
+        if field.kind() == FieldKind::Time {
+            for (from, to) in [(0, 1), (nanoseconds(at(2)), nanoseconds(at(4))), (i64::MIN, i64::MAX)] {
+                let time = |row: &Row<F>| match value(row, field) {
+                    Operand::Integer(time) => time,
+                    other => panic!("{other:?}"),
+                };
+                let wanted = select(&|row| !(from <= time(row) && time(row) < to));
+                let predicate = Predicate::Outside { field: *field, from, to };
+                assert_eq!(narrowed(&predicate).await, wanted, "{predicate:?}");
+            }
+        }
+    }
+}
+
+/// Every value of a field, in another case, and some that no row has.
+fn operands<F: Field + PartialEq>(field: F, rows: &[Row<F>]) -> Vec<Operand> {
+    match field.kind() {
+        FieldKind::Time => {
+            let times = rows.iter().map(|row| match value(row, &field) {
+                Operand::Integer(time) => time,
+                other => panic!("{other:?}"),
+            });
+            let times: BTreeSet<i64> = times.chain([i64::MIN, 0, i64::MAX]).collect();
+            times.into_iter().take(6).map(Operand::Integer).collect()
+        }
+        FieldKind::Id => {
+            let ids = rows.iter().map(|row| match value(row, &field) {
+                Operand::Id(id) => id,
+                other => panic!("{other:?}"),
+            });
+            let ids: BTreeSet<Uuid> = ids.chain([Uuid::nil(), Uuid::max()]).collect();
+            ids.into_iter().take(6).map(Operand::Id).collect()
+        }
+        FieldKind::Text | FieldKind::Word => {
+            let texts = rows.iter().map(|row| match value(row, &field) {
+                Operand::Text(text) => text,
+                other => panic!("{other:?}"),
+            });
+            let texts: BTreeSet<String> = texts.chain(["".to_owned(), "m".to_owned(), "\u{fffd}".to_owned()]).collect();
+            texts.into_iter().flat_map(|text| [Operand::Text(text.to_ascii_lowercase()), Operand::Text(text)]).collect()
+        }
+    }
+}
+
+/// A value as text to look in.
+fn shown(value: &Operand) -> String {
+    match value {
+        Operand::Integer(nanoseconds) => (nanoseconds / 1_000_000_000).to_string(),
+        Operand::Text(text) => text.to_ascii_lowercase(),
+        Operand::Id(id) if id.is_nil() => String::new(),
+        Operand::Id(id) => id.to_string(),
+    }
+}
+
+fn nanoseconds(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap()
+}
+
+fn time(time: Timestamp) -> Operand {
+    Operand::Integer(nanoseconds(time))
+}
+
+fn text(text: &str) -> Operand {
+    Operand::Text(text.to_owned())
+}
+
+fn reference(id: Option<Uuid>) -> Operand {
+    Operand::Id(id.unwrap_or_default())
+}
+
+const NAMES: [&str; 7] = ["beta", "Alpha", "", "BETA", "alpha", "ä z%", "Gamma_1"];
+const NAMESPACES: [&str; 3] = ["team-b", "", "Team-a"];
+
+/// Ids in an order of their own.
+fn scattered(number: usize) -> Uuid {
+    Uuid::from_u128((number as u128 * 7919 % 97) << 96 | number as u128)
+}
+
+fn run_row(record: &RunRecord) -> Row<RunField> {
+    let RunRecord { row, registration, storage_state, pending, .. } = record;
+    let status = match (pending, row.finished_at) {
+        (Some(Command::Terminate { .. }), None) => RunStatus::Canceling,
+        (Some(Command::Retry), Some(_)) => RunStatus::Pending,
+        _ => row.status,
+    };
+    let status = serde_json::to_value(status).unwrap();
+    let values = vec![
+        (RunField::Id, Operand::Id(row.info.id)),
+        (RunField::Name, text(&row.info.display_name)),
+        (RunField::CreatedAt, time(row.info.created_at)),
+        (RunField::ScheduledAt, time(row.info.scheduled_at)),
+        (RunField::FinishedAt, row.finished_at.map_or(Operand::Integer(0), time)),
+        (RunField::Description, text(&registration.description)),
+        (RunField::StorageState, text(storage_state.as_str())),
+        (RunField::Namespace, text(&row.info.namespace)),
+        (RunField::Experiment, reference(registration.experiment)),
+        (RunField::RecurringRun, reference(registration.recurring_run)),
+        (RunField::State, text(status.as_str().unwrap())),
+    ];
+    (row.info.id, values)
+}
+
+#[tokio::test]
+async fn runs_are_listed_by_the_rules() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut rows = Vec::new();
+    for number in 0..36_usize {
+        let mut run = new_run(number as u128);
+        run.info.id = scattered(number);
+        run.info.display_name = NAMES[number % 7].to_owned();
+        run.info.created_at = at((number / 5) as i64);
+        run.info.scheduled_at = at((number * 5 % 4) as i64);
+        run.info.namespace = NAMESPACES[number % 3].to_owned();
+        run.registration.description = NAMES[number / 2 % 7].to_owned();
+        run.registration.experiment = (number % 4 > 0).then(|| Uuid::from_u128(number as u128 % 4));
+        run.registration.recurring_run = (number % 5 == 0).then(|| Uuid::from_u128(5));
+        let id = run.info.id;
+        store.create_run(run).await.unwrap();
+        store.take_epoch(id).await.unwrap();
+        let (status, finished) = match number % 6 {
+            0 => (RunStatus::Pending, None),
+            1 | 2 => (RunStatus::Running, None),
+            3 => (RunStatus::Succeeded, Some(at((number / 9) as i64))),
+            4 => (RunStatus::Failed, Some(at(2))),
+            _ => (RunStatus::Canceled, Some(at(3))),
+        };
+        if status != RunStatus::Pending {
+            fixture.set_status(id, status, finished).await;
+        }
+        if number % 3 == 1 {
+            // Of some it waits although they have ended.
+            let command = Command::Terminate { reason: "test".to_owned() };
+            store.put_command(id, "a", &command).await.unwrap();
+        } else if number % 3 == 2 {
+            store.put_command(id, "a", &Command::Retry).await.unwrap();
+        }
+        if number % 4 == 3 {
+            store.set_run_storage(id, StorageState::Archived).await.unwrap();
+        }
+        if number == 17 {
+            store.delete_run(id).await.unwrap();
+        } else {
+            rows.push(run_row(&store.run_record(id).await.unwrap()));
+        }
+    }
+    let fields: Vec<RunField> = rows[0].1.iter().map(|(field, _)| *field).collect();
+    let list = async |listing: &Listing<RunField>| store.list_run_records(listing).await.unwrap();
+    let id = |run: &RunRecord| run.row.info.id;
+    check(&fields, Some(RunField::Namespace), RunField::CreatedAt, &rows, list, id).await;
+}
+
+#[tokio::test]
+async fn experiments_are_listed_by_the_rules() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut rows = Vec::new();
+    for number in 0..20_usize {
+        let one = Experiment {
+            id: scattered(number),
+            namespace: NAMESPACES[number % 3].to_owned(),
+            description: NAMES[number % 7].to_owned(),
+            created_at: at((number / 4) as i64),
+            storage_state: if number % 3 == 0 { StorageState::Archived } else { StorageState::Available },
+            last_run_created_at: (number % 2 == 0).then(|| at((number % 3) as i64)),
+            // The same names in each namespace.
+            ..experiment(number as u128, &format!("{}{}", ["Team", "team", "tEAM"][number % 3], number / 3))
+        };
+        store.create_experiment(one.clone()).await.unwrap();
+        let values = vec![
+            (ExperimentField::Id, Operand::Id(one.id)),
+            (ExperimentField::Name, text(&one.name)),
+            (ExperimentField::CreatedAt, time(one.created_at)),
+            (ExperimentField::LastRunCreatedAt, one.last_run_created_at.map_or(Operand::Integer(0), time)),
+            (ExperimentField::Description, text(&one.description)),
+            (ExperimentField::Namespace, text(&one.namespace)),
+            (ExperimentField::StorageState, text(one.storage_state.as_str())),
+        ];
+        rows.push((one.id, values));
+    }
+    let fields: Vec<ExperimentField> = rows[0].1.iter().map(|(field, _)| *field).collect();
+    let list = async |listing: &Listing<ExperimentField>| store.list_experiments(listing).await.unwrap();
+    let by_age = ExperimentField::CreatedAt;
+    check(&fields, Some(ExperimentField::Namespace), by_age, &rows, list, |experiment| experiment.id).await;
+}
+
+#[tokio::test]
+async fn pipelines_are_listed_by_the_rules() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut rows = Vec::new();
+    for number in 0..20_usize {
+        let one = StoredPipeline {
+            id: scattered(number),
+            namespace: NAMESPACES[number % 3].to_owned(),
+            display_name: NAMES[number % 7].to_owned(),
+            description: NAMES[number / 3].to_owned(),
+            created_at: at((number / 4) as i64),
+            ..pipeline(number as u128, &format!("{}{}", ["Team", "team", "tEAM"][number % 3], number / 3))
+        };
+        store.create_pipeline(one.clone(), None).await.unwrap();
+        let values = vec![
+            (PipelineField::Id, Operand::Id(one.id)),
+            (PipelineField::Name, text(&one.name)),
+            (PipelineField::DisplayName, text(&one.display_name)),
+            (PipelineField::CreatedAt, time(one.created_at)),
+            (PipelineField::Description, text(&one.description)),
+            (PipelineField::Namespace, text(&one.namespace)),
+        ];
+        rows.push((one.id, values));
+    }
+    let fields: Vec<PipelineField> = rows[0].1.iter().map(|(field, _)| *field).collect();
+    let list = async |listing: &Listing<PipelineField>| store.list_pipelines(listing).await.unwrap();
+    let by_age = PipelineField::CreatedAt;
+    check(&fields, Some(PipelineField::Namespace), by_age, &rows, list, |pipeline| pipeline.id).await;
+}
+
+#[tokio::test]
+async fn versions_are_listed_by_the_rules() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    for number in [1, 2] {
+        store.create_pipeline(pipeline(number, &format!("p{number}")), None).await.unwrap();
+    }
+    store.create_version(version(1000, 2, "of another pipeline")).await.unwrap();
+    let mut rows = Vec::new();
+    for number in 0..20_usize {
+        let one = PipelineVersion {
+            id: scattered(number),
+            display_name: NAMES[number % 7].to_owned(),
+            description: NAMES[number / 3].to_owned(),
+            created_at: at((number / 4) as i64),
+            ..version(number as u128, 1, &format!("{}{number}", ["Team", "team", "tEAM"][number % 3]))
+        };
+        store.create_version(one.clone()).await.unwrap();
+        let values = vec![
+            (VersionField::Id, Operand::Id(one.id)),
+            (VersionField::Name, text(&one.name)),
+            (VersionField::DisplayName, text(&one.display_name)),
+            (VersionField::CreatedAt, time(one.created_at)),
+            (VersionField::Description, text(&one.description)),
+        ];
+        rows.push((one.id, values));
+    }
+    let fields: Vec<VersionField> = rows[0].1.iter().map(|(field, _)| *field).collect();
+    let list = async |listing: &Listing<VersionField>| store.list_versions(Uuid::from_u128(1), listing).await.unwrap();
+    check(&fields, None, VersionField::CreatedAt, &rows, list, |version| version.id).await;
+}
+
+/// Operands of another kind than the field's are compared as text.
+#[tokio::test]
+async fn operand_of_another_kind_is_compared_as_text() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut run = new_run(1);
+    run.info.display_name = "5".to_owned();
+    run.registration.experiment = Some(Uuid::from_u128(0xabc));
+    store.create_run(run.clone()).await.unwrap();
+    let second = run.info.created_at.as_second();
+    let id = Uuid::from_u128(0xabc).to_string();
+    for (field, operand, found) in [
+        (RunField::Name, Operand::Integer(5), 1),
+        (RunField::Name, Operand::Integer(6), 0),
+        (RunField::CreatedAt, text(&second.to_string()), 1),
+        (RunField::CreatedAt, text("soon"), 0),
+        (RunField::Experiment, text(&id), 1),
+        (RunField::Experiment, text(&id.to_ascii_uppercase()), 1),
+        (RunField::Experiment, text(""), 0),
+        (RunField::RecurringRun, text(""), 1),
+        (RunField::StorageState, Operand::Integer(1), 0),
+        (RunField::State, Operand::Id(Uuid::nil()), 0),
+        (RunField::Id, Operand::Integer(i64::MAX), 0),
+    ] {
+        let equal = Predicate::Compare { field, comparison: Comparison::Equal, operand: operand.clone() };
+        let other = Predicate::Compare { field, comparison: Comparison::NotEqual, operand: operand.clone() };
+        let one_of = Predicate::In { field, operands: vec![operand] };
+        for (predicate, found) in [(equal, found), (other, 1 - found), (one_of, found)] {
+            let listing = Listing { predicates: vec![predicate], ..Listing::by(RunField::CreatedAt, 5) };
+            let page = store.list_run_records(&listing).await.unwrap();
+            assert_eq!((page.rows.len() as u64, page.total), (found, found), "{:?}", listing.predicates);
+        }
+    }
+}
+
+#[tokio::test]
+async fn text_to_look_for_may_have_wildcards() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    for (number, name) in (1..).zip(["train-fast", "TRAIN_slow", "t%n", "other"]) {
+        store.create_experiment(experiment(number, name)).await.unwrap();
+    }
+    for (pattern, found) in [("t%n", 3), ("n_s", 1), ("n_", 2), ("%", 4), ("_____________", 0), ("AIN", 2)] {
+        let predicate = Predicate::Contains { field: ExperimentField::Name, text: pattern.to_owned() };
+        let listing = Listing { predicates: vec![predicate], ..Listing::by(ExperimentField::Name, 10) };
+        assert_eq!(store.list_experiments(&listing).await.unwrap().total, found, "{pattern}");
+    }
+}

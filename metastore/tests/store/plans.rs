@@ -1,0 +1,171 @@
+//! How lists are carried out: along an index, from the first row of the page, whatever comes before it.
+
+use penstock_metastore::{
+    Comparison, Cursor, ExperimentField, Listing, Operand, PipelineField, Predicate, RunField, VersionField,
+    experiment_list_statements, pipeline_list_statements, run_list_statements, version_list_statements,
+};
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use crate::fixture::Fixture;
+
+/// The steps in which a statement is carried out. Its arguments do not matter.
+async fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
+    let query = format!("EXPLAIN QUERY PLAN {statement}");
+    let steps: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_all(connection).await.unwrap();
+    steps.into_iter().map(|(_, _, _, detail)| detail).collect()
+}
+
+/// A page and where it starts, in both directions; the first page too.
+fn pages<F: Copy>(sort: F, value: &Operand, predicates: &[Predicate<F>]) -> Vec<Listing<F>> {
+    let mut pages = Vec::new();
+    for descending in [false, true] {
+        for from in [None, Some(Cursor { value: value.clone(), id: Uuid::nil() })] {
+            pages.push(Listing { predicates: predicates.to_vec(), descending, from, ..Listing::by(sort, 100) });
+        }
+    }
+    pages
+}
+
+/// The page goes along this index, entered by the cursor if there is one, and nothing is sorted.
+async fn assert_page(connection: &mut SqliteConnection, statement: &str, index: &str, entered: Option<&str>) {
+    let steps = plan(connection, statement).await;
+    let uses =
+        |step: &&String| step.split_once("USING INDEX ").is_some_and(|(_, used)| used.split(' ').next() == Some(index));
+    let step = steps.iter().find(uses);
+    let Some(step) = step else { panic!("{index}: {steps:#?}\n{statement}") };
+    if let Some(condition) = entered {
+        assert!(step.starts_with("SEARCH") && step.contains(condition), "{condition}: {step}\n{statement}");
+    }
+    assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:#?}\n{statement}");
+}
+
+fn equal<F>(field: F, operand: Operand) -> Predicate<F> {
+    Predicate::Compare { field, comparison: Comparison::Equal, operand }
+}
+
+fn word(text: &str) -> Operand {
+    Operand::Text(text.to_owned())
+}
+
+#[tokio::test]
+async fn pages_of_runs_go_along_an_index() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let namespace = || equal(RunField::Namespace, word("team"));
+    let experiment = || equal(RunField::Experiment, Operand::Id(Uuid::nil()));
+    let archived = || equal(RunField::StorageState, word("ARCHIVED"));
+    let available = || Predicate::Compare {
+        field: RunField::StorageState,
+        comparison: Comparison::NotEqual,
+        operand: word("ARCHIVED"),
+    };
+    let running = || equal(RunField::State, word("RUNNING"));
+    let time = Operand::Integer(5);
+    let cases = [
+        (RunField::CreatedAt, time.clone(), vec![], "runs_newest"),
+        (RunField::CreatedAt, time.clone(), vec![namespace()], "runs_newest_of_namespace"),
+        (RunField::CreatedAt, time.clone(), vec![experiment()], "runs_of_experiment_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![archived()], "runs_stored_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![available()], "runs_stored_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![namespace(), available()], "runs_of_namespace_stored_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![experiment(), archived()], "runs_of_experiment_stored_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![running()], "runs_of_status_by_age"),
+        (RunField::Name, word("a"), vec![], "runs_listed_by_name"),
+        (RunField::FinishedAt, time.clone(), vec![], "runs_listed_by_finish"),
+    ];
+    for (sort, value, predicates, index) in cases {
+        for listing in pages(sort, &value, &predicates) {
+            let [page, _] = run_list_statements(&listing).unwrap();
+            let column = match sort {
+                RunField::Name => "(listed_name,id)",
+                RunField::FinishedAt => "(listed_finish,id)",
+                _ => "(created_at,id)",
+            };
+            let entered = listing.from.is_some().then_some(column);
+            assert_page(&mut raw, &page, index, entered).await;
+        }
+    }
+}
+
+/// The order by time is kept where only few of the runs are left out.
+#[tokio::test]
+async fn pages_of_runs_in_several_states_are_not_sorted() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let operand = || word("SUCCEEDED");
+    let field = RunField::State;
+    for predicate in [
+        Predicate::Compare { field, comparison: Comparison::NotEqual, operand: operand() },
+        Predicate::In { field, operands: vec![operand(), word("FAILED")] },
+    ] {
+        for listing in pages(RunField::CreatedAt, &Operand::Integer(5), &[predicate]) {
+            let [page, _] = run_list_statements(&listing).unwrap();
+            assert_page(&mut raw, &page, "runs_newest", None).await;
+        }
+    }
+}
+
+/// Nobody counts a million runs to say how many there are.
+#[tokio::test]
+async fn totals_of_runs_are_not_counted() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let namespace = equal(RunField::Namespace, word("team"));
+    let experiment = equal(RunField::Experiment, Operand::Id(Uuid::nil()));
+    let archived = equal(RunField::StorageState, word("ARCHIVED"));
+    for predicates in [vec![], vec![namespace], vec![experiment.clone()], vec![experiment, archived]] {
+        let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 100) };
+        let [_, total] = run_list_statements(&listing).unwrap();
+        for step in plan(&mut raw, &total).await {
+            assert!(step.contains("run_counts"), "{step}\n{total}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let (by_age, time) = (ExperimentField::CreatedAt, Operand::Integer(5));
+    let namespace = equal(ExperimentField::Namespace, word("team"));
+    let available = equal(ExperimentField::StorageState, word("available"));
+    for (sort, value, predicates, index) in [
+        (by_age, &time, vec![], "experiments_by_age"),
+        (by_age, &time, vec![namespace.clone()], "experiments_of_namespace_by_age"),
+        (by_age, &time, vec![available.clone()], "experiments_stored_by_age"),
+        (by_age, &time, vec![namespace, available], "experiments_of_namespace_stored_by_age"),
+        (ExperimentField::Name, &word("a"), vec![], "experiments_by_name"),
+        (ExperimentField::LastRunCreatedAt, &time, vec![], "experiments_by_last_run"),
+    ] {
+        for listing in pages(sort, value, &predicates) {
+            let [page, _] = experiment_list_statements(&listing).unwrap();
+            assert_page(&mut raw, &page, index, listing.from.is_some().then_some(",id)")).await;
+        }
+    }
+    let namespace = equal(PipelineField::Namespace, word("team"));
+    for (sort, value, predicates, index) in [
+        (PipelineField::CreatedAt, &time, vec![], "pipelines_by_age"),
+        (PipelineField::CreatedAt, &time, vec![namespace], "pipelines_of_namespace_by_age"),
+        (PipelineField::Name, &word("a"), vec![], "pipelines_by_name"),
+        (PipelineField::DisplayName, &word("a"), vec![], "pipelines_by_display_name"),
+    ] {
+        for listing in pages(sort, value, &predicates) {
+            let [page, _] = pipeline_list_statements(&listing).unwrap();
+            assert_page(&mut raw, &page, index, listing.from.is_some().then_some(",id)")).await;
+        }
+    }
+    for (sort, value, index) in [
+        (VersionField::CreatedAt, &time, "versions_of_pipeline_by_age"),
+        (VersionField::DisplayName, &word("a"), "versions_of_pipeline_by_display_name"),
+    ] {
+        for listing in pages(sort, value, &[]) {
+            let [page, total] = version_list_statements(&listing).unwrap();
+            assert_page(&mut raw, &page, index, Some("pipeline_id=?")).await;
+            for step in plan(&mut raw, &total).await {
+                assert!(step.starts_with("SEARCH"), "{step}");
+            }
+        }
+    }
+}
