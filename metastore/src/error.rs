@@ -218,7 +218,7 @@ impl MetastoreError {
         matches!(self, Self::Fenced { .. } | Self::FactCount { .. })
     }
 
-    pub(crate) fn not_found(kind: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn not_found(kind: &'static str, id: &impl ToString) -> Self {
         Self::NotFound { kind, id: id.to_string() }
     }
 

@@ -64,12 +64,12 @@ impl Metastore {
         let (namespace, name) = (experiment.namespace.clone(), experiment.name.clone());
         self.submit(CatalogOperation::EnsureExperiment(experiment)).await?;
         // It may have been deleted in between.
-        self.experiment_by_name(&namespace, &name).await?.ok_or_else(|| MetastoreError::not_found(KIND, name))
+        self.experiment_by_name(&namespace, &name).await?.ok_or_else(|| MetastoreError::not_found(KIND, &name))
     }
 
     /// An experiment.
     pub async fn experiment(&self, experiment: Uuid) -> Result<Experiment, MetastoreError> {
-        self.find(experiment).await?.ok_or_else(|| MetastoreError::not_found(KIND, experiment))
+        self.find(experiment).await?.ok_or_else(|| MetastoreError::not_found(KIND, &experiment))
     }
 
     /// The experiment of a name, if there is one.
@@ -136,7 +136,7 @@ pub(crate) async fn store(
         .execute(&mut *connection)
         .await?;
     if stored.rows_affected() == 0 {
-        return Ok(Err(MetastoreError::not_found(KIND, experiment)));
+        return Ok(Err(MetastoreError::not_found(KIND, &experiment)));
     }
     if state == StorageState::Archived {
         sqlx::query(
@@ -154,5 +154,5 @@ pub(crate) async fn delete(
     experiment: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let deleted = sqlx::query("DELETE FROM experiments WHERE id = $1").bind(experiment).execute(connection).await?;
-    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, experiment)) })
+    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &experiment)) })
 }

@@ -73,7 +73,7 @@ impl Metastore {
 
     /// A pipeline.
     pub async fn pipeline(&self, pipeline: Uuid) -> Result<StoredPipeline, MetastoreError> {
-        self.find(pipeline).await?.ok_or_else(|| MetastoreError::not_found(KIND, pipeline))
+        self.find(pipeline).await?.ok_or_else(|| MetastoreError::not_found(KIND, &pipeline))
     }
 
     /// The pipeline of a name.
@@ -81,7 +81,7 @@ impl Metastore {
         let mut query = QueryBuilder::<Sqlite>::new(select::<StoredPipeline>());
         query.push(" AND namespace = ").push_bind(namespace).push(" AND name = ").push_bind(name);
         let found = self.find_by(&mut query, || format!("{name:?}")).await?;
-        found.ok_or_else(|| MetastoreError::not_found(KIND, name))
+        found.ok_or_else(|| MetastoreError::not_found(KIND, &name))
     }
 
     /// Changes a pipeline; returns what has become of it.
@@ -149,7 +149,7 @@ pub(crate) async fn update(
         .execute(&mut *connection)
         .await?;
     if updated.rows_affected() == 0 {
-        return Ok(Err(MetastoreError::not_found(KIND, pipeline)));
+        return Ok(Err(MetastoreError::not_found(KIND, &pipeline)));
     }
     if let Some(tags) = &update.tags {
         replace_tags(connection, &TAGS, pipeline, tags).await?;
@@ -166,5 +166,5 @@ pub(crate) async fn delete(
         return Ok(Err(MetastoreError::HasVersions { pipeline, version }));
     }
     let deleted = sqlx::query("DELETE FROM pipelines WHERE id = $1").bind(pipeline).execute(connection).await?;
-    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, pipeline)) })
+    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &pipeline)) })
 }

@@ -82,7 +82,7 @@ impl Metastore {
 
     /// A version.
     pub async fn version(&self, version: Uuid) -> Result<PipelineVersion, MetastoreError> {
-        self.find(version).await?.ok_or_else(|| MetastoreError::not_found(KIND, version))
+        self.find(version).await?.ok_or_else(|| MetastoreError::not_found(KIND, &version))
     }
 
     /// The version of a pipeline that was created last; of several the one of the greatest id.
@@ -90,7 +90,7 @@ impl Metastore {
         let mut query = QueryBuilder::<Sqlite>::new(select::<PipelineVersion>());
         query.push(" AND pipeline_id = ").push_bind(pipeline).push(" ORDER BY created_at DESC, id DESC LIMIT 1");
         let found = self.find_by(&mut query, || format!("of pipeline {pipeline}")).await?;
-        found.ok_or_else(|| MetastoreError::not_found(KIND, pipeline))
+        found.ok_or_else(|| MetastoreError::not_found(KIND, &pipeline))
     }
 
     /// Changes a version; returns what has become of it.
@@ -169,7 +169,7 @@ pub(crate) async fn create(
         sqlx::query("SELECT 1 FROM pipelines WHERE id = $1").bind(version.pipeline).fetch_optional(connection).await?;
     Ok(Err(match pipeline {
         Some(_) => MetastoreError::NameTaken { kind: KIND, name: version.name.clone() },
-        None => MetastoreError::not_found("pipeline", version.pipeline),
+        None => MetastoreError::not_found("pipeline", &version.pipeline),
     }))
 }
 
@@ -184,7 +184,7 @@ pub(crate) async fn update(
         .execute(&mut *connection)
         .await?;
     if updated.rows_affected() == 0 {
-        return Ok(Err(MetastoreError::not_found(KIND, version)));
+        return Ok(Err(MetastoreError::not_found(KIND, &version)));
     }
     if let Some(tags) = &update.tags {
         replace_tags(connection, &TAGS, version, tags).await?;
@@ -197,7 +197,7 @@ pub(crate) async fn delete(
     version: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let deleted = sqlx::query("DELETE FROM pipeline_versions WHERE id = $1").bind(version).execute(connection).await?;
-    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, version)) })
+    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &version)) })
 }
 
 /// The newest version of a pipeline, if it has any.
