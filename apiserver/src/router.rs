@@ -1,0 +1,74 @@
+//! Which requests there are, what each requires, and what answers it.
+//!
+//! A route cannot be added without saying what it requires of the caller, even while everybody may do everything.
+
+mod access;
+mod path;
+mod site;
+mod table;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+
+pub use access::{Requires, Resource, Verb};
+pub use table::Route;
+pub(crate) use table::Routes;
+
+use crate::api::Api;
+use crate::error::{ApiError, ErrorKind};
+use crate::routes;
+
+/// Every route, in no particular order.
+pub fn route_table() -> Vec<Route> {
+    routes::all().into_table()
+}
+
+/// Answers requests.
+pub fn router(api: Api) -> Router {
+    let body_limit = DefaultBodyLimit::max(api.body_limit());
+    let (router, verbs) = routes::all().into_router();
+    // Fallbacks cover the routes that are there when they are set.
+    let router = router.fallback(no_route).method_not_allowed_fallback(wrong_method).layer(body_limit).with_state(api);
+    let normalise = middleware::from_fn(move |request: Request, next: Next| normalise(verbs.clone(), request, next));
+    // Paths are brought into their one form before any of them is looked up.
+    Router::new()
+        .fallback_service(router)
+        .layer(normalise)
+        .layer(middleware::from_fn(refuse_cross_site))
+        .layer(middleware::map_response(forbid_sniffing))
+}
+
+async fn normalise(verbs: Vec<&'static str>, mut request: Request, next: Next) -> Response {
+    match path::normalise(request.method(), request.uri(), &verbs) {
+        Ok(None) => {}
+        Ok(Some(uri)) => *request.uri_mut() = uri,
+        Err(error) => return error.into_response(),
+    }
+    next.run(request).await
+}
+
+async fn refuse_cross_site(request: Request, next: Next) -> Response {
+    match site::check(request.method(), request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn forbid_sniffing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn no_route(uri: Uri) -> Response {
+    if uri.path().starts_with("/apis/") {
+        return ApiError::new(ErrorKind::NoRoute, "Not Found").into_response();
+    }
+    (axum::http::StatusCode::NOT_FOUND, "404 page not found\n").into_response()
+}
+
+async fn wrong_method() -> ApiError {
+    ApiError::new(ErrorKind::WrongMethod, "Method Not Allowed")
+}

@@ -1,0 +1,34 @@
+//! Whether the server is there, and what it is. Clients ask this first.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::router::{Requires, Routes};
+use crate::wire::write::json_response;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.get("/apis/v2beta1/healthz", Requires::Nothing, health).get(
+        "/apis/v1beta1/healthz",
+        Requires::Nothing,
+        health_of_version_1,
+    )
+}
+
+/// Unlike all other replies this one shows its defaults.
+fn identity(api: &Api) -> Value {
+    let settings = api.settings();
+    json!({"commit_sha": settings.commit, "tag_name": settings.version, "multi_user": false})
+}
+
+async fn health(State(api): State<Api>) -> Response {
+    let mut identity = identity(&api);
+    identity["pipeline_store"] = Value::from("database");
+    json_response(StatusCode::OK, &identity)
+}
+
+async fn health_of_version_1(State(api): State<Api>) -> Response {
+    json_response(StatusCode::OK, &identity(&api))
+}
