@@ -33,14 +33,15 @@ impl RunState {
         path
     }
 
-    /// Identity of a task: UUID v5 of the run and the task's path.
+    /// Identity of a task.
     pub fn task_id(&self, id: NodeId) -> Option<Uuid> {
         self.get(id)?;
         Some(task_id(self.info()?.id, &self.path(id)))
     }
 }
 
-pub(crate) fn task_id(run: Uuid, path: &str) -> Uuid {
+/// Identity of the task at a path of a run: UUID v5 of both.
+pub fn task_id(run: Uuid, path: &str) -> Uuid {
     Uuid::new_v5(&run, path.as_bytes())
 }
 

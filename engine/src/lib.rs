@@ -30,6 +30,7 @@ pub use apply::FoldError;
 pub use effect::{Effect, ImportRequest, Timer};
 pub use event::{CacheHit, Event, ImportResult};
 pub use fact::{CacheSource, Fact, NodeId, SkipReason};
+pub use identity::task_id;
 pub use node::NodeKind;
 pub use outstanding::outstanding;
 pub use parameters::ParameterError;
