@@ -23,6 +23,8 @@ use crate::process::workspace_dir;
 /// A run to create.
 #[derive(Debug)]
 pub struct CreateRun {
+    /// Its identity; a new one when absent. Creating the same run again changes nothing.
+    pub id: Option<Uuid>,
     /// The pipeline.
     pub pipeline: CheckedPipeline,
     /// The pipeline's text, as it was given; stored with the run.
@@ -31,6 +33,8 @@ pub struct CreateRun {
     pub parameters: Map<String, Value>,
     /// Name for people; the pipeline's name and the time when absent.
     pub display_name: Option<String>,
+    /// The slot of a schedule that the run is for; the time of its creation when absent.
+    pub scheduled_at: Option<Timestamp>,
     /// Namespace of a run on Kubernetes; the driver's default when absent. A run of this machine has none.
     pub namespace: Option<String>,
     /// Pipeline root, such as `s3://bucket/prefix`; when absent the author's own, or else the default of the driver or the
@@ -40,6 +44,27 @@ pub struct CreateRun {
     pub caching: bool,
     /// How attempts of the run are carried out.
     pub options: RunOptions,
+    /// What the run belongs to.
+    pub registration: RunRegistration,
+}
+
+impl CreateRun {
+    /// A run of a pipeline, whose text is given beside it, with everything as it is when nobody says otherwise.
+    pub fn new(pipeline: CheckedPipeline, pipeline_text: String) -> CreateRun {
+        CreateRun {
+            id: None,
+            pipeline,
+            pipeline_text,
+            parameters: Map::new(),
+            display_name: None,
+            scheduled_at: None,
+            namespace: None,
+            root: None,
+            caching: true,
+            options: RunOptions::default(),
+            registration: RunRegistration::default(),
+        }
+    }
 }
 
 /// How a run is carried out. Stored with it, so that a resume behaves the same.
@@ -152,7 +177,7 @@ impl Driver {
         let place = Box::pin(self.place(&request)).await?;
         let local = |root: &str| CreateRunError::LocalRoot { root: root.to_owned() };
         let root = self.pipeline_root(&request, &place).map_err(local)?.to_owned();
-        let id = Uuid::new_v4();
+        let id = request.id.unwrap_or_else(Uuid::new_v4);
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
         let info = RunInfo {
@@ -165,7 +190,7 @@ impl Driver {
             namespace: place.namespace,
             pipeline_root: without_last_slash(&root).to_owned(),
             created_at: now,
-            scheduled_at: now,
+            scheduled_at: request.scheduled_at.unwrap_or(now),
             caching: request.caching,
             workspace: place.has_directories.then(|| self.workspace(&request.pipeline, id)).flatten(),
         };
@@ -178,7 +203,7 @@ impl Driver {
                 pipeline_text: request.pipeline_text,
                 parameters: request.parameters,
                 options,
-                registration: RunRegistration::default(),
+                registration: request.registration,
             })
             .await
             .map_err(CreateRunError::Metastore)?;

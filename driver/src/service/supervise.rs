@@ -145,6 +145,8 @@ struct Turn<'a> {
     poll_failures: u32,
     /// What the store is to say of runs in quarantine.
     notes: QuarantineNotes,
+    /// Whether a run has ended that may have been deleted meanwhile.
+    purge_due: bool,
 }
 
 /// Why a drive ended badly.
@@ -165,6 +167,7 @@ impl<'a> Turn<'a> {
             changes: shared.metastore.subscribe(),
             poll_failures: 0,
             notes: QuarantineNotes::default(),
+            purge_due: true,
         }
     }
 
@@ -196,8 +199,23 @@ impl<'a> Turn<'a> {
             self.begin(run, command);
         }
         self.notes.write(&self.shared.metastore).await;
+        self.purge().await;
         let due = self.work.next_due().map(|due| due.saturating_duration_since(now));
         due.map_or(settings.poll, |due| due.clamp(Duration::from_millis(10), settings.poll))
+    }
+
+    /// Removes runs that users deleted while they were under way, now that they have ended.
+    async fn purge(&mut self) {
+        if !std::mem::take(&mut self.purge_due) {
+            return;
+        }
+        match self.shared.metastore.purge_deleted().await {
+            Ok(runs) => runs.iter().for_each(|run| info!(run.id = %run, "a deleted run is removed")),
+            Err(error) => {
+                self.purge_due = true;
+                warn!(error = chain(&error), "cannot remove runs that were deleted; it is tried again");
+            }
+        }
     }
 
     /// What the store lists and is ours.
@@ -269,6 +287,7 @@ impl<'a> Turn<'a> {
                 info!(run.id = %run, status = ?end.status, "a run has ended");
                 metrics.drive_ended(word_of(end.status));
                 self.work.ended(run, command, now);
+                self.purge_due = true;
                 return;
             }
             Err(failure) => failure,

@@ -210,15 +210,12 @@ async fn chain_and_fan_run_on_a_real_cluster() {
     let driver = Driver::open(settings).await.expect("a driver");
     for text in [chain(5), fan(10)] {
         let text = text.replace("python:3.11", "busybox:1.36");
+        let pipeline = check::load("p.yaml", text.as_bytes(), &Limits::default()).expect("a pipeline");
         let request = CreateRun {
-            pipeline: check::load("p.yaml", text.as_bytes(), &Limits::default()).expect("a pipeline"),
-            pipeline_text: text,
-            parameters: Default::default(),
-            display_name: None,
-            namespace: None,
             root: Some(format!("file://{}", home.path().join("artifacts").display())),
             caching: false,
             options: RunOptions { backend: BackendKind::Kubernetes, ..RunOptions::default() },
+            ..CreateRun::new(pipeline, text)
         };
         let started = Instant::now();
         let run = driver.create_run(request).await.expect("the run is created");

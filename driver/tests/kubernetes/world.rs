@@ -108,17 +108,13 @@ impl World {
         let text = pipeline.to_owned();
         let pipeline = check::load("p.yaml", text.as_bytes(), &Limits::default());
         let request = CreateRun {
-            pipeline: pipeline.unwrap_or_else(|error| panic!("{error:?}")),
-            pipeline_text: text,
-            parameters: Default::default(),
-            display_name: None,
-            namespace: None,
             root: Some(match &self.s3 {
                 Some((_, root)) => root.clone(),
                 None => format!("file://{}", self.home.path().join("artifacts").display()),
             }),
             caching: false,
             options: RunOptions { backend: BackendKind::Kubernetes, ..RunOptions::default() },
+            ..CreateRun::new(pipeline.unwrap_or_else(|error| panic!("{error:?}")), text)
         };
         driver.create_run(request).await
     }

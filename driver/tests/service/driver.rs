@@ -11,7 +11,7 @@ use penstock_spec::check;
 use penstock_spec::limits::Limits;
 use penstock_spec::run::RunStatus;
 use prometheus::Registry;
-use serde_json::{Map, json};
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -61,14 +61,9 @@ impl Machine {
         let pipeline_text = pipeline(script);
         let pipeline = check::load("pipeline.yaml", pipeline_text.as_bytes(), &Limits::default()).unwrap();
         let request = CreateRun {
-            pipeline,
-            pipeline_text,
-            parameters: Map::new(),
-            display_name: None,
-            namespace: None,
-            root: None,
             caching: false,
             options: RunOptions { host_commands: true, ..RunOptions::default() },
+            ..CreateRun::new(pipeline, pipeline_text)
         };
         self.driver.create_run(request).await.unwrap()
     }
