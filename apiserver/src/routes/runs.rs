@@ -1,0 +1,349 @@
+//! Runs: made, shown, listed, and what is asked of them.
+
+use axum::extract::{Path, State};
+use penstock_metastore::{
+    Command, Comparison, Listed, Operand, Predicate, RunField, RunRecord, RunRegistration, StorageState, TaskRow,
+};
+use penstock_spec::Timestamp;
+use penstock_spec::run::RunStatus;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::api::Api;
+use crate::error::{ApiError, ErrorKind};
+use crate::listing::ListRequest;
+use crate::router::{Requires, Resource, Routes, Verb};
+use crate::runs::{NewSubmission, SubmissionError, view};
+use crate::spec;
+use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
+
+/// KFP's account of runs. It is shown again, and nothing runs under it.
+const SERVICE_ACCOUNT: &str = penstock_spec::keys::KFP_SERVICE_ACCOUNT;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    const RUNS: &str = "/apis/v2beta1/runs";
+    const RUN: &str = "/apis/v2beta1/runs/{run_id}";
+    let requires = |verb| Requires::Access(Resource::Runs, verb);
+    routes
+        .post(RUNS, requires(Verb::Create), create)
+        .get(RUNS, requires(Verb::List), list)
+        .get(RUN, requires(Verb::Get), get)
+        .delete(RUN, requires(Verb::Delete), delete)
+        .post("/apis/v2beta1/runs/{run_id}:archive", requires(Verb::Archive), archive)
+        .post("/apis/v2beta1/runs/{run_id}:unarchive", requires(Verb::Unarchive), unarchive)
+        .post("/apis/v2beta1/runs/{run_id}:terminate", requires(Verb::Terminate), terminate)
+        .post("/apis/v2beta1/runs/{run_id}:retry", requires(Verb::Retry), retry)
+}
+
+/// `Run` as clients send it.
+#[derive(Debug)]
+struct RunBody {
+    experiment: String,
+    id: String,
+    display_name: String,
+    description: String,
+    spec: Option<Map<String, Value>>,
+    reference: Option<Reference>,
+    config: RuntimeConfig,
+    service_account: String,
+    scheduled_at: Option<Timestamp>,
+    recurring_run: String,
+    plugins_input: Map<String, Value>,
+    has_plugins_output: bool,
+}
+
+#[derive(Debug, Default)]
+struct Reference {
+    pipeline: String,
+    version: String,
+}
+
+#[derive(Debug, Default)]
+struct RuntimeConfig {
+    parameters: Map<String, Value>,
+    pipeline_root: String,
+}
+
+/// What only the server says; clients send it back.
+const OUTPUT_ONLY: [&str; 7] =
+    ["pipeline_version_id", "created_at", "finished_at", "state", "error", "run_details", "state_history"];
+
+fn run_body(fields: &mut Fields) -> Result<RunBody, WireError> {
+    fields.one_of(&["pipeline_spec", "pipeline_version_reference"])?;
+    fields.ignore(&OUTPUT_ONLY)?;
+    fields.ignore(&["storage_state"])?;
+    Ok(RunBody {
+        experiment: fields.text("experiment_id")?,
+        id: fields.text("run_id")?,
+        display_name: fields.text("display_name")?,
+        description: fields.text("description")?,
+        spec: fields.structure("pipeline_spec")?,
+        reference: fields.message("pipeline_version_reference", |fields| {
+            Ok(Reference { pipeline: fields.text("pipeline_id")?, version: fields.text("pipeline_version_id")? })
+        })?,
+        config: fields
+            .message("runtime_config", |fields| {
+                Ok(RuntimeConfig {
+                    parameters: fields.structure("parameters")?.unwrap_or_default(),
+                    pipeline_root: fields.text("pipeline_root")?,
+                })
+            })?
+            .unwrap_or_default(),
+        service_account: fields.text("service_account")?,
+        scheduled_at: fields.time("scheduled_at")?,
+        recurring_run: fields.text("recurring_run_id")?,
+        plugins_input: fields.structure("plugins_input")?.unwrap_or_default(),
+        has_plugins_output: fields.structure("plugins_output")?.is_some_and(|outputs| !outputs.is_empty()),
+    })
+}
+
+/// `POST /runs`
+async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+    let body = body.read(run_body)?;
+    let failed = |error: ApiError| error.within("Failed to create a new run");
+    let submission = submission(&api, body).await.map_err(failed)?;
+    let run = submission.id;
+    api.submission().submit(submission).await.map_err(|error| failed(refused(error)))?;
+    let record = api.metastore().run_record(run).await.map_err(|error| failed(error.into()))?;
+    shown(&api, &record)
+}
+
+/// Everything that can be settled without asking who carries out runs.
+async fn submission(api: &Api, body: RunBody) -> Result<NewSubmission, ApiError> {
+    if body.display_name.is_empty() {
+        return Err(ApiError::invalid("Run name cannot be empty"));
+    }
+    if body.has_plugins_output {
+        let text = "plugins_output is server-owned and populated exclusively via plugin lifecycle hooks";
+        return Err(ApiError::conflict(text));
+    }
+    if !body.recurring_run.is_empty() {
+        // There are none yet, so that none can be meant.
+        return Err(ApiError::not_found("Job", body.recurring_run));
+    }
+    let id = match body.id.as_str() {
+        "" => Uuid::new_v4(),
+        text => text.parse().map_err(|_| ApiError::invalid(format!("run_id {text:?} is not a UUID")))?,
+    };
+    let experiment = match body.experiment.as_str() {
+        "" => api.default_experiment().await?,
+        text => experiment(api, text).await?,
+    };
+    let Source { text, pipeline, version } = source(api, body.spec, body.reference).await?;
+    let registration = RunRegistration {
+        experiment: Some(experiment),
+        description: body.description,
+        pipeline,
+        version,
+        recurring_run: None,
+        pipeline_root: body.config.pipeline_root.clone(),
+        plugins_input: body.plugins_input,
+    };
+    Ok(NewSubmission {
+        id,
+        pipeline_text: text,
+        parameters: body.config.parameters,
+        display_name: body.display_name,
+        namespace: String::new(),
+        pipeline_root: Some(body.config.pipeline_root).filter(|root| !root.is_empty()),
+        service_account: match body.service_account {
+            account if account.is_empty() => SERVICE_ACCOUNT.to_owned(),
+            account => account,
+        },
+        scheduled_at: body.scheduled_at,
+        registration,
+    })
+}
+
+/// An experiment that exists.
+async fn experiment(api: &Api, text: &str) -> Result<Uuid, ApiError> {
+    let id = text.parse().map_err(|_| ApiError::not_found("Experiment", text))?;
+    Ok(api.metastore().experiment(id).await?.id)
+}
+
+/// What a run is made from.
+struct Source {
+    text: String,
+    pipeline: Option<Uuid>,
+    version: Option<Uuid>,
+}
+
+async fn source(
+    api: &Api,
+    spec: Option<Map<String, Value>>,
+    reference: Option<Reference>,
+) -> Result<Source, ApiError> {
+    match (reference, spec) {
+        (Some(reference), _) if !(reference.version.is_empty() && reference.pipeline.is_empty()) => {
+            by_reference(api, &reference).await
+        }
+        (_, Some(spec)) => Ok(Source { text: Value::Object(spec).to_string(), pipeline: None, version: None }),
+        (_, None) => Err(ApiError::invalid(
+            "the run has nothing to run: give pipeline_spec, or pipeline_version_reference with pipeline_id or \
+             pipeline_version_id",
+        )),
+    }
+}
+
+/// The version that is named, or the latest of the pipeline.
+async fn by_reference(api: &Api, reference: &Reference) -> Result<Source, ApiError> {
+    let Reference { pipeline, version } = reference;
+    let found = match version.as_str() {
+        "" => {
+            let id = pipeline.parse().map_err(|_| ApiError::not_found("Pipeline", pipeline))?;
+            api.metastore().latest_version(id).await?
+        }
+        text => {
+            let id = text.parse().map_err(|_| ApiError::not_found("PipelineVersion", text))?;
+            api.metastore().version(id).await?
+        }
+    };
+    if !pipeline.is_empty() && pipeline.parse() != Ok(found.pipeline) {
+        let text = format!("Pipeline version {} belongs to pipeline {} (not {pipeline})", found.id, found.pipeline);
+        return Err(ApiError::invalid(text));
+    }
+    Ok(Source { text: found.pipeline_text, pipeline: Some(found.pipeline), version: Some(found.id) })
+}
+
+fn refused(error: SubmissionError) -> ApiError {
+    match error {
+        SubmissionError::Pipeline(text) | SubmissionError::Parameters(text) | SubmissionError::Refused(text) => {
+            ApiError::invalid(text)
+        }
+        SubmissionError::Unavailable(text) => ApiError::new(ErrorKind::Unavailable, text),
+        SubmissionError::Metastore(error) => error.into(),
+    }
+}
+
+/// `GET /runs/{id}`
+async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let failed = |error: ApiError| error.within("Failed to get a run");
+    let record = record(&api, &id).await.map_err(failed)?;
+    let run = record.row.info.id;
+    let tasks = api.metastore().tasks(run).await.map_err(|error| failed(error.into()))?;
+    let tasks: Vec<TaskRow> = tasks.into_iter().filter_map(Listed::readable).collect();
+    let reply = shown(&api, &record)?;
+    Ok(match view::details(run, record.row.info.created_at, &tasks) {
+        Some(details) => reply.message("run_details", details),
+        None => reply,
+    })
+}
+
+/// `GET /runs`
+async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+    let failed = |error: ApiError| error.within("Failed to list runs");
+    let scope = match query.text("experiment_id")? {
+        "" => Vec::new(),
+        text => {
+            let operand = Operand::Id(experiment(&api, text).await.map_err(failed)?);
+            vec![Predicate::Compare { field: RunField::Experiment, comparison: Comparison::Equal, operand }]
+        }
+    };
+    let asked = ListRequest::read(&query)?.ask::<RunField>(api.token_key(), scope).map_err(failed)?;
+    let page = api.metastore().list_run_records(&asked.listing).await.map_err(|error| failed(error.into()))?;
+    asked.reply(api.token_key(), page, ("runs", "run_id"), |record| match shown(&api, &record) {
+        Ok(reply) => reply.into(),
+        Err(error) => {
+            Reply::new().text("run_id", record.row.info.id).message("error", error.to_status()).into()
+        }
+    })
+}
+
+/// `POST /runs/{id}:archive`
+async fn archive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let done = store(&api, &id, StorageState::Archived).await;
+    done.map_err(|error| error.within("Failed to archive a run"))
+}
+
+/// `DELETE /runs/{id}`
+async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let failed = |error: ApiError| error.within("Failed to delete a run");
+    let run = run_id(&id).map_err(failed)?;
+    api.metastore().delete_run(run).await.map_err(|error| failed(error.into()))?;
+    Ok(Reply::new())
+}
+
+async fn store(api: &Api, id: &str, state: StorageState) -> Result<Reply, ApiError> {
+    api.metastore().set_run_storage(run_id(id)?, state).await?;
+    Ok(Reply::new())
+}
+
+/// `POST /runs/{id}:unarchive`
+async fn unarchive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    take_out(&api, &id).await.map_err(|error| error.within("Failed to unarchive a run"))
+}
+
+async fn take_out(api: &Api, id: &str) -> Result<Reply, ApiError> {
+    let record = record(api, id).await?;
+    if let Some(experiment) = record.registration.experiment {
+        // One that was deleted keeps nothing in the archive.
+        let archived = match api.metastore().experiment(experiment).await {
+            Ok(found) => found.storage_state == StorageState::Archived,
+            Err(penstock_metastore::MetastoreError::NotFound { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if archived {
+            let text = format!("Failed to unarchive run {id} as experiment {experiment} must be un-archived first");
+            return Err(ApiError::failed_precondition(text));
+        }
+    }
+    store(api, id, StorageState::Available).await
+}
+
+/// `POST /runs/{id}:terminate`
+async fn terminate(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    ask_to_end(&api, &id).await.map_err(|error| error.within("Failed to terminate a run"))
+}
+
+async fn ask_to_end(api: &Api, id: &str) -> Result<Reply, ApiError> {
+    let record = record(api, id).await?;
+    let is_active = matches!(record.row.status, RunStatus::Pending | RunStatus::Running | RunStatus::Paused);
+    if !is_active || matches!(record.pending, Some(Command::Terminate { .. })) {
+        return Err(ApiError::invalid(format!("Failed to terminate a run {id}. Row not found")));
+    }
+    command(api, &record, "terminate", Command::Terminate { reason: "terminated by a client of the API".to_owned() })
+        .await
+}
+
+/// `POST /runs/{id}:retry`
+async fn retry(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    ask_to_go_on(&api, &id).await.map_err(|error| error.within("Failed to retry a run"))
+}
+
+async fn ask_to_go_on(api: &Api, id: &str) -> Result<Reply, ApiError> {
+    let record = record(api, id).await?;
+    if !matches!(record.row.status, RunStatus::Failed | RunStatus::Canceled) || record.pending.is_some() {
+        return Err(ApiError::conflict("Workflow must be Failed/Error to retry"));
+    }
+    command(api, &record, "retry", Command::Retry).await
+}
+
+/// Asks a run for something. Asked twice in the same situation, it is one command.
+async fn command(api: &Api, record: &RunRecord, word: &str, command: Command) -> Result<Reply, ApiError> {
+    let key = format!("api-{word}-{}", record.row.fact_count);
+    api.metastore().put_command(record.row.info.id, &key, &command).await?;
+    Ok(Reply::new())
+}
+
+async fn record(api: &Api, id: &str) -> Result<RunRecord, ApiError> {
+    let run = run_id(id)?;
+    let failed = |error| ApiError::from(error).within(format!("Failed to fetch run {id}"));
+    api.metastore().run_record(run).await.map_err(failed)
+}
+
+fn run_id(id: &str) -> Result<Uuid, ApiError> {
+    id.parse().map_err(|_| ApiError::not_found("Run", id))
+}
+
+/// The run; of one that has no version, with its pipeline.
+fn shown(api: &Api, record: &RunRecord) -> Result<Reply, ApiError> {
+    let spec = match record.inline_text.as_deref() {
+        // As it was sent. What the command line stored may be YAML.
+        Some(text) => Some(match serde_json::from_str(text) {
+            Ok(spec @ Value::Object(_)) => spec,
+            _ => spec::shown_text(text, api.limits())?,
+        }),
+        None => None,
+    };
+    Ok(view::run(record, spec))
+}
