@@ -2,15 +2,24 @@
 
 use std::sync::Arc;
 
+use penstock_metastore::{Experiment, Metastore, MetastoreError, StorageState};
+use penstock_spec::Timestamp;
 use penstock_spec::limits::Limits;
+use uuid::Uuid;
 
+use crate::error::ApiError;
+use crate::listing::TokenKey;
+use crate::runs::Submission;
 use crate::wire::body::BodyBudget;
 
+/// Name of the experiment of runs that name none. It is there from the start and cannot be deleted.
+pub(crate) const DEFAULT_EXPERIMENT: &str = "Default";
+const DEFAULT_DESCRIPTION: &str = "All runs created without specifying an experiment will be grouped here.";
 /// What a body may take beside the document that it holds.
 const BODY_SLACK_BYTES: usize = 1 << 20;
 
 /// What the server is told when it starts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ApiSettings {
     /// The server's own namespace; empty on one machine. All that is created belongs to it.
     pub namespace: String,
@@ -29,13 +38,55 @@ pub struct Api(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: ApiSettings,
+    metastore: Metastore,
+    submission: Arc<dyn Submission>,
+    token_key: TokenKey,
     bodies: BodyBudget,
 }
 
 impl Api {
-    /// Makes the server ready.
-    pub fn new(settings: ApiSettings) -> Self {
-        Self(Arc::new(Shared { settings, bodies: BodyBudget::default() }))
+    /// Makes the server ready; sees to it that the default experiment exists.
+    pub async fn new(
+        settings: ApiSettings,
+        metastore: Metastore,
+        submission: Arc<dyn Submission>,
+    ) -> Result<Self, MetastoreError> {
+        let (token_key, bodies) = (TokenKey::random(), BodyBudget::default());
+        let api = Self(Arc::new(Shared { settings, metastore, submission, token_key, bodies }));
+        api.ensure_default_experiment().await?;
+        Ok(api)
+    }
+
+    /// The experiment of runs that name none; it is made again if somebody removed it from the store.
+    pub(crate) async fn default_experiment(&self) -> Result<Uuid, ApiError> {
+        let found = self.metastore().experiment_by_name(self.namespace(), DEFAULT_EXPERIMENT).await;
+        match found.map_err(|error| ApiError::from(error).within("Failed to look for the default experiment"))? {
+            Some(experiment) => Ok(experiment.id),
+            None => Ok(self.ensure_default_experiment().await?.id),
+        }
+    }
+
+    async fn ensure_default_experiment(&self) -> Result<Experiment, MetastoreError> {
+        let experiment = Experiment {
+            id: Uuid::new_v4(),
+            namespace: self.namespace().to_owned(),
+            name: DEFAULT_EXPERIMENT.to_owned(),
+            description: DEFAULT_DESCRIPTION.to_owned(),
+            created_at: Timestamp::now(),
+            storage_state: StorageState::Available,
+            last_run_created_at: None,
+        };
+        self.metastore().ensure_experiment(experiment).await
+    }
+
+    /// The store.
+    pub(crate) fn metastore(&self) -> &Metastore {
+        &self.0.metastore
+    }
+
+    /// What makes runs.
+    pub(crate) fn submission(&self) -> &dyn Submission {
+        &*self.0.submission
     }
 
     /// The settings.
@@ -43,9 +94,19 @@ impl Api {
         &self.0.settings
     }
 
+    /// The namespace of everything: whatever a request says of one is not believed.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.0.settings.namespace
+    }
+
     /// Caps on documents and values.
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.settings.limits
+    }
+
+    /// What tokens are authenticated with.
+    pub(crate) fn token_key(&self) -> &TokenKey {
+        &self.0.token_key
     }
 
     /// Room for bodies.

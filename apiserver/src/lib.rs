@@ -1,15 +1,22 @@
 //! KFP's REST interface, version v2beta1, over the metastore: what an unmodified `kfp.Client` speaks.
 //!
 //! Which endpoints exist is said by [`router::route_table`]; each resource is a module of `routes`. What is the same for
-//! all of them is apart and knows no resource: [`wire`] (JSON in requests and replies), [`error`] (refusals).
+//! all of them is apart and knows no resource: [`wire`] (JSON in requests and replies), [`error`] (refusals), [`listing`]
+//! (order, filters, pages). `spec` turns an upload into what is stored and shown of a pipeline.
 //!
-//! This crate drives no run and knows no Pod: it asks the metastore.
+//! This crate drives no run and knows no Pod: it asks the metastore, and hands new runs to a [`Submission`].
 
 mod api;
 pub mod error;
+pub mod listing;
 pub mod router;
 mod routes;
+mod runs;
+mod serve;
+mod spec;
 pub mod wire;
 
 pub use api::{Api, ApiSettings};
 pub use router::router;
+pub use runs::{NewSubmission, Submission, SubmissionError};
+pub use serve::serve;

@@ -1,10 +1,31 @@
 //! The resources.
 
+mod experiments;
 mod health;
+mod names;
+mod pipelines;
+mod runs;
+mod tags;
+mod uploads;
+mod versions;
 
+use uuid::Uuid;
+
+use crate::error::ApiError;
 use crate::router::Routes;
 
 /// Every route there is.
 pub(crate) fn all() -> Routes {
-    health::routes(Routes::default())
+    let mut routes = Routes::default();
+    let resources =
+        [health::routes, experiments::routes, pipelines::routes, versions::routes, uploads::routes, runs::routes];
+    for add in resources {
+        routes = add(routes);
+    }
+    routes
+}
+
+/// The id in a path. A text that is no id names nothing that exists.
+pub(crate) fn parse_id(what: &str, id: &str) -> Result<Uuid, ApiError> {
+    Uuid::try_parse(id).map_err(|_| ApiError::not_found(what, id))
 }

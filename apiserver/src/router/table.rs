@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::access::Requires;
 use super::path;
@@ -30,6 +30,33 @@ pub(crate) struct Routes {
 impl Routes {
     pub(crate) fn get<H: Handler<T, Api>, T: 'static>(self, path: &'static str, requires: Requires, answer: H) -> Self {
         self.add(Method::GET, path, requires, get(answer))
+    }
+
+    pub(crate) fn post<H: Handler<T, Api>, T: 'static>(
+        self,
+        path: &'static str,
+        requires: Requires,
+        answer: H,
+    ) -> Self {
+        self.add(Method::POST, path, requires, post(answer))
+    }
+
+    pub(crate) fn patch<H: Handler<T, Api>, T: 'static>(
+        self,
+        path: &'static str,
+        requires: Requires,
+        answer: H,
+    ) -> Self {
+        self.add(Method::PATCH, path, requires, patch(answer))
+    }
+
+    pub(crate) fn delete<H: Handler<T, Api>, T: 'static>(
+        self,
+        path: &'static str,
+        requires: Requires,
+        answer: H,
+    ) -> Self {
+        self.add(Method::DELETE, path, requires, delete(answer))
     }
 
     fn add(mut self, method: Method, path: &'static str, requires: Requires, answer: MethodRouter<Api>) -> Self {

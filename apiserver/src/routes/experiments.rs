@@ -1,0 +1,113 @@
+//! Experiments.
+
+use axum::extract::{Path, State};
+use penstock_metastore::{Experiment, StorageState};
+use penstock_spec::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::names::check_length;
+use super::parse_id;
+use crate::api::{Api, DEFAULT_EXPERIMENT};
+use crate::error::ApiError;
+use crate::listing::ListRequest;
+use crate::router::{Requires, Resource, Routes, Verb};
+use crate::wire::{Query, Reply, RequestBody};
+
+const WHAT: &str = "Experiment";
+const LONGEST_NAME: usize = 128;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let may = |verb| Requires::Access(Resource::Experiments, verb);
+    routes
+        .post("/apis/v2beta1/experiments", may(Verb::Create), create)
+        .get("/apis/v2beta1/experiments", may(Verb::List), list)
+        .get("/apis/v2beta1/experiments/{experiment_id}", may(Verb::Get), get)
+        .post("/apis/v2beta1/experiments/{experiment_id}:archive", may(Verb::Archive), archive)
+        .post("/apis/v2beta1/experiments/{experiment_id}:unarchive", may(Verb::Unarchive), unarchive)
+        .delete("/apis/v2beta1/experiments/{experiment_id}", may(Verb::Delete), delete)
+}
+
+async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+    let create = async {
+        let (name, description) = body.read(|fields| {
+            let (name, description) = (fields.text("display_name")?, fields.text("description")?);
+            fields.ignore(&["experiment_id", "created_at", "namespace", "storage_state", "last_run_created_at"])?;
+            Ok((name, description))
+        })?;
+        if name.is_empty() {
+            return Err(ApiError::invalid("Experiment must have a non-empty name"));
+        }
+        check_length("Experiment.Name", &name, LONGEST_NAME)?;
+        let experiment = Experiment {
+            id: Uuid::new_v4(),
+            namespace: api.namespace().to_owned(),
+            name,
+            description,
+            created_at: Timestamp::now(),
+            storage_state: StorageState::Available,
+            last_run_created_at: None,
+        };
+        api.metastore().create_experiment(experiment.clone()).await?;
+        Ok(show(experiment))
+    };
+    create.await.map_err(|error| error.within("Failed to create a new experiment"))
+}
+
+async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+    let list = async {
+        let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
+        let page = api.metastore().list_experiments(&asked.listing).await?;
+        asked.reply(api.token_key(), page, ("experiments", "experiment_id"), |row| Value::from(show(row)))
+    };
+    list.await.map_err(|error| error.within("Failed to list experiments"))
+}
+
+async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    find(&api, &id).await.map(show).map_err(|error| error.within("Failed to get an experiment"))
+}
+
+async fn archive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    store(&api, &id, StorageState::Archived).await.map_err(|error| error.within("Failed to archive an experiment"))
+}
+
+async fn unarchive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    store(&api, &id, StorageState::Available).await.map_err(|error| error.within("Failed to unarchive an experiment"))
+}
+
+async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let delete = async {
+        let experiment = find(&api, &id).await?;
+        if experiment.name.eq_ignore_ascii_case(DEFAULT_EXPERIMENT) && experiment.namespace == api.namespace() {
+            let message = format!("Failed to delete experiment {id}. The default experiment cannot be deleted");
+            return Err(ApiError::conflict(message));
+        }
+        api.metastore().delete_experiment(experiment.id).await?;
+        Ok(Reply::new())
+    };
+    delete.await.map_err(|error| error.within("Failed to delete an experiment"))
+}
+
+async fn find(api: &Api, id: &str) -> Result<Experiment, ApiError> {
+    Ok(api.metastore().experiment(parse_id(WHAT, id)?).await?)
+}
+
+async fn store(api: &Api, id: &str, state: StorageState) -> Result<Reply, ApiError> {
+    api.metastore().set_experiment_storage(parse_id(WHAT, id)?, state).await?;
+    Ok(Reply::new())
+}
+
+/// What clients see. Namespaces are for servers of many users.
+fn show(experiment: Experiment) -> Reply {
+    let state = match experiment.storage_state {
+        StorageState::Available => "AVAILABLE",
+        StorageState::Archived => "ARCHIVED",
+    };
+    Reply::new()
+        .text("experiment_id", experiment.id)
+        .text("display_name", experiment.name)
+        .text("description", experiment.description)
+        .time("created_at", experiment.created_at)
+        .text("storage_state", state)
+        .time("last_run_created_at", experiment.last_run_created_at)
+}

@@ -1,0 +1,158 @@
+//! Pipelines. Their versions, and uploads, are apart.
+
+use axum::extract::{Path, State};
+use penstock_metastore::{EntityUpdate, MetastoreError, StoredPipeline, Tags};
+use penstock_spec::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::names::{check_length, name_and_display_name};
+use super::{parse_id, tags, versions};
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::listing::ListRequest;
+use crate::router::{Requires, Resource, Routes, Verb};
+use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
+
+pub(super) const WHAT: &str = "Pipeline";
+const LONGEST_NAME: usize = 128;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let may = |verb| Requires::Access(Resource::Pipelines, verb);
+    routes
+        .post("/apis/v2beta1/pipelines", may(Verb::Create), create)
+        .get("/apis/v2beta1/pipelines", may(Verb::List), list)
+        .get("/apis/v2beta1/pipelines/{pipeline_id}", may(Verb::Get), get)
+        .get("/apis/v2beta1/pipelines/names/{name}", may(Verb::Get), get_by_name)
+        .patch("/apis/v2beta1/pipelines/{pipeline_id}", may(Verb::Update), update)
+        .delete("/apis/v2beta1/pipelines/{pipeline_id}", may(Verb::Delete), delete)
+        .post("/apis/v2beta1/pipelines/create", may(Verb::Create), create_with_version)
+}
+
+/// What a request says of a pipeline.
+#[derive(Debug, Default)]
+pub(super) struct PipelineInput {
+    pub(super) name: String,
+    pub(super) display_name: String,
+    pub(super) description: String,
+    /// Absent: not mentioned.
+    pub(super) tags: Option<Tags>,
+}
+
+impl PipelineInput {
+    fn read(fields: &mut Fields) -> Result<Self, WireError> {
+        fields.ignore(&["pipeline_id", "created_at", "namespace", "error"])?;
+        Ok(Self {
+            name: fields.text("name")?,
+            display_name: fields.text("display_name")?,
+            description: fields.text("description")?,
+            tags: fields.text_map("tags")?,
+        })
+    }
+
+    /// A pipeline that does not exist yet.
+    pub(super) fn into_new(self, api: &Api) -> Result<StoredPipeline, ApiError> {
+        let (name, display_name) = name_and_display_name(self.name, self.display_name)?;
+        check_length("Pipeline.Name", &name, LONGEST_NAME)?;
+        let tags = self.tags.unwrap_or_default();
+        tags::check(&tags)?;
+        Ok(StoredPipeline {
+            id: Uuid::new_v4(),
+            namespace: api.namespace().to_owned(),
+            name,
+            display_name,
+            description: self.description,
+            created_at: Timestamp::now(),
+            tags,
+        })
+    }
+}
+
+async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+    let create = async {
+        let pipeline = body.read(PipelineInput::read)?.into_new(&api)?;
+        api.metastore().create_pipeline(pipeline.clone(), None).await.map_err(|error| match error {
+            MetastoreError::NameTaken { name, .. } => ApiError::already_exists(format!(
+                "Failed to create a new pipeline. The name {name} already exist. Please specify a new name"
+            )),
+            other => other.into(),
+        })?;
+        Ok(show(pipeline))
+    };
+    create.await.map_err(|error: ApiError| error.within("Failed to create a new pipeline"))
+}
+
+/// The version of such a request is always fetched from a URL, which this server does not do.
+async fn create_with_version(body: RequestBody) -> Result<Reply, ApiError> {
+    let create = || {
+        let (pipeline, version) = body.read(|fields| {
+            let pipeline = fields.message("pipeline", PipelineInput::read)?;
+            Ok((pipeline, fields.message("pipeline_version", versions::VersionInput::read)?))
+        })?;
+        if pipeline.is_none() {
+            return Err(ApiError::invalid("Failed to create a pipeline. Pipeline is nil"));
+        }
+        Err(versions::refuse_import(version.as_ref()))
+    };
+    create().map_err(|error: ApiError| error.within("Failed to create a new pipeline and a pipeline version"))
+}
+
+async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+    let list = async {
+        let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
+        let page = api.metastore().list_pipelines(&asked.listing).await?;
+        asked.reply(api.token_key(), page, ("pipelines", "pipeline_id"), |row| Value::from(show(row)))
+    };
+    list.await.map_err(|error| error.within("Failed to list pipelines"))
+}
+
+async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let get = async { Ok::<_, ApiError>(show(api.metastore().pipeline(parse_id(WHAT, &id)?).await?)) };
+    get.await.map_err(|error| error.within("Failed to get a pipeline"))
+}
+
+async fn get_by_name(State(api): State<Api>, Path(name): Path<String>) -> Result<Reply, ApiError> {
+    let namespace = api.namespace();
+    let found = api.metastore().pipeline_by_name(namespace, &name).await.map_err(|error| match error {
+        MetastoreError::NotFound { .. } => ApiError::not_found("Namespace/Pipeline", format!("{namespace}/{name}")),
+        other => other.into(),
+    });
+    found.map(show).map_err(|error| error.within("Failed to get a pipeline by its name"))
+}
+
+async fn update(State(api): State<Api>, Path(id): Path<String>, body: RequestBody) -> Result<Reply, ApiError> {
+    let update = async {
+        let update = entity_update(body.read(PipelineInput::read)?)?;
+        Ok(show(api.metastore().update_pipeline(parse_id(WHAT, &id)?, update).await?))
+    };
+    update.await.map_err(|error: ApiError| error.within("Failed to update a pipeline"))
+}
+
+/// Of what a request says, the part that can be changed.
+fn entity_update(input: PipelineInput) -> Result<EntityUpdate, ApiError> {
+    if let Some(tags) = &input.tags {
+        tags::check(tags)?;
+    }
+    let display_name = Some(input.display_name).filter(|name| !name.is_empty());
+    Ok(EntityUpdate { display_name, tags: input.tags })
+}
+
+async fn delete(State(api): State<Api>, Path(id): Path<String>, query: Query) -> Result<Reply, ApiError> {
+    let delete = async {
+        let cascade = query.boolean("cascade")?;
+        api.metastore().delete_pipeline(parse_id(WHAT, &id)?, cascade).await?;
+        Ok(Reply::new())
+    };
+    delete.await.map_err(|error: ApiError| error.within("Failed to delete a pipeline"))
+}
+
+/// What clients see.
+pub(super) fn show(pipeline: StoredPipeline) -> Reply {
+    Reply::new()
+        .text("pipeline_id", pipeline.id)
+        .text("display_name", pipeline.display_name)
+        .text("name", pipeline.name)
+        .text("description", pipeline.description)
+        .time("created_at", pipeline.created_at)
+        .text_map("tags", &pipeline.tags)
+}

@@ -1,0 +1,167 @@
+//! Versions of pipelines.
+//!
+//! The pipeline in the path of a single version is not compared with the version's own: clients rely on that.
+
+use axum::extract::{Path, State};
+use penstock_metastore::{EntityUpdate, PipelineVersion, Tags};
+use penstock_spec::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::names::{check_length, name_and_display_name};
+use super::{parse_id, pipelines, tags};
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::listing::ListRequest;
+use crate::router::{Requires, Resource, Routes, Verb};
+use crate::spec::LoadedPipeline;
+use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
+
+const WHAT: &str = "PipelineVersion";
+const LONGEST_NAME: usize = 127;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let may = |verb| Requires::Access(Resource::Pipelines, verb);
+    const ALL: &str = "/apis/v2beta1/pipelines/{pipeline_id}/versions";
+    const ONE: &str = "/apis/v2beta1/pipelines/{pipeline_id}/versions/{pipeline_version_id}";
+    routes
+        .post(ALL, may(Verb::Create), create)
+        .get(ALL, may(Verb::List), list)
+        .get(ONE, may(Verb::Get), get)
+        .patch(ONE, may(Verb::Update), update)
+        .delete(ONE, may(Verb::Delete), delete)
+}
+
+/// What a request says of a version.
+#[derive(Debug, Default)]
+pub(super) struct VersionInput {
+    pub(super) pipeline: String,
+    pub(super) name: String,
+    pub(super) display_name: String,
+    pub(super) description: String,
+    pub(super) code_source_url: String,
+    /// Absent: not mentioned.
+    pub(super) package_url: Option<String>,
+    /// Absent: not mentioned.
+    pub(super) tags: Option<Tags>,
+}
+
+impl VersionInput {
+    pub(super) fn read(fields: &mut Fields) -> Result<Self, WireError> {
+        fields.ignore(&["pipeline_version_id", "created_at", "pipeline_spec", "error"])?;
+        Ok(Self {
+            pipeline: fields.text("pipeline_id")?,
+            name: fields.text("name")?,
+            display_name: fields.text("display_name")?,
+            description: fields.text("description")?,
+            code_source_url: fields.text("code_source_url")?,
+            package_url: fields.message("package_url", |url| url.text("pipeline_url"))?,
+            tags: fields.text_map("tags")?,
+        })
+    }
+
+    /// A version that does not exist yet.
+    pub(super) fn into_new(self, pipeline: Uuid, loaded: LoadedPipeline) -> Result<PipelineVersion, ApiError> {
+        let (name, display_name) = name_and_display_name(self.name, self.display_name)?;
+        check_length("PipelineVersion.Name", &name, LONGEST_NAME)?;
+        let tags = self.tags.unwrap_or_default();
+        tags::check(&tags)?;
+        Ok(PipelineVersion {
+            id: Uuid::new_v4(),
+            pipeline,
+            name,
+            display_name,
+            description: self.description,
+            created_at: Timestamp::now(),
+            package_url: String::new(),
+            code_source_url: self.code_source_url,
+            tags,
+            spec: loaded.shown,
+            pipeline_text: loaded.text,
+        })
+    }
+}
+
+/// Why a version that is to be fetched from a URL cannot be created.
+pub(super) fn refuse_import(version: Option<&VersionInput>) -> ApiError {
+    ApiError::invalid(match version.map(|version| version.package_url.as_deref()) {
+        None => "Failed to create a pipeline version. Pipeline version is nil",
+        Some(None) => "Failed to create a pipeline version. Package URL is nil",
+        Some(Some("")) => "Failed to create a pipeline version. Package URL is empty",
+        Some(Some(_)) => {
+            "Failed to create a pipeline version. This server does not fetch pipelines from URLs: upload the file instead"
+        }
+    })
+}
+
+async fn create(State(api): State<Api>, Path(pipeline): Path<String>, body: RequestBody) -> Result<Reply, ApiError> {
+    let create = async {
+        let version = body.read(VersionInput::read)?;
+        if version.pipeline.is_empty() {
+            return Err(ApiError::invalid("Failed to create a pipeline version. Parent pipeline id is empty"));
+        }
+        // Whatever else is wrong, the pipeline has to exist.
+        api.metastore().pipeline(parse_id(pipelines::WHAT, &pipeline)?).await?;
+        Err(refuse_import(Some(&version)))
+    };
+    create.await.map_err(|error: ApiError| error.within("Failed to create a new pipeline version"))
+}
+
+async fn list(State(api): State<Api>, Path(pipeline): Path<String>, query: Query) -> Result<Reply, ApiError> {
+    let list = async {
+        let pipeline = parse_id(pipelines::WHAT, &pipeline)?;
+        let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
+        let page = api.metastore().list_versions(pipeline, &asked.listing).await?;
+        asked.reply(api.token_key(), page, ("pipeline_versions", "pipeline_version_id"), |row| Value::from(show(row)))
+    };
+    list.await.map_err(|error| error.within("Failed to list pipeline versions"))
+}
+
+async fn get(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
+    let get = async { Ok::<_, ApiError>(show(api.metastore().version(parse_id(WHAT, &id)?).await?)) };
+    get.await.map_err(|error| error.within("Failed to get a pipeline version"))
+}
+
+async fn update(
+    State(api): State<Api>,
+    Path((_, id)): Path<(String, String)>,
+    body: RequestBody,
+) -> Result<Reply, ApiError> {
+    let update = async {
+        let VersionInput { display_name, tags, .. } = body.read(VersionInput::read)?;
+        if let Some(tags) = &tags {
+            tags::check(tags)?;
+        }
+        let display_name = Some(display_name).filter(|name| !name.is_empty());
+        let update = EntityUpdate { display_name, tags };
+        Ok(show(api.metastore().update_version(parse_id(WHAT, &id)?, update).await?))
+    };
+    update.await.map_err(|error: ApiError| error.within("Failed to update a pipeline version"))
+}
+
+async fn delete(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
+    let delete = async {
+        api.metastore().delete_version(parse_id(WHAT, &id)?).await?;
+        Ok(Reply::new())
+    };
+    delete.await.map_err(|error: ApiError| error.within("Failed to delete a pipeline version"))
+}
+
+/// What clients see.
+pub(super) fn show(version: PipelineVersion) -> Reply {
+    let reply = Reply::new()
+        .text("pipeline_id", version.pipeline)
+        .text("pipeline_version_id", version.id)
+        .text("display_name", version.display_name)
+        .text("name", version.name)
+        .text("description", version.description)
+        .time("created_at", version.created_at);
+    let reply = match version.package_url {
+        url if url.is_empty() => reply,
+        url => reply.message("package_url", Reply::new().text("pipeline_url", url)),
+    };
+    reply
+        .text("code_source_url", version.code_source_url)
+        .message("pipeline_spec", version.spec)
+        .text_map("tags", &version.tags)
+}

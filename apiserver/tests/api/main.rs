@@ -1,0 +1,8 @@
+//! The router over a real store: requests as clients send them, replies as they read them.
+
+mod experiments;
+mod fixture;
+mod pipelines;
+mod protocol;
+mod uploads;
+mod versions;

@@ -1,0 +1,92 @@
+//! What holds for every request, whatever it is about.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use penstock_apiserver::router::{Requires, Resource, route_table};
+use serde_json::json;
+
+use crate::fixture::Server;
+
+async fn raw(server: &Server, method: &str, uri: &str) -> crate::fixture::Answer {
+    server.send(Request::builder().method(method).uri(uri).body(Body::empty()).expect("a request")).await
+}
+
+#[tokio::test]
+async fn health_shows_its_defaults() {
+    let server = Server::start().await;
+    let expected =
+        json!({"commit_sha": "abcdef", "tag_name": "1.2.3", "multi_user": false, "pipeline_store": "database"});
+    assert_eq!(server.get("/healthz").await.ok(), expected);
+    let older = raw(&server, "GET", "/apis/v1beta1/healthz").await.ok();
+    assert_eq!(older, json!({"commit_sha": "abcdef", "tag_name": "1.2.3", "multi_user": false}));
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_is_not_done_are_told_apart() {
+    let server = Server::start().await;
+    let absent = raw(&server, "GET", "/apis/v2beta1/filters").await;
+    assert_eq!((absent.status.as_u16(), absent.json()), (404, json!({"code": 5, "message": "Not Found"})));
+    let outside = raw(&server, "GET", "/nothing").await;
+    assert_eq!((outside.status.as_u16(), outside.text.as_str()), (404, "404 page not found\n"));
+    let method = raw(&server, "PUT", "/apis/v2beta1/experiments").await;
+    assert_eq!((method.status.as_u16(), method.json()), (501, json!({"code": 12, "message": "Method Not Allowed"})));
+    assert_eq!(raw(&server, "POST", "/apis/v2beta1/experiments/x:explode").await.status, 501);
+    assert_eq!(raw(&server, "GET", "/apis/v2beta1/pipelines/upload").await.status, 501);
+}
+
+#[tokio::test]
+async fn i12_paths_are_decoded_once() {
+    let server = Server::start().await;
+    assert_eq!(raw(&server, "GET", "//apis//v2beta1///healthz").await.status, 200);
+    assert_eq!(raw(&server, "GET", "/apis/v2beta1/experiments/%zz").await.status, 400);
+    let slash = raw(&server, "GET", "/apis/v2beta1/experiments/a%2Fb").await.refused(404);
+    assert_eq!(slash, "Experiment a/b not found");
+    let twice = raw(&server, "GET", "/apis/v2beta1/experiments/a%252Fb").await.refused(404);
+    assert_eq!(twice, "Experiment a%2Fb not found");
+    for odd in ["invalid-id-!@%23$%25", "..%2F..", ";drop", "%E2%80%AE", "0"] {
+        assert_eq!(raw(&server, "GET", &format!("/apis/v2beta1/pipelines/{odd}")).await.status, 404, "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn i25_large_bodies_are_refused() {
+    let server = Server::start().await;
+    let large = json!({"display_name": "x", "description": "x".repeat(2 << 20)});
+    let answer = server.post("/experiments", large.clone()).await;
+    assert_eq!(answer.status, 413);
+    assert!(answer.json()["message"].as_str().unwrap().contains("larger than"));
+    // A body that does not say how large it is.
+    let chunks = futures::stream::iter(vec![Ok::<_, std::io::Error>(large.to_string())]);
+    let answer = server.call(Method::POST, "/experiments", Body::from_stream(chunks)).await;
+    assert_eq!(answer.status, 413);
+}
+
+#[tokio::test]
+async fn t26_pages_of_other_origins_change_nothing() {
+    let server = Server::start().await;
+    let request = Request::post("/apis/v2beta1/experiments")
+        .header("host", "localhost:8888")
+        .header("origin", "http://evil.example")
+        .body(Body::from(r#"{"display_name": "x"}"#))
+        .unwrap();
+    assert_eq!(server.send(request).await.status, 403);
+    assert_eq!(server.names("/experiments", "experiments").await.0, ["Default"]);
+}
+
+#[test]
+fn t11_every_route_says_what_it_requires() {
+    for route in route_table() {
+        let expected = match route.path {
+            path if path.ends_with("/healthz") => None,
+            path if path.starts_with("/apis/v2beta1/experiments") => Some(Resource::Experiments),
+            path if path.starts_with("/apis/v2beta1/pipelines") => Some(Resource::Pipelines),
+            path if path.starts_with("/apis/v2beta1/runs") => Some(Resource::Runs),
+            path => panic!("{path} is not known to this test"),
+        };
+        let resource = match route.requires {
+            Requires::Nothing => None,
+            Requires::Access(resource, _) => Some(resource),
+        };
+        assert_eq!(resource, expected, "{route:?}");
+    }
+}
