@@ -145,3 +145,17 @@ fn what_is_shown_means_what_was_uploaded() {
         assert_eq!(show(&again), shown, "{}", path.display());
     }
 }
+
+/// The files beside it are what kfp's own protobuf classes write after they have read these pipelines.
+#[test]
+fn what_is_shown_is_what_protobuf_writes() {
+    for (name, expected) in [
+        ("cluster_settings", include_str!("../../testdata/cluster_settings.json")),
+        ("retry_on_groups", include_str!("../../testdata/retry_on_groups.json")),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/pipelines/{name}.yaml"));
+        let shown = loaded(&std::fs::read_to_string(path).unwrap()).shown;
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        assert_eq!(shown, expected, "{name}: {shown:#}");
+    }
+}

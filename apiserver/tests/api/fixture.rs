@@ -96,6 +96,12 @@ impl Answer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        let (api, directory) = Self::api().await;
+        Self { router: penstock_apiserver::router(api), _directory: directory }
+    }
+
+    /// What a server answers with; the directory holds its store.
+    pub(crate) async fn api() -> (Api, TempDir) {
         let directory = TempDir::new().expect("a directory");
         let metastore = Metastore::open(&directory.path().join("penstock.db")).await.expect("a store");
         let settings = ApiSettings {
@@ -105,7 +111,7 @@ impl Server {
             limits: Limits { document_bytes: 64 << 10, ..Limits::default() },
         };
         let api = Api::new(settings, metastore, Arc::new(NoSubmission)).await.expect("a server");
-        Self { router: penstock_apiserver::router(api), _directory: directory }
+        (api, directory)
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

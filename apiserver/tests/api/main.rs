@@ -2,6 +2,7 @@
 
 mod experiments;
 mod fixture;
+mod listener;
 mod pipelines;
 mod protocol;
 mod uploads;

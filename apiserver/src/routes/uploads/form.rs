@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
-use crate::wire::body::{BODY_WAIT, IDLE_WAIT, stated_length};
+use crate::wire::body::{BODY_WAIT, IDLE_WAIT, SMALL_BODY, stated_length};
 
 const FILE_PART: &str = "uploadfile";
 /// Most parts that are skipped on the way to the file.
@@ -21,7 +21,7 @@ pub(super) struct UploadedFile {
     pub(super) name: String,
     pub(super) content: Bytes,
     /// Its part of what bodies may take together.
-    _room: OwnedSemaphorePermit,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads the file.
@@ -31,7 +31,10 @@ pub(super) async fn read(api: &Api, request: Request) -> Result<UploadedFile, Ap
     if stated.is_some_and(|bytes| bytes > api.body_limit()) {
         return Err(too_large(limit));
     }
-    let room = api.bodies().reserve(stated.unwrap_or(api.body_limit())).await?;
+    let room = match stated.unwrap_or(api.body_limit()) {
+        ..=SMALL_BODY => None,
+        large => Some(api.bodies().reserve(large).await?),
+    };
     let mut form = Multipart::from_request(request, &())
         .await
         .map_err(|error| ApiError::invalid(format!("the request is no form: {}", error.body_text())))?;

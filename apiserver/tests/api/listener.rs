@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+use penstock_runtime::shutdown::Shutdown;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::fixture::Server;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Everything that comes back for a request that closes its connection.
+async fn exchange(address: std::net::SocketAddr, request: String) -> String {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("the request is taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    };
+    timeout(LIMIT, exchange).await.expect("the answer comes in time")
+}
+
+#[tokio::test]
+async fn requests_are_answered_over_a_connection() {
+    let (api, _directory) = Server::api().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(penstock_apiserver::serve(listener, api, Shutdown::new()));
+    let get = "GET /apis/v2beta1/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let answer = exchange(address, get.to_owned()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"multi_user\":false"), "{answer}");
+    let body = r#"{"display_name":"x"}"#;
+    let post = "POST /apis/v2beta1/experiments HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    // In chunks, and of a size that is known beforehand.
+    for (framing, expected) in [
+        (format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()), "200 OK"),
+        (format!("Content-Length: {}\r\n\r\n{body}", body.len()), "409 Conflict"),
+    ] {
+        let answer = exchange(address, format!("{post}{framing}")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected}\r\n")), "{answer}");
+    }
+    // Refused by the size that it states; nothing of it is read.
+    let answer = exchange(address, format!("{post}Content-Length: 1000000000\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    serving.abort();
+}
