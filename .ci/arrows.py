@@ -18,7 +18,8 @@ MAP = {
     "entry": (set(), KUBE | SQL | AWS | TOKIO | TLS),
     "launcher": ({"spec", "objectstore", "entry"}, SQL | {"kube-runtime"}),
     "driver": ({"spec", "engine", "objectstore", "metastore", "runtime", "launcher"}, {"axum"}),
-    "cli": ({"spec", "engine", "objectstore", "metastore", "runtime", "webhook", "launcher", "driver"}, set()),
+    "apiserver": ({"spec", "engine", "objectstore", "metastore", "runtime"}, SQL | AWS),
+    "cli": ({"spec", "engine", "objectstore", "metastore", "runtime", "webhook", "launcher", "driver", "apiserver"}, set()),
 }
 
 metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version", "1"]))

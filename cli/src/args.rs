@@ -4,7 +4,8 @@ pub(crate) mod cluster;
 mod environment;
 pub(crate) mod task_pods;
 
-use std::num::NonZeroU32;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve the API of Kubeflow Pipelines on this machine, and run what is submitted
+    Up(UpArgs),
     /// Run a pipeline and show its progress until it ends
     Run(Box<RunArgs>),
     /// Show one run: its tasks, outputs and why it failed
@@ -174,6 +177,27 @@ pub(crate) struct ProgressArgs {
     /// Show the result only
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// `penstock up`
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Address of the API
+    #[arg(long, env = "PENSTOCK_LISTEN", default_value = "127.0.0.1:8888", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Listen on an address that others reach, although nobody is asked who they are: whoever can connect can run code on
+    /// this machine
+    #[arg(long)]
+    pub(crate) allow_unauthenticated: bool,
+    /// Runs that are under way at a time; the others wait for their turn [default: number of processors]
+    #[arg(long, env = "PENSTOCK_RUNS", value_name = "N")]
+    pub(crate) runs: Option<NonZeroUsize>,
+    /// Run the commands of components that are only an image and a command on this machine, without the image
+    #[arg(long)]
+    pub(crate) host_commands: bool,
+    /// How tasks are executed.
+    #[command(flatten)]
+    pub(crate) execution: ExecutionArgs,
 }
 
 /// `penstock run`

@@ -11,3 +11,4 @@ pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod stop;
 pub(crate) mod watch;
+pub(crate) mod up;

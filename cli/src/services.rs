@@ -66,9 +66,10 @@ pub(crate) async fn run(
     supervise(services, &shutdown).await
 }
 
-type Ended = (&'static str, anyhow::Result<()>);
+pub(crate) type Ended = (&'static str, anyhow::Result<()>);
 
-fn spawn(
+/// Adds a service to those of the process.
+pub(crate) fn spawn(
     services: &mut JoinSet<Ended>,
     name: &'static str,
     work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -77,7 +78,7 @@ fn spawn(
 }
 
 /// Waits for all to end. The first that ends on its own takes the others with it.
-async fn supervise(mut services: JoinSet<Ended>, shutdown: &Shutdown) -> anyhow::Result<ExitCode> {
+pub(crate) async fn supervise(mut services: JoinSet<Ended>, shutdown: &Shutdown) -> anyhow::Result<ExitCode> {
     let mut failed = None;
     while let Some(ended) = services.join_next().await {
         let error = match ended {

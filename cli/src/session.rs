@@ -25,6 +25,15 @@ use crate::waiting::{self, Waiting};
 /// Longest time that killing everything may take before this process ends regardless.
 const ABORT_LIMIT: Duration = Duration::from_secs(5);
 
+/// What to do about a run that another process drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// Say so, and leave it alone.
+    Refuse,
+    /// Show it: a server of this data directory may take up a new run before the process that made it.
+    Watch,
+}
+
 /// Drives the run to its end, shows its progress, prints the result. Ctrl-C cancels the run, a second one kills
 /// everything at once and leaves the run to be resumed.
 pub(crate) async fn drive(
@@ -32,6 +41,7 @@ pub(crate) async fn drive(
     driver: &Driver,
     mut feed: Feed,
     args: &ProgressArgs,
+    elsewhere: Elsewhere,
 ) -> anyhow::Result<ExitCode> {
     let run = feed.run();
     let control = RunControl::new();
@@ -52,6 +62,7 @@ pub(crate) async fn drive(
             Stream::Err.print(&format!("stopped at once; go on with: penstock run --resume {run}\n"));
             Ok(ExitCode::from(failure::CANCELED))
         }
+        Err(DriveError::Owned { .. }) if elsewhere == Elsewhere::Watch => watch(context, feed, args).await,
         Err(error) => Err(error.into()),
     }
 }

@@ -8,6 +8,7 @@ use crate::args::RetryArgs;
 use crate::context::Context;
 use crate::failure::Refusal;
 use crate::feed::Feed;
+use crate::session::Elsewhere;
 
 /// Records the command and drives the run.
 pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<ExitCode> {
@@ -28,5 +29,5 @@ pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<
     }
     super::run::check_root(&driver, &feed).await?;
     driver.retry(run).await?;
-    super::run::drive(context, driver, feed, &progress).await
+    super::run::drive(context, driver, feed, &progress, Elsewhere::Watch).await
 }

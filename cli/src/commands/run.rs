@@ -22,7 +22,7 @@ use crate::feed::Feed;
 use crate::parameters;
 use crate::progress::Stream;
 use crate::python::{self, Compilation};
-use crate::session;
+use crate::session::{self, Elsewhere};
 
 /// Runs a pipeline.
 pub(crate) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<ExitCode> {
@@ -96,8 +96,15 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let root = root.as_deref().map(root_uri).transpose()?;
     let (caching, namespace) = (!no_cache, kubernetes.as_ref().map(|settings| settings.namespace.clone()));
     let on_cluster = namespace.clone();
-    let request =
-        CreateRun { pipeline, pipeline_text, parameters, display_name: name, namespace, root, caching, options };
+    let request = CreateRun {
+        parameters,
+        display_name: name,
+        namespace,
+        root,
+        caching,
+        options,
+        ..CreateRun::new(pipeline, pipeline_text)
+    };
 
     let takes = parameters::list(&request.pipeline.spec.root.input_definitions.parameters);
     let driver = context.driver(&execution, kubernetes).await?;
@@ -119,7 +126,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         return Ok(ExitCode::from(failure::SUCCEEDED));
     }
     let feed = Feed::from_start(driver.metastore(), run).await?;
-    drive(context, driver, feed, &progress).await
+    drive(context, driver, feed, &progress, Elsewhere::Watch).await
 }
 
 /// Without what a driver prepares in it, no task's Pod can be made in a namespace.
@@ -149,7 +156,7 @@ async fn resume(context: &Context, selector: &str, args: &RunArgs) -> anyhow::Re
         return Ok(code);
     }
     check_root(&driver, &feed).await?;
-    drive(context, driver, feed, progress).await
+    drive(context, driver, feed, progress, Elsewhere::Refuse).await
 }
 
 /// Before a run goes on: without its store, tasks would run for nothing.
@@ -164,9 +171,10 @@ pub(super) async fn drive(
     driver: Driver,
     feed: Feed,
     progress: &ProgressArgs,
+    elsewhere: Elsewhere,
 ) -> anyhow::Result<ExitCode> {
     let run: Uuid = feed.run();
-    let result = session::drive(context, &driver, feed, progress).await;
+    let result = session::drive(context, &driver, feed, progress, elsewhere).await;
     driver.close().await;
     result.with_context(|| format!("run {run} did not come to its end"))
 }

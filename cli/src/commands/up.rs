@@ -1,0 +1,80 @@
+//! `penstock up`: Penstock on one machine. The API and the driver in one process, with tasks as processes.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use penstock_apiserver::{Api, ApiSettings};
+use penstock_driver::Driver;
+use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
+use penstock_runtime::shutdown::Shutdown;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::args::UpArgs;
+use crate::context::Context;
+use crate::failure::Refusal;
+use crate::progress::Stream;
+use crate::services;
+use crate::submission::LocalSubmission;
+
+/// Serves until the process is told to end. Runs that are under way then go on with the next start.
+pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
+    let UpArgs { listen, allow_unauthenticated, runs, host_commands, execution } = args;
+    if !listen.ip().is_loopback() && !allow_unauthenticated {
+        let text = format!("--listen {listen} lets others in, and nobody is asked who they are: they could run code here");
+        return Err(Refusal::new(text)
+            .with_hint("listen on 127.0.0.1, or say --allow-unauthenticated where only those can connect who may")
+            .into());
+    }
+    let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
+    let listener = bind(listen).await?;
+    let address = listener.local_addr().context("cannot read the address of the API")?;
+    let driver = context.driver(&execution, None).await?;
+    let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
+    let api = Api::new(ApiSettings::default(), driver.metastore().clone(), submission)
+        .await
+        .context("cannot set up the API")?;
+    let service = driving(&driver, runs)?;
+
+    Stream::Out.print(&format!(
+        "Penstock is up at http://{address}\n\
+         submit with kfp.Client(host=\"http://{address}\"); runs and artifacts are in {}; Ctrl-C ends it\n",
+        driver.data_dir().display()
+    ));
+    let mut tasks = JoinSet::new();
+    let ending = shutdown.clone();
+    services::spawn(&mut tasks, "API", async move {
+        penstock_apiserver::serve(listener, api, ending).await;
+        Ok(())
+    });
+    let ending = shutdown.clone();
+    services::spawn(&mut tasks, "driver", async move {
+        service.run(ending.requested()).await;
+        Ok(())
+    });
+    let code = services::supervise(tasks, &shutdown).await;
+    driver.close().await;
+    code
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        let text = format!("cannot listen on {listen}: {error}");
+        Refusal::new(text).with_hint("name another address with --listen; port 0 takes a free one").into()
+    })
+}
+
+/// Drives what there is to drive in the data directory.
+fn driving(driver: &Driver, runs: Option<NonZeroUsize>) -> anyhow::Result<Service> {
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let settings = ServiceSettings {
+        concurrency: runs.map_or_else(processors, NonZeroUsize::get),
+        ..ServiceSettings::new("process")
+    };
+    let metrics = ServiceMetrics::new(&Registry::new()).context("cannot set up metrics")?;
+    Ok(Service::new(driver.metastore().clone(), Arc::new(driver.clone()), settings, metrics))
+}
