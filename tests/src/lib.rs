@@ -14,3 +14,4 @@ pub mod pipeline;
 pub mod process;
 pub mod python;
 pub mod sandbox;
+pub mod server;
