@@ -90,3 +90,78 @@ fn t11_every_route_says_what_it_requires() {
         assert_eq!(resource, expected, "{route:?}");
     }
 }
+
+/// What the interface promises, and nothing beside it.
+#[test]
+fn t11_the_routes_are_these() {
+    let mut routes: Vec<String> =
+        route_table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    routes.sort_unstable();
+    let mut expected: Vec<String> = ["GET /apis/v1beta1/healthz".to_owned()].into();
+    for (resource, id, methods, verbs) in [
+        ("healthz", "", "GET", ""),
+        ("experiments", "{experiment_id}", "POST GET / GET DELETE", "archive unarchive"),
+        ("pipelines", "{pipeline_id}", "POST GET / GET PATCH DELETE", ""),
+        ("pipelines/{pipeline_id}/versions", "{pipeline_version_id}", "POST GET / GET PATCH DELETE", ""),
+        ("runs", "{run_id}", "POST GET / GET DELETE", "archive unarchive terminate retry"),
+        ("pipelines/names/{name}", "", "GET", ""),
+        ("pipelines/create", "", "POST", ""),
+        ("pipelines/upload", "", "POST", ""),
+        ("pipelines/upload_version", "", "POST", ""),
+    ] {
+        let (all, one) = methods.split_once(" / ").unwrap_or((methods, ""));
+        let path = format!("/apis/v2beta1/{resource}");
+        expected.extend(all.split_whitespace().map(|method| format!("{method} {path}")));
+        expected.extend(one.split_whitespace().map(|method| format!("{method} {path}/{id}")));
+        expected.extend(verbs.split_whitespace().map(|verb| format!("POST {path}/{id}:{verb}")));
+    }
+    expected.sort_unstable();
+    assert_eq!(routes, expected);
+}
+
+/// Whatever is sent to whichever route, it is the client's fault and told as JSON.
+#[tokio::test]
+async fn nonsense_is_never_a_fault_of_the_server() {
+    const IDS: [&str; 6] =
+        ["x", "%2e%2e%2f", "00000000-0000-0000-0000-000000000000", "%F0%9F%92%A9", "a'--;%20DROP", "%7Burn:uuid%7D"];
+    const QUERIES: [&str; 9] = [
+        "page_size=-1",
+        "page_token=AAAA",
+        "sort_by=%3B",
+        "filter=%7B",
+        "filter=%22%22&sort_by=tags.x",
+        "filter=%7B%22predicates%22%3A%5B%7B%22operation%22%3A8%2C%22key%22%3A%22id%22%2C%22int_value%22%3A1%7D%5D%7D",
+        "cascade=maybe&name=&pipelineid=",
+        "%&=&&=%FF",
+        "page_size=1&page_size=1&experiment_id=x&experiment_id=y",
+    ];
+    const BODIES: [&[u8]; 10] = [
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"{\"display_name\": 5}",
+        b"{\"name\": \"a\", \"name\": \"b\"}",
+        b"{\"tags\": {\"a\": 1}, \"created_at\": 1e999}",
+        b"{\"pipeline_spec\": {}, \"display_name\": \"x\"}",
+        b"{\"pipeline_version_reference\": {\"pipeline_id\": \"\\u202e\"}, \"runtime_config\": []}",
+        b"{\"pipeline_id\": {\"a\": [[[[[[[[]]]]]]]]}}",
+    ];
+    let server = Server::start().await;
+    let long = "x".repeat(5000);
+    for route in route_table() {
+        let ids = IDS.into_iter().chain([long.as_str()]).map(|id| (id, "", BODIES[0]));
+        let queries = QUERIES.into_iter().map(|query| ("x", query, BODIES[0]));
+        let bodies = BODIES.into_iter().map(|body| ("x", "", body));
+        for (id, query, body) in ids.chain(queries).chain(bodies) {
+            let mut path = route.path.to_owned();
+            for name in ["experiment_id", "pipeline_id", "pipeline_version_id", "run_id", "name"] {
+                path = path.replace(&format!("{{{name}}}"), id);
+            }
+            let request = Request::builder().method(route.method.clone()).uri(format!("{path}?{query}"));
+            let answer = server.send(request.body(Body::from(body)).unwrap()).await;
+            assert!(answer.status.as_u16() < 500, "{route:?} {id} {query} {body:?}: {answer:?}");
+            answer.json();
+        }
+    }
+}
