@@ -132,6 +132,10 @@ fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Predicate<F>>,
             Err(ApiError::invalid(format!("cannot use scalar operator {name} on array type {}", value.type_name())))
         }
         IS_SUBSTRING => match value {
+            FilterValue::Text(text) if !field.shown_words().is_empty() => {
+                let text = text.to_ascii_uppercase();
+                Ok(vec![words_where(field, |shown| shown.contains(&text))])
+            }
             FilterValue::Text(text) => Ok(vec![Predicate::Contains { field, text }]),
             other => Err(ApiError::invalid(format!(
                 "cannot use non string value type {} with operator IS_SUBSTRING",

@@ -122,6 +122,7 @@ fn a_run_that_was_stopped_is_looked_for_as_failed() {
     assert_eq!(compared("NOT_EQUALS", "CANCELED").len(), 8);
     let listed = json!({"operation": "IN", "key": "state", "string_values": {"values": ["RUNNING", "FAILED"]}});
     assert_eq!(words(listed), ["RUNNING", "FAILED", "CANCELED"]);
+    assert_eq!(compared("IS_SUBSTRING", "cancel"), ["CANCELING"]);
     // Phases, as version 1 of the interface writes them.
     assert_eq!(words(json!({"operation": "EQUALS", "key": "status", "string_value": "Succeeded"})), ["SUCCEEDED"]);
 }
