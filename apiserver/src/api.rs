@@ -29,6 +29,8 @@ pub struct ApiSettings {
     pub commit: String,
     /// Caps on documents and values.
     pub limits: Limits,
+    /// Names under which a server on a loopback address may be asked, beside those of the machine itself.
+    pub hosts: Vec<String>,
 }
 
 /// The state of the server; clones share it.

@@ -7,6 +7,8 @@ mod path;
 mod site;
 mod table;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Uri, header};
@@ -28,6 +30,16 @@ pub fn route_table() -> Vec<Route> {
 
 /// Answers requests.
 pub fn router(api: Api) -> Router {
+    build(api, false)
+}
+
+/// The same for a listener that only this machine reaches: it answers only to names of this machine.
+pub(crate) fn loopback_router(api: Api) -> Router {
+    build(api, true)
+}
+
+fn build(api: Api, is_loopback: bool) -> Router {
+    let hosts: Option<Arc<[String]>> = is_loopback.then(|| api.settings().hosts.clone().into());
     let body_limit = DefaultBodyLimit::max(api.body_limit());
     let (router, verbs) = routes::all().into_router();
     // Fallbacks cover the routes that are there when they are set.
@@ -37,7 +49,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .fallback_service(router)
         .layer(normalise)
-        .layer(middleware::from_fn(refuse_cross_site))
+        .layer(middleware::from_fn(move |request: Request, next: Next| check_site(hosts.clone(), request, next)))
         .layer(middleware::map_response(forbid_sniffing))
 }
 
@@ -50,8 +62,12 @@ async fn normalise(verbs: Vec<&'static str>, mut request: Request, next: Next) -
     next.run(request).await
 }
 
-async fn refuse_cross_site(request: Request, next: Next) -> Response {
-    match site::check(request.method(), request.uri(), request.headers()) {
+async fn check_site(hosts: Option<Arc<[String]>>, request: Request, next: Next) -> Response {
+    let host = match hosts {
+        Some(hosts) => site::check_host(request.uri(), request.headers(), &hosts),
+        None => Ok(()),
+    };
+    match host.and_then(|()| site::check_origin(request.method(), request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }

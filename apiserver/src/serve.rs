@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::router::router;
+use crate::router::{loopback_router, router};
 use crate::wire::body::BODY_WAIT;
 
 /// What it may take to handle a request once its body is there.
@@ -33,7 +33,8 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: Shutdown) {
         connections: CONNECTIONS,
         ..ServerLimits::default()
     };
-    let router = router(api);
+    let is_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let router = if is_loopback { loopback_router(api) } else { router(api) };
     server::serve(listener, None, limits, shutdown, move |request| answer(router.clone(), request)).await;
 }
 

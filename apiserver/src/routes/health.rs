@@ -20,7 +20,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
 /// Unlike all other replies this one shows its defaults.
 fn identity(api: &Api) -> Value {
     let settings = api.settings();
-    json!({"commit_sha": settings.commit, "tag_name": settings.version, "multi_user": false})
+    let known = |text: &str| Value::from(if text.is_empty() { "unknown" } else { text });
+    json!({"commit_sha": known(&settings.commit), "tag_name": known(&settings.version), "multi_user": false})
 }
 
 async fn health(State(api): State<Api>) -> Response {

@@ -109,6 +109,7 @@ impl Server {
             version: "1.2.3".to_owned(),
             commit: "abcdef".to_owned(),
             limits: Limits { document_bytes: 64 << 10, ..Limits::default() },
+            hosts: Vec::new(),
         };
         let api = Api::new(settings, metastore, Arc::new(NoSubmission)).await.expect("a server");
         (api, directory)

@@ -27,11 +27,11 @@ async fn requests_are_answered_over_a_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(penstock_apiserver::serve(listener, api, Shutdown::new()));
-    let get = "GET /apis/v2beta1/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let get = "GET /apis/v2beta1/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let answer = exchange(address, get.to_owned()).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"multi_user\":false"), "{answer}");
     let body = r#"{"display_name":"x"}"#;
-    let post = "POST /apis/v2beta1/experiments HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let post = "POST /apis/v2beta1/experiments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     // In chunks, and of a size that is known beforehand.
     for (framing, expected) in [
         (format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()), "200 OK"),
@@ -43,5 +43,8 @@ async fn requests_are_answered_over_a_connection() {
     // Refused by the size that it states; nothing of it is read.
     let answer = exchange(address, format!("{post}Content-Length: 1000000000\r\n\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    // A page may have its own name resolve to this machine.
+    let rebound = get.replace("localhost", "evil.example");
+    assert!(exchange(address, rebound).await.starts_with("HTTP/1.1 403 "));
     serving.abort();
 }
