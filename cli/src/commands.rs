@@ -10,5 +10,5 @@ pub(crate) mod logs;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod stop;
-pub(crate) mod watch;
 pub(crate) mod up;
+pub(crate) mod watch;

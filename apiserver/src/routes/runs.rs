@@ -168,11 +168,7 @@ struct Source {
     version: Option<Uuid>,
 }
 
-async fn source(
-    api: &Api,
-    spec: Option<Map<String, Value>>,
-    reference: Option<Reference>,
-) -> Result<Source, ApiError> {
+async fn source(api: &Api, spec: Option<Map<String, Value>>, reference: Option<Reference>) -> Result<Source, ApiError> {
     match (reference, spec) {
         (Some(reference), _) if !(reference.version.is_empty() && reference.pipeline.is_empty()) => {
             by_reference(api, &reference).await
@@ -243,9 +239,7 @@ async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     let page = api.metastore().list_run_records(&asked.listing).await.map_err(|error| failed(error.into()))?;
     asked.reply(api.token_key(), page, ("runs", "run_id"), |record| match shown(&api, &record) {
         Ok(reply) => reply.into(),
-        Err(error) => {
-            Reply::new().text("run_id", record.row.info.id).message("error", error.to_status()).into()
-        }
+        Err(error) => Reply::new().text("run_id", record.row.info.id).message("error", error.to_status()).into(),
     })
 }
 

@@ -25,7 +25,8 @@ use crate::submission::LocalSubmission;
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
     let UpArgs { listen, allow_unauthenticated, runs, host_commands, execution } = args;
     if !listen.ip().is_loopback() && !allow_unauthenticated {
-        let text = format!("--listen {listen} lets others in, and nobody is asked who they are: they could run code here");
+        let text =
+            format!("--listen {listen} lets others in, and nobody is asked who they are: they could run code here");
         return Err(Refusal::new(text)
             .with_hint("listen on 127.0.0.1, or say --allow-unauthenticated where only those can connect who may")
             .into());
@@ -35,7 +36,8 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let address = listener.local_addr().context("cannot read the address of the API")?;
     let driver = context.driver(&execution, None).await?;
     let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
-    let api = Api::new(ApiSettings::default(), driver.metastore().clone(), submission)
+    let settings = ApiSettings { version: env!("CARGO_PKG_VERSION").to_owned(), ..ApiSettings::default() };
+    let api = Api::new(settings, driver.metastore().clone(), submission)
         .await
         .context("cannot set up the API")?;
     let service = driving(&driver, runs)?;
