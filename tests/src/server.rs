@@ -22,11 +22,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `penstock up` with more arguments, in the environment of an invocation, and waits until it listens.
+    /// Starts `penstock up` in the environment of an invocation, and waits until it listens.
     pub fn start(penstock: Invocation) -> Server {
+        Server::start_with(penstock, &[])
+    }
+
+    /// Starts `penstock up` with more arguments.
+    pub fn start_with(penstock: Invocation, arguments: &[&str]) -> Server {
         // Free a moment ago; who takes it meanwhile makes the server end with an error, and the test fail.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let mut process = penstock.args(["up", "--listen", &free.to_string()]).limit(LIMIT).spawn();
+        let mut process = penstock.args(["up", "--listen", &free.to_string()]).args(arguments).limit(LIMIT).spawn();
         wait_until("the server to listen", START, || {
             assert!(process.is_running(), "penstock up has ended");
             TcpStream::connect(free).is_ok()

@@ -37,9 +37,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let driver = context.driver(&execution, None).await?;
     let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
     let settings = ApiSettings { version: env!("CARGO_PKG_VERSION").to_owned(), ..ApiSettings::default() };
-    let api = Api::new(settings, driver.metastore().clone(), submission)
-        .await
-        .context("cannot set up the API")?;
+    let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
     let service = driving(&driver, runs)?;
 
     Stream::Out.print(&format!(

@@ -1,0 +1,104 @@
+//! `penstock up` beside the command line, and what is left of it after a kill.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use penstock_tests::deadline::wait_until;
+use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::sandbox::Sandbox;
+use penstock_tests::server::Server;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// A request of its own connection; `None` when the server went away before it had answered.
+fn call(server: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+    let address = server.strip_prefix("http://").expect("a URL");
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(SOON)).ok()?;
+    let head = format!("{method} /apis/v2beta1{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
+}
+
+fn submission(name: &str, script: &str) -> Value {
+    let pipeline = Pipeline::new("api", [Task::new("task", script)]).build();
+    json!({"display_name": name, "pipeline_spec": pipeline})
+}
+
+#[test]
+fn run_of_the_api_is_seen_by_the_command_line_and_the_other_way_round() {
+    let sandbox = Sandbox::new();
+    let server = Server::start_with(sandbox.penstock(), &["--host-commands"]);
+    let (status, made) = call(&server.url(), "POST", "/runs", Some(&submission("by the API", "true"))).expect("answer");
+    assert_eq!(status, 200, "{made}");
+    let id = made["run_id"].as_str().expect("an id");
+    let state = || call(&server.url(), "GET", &format!("/runs/{id}"), None).map(|(_, run)| run["state"].clone());
+    wait_until("the run's end", SOON, || state() == Some(json!("SUCCEEDED")));
+    let seen = sandbox.penstock().args(["get", id, "-o", "json"]).run().expect_code(0).document();
+    assert_eq!((seen.state.as_str(), seen.task("task").state.as_str()), ("SUCCEEDED", "SUCCEEDED"));
+
+    // Whichever process is faster drives it; the command shows it either way.
+    let own = sandbox.run_commands(&Pipeline::new("cli", [Task::new("task", "true")]).build()).run().expect_code(0);
+    let listed = call(&server.url(), "GET", &format!("/runs/{}", own.document().run_id), None).expect("answer");
+    assert_eq!((listed.0, &listed.1["state"]), (200, &json!("SUCCEEDED")));
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn f01_whatever_was_acknowledged_is_there_after_a_kill_and_goes_on() {
+    let sandbox = Sandbox::new();
+    let server = Server::start_with(sandbox.penstock(), &["--host-commands"]);
+    let url = server.url();
+    let submitters: Vec<_> = (0..4)
+        .map(|submitter| {
+            let url = url.clone();
+            std::thread::spawn(move || {
+                let mut acknowledged = BTreeSet::new();
+                for number in 0..25 {
+                    let body = submission(&format!("run {submitter}-{number}"), "true");
+                    let Some((200, run)) = call(&url, "POST", "/runs", Some(&body)) else { break };
+                    acknowledged.insert(run["run_id"].as_str().expect("an id").to_owned());
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    let total =
+        |url: &str| call(url, "GET", "/runs?page_size=1", None).and_then(|(_, list)| list["total_size"].as_u64());
+    wait_until("some runs", SOON, || total(&url).is_some_and(|total| total >= 20));
+    server.kill();
+    let acknowledged: BTreeSet<String> =
+        submitters.into_iter().flat_map(|submitter| submitter.join().expect("a submitter")).collect();
+    assert!(acknowledged.len() >= 16, "{}", acknowledged.len());
+
+    let server = Server::start_with(sandbox.penstock(), &["--host-commands"]);
+    let mut listed = BTreeSet::new();
+    let (_, page) = call(&server.url(), "GET", "/runs?page_size=200", None).expect("answer");
+    for run in page["runs"].as_array().expect("runs") {
+        listed.insert(run["run_id"].as_str().expect("an id").to_owned());
+    }
+    let lost: Vec<_> = acknowledged.difference(&listed).collect();
+    assert!(lost.is_empty(), "acknowledged and not there: {lost:?}");
+    wait_until("all runs to end", SOON, || {
+        listed.iter().all(|id| {
+            let run = call(&server.url(), "GET", &format!("/runs/{id}"), None);
+            run.is_some_and(|(_, run)| run["state"] == "SUCCEEDED")
+        })
+    });
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn t30_address_that_others_reach_is_refused_without_a_word_for_it() {
+    let sandbox = Sandbox::new();
+    let up = sandbox.penstock().args(["up", "--listen", "0.0.0.0:0"]);
+    up.run().expect_code(2).expect_complaint("--allow-unauthenticated");
+}
