@@ -1,9 +1,9 @@
 //! Runs that nobody drives any more, because their process was killed: waiting for one would never end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use penstock_driver::is_driven;
+use penstock_driver::{BackendKind, is_driven, is_served};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -18,14 +18,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct DriverWatch {
     data_dir: PathBuf,
     run: Uuid,
+    backend: BackendKind,
     next: Instant,
     missed: bool,
 }
 
 impl DriverWatch {
     /// For a run that has not ended.
-    pub(crate) fn new(context: &Context, run: Uuid) -> DriverWatch {
-        DriverWatch { data_dir: context.data_dir.clone(), run, next: Instant::now(), missed: false }
+    pub(crate) fn new(context: &Context, run: Uuid, backend: BackendKind) -> DriverWatch {
+        DriverWatch { data_dir: context.data_dir.clone(), run, backend, next: Instant::now(), missed: false }
     }
 
     /// Refuses to go on waiting once two looks in a row have found nobody. To be called again and again.
@@ -35,9 +36,14 @@ impl DriverWatch {
             return Ok(());
         }
         self.next = now + PAUSE;
-        let missed_before = std::mem::replace(&mut self.missed, !is_driven(&self.data_dir, self.run));
+        let missed_before = std::mem::replace(&mut self.missed, is_left(&self.data_dir, self.run, self.backend));
         if self.missed && missed_before { Err(nobody(self.run)) } else { Ok(()) }
     }
+}
+
+/// Whether nobody drives a run, and there is no service that will once it has room.
+pub(crate) fn is_left(data_dir: &Path, run: Uuid, backend: BackendKind) -> bool {
+    !is_driven(data_dir, run) && !is_served(data_dir, backend)
 }
 
 /// What to do about a run that nobody drives.

@@ -76,7 +76,12 @@ impl Feed {
 
     /// Whether its tasks are Pods.
     pub(crate) fn on_kubernetes(&self) -> bool {
-        self.options.backend == BackendKind::Kubernetes
+        self.backend() == BackendKind::Kubernetes
+    }
+
+    /// Where its tasks run.
+    pub(crate) fn backend(&self) -> BackendKind {
+        self.options.backend
     }
 
     /// How it is carried out.

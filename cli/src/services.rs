@@ -14,7 +14,7 @@ use penstock_driver::service::{
     KubernetesLease, LeaseHolder, LeaseSettings, LeaseStanding, PodSweeper, SWEEP_INTERVAL, Service, ServiceMetrics,
     ServiceSettings, Stop,
 };
-use penstock_driver::{Driver, KubernetesMetrics, Presence, StoreMetrics};
+use penstock_driver::{BackendKind, Driver, KubernetesMetrics, Presence, StoreMetrics};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
 use penstock_runtime::server::ServerLimits;
@@ -180,7 +180,7 @@ impl Driving {
         let mut driver = context.driver_settings(&execution, Some(kubernetes));
         driver.stores.observer = Some(Arc::new(StoreMetrics::new(registry)?));
         let driver = Driver::open(driver).await?;
-        let presence = driver.announce()?;
+        let presence = driver.announce(BackendKind::Kubernetes)?;
         let settings = ServiceSettings {
             concurrency: usize::try_from(runs).unwrap_or(usize::MAX),
             ..ServiceSettings::new("kubernetes")

@@ -110,7 +110,7 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
     let mut progress = Progress::new(context, args);
     let mut signals = Signals::new()?;
     feed.catch_up(|state, fact| progress.fact(state, fact)).await?;
-    let mut driver = DriverWatch::new(context, feed.run());
+    let mut driver = DriverWatch::new(context, feed.run(), feed.backend());
     let mut pods = feed.on_kubernetes().then(|| PodLook::start(context, feed.info().clone()));
     while !feed.state().status().is_final() {
         tokio::select! {

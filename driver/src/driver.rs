@@ -119,15 +119,10 @@ impl Driver {
         is_driven(&self.parts.data_dir, run)
     }
 
-    /// Says that this process drives whatever is to be driven here, as long as the value lives.
-    pub fn announce(&self) -> Result<Presence, DriverError> {
+    /// Says that this process drives whatever is to be driven here by a backend, as long as the value lives.
+    pub fn announce(&self, backend: BackendKind) -> Result<Presence, DriverError> {
         let path = self.data_dir().to_owned();
-        Presence::announce(&path).map_err(|source| DriverError::DataDir { path, source })
-    }
-
-    /// Whether some process of this machine drives whatever is to be driven here.
-    pub fn is_served(&self) -> bool {
-        Presence::is_announced(self.data_dir())
+        Presence::announce(&path, backend).map_err(|source| DriverError::DataDir { path, source })
     }
 
     /// Drives a run to its end: starts it, goes on after a kill, or carries out a command that waits.
@@ -288,4 +283,9 @@ impl Driver {
 /// Whether some process of this machine drives a run of this data directory now.
 pub fn is_driven(data_dir: &std::path::Path, run: Uuid) -> bool {
     Ownership::is_taken(data_dir, run)
+}
+
+/// Whether some process of this machine drives whatever is to be driven in this data directory by a backend.
+pub fn is_served(data_dir: &std::path::Path, backend: BackendKind) -> bool {
+    Presence::is_announced(data_dir, backend)
 }

@@ -29,7 +29,7 @@ pub use backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Re
 pub use cluster_only::{ClusterOnlySetting, cluster_only_settings};
 pub use create::{BackendKind, CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};
-pub use driver::{Driver, DriverSettings, is_driven};
+pub use driver::{Driver, DriverSettings, is_driven, is_served};
 pub use endpoints::StoreEndpoints;
 pub use error::{DriveError, DriverError};
 pub use kubernetes::{

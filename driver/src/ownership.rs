@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use crate::create::BackendKind;
 use crate::error::DriveError;
 
 /// Holds a run for this process.
@@ -52,29 +53,34 @@ impl Ownership {
     }
 }
 
-/// Says that this process drives whatever is to be driven in a data directory, or waits for its turn to, as long as the
-/// value lives. Several processes may.
+/// Says that this process drives whatever is to be driven in a data directory by one backend, or waits for its turn to, as
+/// long as the value lives. Several processes may.
 #[derive(Debug)]
 pub struct Presence {
     _file: File,
 }
 
 impl Presence {
-    pub(crate) fn announce(data_dir: &Path) -> std::io::Result<Presence> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(presence(data_dir))?;
+    pub(crate) fn announce(data_dir: &Path, backend: BackendKind) -> std::io::Result<Presence> {
+        let path = presence(data_dir, backend);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         // Who looks holds it for a moment.
         file.lock_shared()?;
         Ok(Presence { _file: file })
     }
 
     /// Whether some process of this machine announces itself at this moment.
-    pub(crate) fn is_announced(data_dir: &Path) -> bool {
-        File::open(presence(data_dir)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    pub(crate) fn is_announced(data_dir: &Path, backend: BackendKind) -> bool {
+        File::open(presence(data_dir, backend))
+            .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 }
 
-fn presence(data_dir: &Path) -> PathBuf {
-    data_dir.join("driver.lock")
+fn presence(data_dir: &Path, backend: BackendKind) -> PathBuf {
+    data_dir.join(match backend {
+        BackendKind::Process => "local-driver.lock",
+        BackendKind::Kubernetes => "driver.lock",
+    })
 }
 
 #[cfg(test)]
@@ -84,10 +90,12 @@ mod tests {
     #[test]
     fn drivers_of_a_directory_are_seen_while_one_lives() {
         let directory = tempfile::tempdir().expect("a directory");
-        let is_announced = || Presence::is_announced(directory.path());
+        let is_announced = || Presence::is_announced(directory.path(), BackendKind::Process);
         assert!(!is_announced());
-        let first = Presence::announce(directory.path()).expect("announced");
-        let second = Presence::announce(directory.path()).expect("beside the first");
+        let announce = |backend| Presence::announce(directory.path(), backend).expect("announced");
+        let _other = announce(BackendKind::Kubernetes);
+        assert!(!is_announced(), "that one drives no processes");
+        let (first, second) = (announce(BackendKind::Process), announce(BackendKind::Process));
         drop(first);
         assert!(is_announced());
         drop(second);

@@ -53,6 +53,27 @@ fn run_of_the_api_is_seen_by_the_command_line_and_the_other_way_round() {
 }
 
 #[test]
+fn run_that_waits_for_its_turn_is_not_taken_for_abandoned() {
+    let sandbox = Sandbox::new();
+    let server = Server::start_with(sandbox.penstock(), &["--host-commands", "--runs", "1"]);
+    let folder = sandbox.folder().display();
+    let script = format!("touch {folder}/started; while [ ! -e {folder}/go ]; do sleep 0.05; done");
+    let submit = |name: &str, script: &str| {
+        let (_, run) = call(&server.url(), "POST", "/runs", Some(&submission(name, script))).expect("answer");
+        run["run_id"].as_str().expect("an id").to_owned()
+    };
+    submit("first", &script);
+    wait_until("the first run's task", SOON, || sandbox.has("started"));
+    let second = submit("second", "true");
+    let seen = sandbox.penstock().args(["get", &second]).run().expect_code(0);
+    assert!(!seen.stdout.contains("no process drives"), "{seen}");
+    sandbox.write("go", "");
+    let state = || call(&server.url(), "GET", &format!("/runs/{second}"), None).map(|(_, run)| run["state"].clone());
+    wait_until("its turn", SOON, || state() == Some(json!("SUCCEEDED")));
+    server.stop().expect_code(0);
+}
+
+#[test]
 fn f01_whatever_was_acknowledged_is_there_after_a_kill_and_goes_on() {
     let sandbox = Sandbox::new();
     let server = Server::start_with(sandbox.penstock(), &["--host-commands"]);

@@ -5,7 +5,6 @@ mod artifacts;
 use std::process::ExitCode;
 
 use console::Term;
-use penstock_driver::is_driven;
 use penstock_spec::Timestamp;
 
 use crate::abandoned;
@@ -55,7 +54,7 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
             if let Some(reason) = not_known {
                 Stream::Err.print(&format!("what its Pods wait for cannot be told: {}\n", inert(&reason)));
             }
-            if !state.status().is_final() && !is_driven(&context.data_dir, run) {
+            if !state.status().is_final() && abandoned::is_left(&context.data_dir, run, feed.backend()) {
                 Stream::Out.print(&format!("\n  no process drives the run; {}\n", abandoned::hint(run)));
             }
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use penstock_driver::{BackendKind, CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings};
+use penstock_driver::{BackendKind, CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings, is_served};
 use penstock_spec::check::{self, CheckedPipeline, LoadError};
 use penstock_spec::keys;
 use penstock_spec::limits::Limits;
@@ -113,7 +113,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     }
     let run = driver.create_run(request).await.map_err(|error| refuse(error, takes))?;
     if detach {
-        if !driver.is_served() {
+        if !is_served(driver.data_dir(), BackendKind::Kubernetes) {
             let data_dir = driver.data_dir().display();
             tracing::warn!(
                 "run {run} is created, and nobody drives it: no driver holds the data directory {data_dir}. It goes on once \

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use penstock_apiserver::{Api, ApiSettings};
-use penstock_driver::Driver;
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
+use penstock_driver::{BackendKind, Driver};
 use penstock_runtime::shutdown::Shutdown;
 use prometheus::Registry;
 use tokio::net::TcpListener;
@@ -35,6 +35,8 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let listener = bind(listen).await?;
     let address = listener.local_addr().context("cannot read the address of the API")?;
     let driver = context.driver(&execution, None).await?;
+    // Tells others that runs which wait for their turn are not left alone.
+    let _presence = driver.announce(BackendKind::Process)?;
     let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
     let settings = ApiSettings { version: env!("CARGO_PKG_VERSION").to_owned(), ..ApiSettings::default() };
     let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;

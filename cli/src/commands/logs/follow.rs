@@ -66,7 +66,7 @@ pub(super) async fn follow(
         waits: Waits::default(),
     };
     let mut announced = false;
-    let mut driver = DriverWatch::new(context, feed.run());
+    let mut driver = DriverWatch::new(context, feed.run(), feed.backend());
     loop {
         feed.catch_up(|_, stored| follower.note(&stored.fact)).await?;
         let state = feed.state();
