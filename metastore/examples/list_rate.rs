@@ -57,6 +57,12 @@ async fn main() -> anyhow::Result<()> {
         comparison: Comparison::NotEqual,
         operand: word("ARCHIVED"),
     };
+    let one_of = |words: &[&str]| Predicate::In {
+        field: RunField::State,
+        operands: words.iter().map(|text| word(text)).collect(),
+    };
+    let not_succeeded =
+        || Predicate::Compare { field: RunField::State, comparison: Comparison::NotEqual, operand: word("SUCCEEDED") };
     let contains = || Predicate::Contains { field: RunField::Name, text: "7919".to_owned() };
     for (name, predicates) in [
         ("all", vec![]),
@@ -67,6 +73,8 @@ async fn main() -> anyhow::Result<()> {
         ("of an experiment, available", vec![experiment(), available()]),
         ("running", vec![is(RunField::State, word("RUNNING"))]),
         ("failed", vec![is(RunField::State, word("FAILED"))]),
+        ("failed or cancelled", vec![one_of(&["FAILED", "CANCELED"])]),
+        ("not succeeded, of a namespace", vec![namespace(), not_succeeded()]),
         ("of an experiment, failed", vec![experiment(), is(RunField::State, word("FAILED"))]),
         ("of a name that contains", vec![contains()]),
     ] {

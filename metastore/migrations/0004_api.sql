@@ -110,37 +110,42 @@ CREATE TABLE run_counts (
     namespace     TEXT    NOT NULL,
     experiment_id BLOB    NOT NULL,
     storage_state TEXT    NOT NULL,
+    status        TEXT    NOT NULL,
     run_count     INTEGER NOT NULL,
-    PRIMARY KEY (namespace, experiment_id, storage_state)
+    PRIMARY KEY (namespace, experiment_id, storage_state, status)
 ) STRICT;
 
-INSERT INTO run_counts (namespace, experiment_id, storage_state, run_count)
-    SELECT namespace, experiment_id, storage_state, COUNT(*) FROM runs GROUP BY namespace, experiment_id, storage_state;
+INSERT INTO run_counts (namespace, experiment_id, storage_state, status, run_count)
+    SELECT namespace, experiment_id, storage_state, status, COUNT(*) FROM runs
+    GROUP BY namespace, experiment_id, storage_state, status;
 
 CREATE TRIGGER run_counted_in AFTER INSERT ON runs BEGIN
-    INSERT INTO run_counts (namespace, experiment_id, storage_state, run_count)
-        VALUES (NEW.namespace, NEW.experiment_id, NEW.storage_state, 1)
-        ON CONFLICT (namespace, experiment_id, storage_state) DO UPDATE SET run_count = run_count + 1;
+    INSERT INTO run_counts (namespace, experiment_id, storage_state, status, run_count)
+        VALUES (NEW.namespace, NEW.experiment_id, NEW.storage_state, NEW.status, 1)
+        ON CONFLICT (namespace, experiment_id, storage_state, status) DO UPDATE SET run_count = run_count + 1;
 END;
 
 CREATE TRIGGER run_counted_out AFTER DELETE ON runs WHEN OLD.deleted_at IS NULL BEGIN
     UPDATE run_counts SET run_count = run_count - 1
-        WHERE namespace = OLD.namespace AND experiment_id = OLD.experiment_id AND storage_state = OLD.storage_state;
+        WHERE namespace = OLD.namespace AND experiment_id = OLD.experiment_id
+            AND storage_state = OLD.storage_state AND status = OLD.status;
 END;
 
 CREATE TRIGGER run_hidden AFTER UPDATE OF deleted_at ON runs
 WHEN OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL BEGIN
     UPDATE run_counts SET run_count = run_count - 1
-        WHERE namespace = OLD.namespace AND experiment_id = OLD.experiment_id AND storage_state = OLD.storage_state;
+        WHERE namespace = OLD.namespace AND experiment_id = OLD.experiment_id
+            AND storage_state = OLD.storage_state AND status = OLD.status;
 END;
 
-CREATE TRIGGER run_stored AFTER UPDATE OF storage_state ON runs
-WHEN OLD.storage_state <> NEW.storage_state AND NEW.deleted_at IS NULL BEGIN
+CREATE TRIGGER run_recounted AFTER UPDATE OF storage_state, status ON runs
+WHEN (OLD.storage_state <> NEW.storage_state OR OLD.status <> NEW.status) AND NEW.deleted_at IS NULL BEGIN
     UPDATE run_counts SET run_count = run_count - 1
-        WHERE namespace = OLD.namespace AND experiment_id = OLD.experiment_id AND storage_state = OLD.storage_state;
-    INSERT INTO run_counts (namespace, experiment_id, storage_state, run_count)
-        VALUES (NEW.namespace, NEW.experiment_id, NEW.storage_state, 1)
-        ON CONFLICT (namespace, experiment_id, storage_state) DO UPDATE SET run_count = run_count + 1;
+        WHERE namespace = OLD.namespace AND experiment_id = OLD.experiment_id
+            AND storage_state = OLD.storage_state AND status = OLD.status;
+    INSERT INTO run_counts (namespace, experiment_id, storage_state, status, run_count)
+        VALUES (NEW.namespace, NEW.experiment_id, NEW.storage_state, NEW.status, 1)
+        ON CONFLICT (namespace, experiment_id, storage_state, status) DO UPDATE SET run_count = run_count + 1;
 END;
 
 -- What a command asks for, so that lists can tell which runs are about to be terminated or retried.

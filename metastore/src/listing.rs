@@ -162,11 +162,19 @@ pub(crate) trait Entity: Sized {
     const VISIBLE: &'static str = "1 = 1";
     /// Table of tags, and its reference to this one.
     const TAGS: Option<(&'static str, &'static str)> = None;
-    /// The number of visible rows without counting them, where all conditions are on fields that are
-    /// [`Column::is_counted`].
-    const COUNTS: Option<&'static str> = None;
+    /// How many visible rows there are, where somebody keeps count of them.
+    const COUNTS: Option<Counts> = None;
 
     fn read(row: &SqliteRow) -> Result<Self, Reason>;
+}
+
+/// A table of how many visible rows there are by the fields that are [`Column::counted`].
+pub(crate) struct Counts {
+    pub(crate) table: &'static str,
+    /// Its column with the number.
+    pub(crate) count: &'static str,
+    /// The rows that may count as something else than what was counted, for a statement to go through.
+    pub(crate) unsettled: &'static str,
 }
 
 impl Metastore {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::Metastore;
 use crate::codec::{Reason, column, encode_time, json, optional_json, reference, word};
 use crate::error::MetastoreError;
-use crate::listing::{Entity, Listing, Page, RunField};
+use crate::listing::{Counts, Entity, Listing, Page, RunField};
 use crate::rows::{Command, RunRegistration, RunRow, StorageState};
 use crate::runs::run_row;
 use crate::statements::{Answer, Operation};
@@ -59,7 +59,13 @@ impl Entity for RunRecord {
         CASE WHEN pipeline_id = zeroblob(16) AND version_id = zeroblob(16) \
           THEN (SELECT pipeline_text FROM run_specs WHERE run_id = runs.id) END AS inline_text";
     const VISIBLE: &'static str = "deleted_at IS NULL";
-    const COUNTS: Option<&'static str> = Some("SELECT COALESCE(SUM(run_count), 0) FROM run_counts WHERE 1 = 1");
+    const COUNTS: Option<Counts> = Some(Counts {
+        table: "run_counts",
+        count: "run_count",
+        // CROSS JOIN says in which order: commands that wait are few.
+        unsettled: "(SELECT DISTINCT run_id AS commanded FROM commands WHERE taken_at IS NULL) \
+            CROSS JOIN runs ON runs.id = commanded",
+    });
 
     fn read(row: &SqliteRow) -> Result<Self, Reason> {
         Ok(Self {

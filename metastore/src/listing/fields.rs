@@ -95,15 +95,35 @@ pub(crate) trait Column: Field + PartialEq {
         &[]
     }
 
-    /// The condition for a field of [`FieldKind::Word`] to be one of some of its words, if it is not a plain comparison.
-    fn among(self, _words: &[&'static str]) -> Option<String> {
+    /// The condition for a field of [`FieldKind::Word`] to be one of some of its words. No index is chosen for it alone.
+    fn among(self, words: &[&'static str]) -> String {
+        is_one_of(self.expression(), words)
+    }
+
+    /// The same as several conditions of which no two hold together, if each has an index that is in the order of `sort`.
+    fn branches(self, _words: &[&'static str], _sort: Self) -> Option<Vec<String>> {
         None
     }
 
-    /// Whether the table of counts has it too.
-    fn is_counted(self) -> bool {
+    /// Whether few rows have the same value, so that an index on it is better than any other.
+    fn is_narrow(self) -> bool {
         false
     }
+
+    /// The column of the table of counts that has it too, if there is one.
+    fn counted(self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether rows count as something else than what is counted of them while they are unsettled ([`super::Counts`]).
+    fn is_derived(self) -> bool {
+        false
+    }
+}
+
+/// The condition for a column to be one of some words.
+pub(super) fn is_one_of(column: &str, words: &[&'static str]) -> String {
+    format!("{column} IN ('{}')", words.join("', '"))
 }
 
 const STORAGE_STATES: &[&str] = &["ARCHIVED", "AVAILABLE"];
@@ -246,14 +266,33 @@ impl Column for RunField {
         }
     }
 
-    fn among(self, words: &[&'static str]) -> Option<String> {
-        (self == Self::State).then(|| state_among(words))
+    fn among(self, words: &[&'static str]) -> String {
+        if self == Self::State { state_among(words) } else { is_one_of(self.expression(), words) }
     }
 
-    fn is_counted(self) -> bool {
-        matches!(self, Self::Namespace | Self::Experiment | Self::StorageState)
+    fn branches(self, words: &[&'static str], sort: Self) -> Option<Vec<String>> {
+        (self == Self::State && sort == Self::CreatedAt).then(|| state_branches(words))
+    }
+
+    fn is_narrow(self) -> bool {
+        matches!(self, Self::Id | Self::Experiment)
+    }
+
+    fn counted(self) -> Option<&'static str> {
+        match self {
+            Self::State => Some("status"),
+            Self::Namespace | Self::Experiment | Self::StorageState => Some(self.expression()),
+            _ => None,
+        }
+    }
+
+    fn is_derived(self) -> bool {
+        self == Self::State
     }
 }
+
+/// The condition that commands wait for a run.
+const COMMANDED: &str = "id IN (SELECT run_id FROM commands WHERE taken_at IS NULL)";
 
 const PENDING: &str = word_of(RunStatus::Pending);
 const CANCELING: &str = word_of(RunStatus::Canceling);
@@ -284,24 +323,33 @@ const fn word_of(status: RunStatus) -> &'static str {
     }
 }
 
-/// One state goes along the index of states. Several are said by what they are not, so that no index is chosen whose rows
-/// would have to be sorted.
+/// Commands that make a run count as another state.
+const DERIVED: [(&str, &str); 2] = [(CANCELING, terminating!()), (PENDING, retrying!())];
+
+/// Says it by the states that are not meant, so that no index is chosen whose rows would have to be sorted.
 fn state_among(words: &[&'static str]) -> String {
-    let status = match words {
-        [word] => format!("status = '{word}'"),
-        words => {
-            let others: Vec<&str> = RUN_STATES.iter().copied().filter(|word| !words.contains(word)).collect();
-            format!("status NOT IN ('{}')", others.join("', '"))
-        }
-    };
-    let (terminating, retrying) = (terminating!(), retrying!());
-    let mut condition = format!("{status} AND NOT {terminating} AND NOT {retrying}");
-    for (word, waits) in [(CANCELING, terminating), (PENDING, retrying)] {
+    let others: Vec<&str> = RUN_STATES.iter().copied().filter(|word| !words.contains(word)).collect();
+    let [(_, terminating), (_, retrying)] = DERIVED;
+    let mut condition = format!("status NOT IN ('{}') AND NOT {terminating} AND NOT {retrying}", others.join("', '"));
+    for (word, waits) in DERIVED {
         if words.contains(&word) {
             condition = format!("({condition}) OR {waits}");
         }
     }
     format!("({condition})")
+}
+
+/// Each state goes along the index of states; what only counts as a state is found by its command.
+fn state_branches(words: &[&'static str]) -> Vec<String> {
+    let [(_, terminating), (_, retrying)] = DERIVED;
+    let mut branches: Vec<String> =
+        words.iter().map(|word| format!("status = '{word}' AND NOT {terminating} AND NOT {retrying}")).collect();
+    for (word, waits) in DERIVED {
+        if words.contains(&word) {
+            branches.push(format!("{COMMANDED} AND {waits}"));
+        }
+    }
+    branches
 }
 
 #[cfg(test)]

@@ -5,10 +5,15 @@ use std::cmp::Ordering;
 use sqlx::query_builder::QueryBuilder;
 use sqlx::sqlite::Sqlite;
 
+use super::fields::is_one_of;
 use super::{Column, Comparison, Entity, FieldKind, Operand, Predicate};
 
-/// Appends a condition.
+/// Appends a condition on the rows themselves.
 pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predicate<E::Field>) {
+    if let Some((field, words)) = words(predicate) {
+        push_words(sql, field, &words, |words| field.among(words));
+        return;
+    }
     match predicate {
         Predicate::Compare { field, comparison, operand } => push_comparison(sql, *field, *comparison, operand),
         Predicate::In { field, operands } => push_in(sql, *field, operands),
@@ -33,33 +38,32 @@ pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predic
     }
 }
 
+/// Appends a condition on the table of counts.
+pub(super) fn push_counted<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predicate<E::Field>) {
+    match words(predicate) {
+        Some((field, words)) => {
+            let column = field.counted().unwrap_or_else(|| field.expression());
+            push_words(sql, field, &words, |words| is_one_of(column, words));
+        }
+        None => push::<E>(sql, predicate),
+    }
+}
+
 const NEVER: &str = "0 = 1";
 const ALWAYS: &str = "1 = 1";
 
 fn push_comparison<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, comparison: Comparison, operand: &Operand) {
-    match field.kind() {
-        FieldKind::Word => {
-            let operand = text_of(operand);
-            push_words(sql, field, |word| comparison.holds(compare_words(word, &operand)));
-        }
-        kind if fits(kind, operand) => {
-            sql.push(field.expression()).push(comparison.operator());
-            bind(sql, operand);
-        }
-        FieldKind::Text | FieldKind::Time | FieldKind::Id => {
-            sql.push(as_text(field)).push(" COLLATE NOCASE").push(comparison.operator()).push_bind(text_of(operand));
-        }
+    if fits(field.kind(), operand) {
+        sql.push(field.expression()).push(comparison.operator());
+        bind(sql, operand);
+    } else {
+        sql.push(as_text(field)).push(" COLLATE NOCASE").push(comparison.operator()).push_bind(text_of(operand));
     }
 }
 
 fn push_in<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, operands: &[Operand]) {
     if operands.is_empty() {
         sql.push(NEVER);
-        return;
-    }
-    if field.kind() == FieldKind::Word {
-        let operands: Vec<String> = operands.iter().map(text_of).collect();
-        push_words(sql, field, |word| operands.iter().any(|operand| compare_words(word, operand).is_eq()));
         return;
     }
     let native = operands.iter().all(|operand| fits(field.kind(), operand));
@@ -82,18 +86,34 @@ fn push_in<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, operands: &[Oper
     sql.push(")");
 }
 
-/// A field of words is compared here, so that what is asked of the database is which words are meant: `NOT_EQUALS
-/// "ARCHIVED"` goes along the index of what is available.
-fn push_words<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, is_meant: impl Fn(&str) -> bool) {
-    let words: Vec<&'static str> = field.words().iter().copied().filter(|word| is_meant(word)).collect();
+/// The words that a comparison with a field of words means. They are compared here, so that what is asked of the database
+/// is which words are meant: `NOT_EQUALS "ARCHIVED"` goes along the index of what is available.
+pub(super) fn words<F: Column>(predicate: &Predicate<F>) -> Option<(F, Vec<&'static str>)> {
+    let (field, operands, comparison) = match predicate {
+        Predicate::Compare { field, comparison, operand } => (*field, std::slice::from_ref(operand), *comparison),
+        Predicate::In { field, operands } => (*field, operands.as_slice(), Comparison::Equal),
+        Predicate::Contains { .. } | Predicate::Outside { .. } | Predicate::Tag { .. } => return None,
+    };
+    if field.kind() != FieldKind::Word {
+        return None;
+    }
+    let operands: Vec<String> = operands.iter().map(text_of).collect();
+    let is_meant = |word: &&&str| operands.iter().any(|operand| comparison.holds(compare_words(word, operand)));
+    Some((field, field.words().iter().filter(is_meant).copied().collect()))
+}
+
+fn push_words<F: Column>(
+    sql: &mut QueryBuilder<Sqlite>,
+    field: F,
+    words: &[&'static str],
+    condition: impl Fn(&[&'static str]) -> String,
+) {
     if words.is_empty() {
         sql.push(NEVER);
     } else if words.len() == field.words().len() {
         sql.push(ALWAYS);
-    } else if let Some(condition) = field.among(&words) {
-        sql.push(condition);
     } else {
-        sql.push(field.expression()).push(" IN ('").push(words.join("', '")).push("')");
+        sql.push(condition(words));
     }
 }
 

@@ -5,7 +5,9 @@ use sqlx::sqlite::Sqlite;
 use uuid::Uuid;
 
 use super::predicates::{self, bind, fits};
-use super::{Column, Entity, Field, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Predicate};
+use super::{
+    Column, Comparison, Counts, Entity, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Predicate,
+};
 use crate::error::MetastoreError;
 
 /// Name of the column that a page is sorted by.
@@ -30,59 +32,147 @@ pub(super) fn page<E: Entity>(
     size: usize,
 ) -> Result<QueryBuilder<Sqlite>, MetastoreError> {
     check(listing)?;
-    let sort = listing.sort.expression();
-    let head = format!("SELECT {}, {sort} AS {SORTED_BY} FROM {} WHERE {}", E::COLUMNS, E::TABLE, E::VISIBLE);
-    let mut sql = QueryBuilder::new(head);
-    push_conditions::<E>(&mut sql, listing, within);
-    let (direction, comparison) = if listing.descending { ("DESC", "<=") } else { ("ASC", ">=") };
-    if let Some(cursor) = &listing.from {
-        if !fits(listing.sort.kind(), &cursor.value) {
-            return Err(MetastoreError::PageToken { token: format!("{cursor:?}") });
+    let (sort, direction) = (listing.sort.expression(), direction(listing));
+    let rows = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
+    let Some((split, branches)) = branches(listing) else {
+        let head = format!("SELECT {}, {sort} AS {SORTED_BY} FROM {} WHERE {}", E::COLUMNS, E::TABLE, E::VISIBLE);
+        let mut sql = QueryBuilder::new(head);
+        push_page::<E>(&mut sql, listing, within, None, rows);
+        return Ok(sql);
+    };
+    // Each branch goes along an index of its own, and at most a page of each is put in order.
+    let mut sql = QueryBuilder::new(format!("SELECT {}, {SORTED_BY} FROM (SELECT * FROM (", E::COLUMNS));
+    for (index, branch) in branches.iter().enumerate() {
+        sql.push(if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
+        sql.push(format_args!("SELECT id AS listed_id, {sort} AS {SORTED_BY} FROM {} ", E::TABLE));
+        sql.push(format_args!("WHERE {} AND {branch}", E::VISIBLE));
+        push_page::<E>(&mut sql, listing, within, Some(split), rows);
+        sql.push(")");
+    }
+    let order = format!("ORDER BY {SORTED_BY} {direction}, listed_id {direction}");
+    sql.push(format_args!(") {order} LIMIT ")).push_bind(rows);
+    sql.push(format_args!(") AS listed CROSS JOIN {table} ON {table}.id = listed_id {order}", table = E::TABLE));
+    Ok(sql)
+}
+
+fn direction<F>(listing: &Listing<F>) -> &'static str {
+    if listing.descending { "DESC" } else { "ASC" }
+}
+
+/// The condition that is better carried out in branches, by its place, and the branches.
+fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<String>)> {
+    let is_narrow = |predicate: &Predicate<F>| match predicate {
+        Predicate::Compare { field, comparison: Comparison::Equal, .. } | Predicate::In { field, .. } => {
+            field.is_narrow()
         }
+        _ => false,
+    };
+    if listing.predicates.iter().any(is_narrow) {
+        return None;
+    }
+    listing.predicates.iter().enumerate().find_map(|(place, predicate)| {
+        let (field, words) = predicates::words(predicate)?;
+        if words.is_empty() || words.len() == field.words().len() {
+            return None;
+        }
+        Some((place, field.branches(&words, listing.sort)?))
+    })
+}
+
+/// The rows of a page: all conditions but one, where they start, their order and number.
+fn push_page<E: Entity>(
+    sql: &mut QueryBuilder<Sqlite>,
+    listing: &Listing<E::Field>,
+    within: Option<Within>,
+    but: Option<usize>,
+    rows: i64,
+) {
+    if let Some(Within { column, id }) = within {
+        sql.push(format_args!(" AND {column} = ")).push_bind(id);
+    }
+    for (place, predicate) in listing.predicates.iter().enumerate() {
+        if Some(place) != but {
+            sql.push(" AND ");
+            predicates::push::<E>(sql, predicate);
+        }
+    }
+    let (sort, direction) = (listing.sort.expression(), direction(listing));
+    if let Some(cursor) = &listing.from {
         // Compared as a pair, which an index of both is entered by at the very row.
-        sql.push(format_args!(" AND ({sort}, id) {comparison} ("));
-        bind(&mut sql, &cursor.value);
+        sql.push(format_args!(" AND ({sort}, id) {} (", if listing.descending { "<=" } else { ">=" }));
+        bind(sql, &cursor.value);
         sql.push(", ").push_bind(cursor.id).push(")");
     }
-    sql.push(format_args!(" ORDER BY {sort} {direction}, id {direction} LIMIT "));
-    sql.push_bind(i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1));
-    Ok(sql)
+    sql.push(format_args!(" ORDER BY {sort} {direction}, id {direction} LIMIT ")).push_bind(rows);
 }
 
 /// The number of rows on all pages.
 pub(super) fn total<E: Entity>(listing: &Listing<E::Field>, within: Option<Within>) -> QueryBuilder<Sqlite> {
-    let counted = within.is_none() && listing.predicates.iter().all(is_counted);
-    let head = match E::COUNTS.filter(|_| counted) {
-        Some(counts) => counts.to_owned(),
-        None => format!("SELECT COUNT(*) FROM {} WHERE {}", E::TABLE, E::VISIBLE),
-    };
-    let mut sql = QueryBuilder::new(head);
-    push_conditions::<E>(&mut sql, listing, within);
-    sql
-}
-
-fn push_conditions<E: Entity>(sql: &mut QueryBuilder<Sqlite>, listing: &Listing<E::Field>, within: Option<Within>) {
+    let all_counted = within.is_none() && listing.predicates.iter().all(is_counted);
+    if let Some(counts) = E::COUNTS.filter(|_| all_counted) {
+        return counted_total::<E>(listing, &counts);
+    }
+    let mut sql = QueryBuilder::new(format!("SELECT COUNT(*) FROM {} WHERE {}", E::TABLE, E::VISIBLE));
     if let Some(Within { column, id }) = within {
         sql.push(format_args!(" AND {column} = ")).push_bind(id);
     }
+    push_all(&mut sql, listing, predicates::push::<E>);
+    sql
+}
+
+/// The total by the table of counts. Rows that are unsettled are few: those are taken out as they were counted, and put
+/// back as what they count as.
+fn counted_total<E: Entity>(listing: &Listing<E::Field>, counts: &Counts) -> QueryBuilder<Sqlite> {
+    let Counts { table, count, unsettled } = counts;
+    let mut sql = QueryBuilder::new(format!("SELECT COALESCE(SUM({count}), 0)"));
+    let derived = |predicate| field_of(predicate).is_some_and(Column::is_derived);
+    if listing.predicates.iter().any(derived) {
+        let head = format!("(SELECT COUNT(*) FROM {unsettled} WHERE {}", E::VISIBLE);
+        sql.push(format_args!(" - {head}"));
+        push_all(&mut sql, listing, predicates::push_counted::<E>);
+        sql.push(format_args!(") + {head}"));
+        push_all(&mut sql, listing, predicates::push::<E>);
+        sql.push(")");
+    }
+    sql.push(format_args!(" FROM {table} WHERE 1 = 1"));
+    push_all(&mut sql, listing, predicates::push_counted::<E>);
+    sql
+}
+
+fn push_all<F>(
+    sql: &mut QueryBuilder<Sqlite>,
+    listing: &Listing<F>,
+    push: impl Fn(&mut QueryBuilder<Sqlite>, &Predicate<F>),
+) {
     for predicate in &listing.predicates {
         sql.push(" AND ");
-        predicates::push::<E>(sql, predicate);
+        push(sql, predicate);
     }
 }
 
-fn is_counted<F: Column>(predicate: &Predicate<F>) -> bool {
+fn field_of<F: Column>(predicate: &Predicate<F>) -> Option<F> {
     match predicate {
         Predicate::Compare { field, .. }
         | Predicate::In { field, .. }
         | Predicate::Contains { field, .. }
-        | Predicate::Outside { field, .. } => field.is_counted(),
-        Predicate::Tag { .. } => false,
+        | Predicate::Outside { field, .. } => Some(*field),
+        Predicate::Tag { .. } => None,
     }
 }
 
-/// Refuses what the database would not carry out, or not in a reasonable time.
-fn check<F>(listing: &Listing<F>) -> Result<(), MetastoreError> {
+/// Whether a condition can be put to the table of counts. What a field is derived from contains other texts than it does.
+fn is_counted<F: Column>(predicate: &Predicate<F>) -> bool {
+    let contains = matches!(predicate, Predicate::Contains { .. });
+    field_of(predicate).is_some_and(|field| field.counted().is_some() && !(contains && field.is_derived()))
+}
+
+/// Refuses a start of another order, and what the database would not carry out, or not in a reasonable time.
+fn check<F: Column>(listing: &Listing<F>) -> Result<(), MetastoreError> {
+    if let Some(cursor) = &listing.from
+        && !fits(listing.sort.kind(), &cursor.value)
+    {
+        return Err(MetastoreError::PageToken { token: format!("{cursor:?}") });
+    }
     let refuse = |reason: String| Err(MetastoreError::TooManyConditions { reason });
     let predicates = listing.predicates.len();
     if predicates > MAX_PREDICATES {
