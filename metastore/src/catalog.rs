@@ -1,4 +1,4 @@
-//! What the writer does for experiments, pipelines and versions: each request on its own, inside the writer's transaction.
+//! What the writer does for experiments, pipelines, versions and recurring runs: each request on its own, inside the writer's transaction.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use crate::Metastore;
 use crate::error::MetastoreError;
 use crate::experiments::{self, Experiment};
 use crate::pipelines::{self, StoredPipeline};
+use crate::recurring::{self, EncodedRecurringRun};
 use crate::rows::StorageState;
 use crate::statements::{Answer, Operation};
 use crate::versions::{self, EncodedVersion};
@@ -27,16 +28,20 @@ pub struct EntityUpdate {
 
 impl Metastore {
     pub(crate) async fn submit(&self, operation: CatalogOperation) -> Result<(), MetastoreError> {
-        self.writer.submit(Operation::Catalog(Box::new(operation))).await.map(drop)
+        self.submit_for_answer(operation).await.map(drop)
+    }
+
+    pub(crate) async fn submit_for_answer(&self, operation: CatalogOperation) -> Result<Answer, MetastoreError> {
+        self.writer.submit(Operation::Catalog(Box::new(operation))).await
     }
 }
 
-/// A request to the writer that is about experiments, pipelines or versions.
+/// A request to the writer that is about experiments, pipelines, versions or recurring runs.
 #[derive(Debug)]
 pub(crate) enum CatalogOperation {
     CreateExperiment(Experiment),
     EnsureExperiment(Experiment),
-    StoreExperiment { experiment: Uuid, state: StorageState },
+    StoreExperiment { experiment: Uuid, state: StorageState, at: i64 },
     DeleteExperiment { experiment: Uuid },
     CreatePipeline { pipeline: StoredPipeline, version: Option<EncodedVersion> },
     UpdatePipeline { pipeline: Uuid, update: EntityUpdate },
@@ -44,6 +49,10 @@ pub(crate) enum CatalogOperation {
     CreateVersion(EncodedVersion),
     UpdateVersion { version: Uuid, update: EntityUpdate },
     DeleteVersion { version: Uuid },
+    CreateRecurringRun(Box<EncodedRecurringRun>),
+    EnableRecurringRun { recurring: Uuid, enabled: bool, at: i64 },
+    AdvanceRecurringRun { recurring: Uuid, fired_before: u64, slot: i64, at: i64 },
+    DeleteRecurringRun { recurring: Uuid },
 }
 
 impl CatalogOperation {
@@ -53,10 +62,10 @@ impl CatalogOperation {
             Self::CreateExperiment(experiment) | Self::EnsureExperiment(experiment) => {
                 format!("create experiment {}", experiment.id)
             }
-            Self::StoreExperiment { experiment, state: StorageState::Archived } => {
+            Self::StoreExperiment { experiment, state: StorageState::Archived, .. } => {
                 format!("archive experiment {experiment}")
             }
-            Self::StoreExperiment { experiment, state: StorageState::Available } => {
+            Self::StoreExperiment { experiment, state: StorageState::Available, .. } => {
                 format!("unarchive experiment {experiment}")
             }
             Self::DeleteExperiment { experiment } => format!("delete experiment {experiment}"),
@@ -66,6 +75,11 @@ impl CatalogOperation {
             Self::CreateVersion(version) => format!("create pipeline version {}", version.version.id),
             Self::UpdateVersion { version, .. } => format!("change pipeline version {version}"),
             Self::DeleteVersion { version } => format!("delete pipeline version {version}"),
+            Self::CreateRecurringRun(encoded) => format!("create recurring run {}", encoded.recurring.id),
+            Self::EnableRecurringRun { recurring, enabled: true, .. } => format!("enable recurring run {recurring}"),
+            Self::EnableRecurringRun { recurring, enabled: false, .. } => format!("disable recurring run {recurring}"),
+            Self::AdvanceRecurringRun { recurring, .. } => format!("move on recurring run {recurring}"),
+            Self::DeleteRecurringRun { recurring } => format!("delete recurring run {recurring}"),
         }
     }
 
@@ -77,7 +91,9 @@ impl CatalogOperation {
         match self {
             Self::CreateExperiment(experiment) => experiments::create(connection, experiment).await,
             Self::EnsureExperiment(experiment) => experiments::ensure(connection, experiment).await.map(Ok),
-            Self::StoreExperiment { experiment, state } => experiments::store(connection, *experiment, *state).await,
+            Self::StoreExperiment { experiment, state, at } => {
+                experiments::store(connection, *experiment, *state, *at).await
+            }
             Self::DeleteExperiment { experiment } => experiments::delete(connection, *experiment).await,
             Self::CreatePipeline { pipeline, version } => {
                 pipelines::create(connection, pipeline, version.as_ref()).await
@@ -87,6 +103,14 @@ impl CatalogOperation {
             Self::CreateVersion(version) => versions::create(connection, version).await,
             Self::UpdateVersion { version, update } => versions::update(connection, *version, update).await,
             Self::DeleteVersion { version } => versions::delete(connection, *version).await,
+            Self::CreateRecurringRun(encoded) => recurring::create(connection, encoded).await.map(Ok),
+            Self::EnableRecurringRun { recurring, enabled, at } => {
+                recurring::enable(connection, *recurring, *enabled, *at).await
+            }
+            Self::AdvanceRecurringRun { recurring, fired_before, slot, at } => {
+                recurring::advance(connection, *recurring, *fired_before, *slot, *at).await.map(Ok)
+            }
+            Self::DeleteRecurringRun { recurring } => recurring::delete(connection, *recurring).await,
         }
     }
 }

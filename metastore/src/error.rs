@@ -89,10 +89,10 @@ pub enum MetastoreError {
         /// The run.
         run: Uuid,
     },
-    /// There is no such experiment, pipeline or version.
+    /// There is no such experiment, pipeline, version or recurring run.
     #[error("there is no {kind} {id}")]
     NotFound {
-        /// `experiment`, `pipeline` or `pipeline version`.
+        /// `experiment`, `pipeline`, `pipeline version` or `recurring run`.
         kind: &'static str,
         /// Its id, or the name under which it was looked for. Of the latest version, the pipeline's id.
         id: String,

@@ -10,6 +10,7 @@ use crate::catalog::CatalogOperation;
 use crate::codec::{Reason, column, encode_time, time, time_unless_zero, word};
 use crate::error::MetastoreError;
 use crate::listing::{Entity, ExperimentField, Listing, Page, select};
+use crate::recurring;
 use crate::rows::StorageState;
 use crate::statements::Answer;
 
@@ -79,9 +80,11 @@ impl Metastore {
         self.find_by(&mut query, || format!("{name:?}")).await
     }
 
-    /// Archives an experiment together with all its runs, or takes the experiment, and it alone, out of the archive.
+    /// Archives an experiment together with all its runs, and disables its recurring runs; or takes the experiment, and it
+    /// alone, out of the archive.
     pub async fn set_experiment_storage(&self, experiment: Uuid, state: StorageState) -> Result<(), MetastoreError> {
-        self.submit(CatalogOperation::StoreExperiment { experiment, state }).await
+        let at = encode_time(Timestamp::now());
+        self.submit(CatalogOperation::StoreExperiment { experiment, state, at }).await
     }
 
     /// Deletes an experiment. Its runs stay, and go on naming it.
@@ -129,6 +132,7 @@ pub(crate) async fn store(
     connection: &mut SqliteConnection,
     experiment: Uuid,
     state: StorageState,
+    at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let stored = sqlx::query("UPDATE experiments SET storage_state = $2 WHERE id = $1")
         .bind(experiment)
@@ -143,8 +147,9 @@ pub(crate) async fn store(
             "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE'",
         )
         .bind(experiment)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+        recurring::disable_of(connection, experiment, at).await?;
     }
     Ok(Ok(1))
 }

@@ -1,5 +1,5 @@
-//! The only SQL: runs, their facts, the lists that follow from them, and the cache; and the experiments, pipelines and
-//! versions that users arrange them by.
+//! The only SQL: runs, their facts, the lists that follow from them, and the cache; the experiments, pipelines and versions
+//! that users arrange them by; and the recurring runs that make more of them.
 //!
 //! The log of facts is the truth of a run; tasks, artifacts and a run's state are stored in the same transaction for
 //! lists. One writer task per process commits what all runs add in groups ([`Metastore::append`] returns when its part
@@ -20,6 +20,7 @@ mod experiments;
 mod listing;
 mod open;
 mod pipelines;
+mod recurring;
 mod remarks;
 mod rows;
 mod run_records;
@@ -43,13 +44,15 @@ pub use crate::error::MetastoreError;
 pub use crate::experiments::Experiment;
 pub use crate::listing::{
     Comparison, Cursor, ExperimentField, Field, FieldKind, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES,
-    Operand, Page, PipelineField, Predicate, RunField, VersionField,
+    Operand, Page, PipelineField, Predicate, RecurringRunField, RunField, VersionField,
 };
 #[doc(hidden)]
 pub use crate::listing::{
-    experiment_list_statements, pipeline_list_statements, run_list_statements, version_list_statements,
+    experiment_list_statements, pipeline_list_statements, recurring_run_list_statements, run_list_statements,
+    version_list_statements,
 };
 pub use crate::pipelines::StoredPipeline;
+pub use crate::recurring::{RecurringRun, RecurringSource, ScheduleState, Trigger};
 pub use crate::remarks::{Remark, RemarkKind};
 pub use crate::rows::{
     Append, ArtifactRow, CacheEntry, CacheFilter, CacheScope, Change, Command, Listed, MAX_OUTPUTS_BYTES,

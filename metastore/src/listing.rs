@@ -14,6 +14,7 @@ use crate::codec::{Reason, column, identity, listed};
 use crate::error::MetastoreError;
 use crate::experiments::Experiment;
 use crate::pipelines::StoredPipeline;
+use crate::recurring::RecurringRun;
 use crate::rows::Listed;
 use crate::run_records::RunRecord;
 use crate::runs::MAX_PAGE;
@@ -24,7 +25,7 @@ mod predicates;
 mod sql;
 
 pub(crate) use fields::Column;
-pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RunField, VersionField};
+pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RecurringRunField, RunField, VersionField};
 pub(crate) use sql::{Within, select};
 
 /// Most conditions of one list.
@@ -257,4 +258,10 @@ pub fn version_list_statements(listing: &Listing<VersionField>) -> Result<[Strin
 #[doc(hidden)]
 pub fn run_list_statements(listing: &Listing<RunField>) -> Result<[String; 2], MetastoreError> {
     statements::<RunRecord>(listing, None)
+}
+
+/// See [`statements`].
+#[doc(hidden)]
+pub fn recurring_run_list_statements(listing: &Listing<RecurringRunField>) -> Result<[String; 2], MetastoreError> {
+    statements::<RecurringRun>(listing, None)
 }

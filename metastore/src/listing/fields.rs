@@ -57,6 +57,19 @@ pub enum VersionField {
     Description,
 }
 
+/// Fields of recurring runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are those of the members of RecurringRun")]
+pub enum RecurringRunField {
+    Id,
+    Name,
+    CreatedAt,
+    UpdatedAt,
+    Description,
+    Namespace,
+    Experiment,
+}
+
 /// Fields of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RunField {
@@ -198,6 +211,30 @@ impl Column for VersionField {
             Self::DisplayName => "display_name",
             Self::CreatedAt => "created_at",
             Self::Description => "description",
+        }
+    }
+}
+
+impl Field for RecurringRunField {
+    fn kind(self) -> FieldKind {
+        match self {
+            Self::Id | Self::Experiment => FieldKind::Id,
+            Self::Name | Self::Description | Self::Namespace => FieldKind::Text,
+            Self::CreatedAt | Self::UpdatedAt => FieldKind::Time,
+        }
+    }
+}
+
+impl Column for RecurringRunField {
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Name => "display_name",
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+            Self::Description => "description",
+            Self::Namespace => "namespace",
+            Self::Experiment => "experiment_id",
         }
     }
 }

@@ -17,6 +17,7 @@ mod paging;
 mod pipelines;
 mod plans;
 mod quarantine;
+mod recurring;
 mod remarks;
 mod run_records;
 mod runs;

@@ -1,8 +1,9 @@
 //! How lists are carried out: along an index, from the first row of the page, whatever comes before it.
 
 use penstock_metastore::{
-    Comparison, Cursor, ExperimentField, Listing, Operand, PipelineField, Predicate, RunField, VersionField,
-    experiment_list_statements, pipeline_list_statements, run_list_statements, version_list_statements,
+    Comparison, Cursor, ExperimentField, Listing, Operand, PipelineField, Predicate, RecurringRunField, RunField,
+    VersionField, experiment_list_statements, pipeline_list_statements, recurring_run_list_statements,
+    run_list_statements, version_list_statements,
 };
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
@@ -55,6 +56,7 @@ async fn pages_of_runs_go_along_an_index() {
     let mut raw = fixture.raw().await;
     let namespace = || equal(RunField::Namespace, word("team"));
     let experiment = || equal(RunField::Experiment, Operand::Id(Uuid::nil()));
+    let recurring = || equal(RunField::RecurringRun, Operand::Id(Uuid::nil()));
     let archived = || equal(RunField::StorageState, word("ARCHIVED"));
     let available = || Predicate::Compare {
         field: RunField::StorageState,
@@ -66,6 +68,7 @@ async fn pages_of_runs_go_along_an_index() {
         (RunField::CreatedAt, time.clone(), vec![], "runs_newest"),
         (RunField::CreatedAt, time.clone(), vec![namespace()], "runs_newest_of_namespace"),
         (RunField::CreatedAt, time.clone(), vec![experiment()], "runs_of_experiment_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![recurring()], "runs_of_recurring_by_age"),
         (RunField::CreatedAt, time.clone(), vec![archived()], "runs_stored_by_age"),
         (RunField::CreatedAt, time.clone(), vec![available()], "runs_stored_by_age"),
         (RunField::CreatedAt, time.clone(), vec![namespace(), available()], "runs_of_namespace_stored_by_age"),
@@ -190,4 +193,32 @@ async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn pages_of_recurring_runs_go_along_an_index() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let experiment = || equal(RecurringRunField::Experiment, Operand::Id(Uuid::nil()));
+    let time = Operand::Integer(5);
+    for (sort, value, predicates, index) in [
+        (RecurringRunField::CreatedAt, time.clone(), vec![], "recurring_runs_by_age"),
+        (RecurringRunField::CreatedAt, time.clone(), vec![experiment()], "recurring_runs_of_experiment_by_age"),
+        (RecurringRunField::UpdatedAt, time.clone(), vec![], "recurring_runs_by_update"),
+        (RecurringRunField::Name, word("a"), vec![], "recurring_runs_by_name"),
+    ] {
+        for listing in pages(sort, &value, &predicates) {
+            let [page, _] = recurring_run_list_statements(&listing).unwrap();
+            assert_page(&mut raw, &page, index, None).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_runs_under_way_of_a_recurring_run_are_counted_along_an_index() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let statement = "SELECT COUNT(*) FROM runs WHERE recurring_run_id = $1 AND finished_at IS NULL";
+    let steps = plan(&mut raw, statement).await;
+    assert!(steps.iter().any(|step| step.contains("runs_of_recurring_active")), "{steps:#?}");
 }

@@ -1,0 +1,175 @@
+//! Recurring runs.
+
+use penstock_metastore::{
+    Listing, MetastoreError, Operand, Page, Predicate, RecurringRun, RecurringRunField, RecurringSource, StorageState,
+    Trigger,
+};
+use penstock_spec::run::RunStatus;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::experiments::experiment;
+use crate::fixture::{Fixture, at, new_run};
+
+pub(crate) fn recurring(number: u128) -> RecurringRun {
+    let created_at = at(i64::try_from(number).unwrap());
+    RecurringRun {
+        id: Uuid::from_u128(number),
+        namespace: "team".to_owned(),
+        display_name: format!("Nightly {number}"),
+        description: "a\u{1f600}".to_owned(),
+        experiment: Uuid::from_u128(7),
+        created_at,
+        updated_at: created_at,
+        run_name: "nightlyabcde".to_owned(),
+        enabled: true,
+        max_concurrency: 3,
+        no_catchup: true,
+        trigger: Trigger::Cron { expression: "0 0 9 * * *".to_owned(), start: Some(at(5)), end: None },
+        source: RecurringSource::Inline("pipelineInfo: {name: train}\n".to_owned()),
+        parameters: json!({"n": 1}).as_object().unwrap().clone(),
+        pipeline_root: "s3://bucket".to_owned(),
+        service_account: "runner".to_owned(),
+        plugins_input: json!({"mlflow": {}}).as_object().unwrap().clone(),
+        fired: 0,
+        last_fired: None,
+    }
+}
+
+#[tokio::test]
+async fn recurring_run_reads_back() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let (pipeline, version) = (Uuid::from_u128(8), Uuid::from_u128(9));
+    let text = "pipelineInfo: {name: other}\n".to_owned();
+    for (number, trigger, source) in [
+        (1, recurring(1).trigger, recurring(1).source),
+        (2, Trigger::Once, RecurringSource::Latest(pipeline)),
+        (
+            3,
+            Trigger::Periodic { seconds: 60, start: None, end: Some(at(9)) },
+            RecurringSource::Version { pipeline, version, text },
+        ),
+    ] {
+        let one = RecurringRun { trigger, source, ..recurring(number) };
+        store.create_recurring_run(one.clone()).await.unwrap();
+        assert_eq!(store.recurring_run(one.id).await.unwrap(), one);
+    }
+    let unknown = Uuid::from_u128(99);
+    for result in [
+        store.recurring_run(unknown).await.map(drop),
+        store.enable_recurring_run(unknown, true).await,
+        store.delete_recurring_run(unknown).await,
+    ] {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(&error, MetastoreError::NotFound { kind: "recurring run", id } if *id == unknown.to_string()),
+            "{error}"
+        );
+    }
+}
+
+async fn listed(fixture: &Fixture, listing: &Listing<RecurringRunField>) -> (Vec<u128>, u64) {
+    let Page { rows, total, .. } = fixture.store.list_recurring_runs(listing).await.unwrap();
+    (rows.into_iter().map(|row| row.readable().unwrap().id.as_u128()).collect(), total)
+}
+
+#[tokio::test]
+async fn recurring_runs_are_listed() {
+    let fixture = Fixture::new().await;
+    for number in 1..=3 {
+        let experiment = Uuid::from_u128(number % 2);
+        fixture.store.create_recurring_run(RecurringRun { experiment, ..recurring(number) }).await.unwrap();
+    }
+    let of_experiment =
+        Predicate::In { field: RecurringRunField::Experiment, operands: vec![Operand::Id(Uuid::from_u128(1))] };
+    for (predicates, descending, expected) in [
+        (vec![], false, vec![1, 2, 3]),
+        (vec![], true, vec![3, 2, 1]),
+        (vec![of_experiment], false, vec![1, 3]),
+        (vec![Predicate::Contains { field: RecurringRunField::Name, text: "LY 2".to_owned() }], false, vec![2]),
+    ] {
+        for sort in [RecurringRunField::CreatedAt, RecurringRunField::UpdatedAt, RecurringRunField::Name] {
+            let listing = Listing { predicates: predicates.clone(), descending, ..Listing::by(sort, 10) };
+            assert_eq!(listed(&fixture, &listing).await, (expected.clone(), expected.len() as u64));
+        }
+    }
+    fixture.store.delete_recurring_run(Uuid::from_u128(2)).await.unwrap();
+    assert_eq!(listed(&fixture, &Listing::by(RecurringRunField::Id, 10)).await, (vec![1, 3], 2));
+}
+
+async fn enabled(fixture: &Fixture) -> Vec<u128> {
+    let schedules = fixture.store.enabled_schedules().await.unwrap();
+    let mut ids: Vec<u128> = schedules.into_iter().map(|row| row.readable().unwrap().id.as_u128()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test]
+async fn enabling_and_disabling_touch_the_time_of_the_update() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    store.create_recurring_run(RecurringRun { enabled: false, ..recurring(2) }).await.unwrap();
+    assert_eq!(enabled(&fixture).await, [1]);
+    for (number, enable) in [(1, false), (2, true), (2, true)] {
+        let id = Uuid::from_u128(number);
+        let before = store.recurring_run(id).await.unwrap();
+        store.enable_recurring_run(id, enable).await.unwrap();
+        let after = store.recurring_run(id).await.unwrap();
+        assert!(after.updated_at > before.updated_at);
+        assert_eq!(after, RecurringRun { enabled: enable, updated_at: after.updated_at, ..before });
+    }
+    assert_eq!(enabled(&fixture).await, [2]);
+}
+
+#[tokio::test]
+async fn archiving_an_experiment_disables_what_recurs_in_it() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    store.create_experiment(experiment(7, "a")).await.unwrap();
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    store.create_recurring_run(RecurringRun { experiment: Uuid::from_u128(8), ..recurring(2) }).await.unwrap();
+    store.set_experiment_storage(Uuid::from_u128(7), StorageState::Archived).await.unwrap();
+    assert_eq!(enabled(&fixture).await, [2]);
+    store.set_experiment_storage(Uuid::from_u128(7), StorageState::Available).await.unwrap();
+    assert_eq!(enabled(&fixture).await, [2], "unarchiving does not enable them again");
+}
+
+#[tokio::test]
+async fn a_slot_fires_for_one_of_all_who_try() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    let id = Uuid::from_u128(1);
+    let results = futures::future::join_all((0..8).map(|_| store.advance_recurring_run(id, 0, at(60)))).await;
+    assert_eq!(results.into_iter().filter(|result| *result.as_ref().unwrap()).count(), 1);
+    assert!(!store.advance_recurring_run(id, 0, at(61)).await.unwrap());
+    assert!(!store.advance_recurring_run(id, 2, at(61)).await.unwrap());
+    assert!(store.advance_recurring_run(id, 1, at(120)).await.unwrap());
+    assert!(!store.advance_recurring_run(Uuid::from_u128(9), 0, at(0)).await.unwrap());
+    let after = store.recurring_run(id).await.unwrap();
+    assert_eq!((after.fired, after.last_fired), (2, Some(at(120))));
+    let [state] = store.enabled_schedules().await.unwrap().try_into().unwrap();
+    let state = state.readable().unwrap();
+    assert_eq!((state.fired, state.last_fired, state.trigger), (2, Some(at(120)), after.trigger));
+}
+
+#[tokio::test]
+async fn active_are_the_runs_that_have_not_ended() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = Uuid::from_u128(1);
+    for number in 1..=3 {
+        let mut run = new_run(number);
+        run.registration.recurring_run = Some(id);
+        store.create_run(run.clone()).await.unwrap();
+        store.take_epoch(run.info.id).await.unwrap();
+    }
+    fixture.run(4).await;
+    assert_eq!(store.active_runs_of(id).await.unwrap(), 3);
+    fixture.set_status(new_run(1).info.id, RunStatus::Failed, Some(at(9))).await;
+    store.delete_run(new_run(2).info.id).await.unwrap();
+    assert_eq!(store.active_runs_of(id).await.unwrap(), 2, "one that was deleted still runs");
+    assert_eq!(store.active_runs_of(Uuid::from_u128(2)).await.unwrap(), 0);
+}
