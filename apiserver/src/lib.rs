@@ -12,6 +12,7 @@ pub mod listing;
 pub mod router;
 mod routes;
 mod runs;
+pub mod schedule;
 mod serve;
 mod spec;
 pub mod wire;

@@ -1,0 +1,141 @@
+//! When recurring runs are due: triggers, and the slots that follow from them. Nothing here knows the time of day or the
+//! store; both are arguments.
+//!
+//! A slot of a cron expression is a second whose reading on the clock of the time zone matches all fields. A reading that
+//! the clock skips is no slot, and one that it shows twice is two, as in KFP.
+
+mod cron;
+mod duration;
+mod fields;
+
+use jiff::tz::TimeZone;
+use penstock_metastore::Trigger;
+use penstock_spec::Timestamp;
+
+pub use cron::{Cron, CronError};
+
+/// A trigger that is understood, and how it treats slots that were missed.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    rule: Rule,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+    no_catchup: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Rule {
+    Once,
+    Cron(Cron, TimeZone),
+    /// Seconds from one slot to the next.
+    Every(i64),
+}
+
+/// A trigger cannot be used. The texts are KFP's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TriggerError {
+    /// The expression is not understood.
+    #[error("Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron). Error: {0}")]
+    Cron(CronError),
+    /// The interval is too short.
+    #[error("Found invalid period schedule interval {0}. Set at interval to least 1 second")]
+    Interval(i64),
+}
+
+/// What a schedule has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The slot that fired last.
+    pub last: Option<Timestamp>,
+}
+
+impl Schedule {
+    /// Reads a trigger. Cron expressions are meant in the time zone.
+    pub fn new(trigger: &Trigger, no_catchup: bool, zone: &TimeZone) -> Result<Self, TriggerError> {
+        let (rule, start, end) = match trigger {
+            Trigger::Once => (Rule::Once, None, None),
+            Trigger::Cron { expression, start, end } => {
+                let cron = Cron::parse(expression).map_err(TriggerError::Cron)?;
+                (Rule::Cron(cron, zone.clone()), *start, *end)
+            }
+            Trigger::Periodic { seconds, start, end } => {
+                if *seconds < 1 {
+                    return Err(TriggerError::Interval(*seconds));
+                }
+                (Rule::Every(*seconds), *start, *end)
+            }
+        };
+        Ok(Self { rule, start, end, no_catchup })
+    }
+
+    /// The slot that fires next, which is due once it is not later than `now`. `None` if there is none any more.
+    ///
+    /// Slots that were missed fire one after the other, or, without catching up, as one.
+    pub fn next(&self, progress: &Progress, now: Timestamp) -> Option<Timestamp> {
+        let next = self.following(progress)?;
+        let next = match self.no_catchup && next <= now {
+            true => self.latest(progress, next, self.end.map_or(now, |end| end.min(now))),
+            false => next,
+        };
+        self.end.is_none_or(|end| next <= end).then_some(next)
+    }
+
+    /// The first slot after the one that fired last, whatever the time and the end.
+    fn following(&self, progress: &Progress) -> Option<Timestamp> {
+        let Progress { created_at, last } = *progress;
+        let created_at = whole_second(created_at);
+        match &self.rule {
+            Rule::Once => last.is_none().then_some(created_at),
+            Rule::Cron(cron, zone) => cron.next(self.cron_base(progress), zone),
+            Rule::Every(seconds) => match (last, self.start) {
+                (Some(last), Some(start)) if start > last => Some(start),
+                (Some(last), _) => later(last, *seconds),
+                (None, start) => later(start.unwrap_or(created_at), *seconds),
+            },
+        }
+    }
+
+    fn cron_base(&self, progress: &Progress) -> Timestamp {
+        match (progress.last, self.start) {
+            (Some(last), Some(start)) => last.max(start),
+            (Some(last), None) => last,
+            (None, Some(start)) => start,
+            (None, None) => whole_second(progress.created_at),
+        }
+    }
+
+    /// The slot that stands for `next` and all after it until `bound`. Where `bound` is before `next`, the end is: nothing
+    /// fires then.
+    fn latest(&self, progress: &Progress, next: Timestamp, bound: Timestamp) -> Timestamp {
+        if bound < next {
+            return next;
+        }
+        match &self.rule {
+            Rule::Once => next,
+            Rule::Cron(cron, zone) => cron.latest(self.cron_base(progress), bound, zone).unwrap_or(next),
+            // Only what was missed moves to the present: a slot that fires in time keeps its place, or the slots would
+            // drift by what it takes to notice that one is due.
+            Rule::Every(seconds) => match later(next, *seconds) {
+                Some(after) if after <= bound => whole_second(bound),
+                _ => next,
+            },
+        }
+    }
+}
+
+/// That many seconds later, if there is such a time.
+fn later(time: Timestamp, seconds: i64) -> Option<Timestamp> {
+    let second = time.as_second().checked_add(seconds)?;
+    Timestamp::new(second, time.subsec_nanosecond()).ok()
+}
+
+/// The beginning of the second that a time lies in.
+fn whole_second(time: Timestamp) -> Timestamp {
+    let second = time.as_nanosecond().div_euclid(1_000_000_000);
+    i64::try_from(second).ok().and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests;
