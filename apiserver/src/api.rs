@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use penstock_metastore::{Experiment, Metastore, MetastoreError, StorageState};
 use penstock_spec::Timestamp;
 use penstock_spec::limits::Limits;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::ApiError;
@@ -31,6 +33,8 @@ pub struct ApiSettings {
     pub limits: Limits,
     /// Names under which a server on a loopback address may be asked, beside those of the machine itself.
     pub hosts: Vec<String>,
+    /// The time zone of cron expressions; UTC when absent.
+    pub schedule_zone: Option<TimeZone>,
 }
 
 /// The state of the server; clones share it.
@@ -44,6 +48,8 @@ struct Shared {
     submission: Arc<dyn Submission>,
     token_key: TokenKey,
     bodies: BodyBudget,
+    /// Told when a recurring run may have become due earlier than it seemed.
+    schedules: Notify,
 }
 
 impl Api {
@@ -54,7 +60,8 @@ impl Api {
         submission: Arc<dyn Submission>,
     ) -> Result<Self, MetastoreError> {
         let (token_key, bodies) = (TokenKey::random(), BodyBudget::default());
-        let api = Self(Arc::new(Shared { settings, metastore, submission, token_key, bodies }));
+        let schedules = Notify::new();
+        let api = Self(Arc::new(Shared { settings, metastore, submission, token_key, bodies, schedules }));
         api.ensure_default_experiment().await?;
         Ok(api)
     }
@@ -109,6 +116,17 @@ impl Api {
     /// What tokens are authenticated with.
     pub(crate) fn token_key(&self) -> &TokenKey {
         &self.0.token_key
+    }
+
+    /// The time zone of cron expressions.
+    pub(crate) fn schedule_zone(&self) -> TimeZone {
+        self.settings().schedule_zone.clone().unwrap_or(TimeZone::UTC)
+    }
+
+    /// Told when a recurring run may have become due earlier than it seemed. One that was told so while nobody waited is not
+    /// lost.
+    pub(crate) fn schedule_changes(&self) -> &Notify {
+        &self.0.schedules
     }
 
     /// Room for bodies.

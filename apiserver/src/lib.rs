@@ -2,17 +2,20 @@
 //!
 //! Which endpoints exist is said by [`router::route_table`]; each resource is a module of `routes`. What is the same for
 //! all of them is apart and knows no resource: [`wire`] (JSON in requests and replies), [`error`] (refusals), [`listing`]
-//! (order, filters, pages). `spec` turns an upload into what is stored and shown of a pipeline.
+//! (order, filters, pages). `spec` turns an upload into what is stored and shown of a pipeline. When recurring runs are due
+//! is computed by [`schedule`], and [`schedules::run`] makes their runs.
 //!
 //! This crate drives no run and knows no Pod: it asks the metastore, and hands new runs to a [`Submission`].
 
 mod api;
 pub mod error;
 pub mod listing;
+mod recurring;
 pub mod router;
 mod routes;
 mod runs;
 pub mod schedule;
+pub mod schedules;
 mod serve;
 mod spec;
 pub mod wire;

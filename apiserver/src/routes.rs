@@ -4,7 +4,9 @@ mod experiments;
 mod health;
 mod names;
 mod pipelines;
+mod recurring_runs;
 mod runs;
+mod source;
 mod tags;
 mod uploads;
 mod versions;
@@ -17,8 +19,15 @@ use crate::router::Routes;
 /// Every route there is.
 pub(crate) fn all() -> Routes {
     let mut routes = Routes::default();
-    let resources =
-        [health::routes, experiments::routes, pipelines::routes, versions::routes, uploads::routes, runs::routes];
+    let resources = [
+        health::routes,
+        experiments::routes,
+        pipelines::routes,
+        versions::routes,
+        uploads::routes,
+        runs::routes,
+        recurring_runs::routes,
+    ];
     for add in resources {
         routes = add(routes);
     }

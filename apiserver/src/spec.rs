@@ -60,6 +60,14 @@ pub(crate) fn shown_text(text: &str, limits: &Limits) -> Result<Value, ApiError>
     }
 }
 
+/// What clients see of a pipeline that came with a request: as it was sent. What the command line stored may be YAML.
+pub(crate) fn shown_inline(text: &str, limits: &Limits) -> Result<Value, ApiError> {
+    match serde_json::from_str(text) {
+        Ok(spec @ Value::Object(_)) => Ok(spec),
+        _ => shown_text(text, limits),
+    }
+}
+
 /// Documents as clients see them.
 fn show(documents: &Documents) -> Value {
     let pipeline = canonical::write(&messages::PIPELINE_SPEC, &documents.pipeline_json);

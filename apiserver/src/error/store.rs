@@ -33,6 +33,7 @@ fn shown_kind(kind: &str) -> &str {
         "pipeline" => "Pipeline",
         "pipeline version" => "PipelineVersion",
         "run" => "Run",
+        "recurring run" => "Job",
         other => other,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use penstock_metastore::{ExperimentField, Field, PipelineField, RunField, VersionField};
+use penstock_metastore::{ExperimentField, Field, PipelineField, RecurringRunField, RunField, VersionField};
 
 /// A run that was stopped is seen as one that failed.
 const RUN_STATES: &[(&str, &str)] = &[
@@ -81,6 +81,23 @@ impl Listable for VersionField {
             "name" => Self::Name,
             "display_name" => Self::DisplayName,
             "created_at" => Self::CreatedAt,
+            "description" => Self::Description,
+            _ => return None,
+        })
+    }
+}
+
+impl Listable for RecurringRunField {
+    const NAME: &'static str = "Job";
+    const DEFAULT: Self = Self::CreatedAt;
+    const HAS_TAGS: bool = false;
+
+    fn by_key(key: &str) -> Option<Self> {
+        Some(match key {
+            "id" | "recurring_run_id" => Self::Id,
+            "name" | "display_name" => Self::Name,
+            "created_at" => Self::CreatedAt,
+            "updated_at" => Self::UpdatedAt,
             "description" => Self::Description,
             _ => return None,
         })

@@ -17,6 +17,8 @@ pub enum Resource {
     /// Pipelines and their versions.
     Pipelines,
     Runs,
+    /// KFP calls them jobs where it grants access.
+    RecurringRuns,
 }
 
 /// What is done with a resource.
@@ -32,4 +34,6 @@ pub enum Verb {
     Unarchive,
     Terminate,
     Retry,
+    Enable,
+    Disable,
 }

@@ -2,23 +2,24 @@
 
 use axum::extract::{Path, State};
 use penstock_metastore::{
-    Command, Comparison, Listed, Operand, Predicate, RunField, RunRecord, RunRegistration, StorageState, TaskRow,
+    Command, Comparison, Listed, MetastoreError, Operand, Predicate, RunField, RunRecord, RunRegistration,
+    StorageState, TaskRow,
 };
 use penstock_spec::Timestamp;
 use penstock_spec::run::RunStatus;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::parse_id;
+use super::source::{Reference, RuntimeConfig, account_or_default, experiment, experiment_or_default};
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
 use crate::listing::ListRequest;
+use crate::recurring::naming;
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::runs::{NewSubmission, SubmissionError, view};
 use crate::spec;
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
-
-/// KFP's account of runs. It is shown again, and nothing runs under it.
-const SERVICE_ACCOUNT: &str = penstock_spec::keys::KFP_SERVICE_ACCOUNT;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     const RUNS: &str = "/apis/v2beta1/runs";
@@ -52,18 +53,6 @@ struct RunBody {
     has_plugins_output: bool,
 }
 
-#[derive(Debug, Default)]
-struct Reference {
-    pipeline: String,
-    version: String,
-}
-
-#[derive(Debug, Default)]
-struct RuntimeConfig {
-    parameters: Map<String, Value>,
-    pipeline_root: String,
-}
-
 /// What only the server says; clients send it back.
 const OUTPUT_ONLY: [&str; 7] =
     ["pipeline_version_id", "created_at", "finished_at", "state", "error", "run_details", "state_history"];
@@ -78,17 +67,8 @@ fn run_body(fields: &mut Fields) -> Result<RunBody, WireError> {
         display_name: fields.text("display_name")?,
         description: fields.text("description")?,
         spec: fields.structure("pipeline_spec")?,
-        reference: fields.message("pipeline_version_reference", |fields| {
-            Ok(Reference { pipeline: fields.text("pipeline_id")?, version: fields.text("pipeline_version_id")? })
-        })?,
-        config: fields
-            .message("runtime_config", |fields| {
-                Ok(RuntimeConfig {
-                    parameters: fields.structure("parameters")?.unwrap_or_default(),
-                    pipeline_root: fields.text("pipeline_root")?,
-                })
-            })?
-            .unwrap_or_default(),
+        reference: Reference::read(fields)?,
+        config: RuntimeConfig::read(fields)?,
         service_account: fields.text("service_account")?,
         scheduled_at: fields.time("scheduled_at")?,
         recurring_run: fields.text("recurring_run_id")?,
@@ -103,9 +83,21 @@ async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiE
     let failed = |error: ApiError| error.within("Failed to create a new run");
     let submission = submission(&api, body).await.map_err(failed)?;
     let run = submission.id;
-    api.submission().submit(submission).await.map_err(|error| failed(refused(error)))?;
+    submit(&api, submission).await.map_err(failed)?;
     let record = api.metastore().run_record(run).await.map_err(|error| failed(error.into()))?;
     shown(&api, &record)
+}
+
+/// Makes a run. One of a recurring run is the same whoever asks for it again, and however the rest of the request differs.
+async fn submit(api: &Api, submission: NewSubmission) -> Result<(), ApiError> {
+    let (run, is_slot) = (submission.id, submission.registration.recurring_run.is_some());
+    if is_slot && api.metastore().run(run).await.is_ok() {
+        return Ok(());
+    }
+    match api.submission().submit(submission).await {
+        Err(SubmissionError::Metastore(MetastoreError::RunExists { .. })) if is_slot => Ok(()),
+        done => done.map_err(refused),
+    }
 }
 
 /// Everything that can be settled without asking who carries out runs.
@@ -117,25 +109,23 @@ async fn submission(api: &Api, body: RunBody) -> Result<NewSubmission, ApiError>
         let text = "plugins_output is server-owned and populated exclusively via plugin lifecycle hooks";
         return Err(ApiError::conflict(text));
     }
-    if !body.recurring_run.is_empty() {
-        // There are none yet, so that none can be meant.
-        return Err(ApiError::not_found("Job", body.recurring_run));
-    }
-    let id = match body.id.as_str() {
-        "" => Uuid::new_v4(),
-        text => text.parse().map_err(|_| ApiError::invalid(format!("run_id {text:?} is not a UUID")))?,
+    let recurring_run = match body.recurring_run.as_str() {
+        "" => None,
+        text => Some(api.metastore().recurring_run(parse_id("Job", text)?).await?.id),
     };
-    let experiment = match body.experiment.as_str() {
-        "" => api.default_experiment().await?,
-        text => experiment(api, text).await?,
+    let id = match (recurring_run, body.id.as_str()) {
+        (Some(recurring), _) => naming::run_id(recurring, &body.display_name),
+        (None, "") => Uuid::new_v4(),
+        (None, text) => text.parse().map_err(|_| ApiError::invalid(format!("run_id {text:?} is not a UUID")))?,
     };
+    let experiment = experiment_or_default(api, &body.experiment).await?;
     let Source { text, pipeline, version } = source(api, body.spec, body.reference).await?;
     let registration = RunRegistration {
         experiment: Some(experiment),
         description: body.description,
         pipeline,
         version,
-        recurring_run: None,
+        recurring_run,
         pipeline_root: body.config.pipeline_root.clone(),
         plugins_input: body.plugins_input,
     };
@@ -146,19 +136,10 @@ async fn submission(api: &Api, body: RunBody) -> Result<NewSubmission, ApiError>
         display_name: body.display_name,
         namespace: String::new(),
         pipeline_root: Some(body.config.pipeline_root).filter(|root| !root.is_empty()),
-        service_account: match body.service_account {
-            account if account.is_empty() => SERVICE_ACCOUNT.to_owned(),
-            account => account,
-        },
+        service_account: account_or_default(body.service_account),
         scheduled_at: body.scheduled_at,
         registration,
     })
-}
-
-/// An experiment that exists.
-async fn experiment(api: &Api, text: &str) -> Result<Uuid, ApiError> {
-    let id = text.parse().map_err(|_| ApiError::not_found("Experiment", text))?;
-    Ok(api.metastore().experiment(id).await?.id)
 }
 
 /// What a run is made from.
@@ -170,8 +151,9 @@ struct Source {
 
 async fn source(api: &Api, spec: Option<Map<String, Value>>, reference: Option<Reference>) -> Result<Source, ApiError> {
     match (reference, spec) {
-        (Some(reference), _) if !(reference.version.is_empty() && reference.pipeline.is_empty()) => {
-            by_reference(api, &reference).await
+        (Some(reference), _) if !reference.is_empty() => {
+            let found = reference.resolve(api).await?;
+            Ok(Source { text: found.pipeline_text, pipeline: Some(found.pipeline), version: Some(found.id) })
         }
         (_, Some(spec)) => Ok(Source { text: Value::Object(spec).to_string(), pipeline: None, version: None }),
         (_, None) => Err(ApiError::invalid(
@@ -179,26 +161,6 @@ async fn source(api: &Api, spec: Option<Map<String, Value>>, reference: Option<R
              pipeline_version_id",
         )),
     }
-}
-
-/// The version that is named, or the latest of the pipeline.
-async fn by_reference(api: &Api, reference: &Reference) -> Result<Source, ApiError> {
-    let Reference { pipeline, version } = reference;
-    let found = match version.as_str() {
-        "" => {
-            let id = pipeline.parse().map_err(|_| ApiError::not_found("Pipeline", pipeline))?;
-            api.metastore().latest_version(id).await?
-        }
-        text => {
-            let id = text.parse().map_err(|_| ApiError::not_found("PipelineVersion", text))?;
-            api.metastore().version(id).await?
-        }
-    };
-    if !pipeline.is_empty() && pipeline.parse() != Ok(found.pipeline) {
-        let text = format!("Pipeline version {} belongs to pipeline {} (not {pipeline})", found.id, found.pipeline);
-        return Err(ApiError::invalid(text));
-    }
-    Ok(Source { text: found.pipeline_text, pipeline: Some(found.pipeline), version: Some(found.id) })
 }
 
 fn refused(error: SubmissionError) -> ApiError {
@@ -273,7 +235,7 @@ async fn take_out(api: &Api, id: &str) -> Result<Reply, ApiError> {
         // One that was deleted keeps nothing in the archive.
         let archived = match api.metastore().experiment(experiment).await {
             Ok(found) => found.storage_state == StorageState::Archived,
-            Err(penstock_metastore::MetastoreError::NotFound { .. }) => false,
+            Err(MetastoreError::NotFound { .. }) => false,
             Err(error) => return Err(error.into()),
         };
         if archived {
@@ -331,13 +293,6 @@ fn run_id(id: &str) -> Result<Uuid, ApiError> {
 
 /// The run; of one that has no version, with its pipeline.
 fn shown(api: &Api, record: &RunRecord) -> Result<Reply, ApiError> {
-    let spec = match record.inline_text.as_deref() {
-        // As it was sent. What the command line stored may be YAML.
-        Some(text) => Some(match serde_json::from_str(text) {
-            Ok(spec @ Value::Object(_)) => spec,
-            _ => spec::shown_text(text, api.limits())?,
-        }),
-        None => None,
-    };
+    let spec = record.inline_text.as_deref().map(|text| spec::shown_inline(text, api.limits())).transpose()?;
     Ok(view::run(record, spec))
 }

@@ -110,6 +110,7 @@ impl Server {
             commit: "abcdef".to_owned(),
             limits: Limits { document_bytes: 64 << 10, ..Limits::default() },
             hosts: Vec::new(),
+            schedule_zone: None,
         };
         let api = Api::new(settings, metastore, Arc::new(NoSubmission)).await.expect("a server");
         (api, directory)

@@ -5,5 +5,6 @@ mod fixture;
 mod listener;
 mod pipelines;
 mod protocol;
+mod recurring_runs;
 mod uploads;
 mod versions;

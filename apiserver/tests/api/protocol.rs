@@ -81,6 +81,7 @@ fn t11_every_route_says_what_it_requires() {
             path if path.starts_with("/apis/v2beta1/experiments") => Some(Resource::Experiments),
             path if path.starts_with("/apis/v2beta1/pipelines") => Some(Resource::Pipelines),
             path if path.starts_with("/apis/v2beta1/runs") => Some(Resource::Runs),
+            path if path.starts_with("/apis/v2beta1/recurringruns") => Some(Resource::RecurringRuns),
             path => panic!("{path} is not known to this test"),
         };
         let resource = match route.requires {
@@ -104,6 +105,7 @@ fn t11_the_routes_are_these() {
         ("pipelines", "{pipeline_id}", "POST GET / GET PATCH DELETE", ""),
         ("pipelines/{pipeline_id}/versions", "{pipeline_version_id}", "POST GET / GET PATCH DELETE", ""),
         ("runs", "{run_id}", "POST GET / GET DELETE", "archive unarchive terminate retry"),
+        ("recurringruns", "{recurring_run_id}", "POST GET / GET DELETE", "enable disable"),
         ("pipelines/names/{name}", "", "GET", ""),
         ("pipelines/create", "", "POST", ""),
         ("pipelines/upload", "", "POST", ""),
@@ -135,7 +137,7 @@ async fn nonsense_is_never_a_fault_of_the_server() {
         "%&=&&=%FF",
         "page_size=1&page_size=1&experiment_id=x&experiment_id=y",
     ];
-    const BODIES: [&[u8]; 10] = [
+    const BODIES: [&[u8]; 12] = [
         b"{",
         b"[]",
         b"null",
@@ -146,6 +148,8 @@ async fn nonsense_is_never_a_fault_of_the_server() {
         b"{\"pipeline_spec\": {}, \"display_name\": \"x\"}",
         b"{\"pipeline_version_reference\": {\"pipeline_id\": \"\\u202e\"}, \"runtime_config\": []}",
         b"{\"pipeline_id\": {\"a\": [[[[[[[[]]]]]]]]}}",
+        b"{\"display_name\": \"x\", \"max_concurrency\": 1, \"trigger\": {\"cron_schedule\": {\"cron\": \"\\u2028\"}}}",
+        b"{\"display_name\": \"x\", \"max_concurrency\": 1, \"trigger\": {\"periodic_schedule\": {\"interval_second\": -1}}}",
     ];
     let server = Server::start().await;
     let long = "x".repeat(5000);
@@ -155,7 +159,7 @@ async fn nonsense_is_never_a_fault_of_the_server() {
         let bodies = BODIES.into_iter().map(|body| ("x", "", body));
         for (id, query, body) in ids.chain(queries).chain(bodies) {
             let mut path = route.path.to_owned();
-            for name in ["experiment_id", "pipeline_id", "pipeline_version_id", "run_id", "name"] {
+            for name in ["experiment_id", "pipeline_id", "pipeline_version_id", "run_id", "recurring_run_id", "name"] {
                 path = path.replace(&format!("{{{name}}}"), id);
             }
             let request = Request::builder().method(route.method.clone()).uri(format!("{path}?{query}"));

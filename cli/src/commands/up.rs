@@ -1,4 +1,5 @@
-//! `penstock up`: Penstock on one machine. The API and the driver in one process, with tasks as processes.
+//! `penstock up`: Penstock on one machine. The API, what fires recurring runs, and the driver in one process, with tasks as
+//! processes.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -48,6 +49,11 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         driver.data_dir().display()
     ));
     let mut tasks = JoinSet::new();
+    let (of_schedules, ending) = (api.clone(), shutdown.clone());
+    services::spawn(&mut tasks, "schedules of recurring runs", async move {
+        penstock_apiserver::schedules::run(of_schedules, ending).await;
+        Ok(())
+    });
     let ending = shutdown.clone();
     services::spawn(&mut tasks, "API", async move {
         penstock_apiserver::serve(listener, api, ending).await;

@@ -1,0 +1,67 @@
+//! A recurring run in the words of the API.
+
+use penstock_metastore::{RecurringRun, RecurringSource, Trigger};
+use penstock_spec::Timestamp;
+use penstock_spec::limits::Limits;
+
+use crate::error::ApiError;
+use crate::spec;
+use crate::wire::Reply;
+
+/// `RecurringRun`
+pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply, ApiError> {
+    let (mode, status) = if run.enabled { ("ENABLE", "ENABLED") } else { ("DISABLE", "DISABLED") };
+    let mut reply = Reply::new()
+        .text("recurring_run_id", run.id)
+        .text("display_name", &run.display_name)
+        .text("description", &run.description)
+        .text("service_account", &run.service_account)
+        .integer("max_concurrency", i64::from(run.max_concurrency))
+        .message("trigger", trigger(&run.trigger))
+        .text("mode", mode)
+        .time("created_at", run.created_at)
+        .time("updated_at", run.updated_at)
+        .text("status", status)
+        .boolean("no_catchup", run.no_catchup)
+        .text("namespace", &run.namespace)
+        .text("experiment_id", run.experiment)
+        .map("plugins_input", run.plugins_input.clone());
+    reply = match &run.source {
+        RecurringSource::Version { pipeline, version, .. } => {
+            let reference = Reply::new().text("pipeline_id", *pipeline).text("pipeline_version_id", *version);
+            reply.message("pipeline_version_reference", reference)
+        }
+        RecurringSource::Latest(pipeline) => {
+            reply.message("pipeline_version_reference", Reply::new().text("pipeline_id", *pipeline))
+        }
+        RecurringSource::Inline(text) => reply.message("pipeline_spec", spec::shown_inline(text, limits)?),
+    };
+    if !run.parameters.is_empty() || !run.pipeline_root.is_empty() {
+        let config = Reply::new().map("parameters", run.parameters.clone()).text("pipeline_root", &run.pipeline_root);
+        reply = reply.message("runtime_config", config);
+    }
+    Ok(reply)
+}
+
+fn trigger(trigger: &Trigger) -> Reply {
+    match trigger {
+        Trigger::Once => Reply::new(),
+        Trigger::Cron { expression, start, end } => {
+            Reply::new().message("cron_schedule", span(*start, *end).text("cron", expression))
+        }
+        Trigger::Periodic { seconds, start, end } => {
+            Reply::new().message("periodic_schedule", span(*start, *end).integer("interval_second", *seconds))
+        }
+    }
+}
+
+/// Times that are not set are left out here.
+fn span(start: Option<Timestamp>, end: Option<Timestamp>) -> Reply {
+    let mut reply = Reply::new();
+    for (name, time) in [("start_time", start), ("end_time", end)] {
+        if time.is_some() {
+            reply = reply.time(name, time);
+        }
+    }
+    reply
+}

@@ -1,0 +1,250 @@
+//! Recurring runs: made, shown, listed, enabled, disabled, deleted. Their runs are made by [`crate::schedules`].
+
+use axum::extract::{Path, State};
+use penstock_metastore::{Comparison, Operand, Predicate, RecurringRun, RecurringRunField, RecurringSource, Trigger};
+use penstock_spec::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::parse_id;
+use super::source::{Reference, RuntimeConfig, account_or_default, experiment, experiment_or_default};
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::listing::ListRequest;
+use crate::recurring::{check_inputs, naming, view};
+use crate::router::{Requires, Resource, Routes, Verb};
+use crate::schedule::Schedule;
+use crate::wire::{Enumeration, Fields, Query, Reply, RequestBody, WireError};
+
+const WHAT: &str = "Job";
+const MOST_AT_A_TIME: i64 = 10;
+const MODES: &Enumeration = &[("MODE_UNSPECIFIED", 0), ("ENABLE", ENABLE), ("DISABLE", 2)];
+const ENABLE: i64 = 1;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    const ALL: &str = "/apis/v2beta1/recurringruns";
+    const ONE: &str = "/apis/v2beta1/recurringruns/{recurring_run_id}";
+    let may = |verb| Requires::Access(Resource::RecurringRuns, verb);
+    routes
+        .post(ALL, may(Verb::Create), create)
+        .get(ALL, may(Verb::List), list)
+        .get(ONE, may(Verb::Get), get)
+        .delete(ONE, may(Verb::Delete), delete)
+        .post("/apis/v2beta1/recurringruns/{recurring_run_id}:enable", may(Verb::Enable), enable)
+        .post("/apis/v2beta1/recurringruns/{recurring_run_id}:disable", may(Verb::Disable), disable)
+}
+
+/// `RecurringRun` as clients send it.
+#[derive(Debug)]
+struct RecurringRunBody {
+    display_name: String,
+    description: String,
+    experiment: String,
+    namespace: String,
+    spec: Option<Map<String, Value>>,
+    reference: Option<Reference>,
+    config: RuntimeConfig,
+    service_account: String,
+    max_concurrency: i64,
+    trigger: Trigger,
+    mode: i64,
+    no_catchup: bool,
+    plugins_input: Map<String, Value>,
+}
+
+/// What only the server says; clients send it back.
+const OUTPUT_ONLY: [&str; 6] =
+    ["recurring_run_id", "pipeline_version_id", "created_at", "updated_at", "status", "error"];
+
+fn recurring_run_body(fields: &mut Fields) -> Result<RecurringRunBody, WireError> {
+    fields.one_of(&["pipeline_spec", "pipeline_version_reference"])?;
+    fields.ignore(&OUTPUT_ONLY)?;
+    Ok(RecurringRunBody {
+        display_name: fields.text("display_name")?,
+        description: fields.text("description")?,
+        experiment: fields.text("experiment_id")?,
+        namespace: fields.text("namespace")?,
+        spec: fields.structure("pipeline_spec")?,
+        reference: Reference::read(fields)?,
+        config: RuntimeConfig::read(fields)?,
+        service_account: fields.text("service_account")?,
+        max_concurrency: fields.integer("max_concurrency")?,
+        trigger: fields.message("trigger", trigger)?.unwrap_or(Trigger::Once),
+        mode: fields.enumeration("mode", MODES)?,
+        no_catchup: fields.boolean("no_catchup")?,
+        plugins_input: fields.structure("plugins_input")?.unwrap_or_default(),
+    })
+}
+
+fn trigger(fields: &mut Fields) -> Result<Trigger, WireError> {
+    fields.one_of(&["cron_schedule", "periodic_schedule"])?;
+    let cron = fields.message("cron_schedule", |fields| {
+        Ok(Trigger::Cron {
+            start: fields.time("start_time")?,
+            end: fields.time("end_time")?,
+            expression: fields.text("cron")?,
+        })
+    })?;
+    let periodic = fields.message("periodic_schedule", |fields| {
+        Ok(Trigger::Periodic {
+            start: fields.time("start_time")?,
+            end: fields.time("end_time")?,
+            seconds: fields.integer("interval_second")?,
+        })
+    })?;
+    Ok(cron.or(periodic).unwrap_or(Trigger::Once))
+}
+
+/// `POST /recurringruns`
+async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+    let create = async {
+        let recurring = recurring_run(&api, body.read(recurring_run_body)?).await?;
+        let reply = view::recurring_run(&recurring, api.limits())?;
+        api.metastore().create_recurring_run(recurring).await?;
+        api.schedule_changes().notify_one();
+        Ok(reply)
+    };
+    create.await.map_err(|error: ApiError| error.within("Failed to create a recurring run"))
+}
+
+/// The recurring run that is asked for; what it makes could run now.
+async fn recurring_run(api: &Api, body: RecurringRunBody) -> Result<RecurringRun, ApiError> {
+    if body.display_name.is_empty() {
+        return Err(ApiError::invalid("Recurring run's name cannot be empty"));
+    }
+    let max_concurrency = max_concurrency(body.max_concurrency)?;
+    Schedule::new(&body.trigger, body.no_catchup, &api.schedule_zone())
+        .map_err(|error| ApiError::invalid(error.to_string()))?;
+    let experiment = experiment_or_default(api, &body.experiment).await?;
+    check_namespace(api, experiment, &body.namespace).await?;
+    let source = source(api, body.spec, body.reference, &body.config.parameters).await?;
+    let now = Timestamp::now();
+    Ok(RecurringRun {
+        id: Uuid::new_v4(),
+        namespace: api.namespace().to_owned(),
+        run_name: naming::run_name(&body.display_name),
+        display_name: body.display_name,
+        description: body.description,
+        experiment,
+        created_at: now,
+        updated_at: now,
+        enabled: body.mode == ENABLE,
+        max_concurrency,
+        no_catchup: body.no_catchup,
+        trigger: body.trigger,
+        source,
+        parameters: body.config.parameters,
+        pipeline_root: body.config.pipeline_root,
+        service_account: account_or_default(body.service_account),
+        plugins_input: body.plugins_input,
+        fired: 0,
+        last_fired: None,
+    })
+}
+
+fn max_concurrency(asked: i64) -> Result<u32, ApiError> {
+    match u32::try_from(asked) {
+        Ok(number) if (1..=MOST_AT_A_TIME).contains(&asked) => Ok(number),
+        _ => Err(ApiError::invalid(format!(
+            "Max concurrency of a recurring run must be at least 1 and at most {MOST_AT_A_TIME}. Received {asked}"
+        ))),
+    }
+}
+
+async fn check_namespace(api: &Api, experiment: Uuid, asked: &str) -> Result<(), ApiError> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let namespace = api.metastore().experiment(experiment).await?.namespace;
+    if asked == namespace {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("Experiment {experiment} belongs to namespace '{namespace}' instead of '{asked}'")))
+}
+
+/// What its runs are made from, if it takes these parameters now.
+async fn source(
+    api: &Api,
+    spec: Option<Map<String, Value>>,
+    reference: Option<Reference>,
+    parameters: &Map<String, Value>,
+) -> Result<RecurringSource, ApiError> {
+    match (reference, spec) {
+        (Some(reference), _) if !reference.is_empty() => {
+            let found = reference.resolve(api).await?;
+            check_inputs(&found.pipeline_text, parameters, api.limits())?;
+            Ok(match reference.version.is_empty() {
+                true => RecurringSource::Latest(found.pipeline),
+                false => {
+                    RecurringSource::Version { pipeline: found.pipeline, version: found.id, text: found.pipeline_text }
+                }
+            })
+        }
+        (_, Some(spec)) => {
+            let text = Value::Object(spec).to_string();
+            check_inputs(&text, parameters, api.limits())?;
+            Ok(RecurringSource::Inline(text))
+        }
+        (_, None) => Err(ApiError::invalid(
+            "Cannot create a job with an empty pipeline ID: give pipeline_spec, or pipeline_version_reference with \
+             pipeline_id or pipeline_version_id",
+        )),
+    }
+}
+
+/// `GET /recurringruns/{id}`
+async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let get = async {
+        let recurring = api.metastore().recurring_run(parse_id(WHAT, &id)?).await?;
+        view::recurring_run(&recurring, api.limits())
+    };
+    get.await.map_err(|error| error.within("Failed to get a recurring run"))
+}
+
+/// `GET /recurringruns`
+async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+    let list = async {
+        let scope = match query.text("experiment_id")? {
+            "" => Vec::new(),
+            text => {
+                let (field, comparison) = (RecurringRunField::Experiment, Comparison::Equal);
+                vec![Predicate::Compare { field, comparison, operand: Operand::Id(experiment(&api, text).await?) }]
+            }
+        };
+        let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
+        let page = api.metastore().list_recurring_runs(&asked.listing).await?;
+        asked.reply(api.token_key(), page, ("recurringRuns", "recurring_run_id"), |recurring| {
+            let shown = view::recurring_run(&recurring, api.limits());
+            let failed = |error: ApiError| {
+                Reply::new().text("recurring_run_id", recurring.id).message("error", error.to_status())
+            };
+            shown.unwrap_or_else(failed).into()
+        })
+    };
+    list.await.map_err(|error: ApiError| error.within("Failed to list recurring runs"))
+}
+
+/// `POST /recurringruns/{id}:enable`
+async fn enable(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    set_enabled(&api, &id, true).await.map_err(|error| error.within("Failed to enable a recurring run"))
+}
+
+/// `POST /recurringruns/{id}:disable`
+async fn disable(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    set_enabled(&api, &id, false).await.map_err(|error| error.within("Failed to disable a recurring run"))
+}
+
+async fn set_enabled(api: &Api, id: &str, enabled: bool) -> Result<Reply, ApiError> {
+    api.metastore().enable_recurring_run(parse_id(WHAT, id)?, enabled).await?;
+    api.schedule_changes().notify_one();
+    Ok(Reply::new())
+}
+
+/// `DELETE /recurringruns/{id}`. How deletion spreads is a matter of Kubernetes, and means nothing here.
+async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let delete = async {
+        api.metastore().delete_recurring_run(parse_id(WHAT, &id)?).await?;
+        Ok(Reply::new())
+    };
+    delete.await.map_err(|error: ApiError| error.within("Failed to delete a recurring run"))
+}
