@@ -29,6 +29,16 @@ def sums(x: int, y: int = 2) -> int:
     return add(a=first.output, b=10).output
 
 
+@dsl.component
+def say(text: str) -> str:
+    return text
+
+
+@dsl.pipeline(name="saying")
+def saying(text: str = "nothing"):
+    say(text=text).set_caching_options(False)
+
+
 @dsl.pipeline(name="needs-marker")
 def needs_marker(path: str):
     fail_unless(path=path).set_caching_options(False)
