@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
-use axum::response::IntoResponse as _;
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use penstock_runtime::server::{self, ServerLimits};
 use penstock_runtime::shutdown::Shutdown;
@@ -15,7 +12,6 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 use crate::api::Api;
-use crate::error::ApiError;
 use crate::router::{loopback_router, router};
 use crate::wire::body::BODY_WAIT;
 
@@ -38,29 +34,9 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: Shutdown) {
     server::serve(listener, None, limits, shutdown, move |request| answer(router.clone(), request)).await;
 }
 
-async fn answer(router: Router, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let reply = match router.oneshot(request.map(Body::new)).await {
+async fn answer(router: Router, request: Request<Incoming>) -> Response<Body> {
+    match router.oneshot(request.map(Body::new)).await {
         Ok(reply) => reply,
         Err(never) => match never {},
-    };
-    match whole(reply).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            // The body of this one is there already.
-            let refusal = ApiError::internal(format!("cannot write the reply: {error}")).into_response();
-            whole(refusal).await.unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))
-        }
     }
-}
-
-async fn whole(reply: Response<Body>) -> Result<Response<Full<Bytes>>, axum::Error> {
-    let (parts, body) = reply.into_parts();
-    let bytes = body.collect().await?.to_bytes();
-    Ok(Response::from_parts(parts, Full::new(bytes)))
-}
-
-fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut reply = Response::new(Full::default());
-    *reply.status_mut() = status;
-    reply
 }

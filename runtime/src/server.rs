@@ -6,13 +6,15 @@
 mod activity;
 mod body;
 mod connection;
+mod stream;
 
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use rustls::ServerConfig;
@@ -38,8 +40,10 @@ pub struct ServerLimits {
     pub head: Duration,
     /// Bytes of a request's head.
     pub head_bytes: usize,
-    /// From then until it is answered: the body's way and ours.
+    /// From then until it is answered: the body's way and ours. Of an answer that comes over time, until it begins.
     pub request: Duration,
+    /// How long a client may take nothing of an answer that comes over time, when there is something to take.
+    pub stall: Duration,
     /// Between two requests. Longer than clients keep idle connections, so that they close first.
     pub idle: Duration,
     /// How long connections are still accepted once the end was asked for, until all have heard of it.
@@ -56,6 +60,7 @@ impl Default for ServerLimits {
             head: Duration::from_secs(5),
             head_bytes: 32 << 10,
             request: Duration::from_secs(10),
+            stall: Duration::from_secs(60),
             idle: Duration::from_secs(120),
             lame_duck: Duration::from_secs(3),
             drain: Duration::from_secs(15),
@@ -75,7 +80,10 @@ enum Mood {
 }
 
 /// Serves until the end was asked for and the requests of that time are answered.
-pub async fn serve<H, F>(
+///
+/// A body that is not there as a whole is written as it comes, for as long as it comes. When the end was asked for, one
+/// without a length ends; one with a length has the time of the drain.
+pub async fn serve<H, F, B>(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     limits: ServerLimits,
@@ -83,7 +91,9 @@ pub async fn serve<H, F>(
     handler: H,
 ) where
     H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (limits, tls) = (Arc::new(limits), tls.map(TlsAcceptor::from));
     let room = Arc::new(Semaphore::new(limits.connections));

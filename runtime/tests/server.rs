@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use futures::{StreamExt, stream};
+use http_body_util::{Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
@@ -32,6 +34,7 @@ fn quick() -> ServerLimits {
         head: Duration::from_millis(300),
         head_bytes: 8 << 10,
         request: Duration::from_millis(600),
+        stall: Duration::from_millis(500),
         idle: Duration::from_secs(3),
         lame_duck: Duration::ZERO,
         drain: Duration::from_secs(2),
@@ -230,4 +233,118 @@ async fn t20_large_bodies_share_their_room_and_small_ones_do_not_wait() {
     let second = timeout(PATIENCE, second).await.expect("in time").expect("no panic");
     assert!(second.contains("read 524288"), "{second}");
     serving.abort();
+}
+
+type Chunks = StreamBody<stream::BoxStream<'static, std::io::Result<Frame<Bytes>>>>;
+
+/// `/drip`: a line each 50 ms without end. `/flood`: all that is taken. `/silent`: a line, and then nothing.
+/// `/slow`: four lines and the length of them all. `/broken`: a line, and then a failure.
+async fn streaming(request: Request<Incoming>) -> Response<Chunks> {
+    let line = || Ok(Frame::data(Bytes::from_static(b"a line\n")));
+    let pause = Duration::from_millis(50);
+    let drip = move |lines| {
+        stream::unfold(lines, move |left: usize| async move {
+            sleep(pause).await;
+            Some((line(), left.checked_sub(1)?))
+        })
+    };
+    let chunks = match request.uri().path() {
+        "/drip" => drip(usize::MAX).boxed(),
+        "/flood" => stream::repeat_with(|| Ok(Frame::data(Bytes::from(vec![b'x'; 1 << 16])))).boxed(),
+        "/silent" => stream::once(async move { line() }).chain(stream::pending()).boxed(),
+        "/broken" => drip(1).chain(stream::once(async { Err(std::io::Error::other("on purpose")) })).boxed(),
+        _ => drip(4).boxed(),
+    };
+    let mut response = Response::new(StreamBody::new(chunks));
+    if request.uri().path() == "/slow" {
+        response.headers_mut().insert("content-length", HeaderValue::from_static("28"));
+    }
+    response
+}
+
+async fn start_streaming() -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let shutdown = Shutdown::new();
+    let task = tokio::spawn(server::serve(listener, None, quick(), shutdown.clone(), streaming));
+    Server { address, shutdown, task }
+}
+
+async fn ask(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("writes");
+    stream
+}
+
+/// Reads until a text has come so often.
+async fn read_until(stream: &mut TcpStream, text: &str, times: usize) {
+    let mut seen = String::new();
+    while seen.matches(text).count() < times {
+        let mut chunk = [0; 4096];
+        let read = timeout(PATIENCE, stream.read(&mut chunk)).await.expect("in time").expect("reads");
+        assert!(read > 0, "it ended after {seen:?}");
+        seen.push_str(&String::from_utf8_lossy(&chunk[..read]));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_written_as_it_comes_for_longer_than_a_request_may_take() {
+    let server = start_streaming().await;
+    let mut drip = ask(server.address, "/drip").await;
+    // Twice the time of a request and more.
+    read_until(&mut drip, "a line", 30).await;
+    // One in which nothing happens is not in anybody's way either.
+    let mut silent = ask(server.address, "/silent").await;
+    read_until(&mut silent, "a line", 1).await;
+    assert!(timeout(Duration::from_millis(1200), silent.read(&mut [0; 1])).await.is_err(), "it was cut off");
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_after_an_answer_that_came_over_time() {
+    let server = start_streaming().await;
+    let mut stream = ask(server.address, "/lines").await;
+    read_until(&mut stream, "\r\n0\r\n\r\n", 1).await;
+    stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.expect("writes");
+    let answer = read_all(stream).await;
+    assert_eq!(answer.matches("a line").count(), 4, "{answer}");
+}
+
+#[tokio::test]
+async fn a_failure_in_the_middle_is_seen_as_one() {
+    let server = start_streaming().await;
+    let answer = read_all(ask(server.address, "/broken").await).await;
+    assert!(status(&answer).contains("200") && answer.contains("a line") && !answer.contains("\r\n0\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn i26_a_client_that_does_not_take_an_answer_is_cut_off() {
+    let server = start_streaming().await;
+    let mut lazy = Vec::new();
+    // As many as there is room for.
+    for _ in 0..4 {
+        lazy.push(ask(server.address, "/flood").await);
+    }
+    let started = Instant::now();
+    let mut next = timeout(PATIENCE, ask(server.address, "/drip")).await.expect("connects");
+    read_until(&mut next, "a line", 1).await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_drain_ends_what_has_no_end_and_finishes_what_has_a_length() {
+    let server = start_streaming().await;
+    let mut drip = ask(server.address, "/drip").await;
+    read_until(&mut drip, "a line", 1).await;
+    let mut silent = ask(server.address, "/silent").await;
+    read_until(&mut silent, "a line", 1).await;
+    let slow = ask(server.address, "/slow").await;
+    sleep(Duration::from_millis(75)).await;
+    server.shutdown.request();
+    for endless in [drip, silent] {
+        let rest = read_all(endless).await;
+        assert!(rest.ends_with("0\r\n\r\n"), "{rest:?}");
+    }
+    assert_eq!(read_all(slow).await.matches("a line").count(), 4);
+    timeout(Duration::from_secs(2), server.task).await.expect("the drain ends").expect("without panic");
 }

@@ -20,6 +20,10 @@ pub(super) enum Stage {
     Head,
     /// A request is being read and answered.
     Busy,
+    /// An answer comes over time, and the client takes what there is of it.
+    Flowing,
+    /// There is more of such an answer, and the client does not take it.
+    Stalled,
 }
 
 /// The stage of one connection. Clones share it.
@@ -48,24 +52,41 @@ impl Activity {
         });
     }
 
+    /// An answer that comes over time was written, or could not be for now.
+    fn wrote<T>(&self, polled: &Poll<io::Result<T>>) {
+        let next = if polled.is_pending() { Stage::Stalled } else { Stage::Flowing };
+        self.current.send_if_modified(|current| {
+            let changes = matches!(current.0, Stage::Flowing | Stage::Stalled) && current.0 != next;
+            if changes {
+                *current = (next, Instant::now());
+            }
+            changes
+        });
+    }
+
     /// Waits until a stage has taken longer than it may. `idle` is how long the connection may idle now.
     pub(super) async fn expired(&self, limits: &ServerLimits, idle: std::time::Duration) -> Stage {
         let mut changes = self.current.subscribe();
         loop {
             let (stage, since) = *changes.borrow_and_update();
-            let deadline = since
-                + match stage {
-                    Stage::Idle => idle,
-                    Stage::Head => limits.head,
-                    // The handler has its own deadline and then answers; this one is for those who do not read.
-                    Stage::Busy => limits.request + limits.head,
-                };
-            if deadline <= Instant::now() {
-                return stage;
-            }
+            let limit = match stage {
+                Stage::Idle => Some(idle),
+                Stage::Head => Some(limits.head),
+                // The handler has its own deadline and then answers; this one is for those who do not read.
+                Stage::Busy => Some(limits.request + limits.head),
+                Stage::Stalled => Some(limits.stall),
+                // There may be nothing to write for as long as nothing happens.
+                Stage::Flowing => None,
+            };
+            let expiry = async {
+                match limit {
+                    Some(limit) => tokio::time::sleep_until(since + limit).await,
+                    None => std::future::pending().await,
+                }
+            };
             // A stage that begins meanwhile may have less time than what is left of this one.
             tokio::select! {
-                () = tokio::time::sleep_until(deadline) => {}
+                () = expiry => return stage,
                 _ = changes.changed() => {}
             }
         }
@@ -96,11 +117,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.activity.wrote(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.activity.wrote(&polled);
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -112,7 +137,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.activity.wrote(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,14 +1,14 @@
 //! One connection, from its handshake to its end.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, error};
 
 use super::activity::{Activity, Stage, Watched};
+use super::stream::{self, AnswerBody};
 use super::{Mood, ServerLimits, text_response};
 
 /// How long a connection may idle when others wait for its place.
@@ -37,12 +38,14 @@ pub(super) struct Connection<H> {
     pub(super) handler: H,
 }
 
-impl<H, F> Connection<H>
-where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
-{
-    pub(super) async fn run(mut self) {
+impl<H> Connection<H> {
+    pub(super) async fn run<F, B>(mut self)
+    where
+        H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         if let Err(error) = self.stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
         }
@@ -59,24 +62,22 @@ where
     }
 }
 
-async fn serve<S, H, F>(stream: S, limits: &Arc<ServerLimits>, mut mood: watch::Receiver<Mood>, handler: H)
+async fn serve<S, H, F, B>(stream: S, limits: &Arc<ServerLimits>, mut mood: watch::Receiver<Mood>, handler: H)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let activity = Activity::new();
     let service = {
-        let (activity, limits) = (activity.clone(), Arc::clone(limits));
+        let (activity, limits, mood) = (activity.clone(), Arc::clone(limits), mood.clone());
         service_fn(move |request| {
             activity.enter(Stage::Busy);
-            let answer = answer(handler(request), limits.request);
-            let activity = activity.clone();
-            async move {
-                let answer = answer.await;
-                activity.enter(Stage::Idle);
-                Ok::<_, Infallible>(answer)
-            }
+            let handling = handler(request);
+            let (activity, mood, limit) = (activity.clone(), mood.clone(), limits.request);
+            async move { Ok::<_, Infallible>(answer(handling, limit, &activity, &mood).await) }
         })
     };
     let mut http = http1::Builder::new();
@@ -109,22 +110,26 @@ where
 }
 
 /// The handler's answer, or one that says why there is none.
-async fn answer(handling: impl Future<Output = Response<Full<Bytes>>>, limit: Duration) -> Response<Full<Bytes>> {
-    match timeout(limit, AssertUnwindSafe(handling).catch_unwind()).await {
-        Ok(Ok(response)) => response,
+async fn answer<B>(
+    handling: impl Future<Output = Response<B>>,
+    limit: Duration,
+    activity: &Activity,
+    mood: &watch::Receiver<Mood>,
+) -> Response<AnswerBody>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (status, text) = match timeout(limit, AssertUnwindSafe(handling).catch_unwind()).await {
+        Ok(Ok(response)) => return stream::prepare(response, activity, mood),
         Ok(Err(_)) => {
             error!("a request made its handler panic; it is answered with 500");
-            closing(text_response(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n"))
+            (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n".to_owned())
         }
-        Err(_) => {
-            let text = format!("the request took longer than {} ms\n", limit.as_millis());
-            closing(text_response(StatusCode::REQUEST_TIMEOUT, text))
-        }
-    }
-}
-
-/// What is left of the request may still be on its way.
-fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
+        Err(_) => (StatusCode::REQUEST_TIMEOUT, format!("the request took longer than {} ms\n", limit.as_millis())),
+    };
+    let mut refusal = text_response(status, text);
+    // What is left of the request may still be on its way.
+    refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    stream::prepare(refusal, activity, mood)
 }
