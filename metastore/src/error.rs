@@ -89,10 +89,10 @@ pub enum MetastoreError {
         /// The run.
         run: Uuid,
     },
-    /// There is no such experiment, pipeline, version or recurring run.
+    /// There is no such experiment, pipeline, version, recurring run or artifact.
     #[error("there is no {kind} {id}")]
     NotFound {
-        /// `experiment`, `pipeline`, `pipeline version` or `recurring run`.
+        /// `experiment`, `pipeline`, `pipeline version`, `recurring run` or `artifact`.
         kind: &'static str,
         /// Its id, or the name under which it was looked for. Of the latest version, the pipeline's id.
         id: String,

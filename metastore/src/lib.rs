@@ -17,6 +17,7 @@ mod commands;
 mod deletion;
 mod error;
 mod experiments;
+mod fact_texts;
 mod listing;
 mod open;
 mod pipelines;
@@ -39,9 +40,11 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+pub use crate::artifacts::{ArtifactPosition, StoredArtifact};
 pub use crate::catalog::{EntityUpdate, Tags};
 pub use crate::error::MetastoreError;
 pub use crate::experiments::Experiment;
+pub use crate::fact_texts::FactText;
 pub use crate::listing::{
     Comparison, Cursor, ExperimentField, Field, FieldKind, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES,
     Operand, Page, PipelineField, Predicate, RecurringRunField, RunField, VersionField,

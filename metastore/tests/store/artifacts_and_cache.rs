@@ -134,3 +134,49 @@ async fn imported_artifact_is_found_by_type_uri_and_metadata() {
     assert_eq!(find(CacheScope { pipeline_name: "other".to_owned(), ..scope() }, same.clone()).await, None);
     assert_eq!(find(CacheScope { namespace: "team".to_owned(), ..scope() }, same).await, None);
 }
+
+#[tokio::test]
+async fn artifacts_are_read_in_pages_and_by_their_ids() {
+    let fixture = Fixture::new().await;
+    let (first, second) = (fixture.run(1).await, fixture.run(2).await);
+    for run in [second, first] {
+        let mut append = one_fact(run, 1, 0);
+        append.artifacts = [(1, "b", 0), (0, "z", 0), (1, "a", 1), (1, "a", 0)]
+            .map(|(node, output, position)| ArtifactRow {
+                node: NodeId(node),
+                output: output.to_owned(),
+                position,
+                artifact: artifact(u128::from(node) + 5, "s3://bucket/x", &json!({})),
+            })
+            .into();
+        fixture.store.append(append).await.unwrap();
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = fixture.store.artifacts_after(first, after.as_ref(), 3).await.unwrap();
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.clone());
+        seen.extend(page.into_iter().map(|(at, _)| (at.node.0, at.output, at.position)));
+    }
+    let expected = [(0, "z", 0), (1, "a", 0), (1, "a", 1), (1, "b", 0)];
+    assert_eq!(seen, expected.map(|(node, output, position)| (node, output.to_owned(), position)));
+    // The oldest run that has it is its producer.
+    assert_eq!(fixture.store.artifact(Uuid::from_u128(6)).await.unwrap().run, first);
+    fixture.store.artifact(Uuid::from_u128(99)).await.unwrap_err();
+    fixture.store.delete_run(first).await.unwrap();
+    assert_eq!(fixture.store.artifact(Uuid::from_u128(6)).await.unwrap().run, second);
+}
+
+#[tokio::test]
+async fn i30_facts_of_newer_builds_are_passed_on_as_text() {
+    let fixture = Fixture::new().await;
+    let run = fixture.run(1).await;
+    for expected in 0..3 {
+        fixture.store.append(one_fact(run, 1, expected)).await.unwrap();
+    }
+    let mut raw = fixture.raw().await;
+    execute(&mut raw, "UPDATE facts SET fact_json = '{\"fact\": \"invented\"}' WHERE seq = 2").await;
+    let texts = fixture.store.fact_texts(run, 1, 5).await.unwrap();
+    let seen: Vec<_> = texts.iter().map(|text| text.seq).collect();
+    assert_eq!((seen, texts[0].json.as_str()), (vec![2, 3], "{\"fact\": \"invented\"}"));
+}

@@ -1,0 +1,43 @@
+//! Facts as text, for those who pass them on without reading them: also facts of a newer build.
+
+use penstock_spec::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::Metastore;
+use crate::codec::{Reason, column, count, encode_count, time};
+use crate::error::MetastoreError;
+use crate::runs::MAX_PAGE;
+
+/// A fact as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactText {
+    /// Number in the run, from 1 without gaps.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The decision, as JSON.
+    pub json: String,
+}
+
+impl Metastore {
+    /// Facts of a run after number `after` (0 for all), at most `limit`.
+    pub async fn fact_texts(&self, run: Uuid, after: u64, limit: u32) -> Result<Vec<FactText>, MetastoreError> {
+        let rows =
+            sqlx::query("SELECT seq, at, fact_json FROM facts WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+                .bind(run)
+                .bind(encode_count(after))
+                .bind(i64::from(limit.min(MAX_PAGE)))
+                .fetch_all(&self.readers)
+                .await
+                .map_err(|error| MetastoreError::database(format!("read facts of run {run}"), error))?;
+        rows.iter()
+            .map(fact_text)
+            .collect::<Result<_, Reason>>()
+            .map_err(|reason| MetastoreError::Unreadable { row: format!("a fact of run {run}"), reason })
+    }
+}
+
+fn fact_text(row: &SqliteRow) -> Result<FactText, Reason> {
+    Ok(FactText { seq: count(row, "seq")?, at: time(row, "at")?, json: column(row, "fact_json")? })
+}
