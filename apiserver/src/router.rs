@@ -44,7 +44,9 @@ fn build(api: Api, is_loopback: bool) -> Router {
     let (router, verbs) = routes::all().into_router();
     // Fallbacks cover the routes that are there when they are set.
     let router = router.fallback(no_route).method_not_allowed_fallback(wrong_method).layer(body_limit).with_state(api);
-    let normalise = middleware::from_fn(move |request: Request, next: Next| normalise(verbs.clone(), request, next));
+    let verbs: Arc<[path::VerbRoute]> = verbs.into();
+    let normalise =
+        middleware::from_fn(move |request: Request, next: Next| normalise(Arc::clone(&verbs), request, next));
     // Paths are brought into their one form before any of them is looked up.
     Router::new()
         .fallback_service(router)
@@ -53,7 +55,7 @@ fn build(api: Api, is_loopback: bool) -> Router {
         .layer(middleware::map_response(forbid_sniffing))
 }
 
-async fn normalise(verbs: Vec<&'static str>, mut request: Request, next: Next) -> Response {
+async fn normalise(verbs: Arc<[path::VerbRoute]>, mut request: Request, next: Next) -> Response {
     match path::normalise(request.method(), request.uri(), &verbs) {
         Ok(None) => {}
         Ok(Some(uri)) => *request.uri_mut() = uri,

@@ -10,9 +10,31 @@ use crate::error::ApiError;
 /// What stands before a verb that has become a segment.
 const MARK: &str = "/@";
 
-/// The verb at the end of a route's path.
-pub(super) fn verb(route: &'static str) -> Option<&'static str> {
-    route.rsplit_once("}:").map(|(_, verb)| verb)
+/// A route whose path ends in a verb.
+#[derive(Debug, Clone)]
+pub(super) struct VerbRoute {
+    method: Method,
+    /// Its path without the verb.
+    resource: &'static str,
+    verb: &'static str,
+}
+
+impl VerbRoute {
+    /// `None` when the path does not end in a verb.
+    pub(super) fn new(method: Method, route: &'static str) -> Option<VerbRoute> {
+        let (_, verb) = route.rsplit_once("}:")?;
+        let resource = route.strip_suffix(verb)?.strip_suffix(':')?;
+        Some(VerbRoute { method, resource, verb })
+    }
+
+    /// Whether a request for this is meant for the route: other names may well end like a verb.
+    fn fits(&self, method: &Method, resource: &str, verb: &str) -> bool {
+        let (expected, found) = (self.resource.split('/'), resource.split('/'));
+        *method == self.method
+            && verb == self.verb
+            && expected.clone().count() == found.clone().count()
+            && expected.zip(found).all(|(expected, found)| expected.starts_with('{') || expected == found)
+    }
 }
 
 /// A route's path as it is looked up.
@@ -24,7 +46,7 @@ pub(super) fn routed(route: &str) -> String {
 }
 
 /// Brings the path of a request into the form in which it is looked up; `None` when it has it.
-pub(super) fn normalise(method: &Method, uri: &Uri, verbs: &[&str]) -> Result<Option<Uri>, ApiError> {
+pub(super) fn normalise(method: &Method, uri: &Uri, verbs: &[VerbRoute]) -> Result<Option<Uri>, ApiError> {
     let path = uri.path();
     check_escapes(path)?;
     let mut normal = String::with_capacity(path.len() + MARK.len());
@@ -33,9 +55,8 @@ pub(super) fn normalise(method: &Method, uri: &Uri, verbs: &[&str]) -> Result<Op
             normal.push(character);
         }
     }
-    if *method == Method::POST
-        && let Some((resource, verb)) = normal.rsplit_once(':')
-        && verbs.contains(&verb)
+    if let Some((resource, verb)) = normal.rsplit_once(':')
+        && verbs.iter().any(|route| route.fits(method, resource, verb))
     {
         normal = format!("{resource}{MARK}{verb}");
     }
@@ -74,17 +95,26 @@ mod tests {
 
     fn normal(method: &Method, uri: &str) -> Result<String, ApiError> {
         let uri: Uri = uri.parse().unwrap();
-        Ok(normalise(method, &uri, &["archive", "unarchive"])?.unwrap_or(uri).to_string())
+        let routes = [
+            (Method::POST, "/runs/{run_id}:archive"),
+            (Method::POST, "/runs/{run_id}:unarchive"),
+            (Method::GET, "/runs/{run_id}/artifacts/{name}:read"),
+        ];
+        let verbs: Vec<VerbRoute> =
+            routes.into_iter().filter_map(|(method, route)| VerbRoute::new(method, route)).collect();
+        Ok(normalise(method, &uri, &verbs)?.unwrap_or(uri).to_string())
     }
 
     #[test]
     fn a_verb_becomes_a_segment() {
         assert_eq!(routed("/runs/{run_id}:archive"), "/runs/{run_id}/@archive");
-        assert_eq!(verb("/runs/{run_id}:archive"), Some("archive"));
-        assert_eq!((routed("/runs/{run_id}").as_str(), verb("/runs/{run_id}")), ("/runs/{run_id}", None));
+        assert!(VerbRoute::new(Method::POST, "/runs/{run_id}").is_none());
+        assert_eq!(routed("/runs/{run_id}"), "/runs/{run_id}");
         assert_eq!(normal(&Method::POST, "/runs/a:b:archive?x=1:y").unwrap(), "/runs/a:b/@archive?x=1:y");
         // A name may well end like a verb, and an id with an escaped colon is no verb.
         assert_eq!(normal(&Method::GET, "/names/x:archive").unwrap(), "/names/x:archive");
+        assert_eq!(normal(&Method::GET, "/names/x:read").unwrap(), "/names/x:read");
+        assert_eq!(normal(&Method::GET, "/runs/a/artifacts/b:c:read").unwrap(), "/runs/a/artifacts/b:c/@read");
         assert_eq!(normal(&Method::POST, "/runs/x%3Aarchive").unwrap(), "/runs/x%3Aarchive");
         assert_eq!(normal(&Method::POST, "/runs/x:explode").unwrap(), "/runs/x:explode");
     }

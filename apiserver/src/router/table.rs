@@ -6,7 +6,7 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::access::Requires;
-use super::path;
+use super::path::{self, VerbRoute};
 use crate::api::Api;
 
 /// A route.
@@ -70,11 +70,9 @@ impl Routes {
         self.table
     }
 
-    /// What answers them, and the verbs at the end of their paths.
-    pub(super) fn into_router(self) -> (Router<Api>, Vec<&'static str>) {
-        let mut verbs: Vec<&'static str> = self.table.iter().filter_map(|route| path::verb(route.path)).collect();
-        verbs.sort_unstable();
-        verbs.dedup();
+    /// What answers them, and those whose paths end in a verb.
+    pub(super) fn into_router(self) -> (Router<Api>, Vec<VerbRoute>) {
+        let verbs = self.table.into_iter().filter_map(|route| VerbRoute::new(route.method, route.path)).collect();
         (self.router, verbs)
     }
 }
