@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use penstock_metastore::{Experiment, Metastore, MetastoreError, StorageState};
+use penstock_objectstore::Stores;
 use penstock_spec::Timestamp;
 use penstock_spec::limits::Limits;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorKind};
 use crate::listing::TokenKey;
+use crate::live_logs::LiveLogs;
 use crate::runs::Submission;
 use crate::wire::body::BodyBudget;
 
@@ -19,6 +21,9 @@ pub(crate) const DEFAULT_EXPERIMENT: &str = "Default";
 const DEFAULT_DESCRIPTION: &str = "All runs created without specifying an experiment will be grouped here.";
 /// What a body may take beside the document that it holds.
 const BODY_SLACK_BYTES: usize = 1 << 20;
+
+/// Answers that come over time at once; fewer than there are connections, so that other requests find room.
+const STREAMS: usize = 768;
 
 /// What the server is told when it starts.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +40,10 @@ pub struct ApiSettings {
     pub hosts: Vec<String>,
     /// The time zone of cron expressions; UTC when absent.
     pub schedule_zone: Option<TimeZone>,
+    /// Where artifacts and stored logs are read; without it they are not served.
+    pub stores: Option<Arc<Stores>>,
+    /// Where logs are read that are still being written; without it they are served once they are stored.
+    pub live_logs: Option<Arc<dyn LiveLogs>>,
 }
 
 /// The state of the server; clones share it.
@@ -50,6 +59,7 @@ struct Shared {
     bodies: BodyBudget,
     /// Told when a recurring run may have become due earlier than it seemed.
     schedules: Notify,
+    streams: Arc<Semaphore>,
 }
 
 impl Api {
@@ -60,8 +70,8 @@ impl Api {
         submission: Arc<dyn Submission>,
     ) -> Result<Self, MetastoreError> {
         let (token_key, bodies) = (TokenKey::random(), BodyBudget::default());
-        let schedules = Notify::new();
-        let api = Self(Arc::new(Shared { settings, metastore, submission, token_key, bodies, schedules }));
+        let (schedules, streams) = (Notify::new(), Arc::new(Semaphore::new(STREAMS)));
+        let api = Self(Arc::new(Shared { settings, metastore, submission, token_key, bodies, schedules, streams }));
         api.ensure_default_experiment().await?;
         Ok(api)
     }
@@ -132,6 +142,14 @@ impl Api {
     /// Room for bodies.
     pub(crate) fn bodies(&self) -> &BodyBudget {
         &self.0.bodies
+    }
+
+    /// Room for an answer that comes over time; it is given back with what is returned.
+    pub(crate) fn stream_room(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.0.streams).try_acquire_owned().map_err(|_| {
+            let text = format!("{STREAMS} logs, artifacts and event streams are being sent already; try again later");
+            ApiError::new(ErrorKind::Unavailable, text)
+        })
     }
 
     /// Most bytes of one body.

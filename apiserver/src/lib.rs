@@ -8,8 +8,10 @@
 //! This crate drives no run and knows no Pod: it asks the metastore, and hands new runs to a [`Submission`].
 
 mod api;
+mod changes;
 pub mod error;
 pub mod listing;
+mod live_logs;
 mod recurring;
 pub mod router;
 mod routes;
@@ -18,9 +20,12 @@ pub mod schedule;
 pub mod schedules;
 mod serve;
 mod spec;
+mod stored;
+mod tasks;
 pub mod wire;
 
 pub use api::{Api, ApiSettings};
+pub use live_logs::{LiveLogs, LogReader};
 pub use router::router;
 pub use runs::{NewSubmission, Submission, SubmissionError};
 pub use serve::serve;

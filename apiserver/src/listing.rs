@@ -3,7 +3,7 @@
 pub mod fields;
 mod filter;
 mod sort;
-mod token;
+pub(crate) mod token;
 
 use penstock_metastore::{Cursor, Listed, Listing, Page, Predicate};
 use serde_json::Value;

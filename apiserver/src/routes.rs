@@ -1,7 +1,10 @@
 //! The resources.
 
+mod artifacts;
+mod events;
 mod experiments;
 mod health;
+mod logs;
 mod names;
 mod pipelines;
 mod recurring_runs;
@@ -27,6 +30,9 @@ pub(crate) fn all() -> Routes {
         uploads::routes,
         runs::routes,
         recurring_runs::routes,
+        logs::routes,
+        artifacts::routes,
+        events::routes,
     ];
     for add in resources {
         routes = add(routes);

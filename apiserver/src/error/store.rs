@@ -34,6 +34,7 @@ fn shown_kind(kind: &str) -> &str {
         "pipeline version" => "PipelineVersion",
         "run" => "Run",
         "recurring run" => "Job",
+        "artifact" => "Artifact",
         other => other,
     }
 }

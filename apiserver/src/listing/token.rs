@@ -41,19 +41,19 @@ impl fmt::Debug for TokenKey {
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Token {
+pub(crate) struct Token {
     /// The resource that is listed.
     list: String,
     /// As the first request of the list said.
-    pub(super) sort_by: String,
+    pub(crate) sort_by: String,
     /// As the first request of the list said.
-    pub(super) filter: String,
+    pub(crate) filter: String,
     /// The first row of the page.
-    pub(super) cursor: Cursor,
+    pub(crate) cursor: Cursor,
 }
 
 /// Makes a token.
-pub(super) fn seal(
+pub(crate) fn seal(
     list: &str,
     sort_by: &str,
     filter: &str,
@@ -69,7 +69,7 @@ pub(super) fn seal(
 }
 
 /// Reads a token that [`seal`] made for the same list with the same key.
-pub(super) fn open(token: &str, list: &str, key: &TokenKey) -> Result<Token, ApiError> {
+pub(crate) fn open(token: &str, list: &str, key: &TokenKey) -> Result<Token, ApiError> {
     let invalid = || ApiError::invalid("Invalid page token");
     if token.len() > LONGEST {
         return Err(invalid());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::{Router, body};
 use penstock_apiserver::{Api, ApiSettings, NewSubmission, Submission, SubmissionError};
 use penstock_metastore::Metastore;
@@ -47,7 +47,7 @@ pub(crate) struct Server {
 
 /// These tests make no runs.
 #[derive(Debug)]
-struct NoSubmission;
+pub(crate) struct NoSubmission;
 
 #[async_trait::async_trait]
 impl Submission for NoSubmission {
@@ -97,6 +97,11 @@ impl Answer {
 impl Server {
     pub(crate) async fn start() -> Self {
         let (api, directory) = Self::api().await;
+        Self::over(api, directory)
+    }
+
+    /// A server whose stores are in a directory.
+    pub(crate) fn over(api: Api, directory: TempDir) -> Self {
         Self { router: penstock_apiserver::router(api), _directory: directory }
     }
 
@@ -105,20 +110,22 @@ impl Server {
         let directory = TempDir::new().expect("a directory");
         let metastore = Metastore::open(&directory.path().join("penstock.db")).await.expect("a store");
         let settings = ApiSettings {
-            namespace: String::new(),
             version: "1.2.3".to_owned(),
             commit: "abcdef".to_owned(),
             limits: Limits { document_bytes: 64 << 10, ..Limits::default() },
-            hosts: Vec::new(),
-            schedule_zone: None,
+            ..ApiSettings::default()
         };
         let api = Api::new(settings, metastore, Arc::new(NoSubmission)).await.expect("a server");
         (api, directory)
     }
 
+    /// An answer whose body is still to come.
+    pub(crate) async fn open(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let (parts, content) =
-            self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}).into_parts();
+        let (parts, content) = self.open(request).await.into_parts();
         let bytes = body::to_bytes(content, usize::MAX).await.expect("a body");
         assert_eq!(parts.headers.get("x-content-type-options"), Some(&HeaderValue::from_static("nosniff")));
         let text = String::from_utf8(bytes.to_vec()).expect("text");

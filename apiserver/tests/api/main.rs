@@ -1,10 +1,14 @@
 //! The router over a real store: requests as clients send them, replies as they read them.
 
+mod artifacts;
+mod events;
 mod experiments;
 mod fixture;
 mod listener;
+mod logs;
 mod pipelines;
 mod protocol;
+mod recorded;
 mod recurring_runs;
 mod uploads;
 mod versions;

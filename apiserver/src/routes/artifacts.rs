@@ -1,0 +1,123 @@
+//! Artifacts: which a run has, and what is stored of them.
+
+mod content;
+mod read;
+
+use axum::extract::State;
+use penstock_engine::{NodeId, task_id};
+use penstock_metastore::{ArtifactPosition, ArtifactRow, Cursor, Listed, Operand, TaskRow};
+use serde_json::Value;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::listing::token;
+use crate::router::{Requires, Resource, Routes, Verb};
+use crate::tasks;
+use crate::wire::{Query, Reply};
+
+/// Artifacts of a page when the request does not say, and at most.
+const DEFAULT_PAGE: u32 = 100;
+const LARGEST_PAGE: u32 = 1000;
+/// What tokens of this list are for.
+const LIST: &str = "Artifact";
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let requires = |verb| Requires::Access(Resource::Runs, verb);
+    routes
+        .get(
+            "/apis/v2beta1/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read",
+            requires(Verb::Get),
+            read::read,
+        )
+        .get("/apis/penstock/v1/artifacts", requires(Verb::Get), list)
+        .get("/apis/penstock/v1/artifacts/{artifact_id}/content", requires(Verb::Get), content::content)
+}
+
+/// `GET /artifacts?run_id=`: what the tasks of a run have put out, in the order of the tasks.
+async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+    let failed = |error: ApiError| error.within("Failed to list artifacts");
+    page(&api, &query).await.map_err(failed)
+}
+
+async fn page(api: &Api, query: &Query) -> Result<Reply, ApiError> {
+    let asked = query.text("run_id")?;
+    if asked.is_empty() {
+        return Err(ApiError::invalid("say of which run: run_id is empty"));
+    }
+    let run = tasks::run(api, asked).await?.info.id;
+    let size = match query.integer("page_size")? {
+        0 => DEFAULT_PAGE,
+        size => u32::try_from(size)
+            .map_err(|_| ApiError::invalid(format!("The page size should be greater than 0. Got {size}")))?
+            .min(LARGEST_PAGE),
+    };
+    let after = match query.text("page_token")? {
+        "" => None,
+        token => Some(position(api, run, token)?),
+    };
+    let mut rows = api.metastore().artifacts_after(run, after.as_ref(), size.saturating_add(1)).await?;
+    let has_more = rows.len() > size as usize;
+    rows.truncate(size as usize);
+    let next = match rows.last().filter(|_| has_more) {
+        Some((last, _)) => next_token(api, run, last)?,
+        None => String::new(),
+    };
+    let tasks = api.metastore().tasks(run).await?.into_iter().filter_map(Listed::readable);
+    let tasks: HashMap<NodeId, TaskRow> = tasks.map(|task| (task.node, task)).collect();
+    let shown = rows.into_iter().map(|(position, row)| match row {
+        Listed::Readable(row) => shown(run, &row, tasks.get(&row.node)),
+        Listed::Unreadable(row) => {
+            let error = ApiError::internal(format!("cannot read {}: {}", row.row, row.reason));
+            Reply::new().text("output", position.output).message("error", error.to_status())
+        }
+    });
+    Ok(Reply::new().list("artifacts", shown).text("next_page_token", next))
+}
+
+/// Where the page before ended.
+fn position(api: &Api, run: Uuid, token: &str) -> Result<ArtifactPosition, ApiError> {
+    let invalid = || ApiError::invalid("Invalid page token");
+    let Cursor { value, id } = token::open(token, LIST, api.token_key())?.cursor;
+    let Operand::Text(text) = value else { return Err(invalid()) };
+    let (node, output, position) = serde_json::from_str(&text).map_err(|_| invalid())?;
+    if id != run {
+        return Err(ApiError::invalid("the page token is of the list of another run"));
+    }
+    Ok(ArtifactPosition { node: NodeId(node), output, position })
+}
+
+fn next_token(api: &Api, run: Uuid, last: &ArtifactPosition) -> Result<String, ApiError> {
+    let text = serde_json::json!([last.node.0, last.output, last.position]).to_string();
+    token::seal(LIST, "", "", Cursor { value: Operand::Text(text), id: run }, api.token_key())
+}
+
+/// An artifact, and the task that put it out.
+fn shown(run: Uuid, row: &ArtifactRow, task: Option<&TaskRow>) -> Reply {
+    let ArtifactRow { output, position, artifact, .. } = row;
+    let mut reply = Reply::new()
+        .text("artifact_id", artifact.id)
+        .text("name", &artifact.name)
+        .text("type", &artifact.artifact_type.schema_title)
+        .text("schema_version", &artifact.artifact_type.schema_version)
+        .text("uri", &artifact.uri)
+        .map("metadata", artifact.metadata.clone());
+    if let Some(content) = &artifact.content {
+        reply = reply
+            .text("digest", &content.digest)
+            // Present when it is 0 too: that is not the same as nothing stored.
+            .message("size", Value::from(content.size.to_string()))
+            .boolean("directory", content.directory)
+            .count("files", content.files);
+    }
+    let mut producer = Reply::new().text("run_id", run).text("output", output).count("position", u64::from(*position));
+    if let Some(task) = task {
+        producer = producer
+            .text("task_id", task_id(run, &task.path))
+            .text("task_path", &task.path)
+            .text("task_name", &task.display_name)
+            .boolean("cached", task.cached);
+    }
+    reply.message("producer", producer)
+}

@@ -1,0 +1,160 @@
+//! The bytes of an artifact, or of a file of one that is a directory.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use penstock_spec::artifact::Artifact;
+use penstock_spec::uri::relative_path_of_key;
+
+use crate::api::Api;
+use crate::error::{ApiError, ErrorKind};
+use crate::routes::parse_id;
+use crate::stored::range::{self, Asked};
+use crate::stored::{Place, StoredObject, media};
+use crate::wire::Query;
+
+/// What a page may do that a browser makes of the file: nothing.
+const SANDBOX: &str = "sandbox; default-src 'none'";
+
+/// `GET /artifacts/{artifact}/content`
+pub(super) async fn content(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let failed = |error: ApiError| error.within("Failed to read an artifact");
+    let file = file(&api, &id, query.text("path")?).await.map_err(failed)?;
+    let download = query.boolean("download")?;
+    reply(&api, &file, &headers, download).await.map_err(failed)
+}
+
+/// A file to be sent.
+struct File {
+    object: StoredObject,
+    name: String,
+    /// Version of the content.
+    etag: String,
+}
+
+async fn file(api: &Api, id: &str, path: &str) -> Result<File, ApiError> {
+    let artifact = api.metastore().artifact(parse_id("Artifact", id)?).await?.artifact;
+    let place = Place::open(api, &artifact.uri)?;
+    if path.is_empty() {
+        return whole(&artifact, &place).await;
+    }
+    let is_file = artifact.content.as_ref().is_some_and(|content| !content.directory);
+    if is_file {
+        return Err(ApiError::invalid(format!("artifact {id} is a file, and has none of its own named {path:?}")));
+    }
+    if path.ends_with('/') || path.contains('\\') || relative_path_of_key(path).is_none() {
+        return Err(ApiError::invalid(format!("path {path:?} is not the relative path of a file")));
+    }
+    let found = place.below(path).object().await?;
+    let object = found.ok_or_else(|| ApiError::not_found("File", format!("{path} of artifact {id}")))?;
+    let etag = etag_of_object(&object);
+    Ok(File { object, name: last_part(path), etag })
+}
+
+/// The file that an artifact is.
+async fn whole(artifact: &Artifact, place: &Place) -> Result<File, ApiError> {
+    let directory = || {
+        let text = format!("artifact {} is a directory: name a file in it with ?path=", artifact.id);
+        ApiError::invalid(text)
+    };
+    if artifact.content.as_ref().is_some_and(|content| content.directory) {
+        return Err(directory());
+    }
+    let Some(object) = place.object().await? else {
+        // Of what was imported, nobody has looked at the content.
+        return match artifact.content.is_none() && place.is_directory().await? {
+            true => Err(directory()),
+            false => Err(ApiError::new(ErrorKind::NotFound, format!("nothing is stored at {}", artifact.uri))),
+        };
+    };
+    // Somebody may have stored something else there since.
+    let recorded = artifact.content.as_ref().filter(|content| content.size == object.meta.size);
+    let etag = match recorded {
+        Some(content) => format!("\"{}\"", content.digest),
+        None => etag_of_object(&object),
+    };
+    Ok(File { object, name: last_part(&artifact.uri), etag })
+}
+
+fn last_part(path: &str) -> String {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// The store's own word for the version, in the form of a header.
+fn etag_of_object(object: &StoredObject) -> String {
+    let word = object.meta.etag.as_deref().unwrap_or_default();
+    let word: String = word.chars().filter(|c| c.is_ascii_graphic() && *c != '"').collect();
+    format!("\"{word}-{}\"", object.meta.size)
+}
+
+async fn reply(api: &Api, file: &File, headers: &HeaderMap, download: bool) -> Result<Response, ApiError> {
+    let size = file.object.meta.size;
+    let mut response = if is_known(headers, &file.etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        match range::parse(range_header(headers, &file.etag), size) {
+            Asked::Whole => sent(file.object.body(0..size, api.stream_room()?).await?, size),
+            Asked::Part(part) => {
+                let body = file.object.body(part.clone(), api.stream_room()?).await?;
+                let mut response = sent(body, part.end - part.start);
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                let text = format!("bytes {}-{}/{size}", part.start, part.end - 1);
+                set(&mut response, header::CONTENT_RANGE, &text)?;
+                response
+            }
+            Asked::Unsatisfiable => {
+                let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+                set(&mut response, header::CONTENT_RANGE, &format!("bytes */{size}"))?;
+                response
+            }
+        }
+    };
+    describe(&mut response, file, download)?;
+    Ok(response)
+}
+
+fn sent(body: Body, length: u64) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+fn describe(response: &mut Response, file: &File, download: bool) -> Result<(), ApiError> {
+    let guessed = media::guess(&file.name);
+    set(response, header::ETAG, &file.etag)?;
+    set(response, header::CONTENT_DISPOSITION, &media::disposition(&file.name, guessed.inline && !download))?;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(guessed.content_type));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    Ok(())
+}
+
+fn set(response: &mut Response, name: header::HeaderName, text: &str) -> Result<(), ApiError> {
+    let value = HeaderValue::from_str(text)
+        .map_err(|error| ApiError::internal(format!("cannot write the header {name}: {error}")))?;
+    response.headers_mut().insert(name, value);
+    Ok(())
+}
+
+/// Whether the client has this version already.
+fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    known
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
+}
+
+/// The range that counts: none when the client wants a part of another version.
+fn range_header<'a>(headers: &'a HeaderMap, etag: &str) -> Option<&'a str> {
+    let is_same = headers.get(header::IF_RANGE).is_none_or(|wanted| wanted == etag);
+    headers.get(header::RANGE).filter(|_| is_same)?.to_str().ok()
+}

@@ -1,0 +1,182 @@
+//! What attempts of tasks printed: from where it is being written while they are under way, from the object store
+//! afterwards.
+//!
+//! Whatever can go wrong is found out before the first byte, and told as any other refusal.
+
+mod follow;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use penstock_engine::{Fact, NodeId, task_id};
+use penstock_metastore::{RunRow, TaskKind, TaskRow};
+use penstock_spec::run::TaskStatus;
+use uuid::Uuid;
+
+use crate::api::Api;
+use crate::error::{ApiError, ErrorKind};
+use crate::live_logs::LogReader;
+use crate::router::{Requires, Resource, Routes, Verb};
+use crate::stored::{Place, StoredObject};
+use crate::tasks;
+use crate::wire::Query;
+use follow::Follow;
+
+/// Facts that are read at once while looking for one.
+const FACTS_PAGE: u32 = 500;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let requires = Requires::Access(Resource::Runs, Verb::Get);
+    routes
+        .get("/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log", requires, of_node)
+        .get("/apis/v1beta1/runs/{run_id}/nodes/{node_id}/log", requires, of_node)
+        .get("/apis/penstock/v1/runs/{run_id}/tasks/{task_id}/attempts/{attempt}/log", requires, of_attempt)
+}
+
+/// `GET /runs/{run}/nodes/{node}/log`: of the newest attempt, or of the one whose Pod is named.
+async fn of_node(
+    State(api): State<Api>,
+    Path((run, node)): Path<(String, String)>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let failed = |error: ApiError| error.within("Failed to read a log");
+    log(&api, (&run, &node, None), query.boolean("follow")?).await.map_err(failed)
+}
+
+/// `GET /runs/{run}/tasks/{task}/attempts/{attempt}/log`: attempts count from 0.
+async fn of_attempt(
+    State(api): State<Api>,
+    Path((run, task, attempt)): Path<(String, String, String)>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let failed = |error: ApiError| error.within("Failed to read a log");
+    let number = attempt.parse().map_err(|_| failed(ApiError::not_found("Attempt", &attempt)))?;
+    log(&api, (&run, &task, Some(number)), query.boolean("follow")?).await.map_err(failed)
+}
+
+async fn log(api: &Api, (run, task, attempt): (&str, &str, Option<u32>), follow: bool) -> Result<Response, ApiError> {
+    let run = tasks::run(api, run).await?;
+    let named = tasks::find(api, &run, task).await?;
+    let attempt = Attempt::new(&run, &named.row, attempt.or(named.attempt))?;
+    let room = api.stream_room()?;
+    if attempt.is_under_way(&named.row) {
+        if follow {
+            let follow = Follow::begin(api, attempt, room).await?;
+            return Ok(text(Body::from_stream(follow.into_stream()), None));
+        }
+        if let Some(reader) = attempt.live(api).await? {
+            return Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None));
+        }
+    }
+    // It may have ended since it was looked up.
+    if let Some(object) = attempt.stored(api).await? {
+        let size = object.meta.size;
+        return Ok(text(object.body(0..size, room).await?, Some(size)));
+    }
+    match attempt.live(api).await? {
+        Some(reader) => Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None)),
+        None => Err(ApiError::new(ErrorKind::NotFound, format!("{attempt} has no log, or none yet"))),
+    }
+}
+
+fn text(body: Body, length: Option<u64>) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
+}
+
+/// An attempt that exists, or did.
+#[derive(Debug, Clone)]
+struct Attempt {
+    run: Uuid,
+    node: NodeId,
+    path: String,
+    number: u32,
+}
+
+impl std::fmt::Display for Attempt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "attempt {} of task {} of run {}", self.number, self.path, self.run)
+    }
+}
+
+impl Attempt {
+    /// The attempt of a task that is asked for; the newest when none is.
+    fn new(run: &RunRow, task: &TaskRow, asked: Option<u32>) -> Result<Attempt, ApiError> {
+        let none = |text: &str| Err(ApiError::new(ErrorKind::NotFound, format!("task {} {text}", task.path)));
+        if task.kind != TaskKind::Container {
+            return none("has no log: it runs nothing itself; name a task within it");
+        }
+        let Some(latest) = task.attempt else {
+            return match task.cached {
+                true => none("has no log: its result was taken from the cache"),
+                false if task.status.is_final() => none("has no log: nothing of it was started"),
+                false => none("has no log yet: it has not started"),
+            };
+        };
+        let number = asked.unwrap_or(latest);
+        if number > latest {
+            return none(&format!("has no attempt {number}: they count from 0, and {latest} is the newest"));
+        }
+        Ok(Attempt { run: run.info.id, node: task.node, path: task.path.clone(), number })
+    }
+
+    /// Whether it has not ended, as far as the row of its task says.
+    fn is_under_way(&self, task: &TaskRow) -> bool {
+        task.status == TaskStatus::Running && task.attempt == Some(self.number)
+    }
+
+    /// What it has written where it runs.
+    async fn live(&self, api: &Api) -> Result<Option<LogReader>, ApiError> {
+        let Some(logs) = &api.settings().live_logs else { return Ok(None) };
+        let opened = logs.open(self.run, task_id(self.run, &self.path), self.number).await;
+        opened.map_err(|error| ApiError::internal(format!("cannot open the log of {self}: {error}")))
+    }
+
+    /// What was stored of it.
+    async fn stored(&self, api: &Api) -> Result<Option<StoredObject>, ApiError> {
+        match self.log_uri(api).await? {
+            Some(uri) => Place::open(api, &uri)?.object().await,
+            None => Ok(None),
+        }
+    }
+
+    /// Where its log was stored. The row of the task knows that of the newest attempt which has ended; only the facts
+    /// remember the others.
+    async fn log_uri(&self, api: &Api) -> Result<Option<String>, ApiError> {
+        let (mut after, mut found) = (0, None);
+        let task = api.metastore().task(self.run, &self.path).await?;
+        if let Some(task) = task.filter(|task| task.attempt == Some(self.number) && task.status.is_final()) {
+            return Ok(task.log_uri);
+        }
+        loop {
+            let page = api.metastore().facts(self.run, after, FACTS_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = last.seq;
+            // After a retry of the run attempts may repeat; the newest counts.
+            for stored in page {
+                if let Some(uri) = self.log_uri_in(stored.fact) {
+                    found = uri;
+                }
+            }
+        }
+    }
+
+    /// Where a fact says that its log is; `None` if the fact is about something else.
+    fn log_uri_in(&self, fact: Fact) -> Option<Option<String>> {
+        let (node, attempt, log_uri) = match fact {
+            Fact::AttemptFailed { node, attempt, log_uri, .. } => (node, Some(attempt), log_uri),
+            Fact::TaskFailed { node, attempt, log_uri, .. } | Fact::TaskSucceeded { node, attempt, log_uri, .. } => {
+                (node, attempt, log_uri)
+            }
+            _ => return None,
+        };
+        (node == self.node && attempt == Some(self.number)).then_some(log_uri)
+    }
+}

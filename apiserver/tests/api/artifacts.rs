@@ -1,0 +1,151 @@
+//! Artifacts of a run, and their bytes.
+
+use penstock_spec::artifact::Content;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::recorded::{Recorded, TASK, artifact, file_of};
+
+fn content(number: u128) -> String {
+    format!("/apis/penstock/v1/artifacts/{}/content", Uuid::from_u128(number))
+}
+
+async fn with_model() -> Recorded {
+    let recorded = Recorded::start().await;
+    let uri = recorded.store_file("train/model.txt", b"0123456789");
+    recorded.put_out(vec![("out", artifact(1, &uri, file_of(10)))]).await;
+    recorded
+}
+
+#[tokio::test]
+async fn artifacts_of_a_run_are_listed_with_their_producers() {
+    let recorded = with_model().await;
+    let others = (2..5).map(|number| (["a", "b", "c"][number as usize - 2], artifact(number, "s3://b/k", None)));
+    recorded.put_out(others.collect()).await;
+    let list = format!("/apis/penstock/v1/artifacts?run_id={}", recorded.run);
+    let first = recorded.get(&format!("{list}&page_size=3")).await.ok();
+    let names = |reply: &serde_json::Value| -> Vec<String> {
+        let list = reply["artifacts"].as_array().expect("a list");
+        list.iter().map(|artifact| artifact["producer"]["output"].as_str().expect("an output").to_owned()).collect()
+    };
+    assert_eq!(names(&first), ["a", "b", "c"]);
+    let token = first["next_page_token"].as_str().expect("a token");
+    let second = recorded.get(&format!("{list}&page_token={token}")).await.ok();
+    let path = recorded.store_file("train/model.txt", b"0123456789");
+    let expected = json!({"artifacts": [{
+        "artifact_id": Uuid::from_u128(1), "name": "model", "type": "system.Model", "uri": path,
+        "metadata": {"depth": 3}, "digest": "sha256:abc", "size": "10", "files": 1,
+        "producer": {"run_id": recorded.run, "task_id": recorded.task, "task_path": TASK, "task_name": "train",
+                     "output": "out"},
+    }]});
+    assert_eq!(second, expected);
+    assert!(recorded.get("/apis/penstock/v1/artifacts").await.refused(400).contains("run_id is empty"));
+    assert_eq!(recorded.get(&format!("{list}&page_token=AAAA")).await.refused(400), "Invalid page token");
+    assert_eq!(recorded.get("/apis/penstock/v1/artifacts?run_id=x").await.refused(404), "Run x not found");
+}
+
+#[tokio::test]
+async fn bytes_come_whole_or_in_ranges() {
+    let recorded = with_model().await;
+    let whole = recorded.get(&content(1)).await;
+    assert_eq!((whole.status.as_u16(), whole.text.as_str()), (200, "0123456789"));
+    for (name, value) in [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", "10"),
+        ("accept-ranges", "bytes"),
+        ("etag", "\"sha256:abc\""),
+        ("content-disposition", "inline; filename=\"model.txt\""),
+        ("content-security-policy", "sandbox; default-src 'none'"),
+    ] {
+        assert_eq!(whole.headers[name], value, "{name}");
+    }
+    let part = recorded.get_with(&content(1), &[("range", "bytes=2-4")]).await;
+    assert_eq!((part.status.as_u16(), part.text.as_str()), (206, "234"));
+    assert_eq!(
+        (&part.headers["content-range"], &part.headers["content-length"]),
+        (&"bytes 2-4/10".parse().unwrap(), &"3".parse().unwrap())
+    );
+    assert_eq!(recorded.get_with(&content(1), &[("range", "bytes=-2")]).await.text, "89");
+    let beyond = recorded.get_with(&content(1), &[("range", "bytes=10-")]).await;
+    assert_eq!((beyond.status.as_u16(), &beyond.headers["content-range"]), (416, &"bytes */10".parse().unwrap()));
+    let known = recorded.get_with(&content(1), &[("if-none-match", "\"x\", W/\"sha256:abc\"")]).await;
+    assert_eq!((known.status.as_u16(), known.text.as_str()), (304, ""));
+    for (version, expected) in [("\"sha256:abc\"", 206), ("\"other\"", 200)] {
+        let answer = recorded.get_with(&content(1), &[("range", "bytes=0-0"), ("if-range", version)]).await;
+        assert_eq!(answer.status, expected);
+    }
+    let saved = recorded.get(&format!("{}?download=true", content(1))).await;
+    assert_eq!(saved.headers["content-disposition"], "attachment; filename=\"model.txt\"");
+}
+
+#[tokio::test]
+async fn t03_nothing_that_a_browser_would_render_is_shown() {
+    let recorded = Recorded::start().await;
+    for (number, name) in (10..).zip(["page.html", "picture.svg", "noname"]) {
+        let uri = recorded.store_file(name, b"<script>alert(1)</script>");
+        recorded.put_out(vec![(name, artifact(number, &uri, file_of(25)))]).await;
+        let answer = recorded.get(&content(number)).await;
+        assert_eq!(answer.headers["content-type"], "application/octet-stream", "{name}");
+        assert!(answer.headers["content-disposition"].to_str().unwrap().starts_with("attachment; "), "{name}");
+        assert_eq!(answer.headers["content-security-policy"], "sandbox; default-src 'none'");
+    }
+}
+
+#[tokio::test]
+async fn t03_only_files_of_the_artifact_are_read() {
+    let recorded = Recorded::start().await;
+    recorded.store_file("secret", b"secret");
+    recorded.store_file("set/part/1.csv", b"a,b");
+    let uri = recorded.store_file("set/x", b"x");
+    let uri = uri.strip_suffix("/x").unwrap();
+    let directory = Content { directory: true, files: 2, size: 4, digest: "sha256:d".to_owned() };
+    recorded.put_out(vec![("set", artifact(1, uri, Some(directory))), ("imported", artifact(2, uri, None))]).await;
+    for number in [1, 2] {
+        assert!(recorded.get(&content(number)).await.refused(400).contains("name a file in it with ?path="));
+        let file = recorded.get(&format!("{}?path=part/1.csv", content(number))).await;
+        assert_eq!(
+            (file.text.as_str(), &file.headers["content-type"]),
+            ("a,b", &"text/csv; charset=utf-8".parse().unwrap())
+        );
+        for path in
+            ["../secret", "part/../../secret", "/etc/passwd", "part//1.csv", ".", "part/", "%2e%2e%2fsecret", "a%5Cb"]
+        {
+            let text = recorded.get(&format!("{}?path={path}", content(number))).await.refused(400);
+            assert!(text.contains("is not the relative path of a file"), "{path}: {text}");
+        }
+        for path in ["part", "nothing", "part/1.csv/x"] {
+            assert_eq!(recorded.get(&format!("{}?path={path}", content(number))).await.status, 404, "{path}");
+        }
+    }
+    // A link that user code left behind is no file of it.
+    std::os::unix::fs::symlink("/etc/passwd", uri.strip_prefix("file://").unwrap().to_owned() + "/link").unwrap();
+    assert_eq!(recorded.get(&format!("{}?path=link", content(1))).await.status, 404);
+    // Nor does anything lead to what no run has recorded.
+    assert_eq!(recorded.get(&content(99)).await.refused(404), format!("Artifact {} not found", Uuid::from_u128(99)));
+    recorded.put_out(vec![("evil", artifact(3, "file:///etc/passwd", None))]).await;
+    assert!(recorded.get(&content(3)).await.refused(400).contains("outside of the directories"));
+}
+
+#[tokio::test]
+async fn an_artifact_is_read_within_json() {
+    let recorded = with_model().await;
+    let read =
+        |node: &str, name: &str| format!("/apis/v2beta1/runs/{}/nodes/{node}/artifacts/{name}:read", recorded.run);
+    let task = recorded.task.to_string();
+    for name in ["out", "model"] {
+        let answer = recorded.get(&read(&task, name)).await;
+        assert_eq!(answer.ok(), json!({"data": "MDEyMzQ1Njc4OQ=="}));
+        assert_eq!(answer.headers["cache-control"], "no-cache, private");
+    }
+    assert_eq!(recorded.get(&read(&task, "other")).await.refused_upload(404), "Artifact other not found");
+    assert_eq!(recorded.get(&read("nothing", "out")).await.refused_upload(404), "Task nothing not found");
+    let huge = recorded.store_file("huge", b"");
+    let path = huge.strip_prefix("file://").unwrap();
+    std::fs::File::options().write(true).open(path).unwrap().set_len(20 << 20).unwrap();
+    recorded.put_out(vec![("huge", artifact(2, &huge, file_of(20 << 20)))]).await;
+    let text = recorded.get(&read(&task, "huge")).await.refused_upload(400);
+    assert!(text.contains("20971520 bytes") && text.contains(&content(2)), "{text}");
+    // Other names may well end like the verb.
+    let named = recorded.get("/apis/v2beta1/pipelines/names/x:read").await.refused(404);
+    assert!(named.contains("x:read not found"), "{named}");
+}

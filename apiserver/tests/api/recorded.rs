@@ -1,0 +1,252 @@
+//! A server whose store holds a run that nobody carries out: what it did is written down by the tests.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::{Request, Response};
+use http_body_util::BodyExt as _;
+use penstock_apiserver::{Api, ApiSettings, LiveLogs, LogReader};
+use penstock_engine::{Fact, NodeId, task_id};
+use penstock_metastore::{Append, ArtifactRow, Metastore, NewRun, RunRegistration, RunUpdate, TaskKind, TaskRow};
+use penstock_objectstore::{LocalAccess, StoreSettings, Stores};
+use penstock_spec::Timestamp;
+use penstock_spec::artifact::{Artifact, Content};
+use penstock_spec::ir::ArtifactType;
+use penstock_spec::report::TaskOutputs;
+use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
+use serde_json::json;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::fixture::{Answer, NoSubmission, Server};
+
+/// Node of the task that runs something.
+const NODE: NodeId = NodeId(1);
+/// Path of that task.
+pub(crate) const TASK: &str = "loop[3]/train";
+
+/// Logs in a directory, by task and attempt.
+#[derive(Debug)]
+struct DirectoryLogs(PathBuf);
+
+fn log_name(task: Uuid, attempt: u32) -> String {
+    format!("{task}.{attempt}")
+}
+
+#[async_trait::async_trait]
+impl LiveLogs for DirectoryLogs {
+    async fn open(&self, _run: Uuid, task: Uuid, attempt: u32) -> io::Result<Option<LogReader>> {
+        match tokio::fs::File::open(self.0.join(log_name(task, attempt))).await {
+            Ok(file) => Ok(Some(Box::pin(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(crate) struct Recorded {
+    pub(crate) server: Server,
+    pub(crate) store: Metastore,
+    pub(crate) run: Uuid,
+    pub(crate) task: Uuid,
+    files: PathBuf,
+    facts: std::sync::atomic::AtomicU64,
+}
+
+pub(crate) fn row(path: &str, status: TaskStatus, attempt: Option<u32>) -> TaskRow {
+    TaskRow {
+        node: NODE,
+        parent: Some(NodeId(0)),
+        path: path.to_owned(),
+        key: "train".to_owned(),
+        display_name: "train".to_owned(),
+        kind: TaskKind::Container,
+        status,
+        attempt,
+        cached: false,
+        iteration: None,
+        started_at: None,
+        finished_at: None,
+        error: None,
+        reason: None,
+        log_uri: None,
+        outputs: None,
+    }
+}
+
+impl Recorded {
+    /// A run whose task has just begun its first attempt.
+    pub(crate) async fn start() -> Recorded {
+        let directory = TempDir::new().expect("a directory");
+        let files = directory.path().to_owned();
+        let store = Metastore::open(&files.join("penstock.db")).await.expect("a store");
+        let local = LocalAccess::Beneath(vec![files.clone()]);
+        let stores = Stores::new(StoreSettings { local, ..StoreSettings::default() }).expect("stores");
+        let settings = ApiSettings {
+            stores: Some(Arc::new(stores)),
+            live_logs: Some(Arc::new(DirectoryLogs(files.clone()))),
+            ..ApiSettings::default()
+        };
+        let api = Api::new(settings, store.clone(), Arc::new(NoSubmission)).await.expect("a server");
+        let run = Uuid::from_u128(7);
+        let now = Timestamp::now();
+        let info = RunInfo {
+            id: run,
+            name: "hello-abcde".to_owned(),
+            display_name: "hello".to_owned(),
+            pipeline_name: "hello".to_owned(),
+            namespace: String::new(),
+            pipeline_root: format!("file://{}", files.display()),
+            created_at: now,
+            scheduled_at: now,
+            caching: true,
+            workspace: None,
+        };
+        let new = NewRun {
+            info,
+            pipeline_text: crate::fixture::PIPELINE.to_owned(),
+            parameters: serde_json::Map::new(),
+            options: json!({}),
+            registration: RunRegistration::default(),
+        };
+        store.create_run(new).await.expect("a run");
+        assert_eq!(store.take_epoch(run).await.expect("an epoch"), 1);
+        let server = Server::over(api, directory);
+        let facts = std::sync::atomic::AtomicU64::new(0);
+        let recorded = Recorded { server, store, run, task: task_id(run, TASK), files, facts };
+        let begun = Fact::AttemptStarted { node: NODE, attempt: 0 };
+        recorded.append(begun, |append| append.tasks.push(row(TASK, TaskStatus::Running, Some(0)))).await;
+        recorded
+    }
+
+    pub(crate) async fn append(&self, fact: Fact, add: impl FnOnce(&mut Append)) {
+        let expected = self.facts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut append = Append::new(self.run, 1, expected);
+        append.facts.push((fact, Timestamp::now()));
+        add(&mut append);
+        self.store.append(append).await.expect("it is stored");
+    }
+
+    /// The first attempt fails and the second begins.
+    pub(crate) async fn retry(&self, log: Option<&str>) {
+        let failure = serde_json::from_value(json!({"cause": "USER", "message": "it broke"}));
+        let failed = Fact::AttemptFailed {
+            node: NODE,
+            attempt: 0,
+            failure: failure.expect("a failure"),
+            retry_at: Timestamp::now(),
+            log_uri: log.map(str::to_owned),
+        };
+        self.append(failed, |_| {}).await;
+        let begun = Fact::AttemptStarted { node: NODE, attempt: 1 };
+        self.append(begun, |append| append.tasks.push(row(TASK, TaskStatus::Running, Some(1)))).await;
+    }
+
+    /// The task succeeds, and its log is stored here.
+    pub(crate) async fn succeed(&self, attempt: u32, log: Option<&str>) {
+        let log_uri = log.map(str::to_owned);
+        let succeeded = Fact::TaskSucceeded {
+            node: NODE,
+            attempt: Some(attempt),
+            outputs: TaskOutputs::default(),
+            cached_from: None,
+            log_uri: log_uri.clone(),
+            ran_on_host: false,
+        };
+        let task = TaskRow { log_uri, ..row(TASK, TaskStatus::Succeeded, Some(attempt)) };
+        self.append(succeeded, |append| append.tasks.push(task)).await;
+    }
+
+    /// The run ends.
+    pub(crate) async fn end(&self) {
+        let ended: Fact =
+            serde_json::from_value(json!({"fact": "runEnded", "status": "SUCCEEDED", "outputs": {}})).expect("a fact");
+        let now = Some(Timestamp::now());
+        let update = RunUpdate { status: RunStatus::Succeeded, error: None, started_at: now, finished_at: now };
+        self.append(ended, |append| append.run_update = Some(update)).await;
+    }
+
+    /// The task has put this out.
+    pub(crate) async fn put_out(&self, artifacts: Vec<(&str, Artifact)>) {
+        let rows = artifacts.into_iter().map(|(output, artifact)| ArtifactRow {
+            node: NODE,
+            output: output.to_owned(),
+            position: 0,
+            artifact,
+        });
+        let rows = rows.collect();
+        self.append(Fact::RetryRequested {}, |append| append.artifacts = rows).await;
+    }
+
+    /// Stores a file; its URI.
+    pub(crate) fn store_file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.files.join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(&path, content).expect("a file");
+        format!("file://{}", path.display())
+    }
+
+    /// Writes what an attempt has printed so far.
+    pub(crate) fn print(&self, attempt: u32, text: &str) {
+        use std::io::Write as _;
+
+        let path = self.files.join(log_name(self.task, attempt));
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a file");
+        file.write_all(text.as_bytes()).expect("it is written");
+    }
+
+    /// Takes away what an attempt has printed.
+    pub(crate) fn clean(&self, attempt: u32) {
+        std::fs::remove_file(self.files.join(log_name(self.task, attempt))).expect("it was there");
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.server.send(request(path, headers)).await
+    }
+
+    /// An answer that is read as it comes.
+    pub(crate) async fn open(&self, path: &str) -> Response<Body> {
+        self.server.open(request(path, &[])).await
+    }
+}
+
+fn request(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::empty()).expect("a request")
+}
+
+/// Reads until a text has come; everything that came.
+pub(crate) async fn read_until(response: &mut Response<Body>, wanted: &str) -> String {
+    let mut seen = String::new();
+    while !seen.contains(wanted) {
+        let frame = tokio::time::timeout(std::time::Duration::from_secs(20), response.body_mut().frame()).await;
+        let frame = frame.expect("in time").unwrap_or_else(|| panic!("it ended after {seen:?}")).expect("no failure");
+        seen.push_str(std::str::from_utf8(&frame.into_data().unwrap_or_else(|_| Bytes::new())).expect("text"));
+    }
+    seen
+}
+
+/// A record of something stored.
+pub(crate) fn artifact(number: u128, uri: &str, content: Option<Content>) -> Artifact {
+    Artifact {
+        id: Uuid::from_u128(number),
+        name: "model".to_owned(),
+        artifact_type: ArtifactType { schema_title: "system.Model".to_owned(), ..ArtifactType::default() },
+        uri: uri.to_owned(),
+        metadata: json!({"depth": 3}).as_object().expect("an object").clone(),
+        content,
+    }
+}
+
+pub(crate) fn file_of(size: u64) -> Option<Content> {
+    Some(Content { directory: false, files: 1, size, digest: "sha256:abc".to_owned() })
+}
