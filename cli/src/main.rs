@@ -13,6 +13,7 @@ mod failure;
 mod feed;
 mod json;
 mod live;
+mod live_logs;
 mod log_printer;
 mod parameters;
 mod plain;

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::args::UpArgs;
 use crate::context::Context;
 use crate::failure::Refusal;
+use crate::live_logs::LocalLogs;
 use crate::progress::Stream;
 use crate::services;
 use crate::submission::LocalSubmission;
@@ -39,7 +40,12 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     // Tells others that runs which wait for their turn are not left alone.
     let _presence = driver.announce(BackendKind::Process)?;
     let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
-    let settings = ApiSettings { version: env!("CARGO_PKG_VERSION").to_owned(), ..ApiSettings::default() };
+    let settings = ApiSettings {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        stores: Some(Arc::clone(driver.transfer().stores())),
+        live_logs: Some(Arc::new(LocalLogs::new(driver.data_dir().to_owned()))),
+        ..ApiSettings::default()
+    };
     let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
     let service = driving(&driver, runs)?;
 
