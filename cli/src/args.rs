@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use jiff::tz::TimeZone;
 
 pub(crate) use environment::Environment;
 
@@ -192,6 +193,9 @@ pub(crate) struct UpArgs {
     /// Runs that are under way at a time; the others wait for their turn [default: number of processors]
     #[arg(long, env = "PENSTOCK_RUNS", value_name = "N")]
     pub(crate) runs: Option<NonZeroUsize>,
+    /// Time zone in which cron expressions of recurring runs are read, such as Europe/Berlin
+    #[arg(long, env = "PENSTOCK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = parse_time_zone)]
+    pub(crate) time_zone: TimeZone,
     /// Run the commands of components that are only an image and a command on this machine, without the image
     #[arg(long)]
     pub(crate) host_commands: bool,
@@ -407,6 +411,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("at most 7 days are possible".to_owned());
     }
     Ok(duration)
+}
+
+fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|error| format!("{error} (write a name such as Europe/Berlin)"))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::submission::LocalSubmission;
 
 /// Serves until the process is told to end. Runs that are under way then go on with the next start.
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
-    let UpArgs { listen, allow_unauthenticated, runs, host_commands, execution } = args;
+    let UpArgs { listen, allow_unauthenticated, runs, time_zone, host_commands, execution } = args;
     if !listen.ip().is_loopback() && !allow_unauthenticated {
         let text =
             format!("--listen {listen} lets others in, and nobody is asked who they are: they could run code here");
@@ -43,6 +43,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let settings = ApiSettings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         stores: Some(Arc::clone(driver.transfer().stores())),
+        schedule_zone: Some(time_zone),
         live_logs: Some(Arc::new(LocalLogs::new(driver.data_dir().to_owned()))),
         ..ApiSettings::default()
     };
