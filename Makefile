@@ -50,12 +50,13 @@ image: ## Build the image as an archive and print where it is (PROFILE=dev is fa
 	@$(TOOLS) image
 	@tests/image/image build "$(PROFILE)" "$(IMAGE)"
 
-soak: ## The long counts: a million random pipelines, fifty kills of a run here and twenty on Kubernetes (about an hour)
+soak: ## The long counts: a million random pipelines, 150 schedules over ten years, fifty kills here and twenty on Kubernetes (about an hour)
 	@$(TOOLS) build
 	@cargo build --quiet -p penstock-cli
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
 	  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-50} cargo test -p penstock-tests --test faults_kill
 	@PENSTOCK_KILLS=$${PENSTOCK_KILLS:-20} tests/cluster/around cargo test -p penstock-tests --test kubernetes f01
+	@PENSTOCK_SCHEDULES=$${PENSTOCK_SCHEDULES:-150} cargo test -p penstock-apiserver --lib -- every_due_slot --nocapture
 	@export PENSTOCK_MODEL_CASES=$${PENSTOCK_MODEL_CASES:-1000000}; \
 	  export PENSTOCK_MODEL_SEED=$${PENSTOCK_MODEL_SEED:-$$(date +%s)}; \
 	  echo "model cases: PENSTOCK_MODEL_SEED=$$PENSTOCK_MODEL_SEED"; \
