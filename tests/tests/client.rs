@@ -88,3 +88,8 @@ fn f01_slots_fire_once_whatever_is_killed() {
     let served = server.kill();
     assert!(checked.code() == Some(0), "seed {seed}: {checked}\n--- the server: {served}");
 }
+
+#[test]
+fn logs_artifacts_and_events() {
+    run("logs_artifacts_and_events", "logs.py");
+}
