@@ -17,6 +17,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::driver::Driver;
+use crate::error::chain;
 use crate::kubernetes::{NamespaceSettingsError, UnsupportedSettings, default_root, is_prepared, unsupported_settings};
 use crate::process::workspace_dir;
 
@@ -177,17 +178,18 @@ impl Driver {
         let place = Box::pin(self.place(&request)).await?;
         let local = |root: &str| CreateRunError::LocalRoot { root: root.to_owned() };
         let root = self.pipeline_root(&request, &place).map_err(local)?.to_owned();
+        let is_authors = request.root.is_none() && root != place.default_root;
         let id = request.id.unwrap_or_else(Uuid::new_v4);
         let now = Timestamp::now();
         let pipeline = Pipeline::compile(&request.pipeline);
-        let info = RunInfo {
+        let mut info = RunInfo {
             id,
             name: format!("{}-{}", resource_name(pipeline.name()), &id.simple().to_string()[..5]),
             display_name: request
                 .display_name
                 .unwrap_or_else(|| format!("{} {}", pipeline.name(), now.strftime("%Y-%m-%d %H:%M:%S"))),
             pipeline_name: pipeline.name().to_owned(),
-            namespace: place.namespace,
+            namespace: place.namespace.clone(),
             pipeline_root: without_last_slash(&root).to_owned(),
             created_at: now,
             scheduled_at: request.scheduled_at.unwrap_or(now),
@@ -195,7 +197,16 @@ impl Driver {
             workspace: place.has_directories.then(|| self.workspace(&request.pipeline, id)).flatten(),
         };
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;
-        self.check_root(&root).await.map_err(CreateRunError::Root)?;
+        match self.check_root(&root).await {
+            Ok(()) => {}
+            Err(error) if is_authors && place.has_directories && !error.may_pass() => {
+                let default = &place.default_root;
+                pass_over(&root, &chain(&error.source), default);
+                self.check_root(default).await.map_err(CreateRunError::Root)?;
+                info.pipeline_root = without_last_slash(default).to_owned();
+            }
+            Err(error) => return Err(CreateRunError::Root(error)),
+        }
         let options = serde_json::to_value(&request.options).unwrap_or_default();
         self.metastore()
             .create_run(NewRun {
@@ -247,8 +258,8 @@ impl Driver {
     }
 
     /// The root that the run names, or its author, or the driver or namespace. An author's root of a kind that this machine has no
-    /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts. A root that the run
-    /// names and its tasks do not reach is the error.
+    /// store for, such as `gs://`, is passed over with a warning: it is where a cluster keeps artifacts. So is, later on, one that
+    /// this machine has no keys for. A root that the run names and its tasks do not reach is the error.
     fn pipeline_root<'a>(&'a self, request: &'a CreateRun, place: &'a Place) -> Result<&'a str, &'a str> {
         if let Some(root) = &request.root {
             return if place.reaches(root) { Ok(root) } else { Err(root) };
@@ -262,10 +273,7 @@ impl Driver {
             Ok(_) => "Pods do not reach it".to_owned(),
             Err(error) => error.to_string(),
         };
-        warn!(
-            "the pipeline's own root {authors} cannot be used here ({reason}); artifacts go to {default}, and --root names \
-             another place"
-        );
+        pass_over(authors, &reason, default);
         Ok(default)
     }
 
@@ -273,6 +281,14 @@ impl Driver {
     pub async fn check_root(&self, root: &str) -> Result<(), RootError> {
         self.transfer().probe(split_query(root).0).await.map_err(|source| RootError { root: root.to_owned(), source })
     }
+}
+
+/// Says that an author's root is not used.
+fn pass_over(authors: &str, reason: &str, default: &str) {
+    warn!(
+        "the pipeline's own root {authors} cannot be used here ({reason}); artifacts go to {default}, and --root names another \
+         place"
+    );
 }
 
 /// The root of a bucket or of the file system keeps its slashes.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
-use penstock_driver::{CreateRun, Driver, DriverSettings, RunOptions};
+use penstock_driver::{CreateRun, CreateRunError, Driver, DriverSettings, RunOptions};
 use penstock_metastore::Command;
 use penstock_objectstore::{LocalAccess, StoreSettings};
 use penstock_spec::check;
 use penstock_spec::limits::Limits;
 use penstock_spec::run::RunStatus;
 use prometheus::Registry;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -58,14 +58,18 @@ impl Machine {
     }
 
     async fn create(&self, script: &str) -> Uuid {
-        let pipeline_text = pipeline(script);
+        self.submit(pipeline(script), None).await.unwrap()
+    }
+
+    async fn submit(&self, pipeline_text: String, root: Option<String>) -> Result<Uuid, CreateRunError> {
         let pipeline = check::load("pipeline.yaml", pipeline_text.as_bytes(), &Limits::default()).unwrap();
         let request = CreateRun {
+            root,
             caching: false,
             options: RunOptions { host_commands: true, ..RunOptions::default() },
             ..CreateRun::new(pipeline, pipeline_text)
         };
-        self.driver.create_run(request).await.unwrap()
+        self.driver.create_run(request).await
     }
 
     fn file(&self, name: &str) -> std::path::PathBuf {
@@ -170,4 +174,23 @@ async fn run_that_another_process_drives_is_left_to_it() {
     until("it succeeds", async || machine.status(run).await == RunStatus::Succeeded).await;
     stop.send(()).unwrap();
     task.await.unwrap();
+}
+
+/// Where a cluster keeps artifacts is of no use to a machine that is not let in there. A place that the run names is an order.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authors_root_that_this_machine_cannot_use_is_passed_over() {
+    let machine = Machine::open().await;
+    let file = machine.file("file");
+    std::fs::write(&file, "").unwrap();
+    let out_of_reach = format!("file://{}/root", file.display());
+    let mut authors: Value = serde_json::from_str(&pipeline("true")).unwrap();
+    authors["defaultPipelineRoot"] = json!(out_of_reach);
+
+    let (plain, run) = (machine.create("true").await, machine.submit(authors.to_string(), None).await.unwrap());
+    let root = async |run| machine.driver.metastore().run(run).await.unwrap().info.pipeline_root;
+    assert_eq!(root(run).await, root(plain).await);
+
+    let error =
+        machine.submit(authors.to_string(), Some(out_of_reach)).await.expect_err("the root is no place to write");
+    assert!(matches!(error, CreateRunError::Root(_)), "{error}");
 }
