@@ -148,7 +148,12 @@ async fn f17_reason_of_waiting_is_shown_meanwhile() {
     let control = RunControl::new();
     let (_, end) = tokio::join!(
         async {
-            let shown = || driver.waiting_reasons(run).iter().any(|(_, reason)| reason == "Unschedulable: no node");
+            // With the flag that says how long this is waited for.
+            let is_it = |reason: &str| {
+                reason.starts_with("Unschedulable (gives up after ")
+                    && reason.ends_with(": --pending-timeout): no node")
+            };
+            let shown = || driver.waiting_reasons(run).iter().any(|(_, reason)| is_it(reason));
             world.until("the scheduler's message", |_| shown()).await;
             control.cancel("enough");
         },
