@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 use uuid::Uuid;
 
 use crate::Metastore;
@@ -113,6 +113,11 @@ impl CatalogOperation {
             Self::DeleteRecurringRun { recurring } => recurring::delete(connection, *recurring).await,
         }
     }
+}
+
+/// The answer to a change of one thing, which must exist.
+pub(crate) fn expect_row(changed: &SqliteQueryResult, kind: &'static str, id: Uuid) -> Result<Answer, MetastoreError> {
+    if changed.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(kind, &id)) }
 }
 
 /// Where the tags of one kind of thing are.

@@ -6,7 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::catalog::CatalogOperation;
+use crate::catalog::{CatalogOperation, expect_row};
 use crate::codec::{Reason, column, encode_time, time, time_unless_zero, word};
 use crate::error::MetastoreError;
 use crate::listing::{Entity, ExperimentField, Listing, Page, select};
@@ -159,5 +159,5 @@ pub(crate) async fn delete(
     experiment: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let deleted = sqlx::query("DELETE FROM experiments WHERE id = $1").bind(experiment).execute(connection).await?;
-    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &experiment)) })
+    Ok(expect_row(&deleted, KIND, experiment))
 }

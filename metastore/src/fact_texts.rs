@@ -5,9 +5,8 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::codec::{Reason, column, count, encode_count, time};
+use crate::codec::{Reason, column, count, time};
 use crate::error::MetastoreError;
-use crate::runs::MAX_PAGE;
 
 /// A fact as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +22,7 @@ pub struct FactText {
 impl Metastore {
     /// Facts of a run after number `after` (0 for all), at most `limit`.
     pub async fn fact_texts(&self, run: Uuid, after: u64, limit: u32) -> Result<Vec<FactText>, MetastoreError> {
-        let rows =
-            sqlx::query("SELECT seq, at, fact_json FROM facts WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
-                .bind(run)
-                .bind(encode_count(after))
-                .bind(i64::from(limit.min(MAX_PAGE)))
-                .fetch_all(&self.readers)
-                .await
-                .map_err(|error| MetastoreError::database(format!("read facts of run {run}"), error))?;
+        let rows = self.fetch_facts(run, after, limit).await?;
         rows.iter()
             .map(fact_text)
             .collect::<Result<_, Reason>>()

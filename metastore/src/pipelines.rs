@@ -6,7 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, put_tags, replace_tags};
+use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
 use crate::codec::{Reason, column, encode_time, json, time};
 use crate::error::MetastoreError;
 use crate::listing::{Entity, Listing, Page, PipelineField, select};
@@ -166,5 +166,5 @@ pub(crate) async fn delete(
         return Ok(Err(MetastoreError::HasVersions { pipeline, version }));
     }
     let deleted = sqlx::query("DELETE FROM pipelines WHERE id = $1").bind(pipeline).execute(connection).await?;
-    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &pipeline)) })
+    Ok(expect_row(&deleted, KIND, pipeline))
 }

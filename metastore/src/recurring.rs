@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::catalog::CatalogOperation;
+use crate::catalog::{CatalogOperation, expect_row};
 use crate::codec::{
     Reason, column, count, encode_count, encode_json, encode_time, identity, json, listed, number, optional_time,
     reference, time,
@@ -320,7 +320,7 @@ pub(crate) async fn enable(
         .bind(at)
         .execute(connection)
         .await?;
-    Ok(if changed.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &recurring)) })
+    Ok(expect_row(&changed, KIND, recurring))
 }
 
 /// Keeps all recurring runs of an experiment from firing.
@@ -342,7 +342,7 @@ pub(crate) async fn delete(
     recurring: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let deleted = sqlx::query("DELETE FROM recurring_runs WHERE id = $1").bind(recurring).execute(connection).await?;
-    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &recurring)) })
+    Ok(expect_row(&deleted, KIND, recurring))
 }
 
 pub(crate) async fn advance(

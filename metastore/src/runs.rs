@@ -156,14 +156,7 @@ impl Metastore {
     /// Facts after number `after` (0 for all), at most `limit`. A fact that this build does not know is an error: a run
     /// cannot be folded around it.
     pub async fn facts(&self, run: Uuid, after: u64, limit: u32) -> Result<Vec<StoredFact>, MetastoreError> {
-        let rows =
-            sqlx::query("SELECT seq, at, fact_json FROM facts WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
-                .bind(run)
-                .bind(encode_count(after))
-                .bind(i64::from(limit.min(MAX_PAGE)))
-                .fetch_all(&self.readers)
-                .await
-                .map_err(|error| MetastoreError::database(format!("read facts of run {run}"), error))?;
+        let rows = self.fetch_facts(run, after, limit).await?;
         let mut facts = Vec::with_capacity(rows.len());
         for (row, wanted) in rows.iter().zip(after.saturating_add(1)..) {
             let fact = stored_fact(row)
@@ -175,6 +168,22 @@ impl Metastore {
             facts.push(fact);
         }
         Ok(facts)
+    }
+
+    /// The rows of [`Metastore::facts`], for whoever reads them otherwise.
+    pub(crate) async fn fetch_facts(
+        &self,
+        run: Uuid,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<SqliteRow>, MetastoreError> {
+        sqlx::query("SELECT seq, at, fact_json FROM facts WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+            .bind(run)
+            .bind(encode_count(after))
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database(format!("read facts of run {run}"), error))
     }
 
     /// All facts of a run.

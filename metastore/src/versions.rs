@@ -7,7 +7,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, put_tags, replace_tags};
+use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
 use crate::codec::{Reason, column, encode_time, json, time};
 use crate::error::MetastoreError;
 use crate::listing::{Entity, Listing, Page, VersionField, Within, select};
@@ -197,7 +197,7 @@ pub(crate) async fn delete(
     version: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let deleted = sqlx::query("DELETE FROM pipeline_versions WHERE id = $1").bind(version).execute(connection).await?;
-    Ok(if deleted.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(KIND, &version)) })
+    Ok(expect_row(&deleted, KIND, version))
 }
 
 /// The newest version of a pipeline, if it has any.
