@@ -8,7 +8,7 @@ use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::keys;
-use penstock_spec::run::RunInfo;
+use penstock_spec::run::{RunInfo, default_display_name};
 use penstock_spec::uri::split_query;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -185,9 +185,7 @@ impl Driver {
         let mut info = RunInfo {
             id,
             name: format!("{}-{}", resource_name(pipeline.name()), &id.simple().to_string()[..5]),
-            display_name: request
-                .display_name
-                .unwrap_or_else(|| format!("{} {}", pipeline.name(), now.strftime("%Y-%m-%d %H:%M:%S"))),
+            display_name: request.display_name.unwrap_or_else(|| default_display_name(pipeline.name(), now)),
             pipeline_name: pipeline.name().to_owned(),
             namespace: place.namespace.clone(),
             pipeline_root: without_last_slash(&root).to_owned(),

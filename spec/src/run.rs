@@ -36,6 +36,11 @@ pub struct RunInfo {
     pub workspace: Option<String>,
 }
 
+/// The name for people of a run that nobody gave one: its pipeline and when it was created.
+pub fn default_display_name(pipeline_name: &str, created_at: Timestamp) -> String {
+    format!("{pipeline_name} {}", created_at.strftime("%Y-%m-%d %H:%M:%S"))
+}
+
 impl RunInfo {
     /// `<pipeline root>/<pipeline name>/<run id>`: everything that the run stores is below it. A query on the
     /// pipeline root (`s3://b/p?region=x`) is not part of it.

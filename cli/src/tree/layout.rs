@@ -3,7 +3,7 @@
 use console::measure_text_width;
 use penstock_engine::SkipReason;
 use penstock_spec::Timestamp;
-use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
+use penstock_spec::run::{RunInfo, RunStatus, TaskStatus, default_display_name};
 
 use super::row::{Counts, Row};
 use crate::style::{Line, Tone};
@@ -55,7 +55,7 @@ pub(crate) fn head_line(head: &Head, now: Timestamp) -> Line {
 
 /// The name that somebody gave a run, made inert; nothing for the one that is made of its pipeline and its time.
 pub(crate) fn given_name(info: &RunInfo) -> Option<String> {
-    let made = format!("{} {}", info.pipeline_name, info.created_at.strftime("%Y-%m-%d %H:%M:%S"));
+    let made = default_display_name(&info.pipeline_name, info.created_at);
     let given = info.display_name.trim();
     (!given.is_empty() && given != made && given != info.name).then(|| fit(&inert(given), NAME_LIMIT))
 }
