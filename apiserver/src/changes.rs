@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 /// How long it may take until something is noticed that another process stored.
-const OTHERS: Duration = Duration::from_secs(2);
+pub(crate) const OTHERS: Duration = Duration::from_secs(2);
 
 /// The facts of one run, as a bell.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
-//! The task that a path of the API means.
+//! The run and the task that a path of the API means.
 
 use penstock_engine::task_id;
-use penstock_metastore::{Listed, RunRow, TaskKind, TaskRow};
+use penstock_metastore::{Listed, RunRecord, RunRow, TaskKind, TaskRow};
 use penstock_spec::pod::pod_name;
 use uuid::Uuid;
 
@@ -20,9 +20,13 @@ pub(crate) struct NamedTask {
 
 /// The run that a client named.
 pub(crate) async fn run(api: &Api, id: &str) -> Result<RunRow, ApiError> {
-    let run = parse_id("Run", id)?;
-    let record = api.metastore().run_record(run).await;
-    Ok(record.map_err(|error| ApiError::from(error).within(format!("Failed to fetch run {id}")))?.row)
+    Ok(record(api, id).await?.row)
+}
+
+/// The run that a client named, with what it belongs to.
+pub(crate) async fn record(api: &Api, id: &str) -> Result<RunRecord, ApiError> {
+    let record = api.metastore().run_record(parse_id("Run", id)?).await;
+    record.map_err(|error| ApiError::from(error).within(format!("Failed to fetch run {id}")))
 }
 
 /// The task that `name` means: its path, its id, or the name of the Pod of one of its attempts.

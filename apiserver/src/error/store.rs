@@ -1,6 +1,7 @@
 //! What failures of the store mean to clients.
 
 use penstock_metastore::MetastoreError;
+use penstock_runtime::logs::chain;
 
 use super::{ApiError, ErrorKind};
 
@@ -37,15 +38,4 @@ fn shown_kind(kind: &str) -> &str {
         "artifact" => "Artifact",
         other => other,
     }
-}
-
-/// An error and its causes, joined.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

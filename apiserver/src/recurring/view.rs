@@ -5,6 +5,7 @@ use penstock_spec::Timestamp;
 use penstock_spec::limits::Limits;
 
 use crate::error::ApiError;
+use crate::runs::view::with_runtime_config;
 use crate::spec;
 use crate::wire::Reply;
 
@@ -36,11 +37,7 @@ pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply
         }
         RecurringSource::Inline(text) => reply.message("pipeline_spec", spec::shown_inline(text, limits)?),
     };
-    if !run.parameters.is_empty() || !run.pipeline_root.is_empty() {
-        let config = Reply::new().map("parameters", run.parameters.clone()).text("pipeline_root", &run.pipeline_root);
-        reply = reply.message("runtime_config", config);
-    }
-    Ok(reply)
+    Ok(with_runtime_config(reply, &run.parameters, &run.pipeline_root))
 }
 
 fn trigger(trigger: &Trigger) -> Reply {

@@ -99,15 +99,11 @@ async fn store(api: &Api, id: &str, state: StorageState) -> Result<Reply, ApiErr
 
 /// What clients see. Namespaces are for servers of many users.
 fn show(experiment: Experiment) -> Reply {
-    let state = match experiment.storage_state {
-        StorageState::Available => "AVAILABLE",
-        StorageState::Archived => "ARCHIVED",
-    };
     Reply::new()
         .text("experiment_id", experiment.id)
         .text("display_name", experiment.name)
         .text("description", experiment.description)
         .time("created_at", experiment.created_at)
-        .text("storage_state", state)
+        .text("storage_state", experiment.storage_state.as_str())
         .time("last_run_created_at", experiment.last_run_created_at)
 }

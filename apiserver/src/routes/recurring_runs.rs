@@ -1,13 +1,13 @@
 //! Recurring runs: made, shown, listed, enabled, disabled, deleted. Their runs are made by [`crate::schedules`].
 
 use axum::extract::{Path, State};
-use penstock_metastore::{Comparison, Operand, Predicate, RecurringRun, RecurringRunField, RecurringSource, Trigger};
+use penstock_metastore::{RecurringRun, RecurringRunField, RecurringSource, Trigger};
 use penstock_spec::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::parse_id;
-use super::source::{Reference, RuntimeConfig, account_or_default, experiment, experiment_or_default};
+use super::source::{Reference, RuntimeConfig, account_or_default, experiment_or_default, of_experiment};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
@@ -204,13 +204,7 @@ async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, Ap
 /// `GET /recurringruns`
 async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     let list = async {
-        let scope = match query.text("experiment_id")? {
-            "" => Vec::new(),
-            text => {
-                let (field, comparison) = (RecurringRunField::Experiment, Comparison::Equal);
-                vec![Predicate::Compare { field, comparison, operand: Operand::Id(experiment(&api, text).await?) }]
-            }
-        };
+        let scope = of_experiment(&api, query.text("experiment_id")?, RecurringRunField::Experiment).await?;
         let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
         let page = api.metastore().list_recurring_runs(&asked.listing).await?;
         asked.reply(api.token_key(), page, ("recurringRuns", "recurring_run_id"), |recurring| {

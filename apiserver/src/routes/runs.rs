@@ -2,8 +2,7 @@
 
 use axum::extract::{Path, State};
 use penstock_metastore::{
-    Command, Comparison, Listed, MetastoreError, Operand, Predicate, RunField, RunRecord, RunRegistration,
-    StorageState, TaskRow,
+    Command, Listed, MetastoreError, RunField, RunRecord, RunRegistration, StorageState, TaskRow,
 };
 use penstock_spec::Timestamp;
 use penstock_spec::run::RunStatus;
@@ -11,7 +10,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::parse_id;
-use super::source::{Reference, RuntimeConfig, account_or_default, experiment, experiment_or_default};
+use super::source::{Reference, RuntimeConfig, account_or_default, experiment_or_default, of_experiment};
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
 use crate::listing::ListRequest;
@@ -19,6 +18,7 @@ use crate::recurring::naming;
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::runs::{NewSubmission, SubmissionError, view};
 use crate::spec;
+use crate::tasks;
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -176,12 +176,12 @@ fn refused(error: SubmissionError) -> ApiError {
 /// `GET /runs/{id}`
 async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to get a run");
-    let record = record(&api, &id).await.map_err(failed)?;
+    let record = tasks::record(&api, &id).await.map_err(failed)?;
     let run = record.row.info.id;
-    let tasks = api.metastore().tasks(run).await.map_err(|error| failed(error.into()))?;
-    let tasks: Vec<TaskRow> = tasks.into_iter().filter_map(Listed::readable).collect();
+    let rows = api.metastore().tasks(run).await.map_err(|error| failed(error.into()))?;
+    let rows: Vec<TaskRow> = rows.into_iter().filter_map(Listed::readable).collect();
     let reply = shown(&api, &record)?;
-    Ok(match view::details(run, record.row.info.created_at, &tasks) {
+    Ok(match view::details(run, record.row.info.created_at, &rows) {
         Some(details) => reply.message("run_details", details),
         None => reply,
     })
@@ -190,13 +190,7 @@ async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, Ap
 /// `GET /runs`
 async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to list runs");
-    let scope = match query.text("experiment_id")? {
-        "" => Vec::new(),
-        text => {
-            let operand = Operand::Id(experiment(&api, text).await.map_err(failed)?);
-            vec![Predicate::Compare { field: RunField::Experiment, comparison: Comparison::Equal, operand }]
-        }
-    };
+    let scope = of_experiment(&api, query.text("experiment_id")?, RunField::Experiment).await.map_err(failed)?;
     let asked = ListRequest::read(&query)?.ask::<RunField>(api.token_key(), scope).map_err(failed)?;
     let page = api.metastore().list_run_records(&asked.listing).await.map_err(|error| failed(error.into()))?;
     asked.reply(api.token_key(), page, ("runs", "run_id"), |record| match shown(&api, &record) {
@@ -214,13 +208,13 @@ async fn archive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply
 /// `DELETE /runs/{id}`
 async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to delete a run");
-    let run = run_id(&id).map_err(failed)?;
+    let run = parse_id("Run", &id).map_err(failed)?;
     api.metastore().delete_run(run).await.map_err(|error| failed(error.into()))?;
     Ok(Reply::new())
 }
 
 async fn store(api: &Api, id: &str, state: StorageState) -> Result<Reply, ApiError> {
-    api.metastore().set_run_storage(run_id(id)?, state).await?;
+    api.metastore().set_run_storage(parse_id("Run", id)?, state).await?;
     Ok(Reply::new())
 }
 
@@ -230,7 +224,7 @@ async fn unarchive(State(api): State<Api>, Path(id): Path<String>) -> Result<Rep
 }
 
 async fn take_out(api: &Api, id: &str) -> Result<Reply, ApiError> {
-    let record = record(api, id).await?;
+    let record = tasks::record(api, id).await?;
     if let Some(experiment) = record.registration.experiment {
         // One that was deleted keeps nothing in the archive.
         let archived = match api.metastore().experiment(experiment).await {
@@ -252,7 +246,7 @@ async fn terminate(State(api): State<Api>, Path(id): Path<String>) -> Result<Rep
 }
 
 async fn ask_to_end(api: &Api, id: &str) -> Result<Reply, ApiError> {
-    let record = record(api, id).await?;
+    let record = tasks::record(api, id).await?;
     let is_active = matches!(record.row.status, RunStatus::Pending | RunStatus::Running | RunStatus::Paused);
     if !is_active || matches!(record.pending, Some(Command::Terminate { .. })) {
         return Err(ApiError::invalid(format!("Failed to terminate a run {id}. Row not found")));
@@ -267,7 +261,7 @@ async fn retry(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, 
 }
 
 async fn ask_to_go_on(api: &Api, id: &str) -> Result<Reply, ApiError> {
-    let record = record(api, id).await?;
+    let record = tasks::record(api, id).await?;
     if !matches!(record.row.status, RunStatus::Failed | RunStatus::Canceled) || record.pending.is_some() {
         return Err(ApiError::conflict("Workflow must be Failed/Error to retry"));
     }
@@ -279,16 +273,6 @@ async fn command(api: &Api, record: &RunRecord, word: &str, command: Command) ->
     let key = format!("api-{word}-{}", record.row.fact_count);
     api.metastore().put_command(record.row.info.id, &key, &command).await?;
     Ok(Reply::new())
-}
-
-async fn record(api: &Api, id: &str) -> Result<RunRecord, ApiError> {
-    let run = run_id(id)?;
-    let failed = |error| ApiError::from(error).within(format!("Failed to fetch run {id}"));
-    api.metastore().run_record(run).await.map_err(failed)
-}
-
-fn run_id(id: &str) -> Result<Uuid, ApiError> {
-    id.parse().map_err(|_| ApiError::not_found("Run", id))
 }
 
 /// The run; of one that has no version, with its pipeline.

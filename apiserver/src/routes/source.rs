@@ -1,9 +1,10 @@
 //! What runs and recurring runs are made from, as clients say it.
 
-use penstock_metastore::PipelineVersion;
+use penstock_metastore::{Comparison, Operand, PipelineVersion, Predicate};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::parse_id;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::wire::{Fields, WireError};
@@ -31,14 +32,8 @@ impl Reference {
     pub(super) async fn resolve(&self, api: &Api) -> Result<PipelineVersion, ApiError> {
         let Self { pipeline, version } = self;
         let found = match version.as_str() {
-            "" => {
-                let id = pipeline.parse().map_err(|_| ApiError::not_found("Pipeline", pipeline))?;
-                api.metastore().latest_version(id).await?
-            }
-            text => {
-                let id = text.parse().map_err(|_| ApiError::not_found("PipelineVersion", text))?;
-                api.metastore().version(id).await?
-            }
+            "" => api.metastore().latest_version(parse_id("Pipeline", pipeline)?).await?,
+            text => api.metastore().version(parse_id("PipelineVersion", text)?).await?,
         };
         if !pipeline.is_empty() && pipeline.parse() != Ok(found.pipeline) {
             let text = format!("Pipeline version {} belongs to pipeline {} (not {pipeline})", found.id, found.pipeline);
@@ -76,9 +71,17 @@ pub(super) async fn experiment_or_default(api: &Api, text: &str) -> Result<Uuid,
 }
 
 /// An experiment that exists.
-pub(super) async fn experiment(api: &Api, text: &str) -> Result<Uuid, ApiError> {
-    let id = text.parse().map_err(|_| ApiError::not_found("Experiment", text))?;
-    Ok(api.metastore().experiment(id).await?.id)
+async fn experiment(api: &Api, text: &str) -> Result<Uuid, ApiError> {
+    Ok(api.metastore().experiment(parse_id("Experiment", text)?).await?.id)
+}
+
+/// What narrows a list to one experiment, which must exist; nothing if none is named.
+pub(super) async fn of_experiment<F>(api: &Api, text: &str, field: F) -> Result<Vec<Predicate<F>>, ApiError> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let operand = Operand::Id(experiment(api, text).await?);
+    Ok(vec![Predicate::Compare { field, comparison: Comparison::Equal, operand }])
 }
 
 /// KFP's account of runs, unless another one is named. It is shown again, and nothing runs under it.

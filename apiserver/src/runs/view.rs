@@ -6,7 +6,7 @@ use penstock_engine::task_id;
 use penstock_metastore::{Command, RunRecord, RunStateChange, TaskKind, TaskRow};
 use penstock_spec::Timestamp;
 use penstock_spec::run::{RunStatus, TaskStatus};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::wire::Reply;
@@ -14,7 +14,7 @@ use crate::wire::Reply;
 /// What a task shows that has not ended: the beginning of year 1, as Go writes a time that is not set.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 /// gRPC's code for a failure that none of its other words fits: user code failed.
-const UNKNOWN: i64 = 2;
+const UNKNOWN: u64 = 2;
 
 /// `Run` without what happened in it, as lists show it. `pipeline_spec`: of a run that has no version.
 pub(crate) fn run(record: &RunRecord, pipeline_spec: Option<Value>) -> Reply {
@@ -42,12 +42,7 @@ pub(crate) fn run(record: &RunRecord, pipeline_spec: Option<Value>) -> Reply {
     if let Some(spec) = pipeline_spec {
         reply = reply.message("pipeline_spec", spec);
     }
-    if !record.parameters.is_empty() || !registration.pipeline_root.is_empty() {
-        let config = Reply::new()
-            .map("parameters", record.parameters.clone())
-            .text("pipeline_root", &registration.pipeline_root);
-        reply = reply.message("runtime_config", config);
-    }
+    reply = with_runtime_config(reply, &record.parameters, &registration.pipeline_root);
     match row.error.as_deref().filter(|_| !goes_on) {
         Some(error) => reply.message("error", status(error)),
         None => reply,
@@ -85,6 +80,15 @@ pub(crate) fn details(run: Uuid, created_at: Timestamp, tasks: &[TaskRow]) -> Op
     (!shown.is_empty()).then(|| Reply::new().list("task_details", shown))
 }
 
+/// With `RuntimeConfig`, unless it is empty.
+pub(crate) fn with_runtime_config(reply: Reply, parameters: &Map<String, Value>, pipeline_root: &str) -> Reply {
+    if parameters.is_empty() && pipeline_root.is_empty() {
+        return reply;
+    }
+    let config = Reply::new().map("parameters", parameters.clone()).text("pipeline_root", pipeline_root);
+    reply.message("runtime_config", config)
+}
+
 fn text_of(id: Option<Uuid>) -> String {
     id.map(String::from).unwrap_or_default()
 }
@@ -105,7 +109,7 @@ fn state_entry(change: &RunStateChange) -> Reply {
 /// `google.rpc.Status`.
 fn status(message: &str) -> Reply {
     // The code is an int32 and so a number.
-    Reply::new().count("code", UNKNOWN.unsigned_abs()).text("message", message)
+    Reply::new().count("code", UNKNOWN).text("message", message)
 }
 
 /// What the submitter stored; runs of other builds may lack it.

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use penstock_runtime::server::SMALL_BODY;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -19,8 +20,6 @@ use crate::error::{ApiError, ErrorKind};
 const BUDGET_BYTES: usize = 256 << 20;
 /// The budget is handed out in pieces of this size.
 const PIECE_BYTES: usize = 1 << 10;
-/// Bodies up to this size need no room: the number of connections bounds them, and large ones never hold them up.
-pub(crate) const SMALL_BODY: usize = 64 << 10;
 /// How long a request waits until there is room for its body.
 const ROOM_WAIT: Duration = Duration::from_secs(10);
 /// How long a client may send nothing.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Attempt;
 use crate::api::Api;
-use crate::changes::RunChanges;
+use crate::changes::{OTHERS, RunChanges};
 use crate::error::ApiError;
 use crate::live_logs::LogReader;
 
@@ -20,8 +20,6 @@ use crate::live_logs::LogReader;
 const CHUNK: usize = 64 << 10;
 /// How long something may have been written before it is sent.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long the end of an attempt may go unnoticed that another process stored.
-const OTHERS: Duration = Duration::from_secs(2);
 
 /// What is there of a log by now.
 pub(super) fn to_its_end(

@@ -3,12 +3,13 @@
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use bytes::{Bytes, BytesMut};
+use penstock_runtime::server::SMALL_BODY;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
-use crate::wire::body::{BODY_WAIT, IDLE_WAIT, SMALL_BODY, stated_length};
+use crate::wire::body::{BODY_WAIT, IDLE_WAIT, stated_length};
 
 const FILE_PART: &str = "uploadfile";
 /// Most parts that are skipped on the way to the file.
