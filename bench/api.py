@@ -1,0 +1,118 @@
+"""Measures the API of `penstock up` over stores of different sizes, interleaved in one run, and prints a table.
+
+    python bench/api.py --penstock target/release/penstock
+
+Each store is filled with copies of a run that was really made, and served by a process of its own. With --postgres URL, the
+URL of a server on which this user may create databases, the same is measured there too. With --write FILE the table also
+replaces what FILE has between the two marks.
+"""
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+
+import api_measures
+import machine
+import many_runs
+import pipelines
+from api_server import Server
+from report import Row, progress, table, write_between_marks
+
+MARKS = ('<!-- figures of the API: written by `make bench-api` -->', '<!-- end of figures of the API -->')
+EXPERIMENTS = 50
+
+
+class Store:
+    """A data directory, and perhaps a database, with as many runs."""
+
+    def __init__(self, binary: str, directory: str, count: int, database: str = ''):
+        self.binary, self.directory, self.count, self.database = binary, directory, count, database
+        os.mkdir(directory)
+        self.experiment = ''
+
+    def serve(self) -> Server:
+        return Server(self.binary, self.directory, self.database)
+
+    def fill(self) -> None:
+        progress(f'{self.count:,} runs into {self.database and "PostgreSQL" or "SQLite"}')
+        server = self.serve()
+        made = [server.api.call('POST', '/apis/v2beta1/experiments', {'display_name': f'experiment {number}'})
+                for number in range(EXPERIMENTS)]
+        experiments = [experiment['experiment_id'] for experiment in made]
+        original, _ = server.api.submit('original', pipelines.commands(3, False, ['true']), experiments[0])
+        server.api.wait(original['run_id'])
+        server.stop()
+        target = many_runs.Postgres(self.database) if self.database else many_runs.Sqlite(f'{self.directory}/penstock.db')
+        target.fill(original['run_id'], experiments, self.count)
+        self.experiment = experiments[7]
+
+
+def measure(stores: list[Store], arguments: argparse.Namespace, name: str) -> list[Row]:
+    for store in stores:
+        store.fill()
+    servers = {store.count: store.serve() for store in stores}
+    experiments = {store.count: store.experiment for store in stores}
+    rows = api_measures.list_rows(servers, experiments, arguments.requests, name)
+    largest = servers[max(servers)]
+    rows += api_measures.detail_rows(largest, arguments.requests, name)
+    rows += api_measures.create_rows(largest, arguments.requests, name)
+    rows += api_measures.subscriber_rows(largest, arguments.subscribers, name)
+    for server in servers.values():
+        server.stop()
+    return rows
+
+
+@contextlib.contextmanager
+def databases(url: str, counts: list[int]):
+    """A database of its own for each store, gone afterwards."""
+    base, _, query = url.partition('?')
+    server, _, _ = base.rpartition('/')
+    names = {count: f'penstock_bench_{uuid.uuid4().hex[:12]}' for count in counts}
+
+    def administer(command: str) -> None:
+        subprocess.run(['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', url, '-c', command], check=True, timeout=120)
+
+    try:
+        for name in names.values():
+            administer(f'CREATE DATABASE {name}')
+        yield {count: f'{server}/{name}' + (f'?{query}' if query else '') for count, name in names.items()}
+    finally:
+        for name in names.values():
+            administer(f'DROP DATABASE IF EXISTS {name} WITH (FORCE)')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--penstock', required=True, help='the binary, a release build')
+    parser.add_argument('--runs', type=int, nargs=2, default=(10_000, 1_000_000), metavar=('SMALL', 'LARGE'))
+    parser.add_argument('--requests', type=int, default=300, help='of each kind')
+    parser.add_argument('--subscribers', type=int, default=1_000)
+    parser.add_argument('--postgres', default='', metavar='URL')
+    parser.add_argument('--directory', help='where the stores go [default: a temporary one]')
+    parser.add_argument('--write', metavar='FILE')
+    arguments = parser.parse_args()
+    load_before = machine.load()
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as directory, contextlib.ExitStack() as stack:
+        disk = machine.disk(directory)
+        stores = [Store(arguments.penstock, f'{directory}/sqlite-{count}', count) for count in arguments.runs]
+        rows = measure(stores, arguments, 'SQLite')
+        if arguments.postgres:
+            urls = stack.enter_context(databases(arguments.postgres, arguments.runs))
+            stores = [Store(arguments.penstock, f'{directory}/postgres-{count}', count, url) for count, url in urls.items()]
+            rows += measure(stores, arguments, 'PostgreSQL')
+    about = machine.describe(arguments.penstock, disk, load_before, 0).splitlines()
+    about[-1] = f'- {arguments.requests} requests of each kind on one connection, in turns between the stores.'
+    text = '\n'.join(about) + '\n\n' + table(rows)
+    print(text)
+    if arguments.write:
+        write_between_marks(arguments.write, MARKS, text)
+    if any(row.met is False for row in rows):
+        print('some goals are not met', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()

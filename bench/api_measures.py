@@ -1,0 +1,219 @@
+"""What users of the API wait for: lists, a large run, a new run, and hearing of what happens."""
+
+import datetime
+import json
+import random
+import selectors
+import socket
+import statistics
+import sys
+import threading
+import time
+
+import pipelines
+import resident
+from api_server import Api, Server
+from report import Row, percentile, progress, spread
+
+PAGE = 100
+RUNS = '/apis/v2beta1/runs'
+TASKS = 1_000
+# Requests of each kind in a round; the first are not counted.
+WARM = 5
+NEWEST = 'created_at desc'
+
+
+def equals(key: str, value: str) -> str:
+    return json.dumps({'predicates': [{'operation': 'EQUALS', 'key': key, 'string_value': value}]})
+
+
+def lists(experiment: str) -> dict[str, dict]:
+    """The queries, by what they are called in the table."""
+    contains = json.dumps({'predicates': [{'operation': 'IS_SUBSTRING', 'key': 'name', 'string_value': '7919'}]})
+    return {
+        'all': {},
+        'of an experiment': {'experiment_id': experiment},
+        'filter: available': {'filter': equals('storage_state', 'AVAILABLE')},
+        'filter: failed': {'filter': equals('state', 'FAILED')},
+        'of an experiment, filter: failed': {'experiment_id': experiment, 'filter': equals('state', 'FAILED')},
+        'filter: name contains 7919': {'filter': contains},
+    }
+
+
+def pages(api: Api, query: dict, most: int) -> list[str]:
+    """Tokens of pages that are spread over the list, found by walking through it."""
+    tokens, token = [], ''
+    for number in range(most):
+        document = api.call('GET', RUNS, page_size=PAGE, sort_by=NEWEST, page_token=token, **query)
+        token = document.get('next_page_token', '')
+        if not token:
+            break
+        # Of a long walk each tenth page is enough.
+        if number % 10 == 0 or most < 1000:
+            tokens.append(token)
+    return tokens
+
+
+def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: int, store: str) -> list[Row]:
+    """Lists in stores of different sizes, in turns."""
+    rows, rng = [], random.Random(7)
+    small, large = min(sides), max(sides)
+    for name in lists(''):
+        progress(f'{store}: lists, {name}')
+        queries = {count: lists(experiments[count])[name] for count in sides}
+        tokens = {count: pages(sides[count].api, queries[count], 10_000 if name == 'all' else 300) for count in sides}
+        times = {(count, anywhere): [] for count in sides for anywhere in (False, True)}
+        for number in range(WARM + requests):
+            for count, server in sides.items():
+                for anywhere in (False, True):
+                    token = rng.choice(tokens[count]) if anywhere and tokens[count] else ''
+                    _, took = server.api.timed('GET', RUNS, page_size=PAGE, sort_by=NEWEST, page_token=token,
+                                               **queries[count])
+                    if number >= WARM:
+                        times[count, anywhere].append(took)
+        for anywhere, where in ((False, 'the 100 newest'), (True, 'a page anywhere')):
+            ours, beside = times[large, anywhere], times[small, anywhere]
+            ratio = statistics.median(ours) / statistics.median(beside)
+            rows.append(Row(
+                f'{store}, {large:,} runs, list {name}: {where}, p99', '20 ms',
+                f'{percentile(ours, 99) * 1e3:.1f} ms (median {statistics.median(ours) * 1e3:.1f})',
+                f'{small:,} runs: {percentile(beside, 99) * 1e3:.1f} ms (median {statistics.median(beside) * 1e3:.1f});'
+                f' median as a multiple {ratio:.2f} × (goal 1.5 ×: {"yes" if ratio <= 1.5 else "**no**"})',
+                percentile(ours, 99) <= 0.020))
+    return rows
+
+
+def detail_rows(server: Server, requests: int, store: str) -> list[Row]:
+    """A run of many tasks in one reply."""
+    progress(f'{store}: a run of {TASKS:,} tasks')
+    run, _ = server.api.submit('many-tasks', pipelines.commands(TASKS, False, ['true']))
+    server.api.wait(run['run_id'])
+    path, times, size = f'{RUNS}/{run["run_id"]}', [], 0
+    for number in range(WARM + requests):
+        document, took = server.api.timed('GET', path)
+        if number >= WARM:
+            times.append(took)
+        size = len(document['run_details']['task_details'])
+    if size < TASKS:
+        sys.exit(f'error: the run shows {size} tasks instead of {TASKS}')
+    p99 = percentile(times, 99)
+    return [Row(f'{store}: detail of a run with {size:,} tasks, one request, p99', '50 ms',
+                f'{p99 * 1e3:.1f} ms (median {statistics.median(times) * 1e3:.1f})', '', p99 <= 0.050)]
+
+
+def create_rows(server: Server, requests: int, store: str) -> list[Row]:
+    """New runs, one after the other, each checked and durable before it is answered; and hearing of their ends."""
+    progress(f'{store}: new runs')
+    pipeline, times, heard = pipelines.commands(1, False, ['true']), [], []
+    for number in range(WARM + requests):
+        run, took = server.api.submit(f'new-{number}', pipeline)
+        delay = _end_to_readable(server, run['run_id'])
+        if number >= WARM:
+            times.append(took)
+            heard.append(delay)
+    p50, p99 = statistics.median(times), percentile(heard, 99)
+    return [
+        Row(f'{store}: create a run, p50', '10 ms', f'{p50 * 1e3:.1f} ms (p99 {percentile(times, 99) * 1e3:.1f})', '',
+            p50 <= 0.010),
+        Row(f'{store}: from the time of the fact that a run has ended to a reply that says so, p99', '100 ms',
+            f'{p99 * 1e3:.1f} ms (median {statistics.median(heard) * 1e3:.1f})', '', p99 <= 0.100),
+    ]
+
+
+def _end_to_readable(server: Server, run: str) -> float:
+    """Asks for the run without a pause until its end is in the reply; the fact's own time is in the event stream."""
+    path, deadline = f'{RUNS}/{run}', time.monotonic() + 60
+    while time.monotonic() < deadline:
+        document = server.api.call('GET', path)
+        read_at = time.time()
+        if document.get('state') == 'SUCCEEDED':
+            return read_at - _last_fact_at(server, run)
+    sys.exit(f'error: run {run} did not end within 60 s')
+
+
+def _last_fact_at(server: Server, run: str) -> float:
+    with socket.create_connection(server.address.split(':'), timeout=30) as stream:
+        stream.sendall(_events_request(server.address, run))
+        text = b''
+        while chunk := stream.recv(65536):
+            text += chunk
+            if text.endswith(b'0\r\n\r\n'):
+                break
+    events = [line for line in text.splitlines() if line.startswith(b'data: ')]
+    return _at(json.loads(events[-1][len(b'data: '):]))
+
+
+def _at(event: dict) -> float:
+    # Python reads six digits of a second, and the event may have nine.
+    return datetime.datetime.fromisoformat(event['at'][:26].rstrip('Z') + '+00:00').timestamp()
+
+
+def _events_request(address: str, run: str) -> bytes:
+    return f'GET /apis/penstock/v1/runs/{run}/events HTTP/1.1\r\nHost: {address}\r\n\r\n'.encode()
+
+
+class Subscribers(threading.Thread):
+    """Connections that all follow one run; what each hears is timed against the fact's own time."""
+
+    def __init__(self, server: Server, run: str, count: int):
+        super().__init__(daemon=True)
+        self.delays: list[float] = []
+        self.open = count
+        self.selector = selectors.DefaultSelector()
+        for _ in range(count):
+            stream = socket.create_connection(server.address.split(':'), timeout=30)
+            stream.sendall(_events_request(server.address, run))
+            stream.setblocking(False)
+            self.selector.register(stream, selectors.EVENT_READ, bytearray())
+        self.begun = time.time()
+
+    def run(self) -> None:
+        while self.open:
+            for key, _ in self.selector.select(30):
+                self._read(key.fileobj, key.data)
+
+    def _read(self, stream: socket.socket, text: bytearray) -> None:
+        now = time.time()
+        try:
+            chunk = stream.recv(65536)
+        except BlockingIOError:
+            return
+        text += chunk
+        *lines, rest = text.split(b'\n')
+        text[:] = rest
+        for line in lines:
+            if line.startswith(b'data: '):
+                at = _at(json.loads(line[len(b'data: '):]))
+                # What had happened before is sent at once and says nothing of delays.
+                if at > self.begun:
+                    self.delays.append(now - at)
+        if not chunk or lines and lines[-2:-1] == [b'0\r']:
+            self.selector.unregister(stream)
+            stream.close()
+            self.open -= 1
+
+
+def subscriber_rows(server: Server, count: int, store: str) -> list[Row]:
+    """Many who follow one run."""
+    progress(f'{store}: {count:,} subscribers')
+    before = resident.Resident()
+    before.look(server.process.pid)
+    commands = pipelines.commands(20, False, ['sleep', '0.5'])
+    run, _ = server.api.submit('followed', commands)
+    subscribers = Subscribers(server, run['run_id'], count)
+    subscribers.start()
+    during = resident.Resident()
+    server.api.wait(run['run_id'])
+    during.look(server.process.pid)
+    subscribers.join(60)
+    delays = subscribers.delays
+    if subscribers.open or len(delays) < count:
+        sys.exit(f'error: {subscribers.open} of {count} streams did not end; {len(delays)} events were heard')
+    each = (during.own - before.own) * 1024 / count
+    return [
+        Row(f'{store}: {count:,} subscribers of one run, from the time of a fact to having heard of it', '',
+            f'median {statistics.median(delays) * 1e3:.0f} ms, p99 {percentile(delays, 99) * 1e3:.0f} ms',
+            f'{len(delays):,} events, read by one thread of Python on the same machine'),
+        Row(f'{store}: memory of the server for each subscriber', '', f'{each:.0f} KiB',
+            f'own memory {before.own:.0f} MiB before, {during.own:.0f} MiB with them'),
+    ]

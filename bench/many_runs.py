@@ -1,0 +1,95 @@
+"""Fills a store with copies of one run that was really made, as a million runs of a year would leave it.
+
+Copies go in by SQL, since making them would take hours; the store's own triggers count them. Each has a second of its own,
+an experiment of fifty, and one of three states; one of three is archived.
+"""
+
+import contextlib
+import dataclasses
+import sqlite3
+import subprocess
+import sys
+import uuid
+
+# When the first copy was made, in nanoseconds since 1970.
+START = 1_700_000_000 * 10**9
+SECOND = 10**9
+FILL_LIMIT = 3600
+
+# What a copy has of its own; everything else is the original's. `{n}` is its number.
+OWN = {
+    'id': '{random_id}',
+    'name': "'copy-' || {n}",
+    'display_name': "'Copy ' || ({n} * 7919 % {count})",
+    'created_at': '{start} + {n} * {second}',
+    'scheduled_at': '{start} + {n} * {second}',
+    'started_at': '{start} + {n} * {second}',
+    'finished_at': '{start} + {n} * {second} + {second}',
+    'experiment_id': '(SELECT id FROM bench_experiments WHERE number = {n} % {experiments})',
+    'status': "CASE WHEN {n} % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END",
+    'storage_state': "CASE WHEN {n} % 3 = 0 THEN 'ARCHIVED' ELSE 'AVAILABLE' END",
+}
+
+
+@dataclasses.dataclass
+class Sqlite:
+    """The file of a data directory; nobody else may have it open."""
+
+    path: str
+
+    def fill(self, original: str, experiments: list[str], count: int) -> None:
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute('PRAGMA cache_size = -500000')
+            rows = connection.execute('PRAGMA table_info(runs)').fetchall()
+            columns = [row[1] for row in rows]
+            connection.execute('CREATE TEMP TABLE bench_experiments (number INTEGER PRIMARY KEY, id BLOB)')
+            numbered = [(number, uuid.UUID(text).bytes) for number, text in enumerate(experiments)]
+            connection.executemany('INSERT INTO bench_experiments VALUES (?, ?)', numbered)
+            numbers = f'(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count}) SELECT n FROM c)'
+            original_id = f"x'{uuid.UUID(original).hex}'"
+            for statement in _statements(columns, numbers, 'randomblob(16)', original_id, len(experiments), count):
+                connection.execute(statement)
+            connection.commit()
+            connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+
+
+@dataclasses.dataclass
+class Postgres:
+    """A database, by its URL."""
+
+    url: str
+
+    def fill(self, original: str, experiments: list[str], count: int) -> None:
+        listed = self._sql("SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'"
+                           " AND table_name = 'runs' AND is_generated = 'NEVER'")
+        values = ', '.join(f"({number}, '\\x{uuid.UUID(text).hex}'::bytea)" for number, text in enumerate(experiments))
+        random_id = "decode(replace(gen_random_uuid()::text, '-', ''), 'hex')"
+        original_id = f"'\\x{uuid.UUID(original).hex}'::bytea"
+        self._sql('; '.join([
+            'CREATE TEMP TABLE bench_experiments (number bigint PRIMARY KEY, id bytea)',
+            f'INSERT INTO bench_experiments VALUES {values}',
+            *_statements(listed.split(), f'generate_series(1, {count}) AS c (n)', random_id, original_id, len(experiments),
+                         count),
+        ]))
+        self._sql('VACUUM (ANALYZE)')
+
+    def _sql(self, text: str) -> str:
+        done = subprocess.run(['psql', '-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', self.url, '-c', text],
+                              capture_output=True, text=True, timeout=FILL_LIMIT, check=False)
+        if done.returncode != 0:
+            sys.exit(f'error: psql failed: {done.stderr[-1000:]}')
+        return done.stdout
+
+
+def _statements(columns: list[str], numbers: str, random_id: str, original: str, experiments: int, count: int) -> list[str]:
+    words = {'random_id': random_id, 'n': 'numbers.n', 'count': count, 'start': START, 'second': SECOND,
+             'experiments': experiments}
+    chosen = ', '.join(OWN[name].format(**words) if name in OWN else f'runs.{name}' for name in columns)
+    # A subquery has its name behind it in both; a function's has it there already.
+    source = numbers.replace(' AS c (n)', ' AS numbers (n)') if ' AS c' in numbers else f'{numbers} AS numbers'
+    return [
+        f'INSERT INTO runs ({", ".join(columns)}) SELECT {chosen} FROM {source}, runs WHERE runs.id = {original}',
+        'INSERT INTO run_specs (run_id, pipeline_text, parameters_json) SELECT runs.id, run_specs.pipeline_text,'
+        f" run_specs.parameters_json FROM runs, run_specs WHERE run_specs.run_id = {original}"
+        " AND runs.name LIKE 'copy-%'",
+    ]

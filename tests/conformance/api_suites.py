@@ -1,0 +1,289 @@
+"""Runs the API suites of kubeflow/pipelines against `penstock up`, and writes down what became of each case.
+
+    python tests/conformance/api_suites.py --kfp DIR --penstock target/debug/penstock
+
+DIR is a clone of kubeflow/pipelines; the suites are compiled from a copy of it. Each failed case must be explained by a line
+of api_differences.json; one that is not makes this end with 1.
+"""
+
+import argparse
+import collections
+import contextlib
+import dataclasses
+import datetime
+import http.client
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+MARKS = ('<!-- results: written by `make conformance-api` -->', '<!-- end of results -->')
+# The integration suite knows no other.
+PORT = 8888
+SUITE_LIMIT = 3 * 3600
+HERE = os.path.dirname(os.path.abspath(__file__))
+ARGO = 'github.com/argoproj/argo-workflows/v4'
+
+
+@dataclasses.dataclass
+class Case:
+    """One case of a suite, and what became of it: passed, failed, skipped or pending."""
+
+    suite: str
+    group: str
+    name: str
+    state: str
+    message: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A folder of tests; those of ginkgo say more than those of Go's own runner."""
+
+    name: str
+    folder: str
+    arguments: tuple[str, ...]
+    is_ginkgo: bool = True
+
+
+SUITES = (
+    Suite('v2/api', 'backend/test/v2/api', (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow')),
+    Suite('v2/integration', 'backend/test/v2/integration',
+          ('-runIntegrationTests=true', '-namespace=kubeflow', f'-apiUrl=http://localhost:{PORT}'), is_ginkgo=False),
+    Suite('end2end', 'backend/test/end2end',
+          (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow',
+           '-ginkgo.label-filter=E2EEssential || E2ECritical || E2EParallelNested || E2EFailure')),
+)
+
+
+def progress(text: str) -> None:
+    print(f'conformance: {text}', file=sys.stderr, flush=True)
+
+
+def prepare(source: str, work: str, argo: str) -> tuple[str, str]:
+    """A copy to compile in, and its commit."""
+    commit = subprocess.run(['git', '-C', source, 'rev-parse', 'HEAD'], capture_output=True, text=True, check=True,
+                            timeout=60).stdout.strip()
+    copy = os.path.join(work, f'pipelines-{commit[:12]}')
+    if not os.path.exists(copy):
+        subprocess.run(['git', 'clone', '--quiet', '--shared', source, copy], check=True, timeout=600)
+    if argo:
+        subprocess.run(['go', 'mod', 'edit', f'-require={ARGO}@{argo}'], cwd=copy, check=True, timeout=60)
+    return copy, commit
+
+
+def compile_suite(suite: Suite, copy: str) -> str:
+    progress(f'compiling {suite.name}')
+    program = os.path.join(copy, suite.folder, 'suite.test')
+    environment = {**os.environ, 'GOFLAGS': '-mod=mod -buildvcs=false'}
+    subprocess.run(['go', 'test', '-c', '-o', program, '.'], cwd=os.path.join(copy, suite.folder), env=environment,
+                   check=True, timeout=3600)
+    return program
+
+
+class AcceptsAll(http.server.BaseHTTPRequestHandler):
+    """In place of a cluster: the end-to-end suite makes Secrets before each case, which nothing here needs."""
+
+    def _answer(self) -> None:
+        length = int(self.headers.get('Content-Length', 0))
+        body = self.rfile.read(length) or b'{}'
+        self.send_response(200)
+        self.send_header('Content-Type', 'application/json')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def kubeconfig(directory: str):
+    """The caller's, or one that leads to a server that accepts everything."""
+    given = os.environ.get('KUBECONFIG')
+    if given:
+        yield given
+        return
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), AcceptsAll)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    path = os.path.join(directory, 'kubeconfig')
+    address = f'http://127.0.0.1:{server.server_address[1]}'
+    with open(path, 'w') as file:
+        json.dump({'apiVersion': 'v1', 'kind': 'Config', 'current-context': 'none', 'users': [{'name': 'none', 'user': {}}],
+                   'clusters': [{'name': 'none', 'cluster': {'server': address}}],
+                   'contexts': [{'name': 'none', 'context': {'cluster': 'none', 'user': 'none'}}]}, file)
+    try:
+        yield path
+    finally:
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def penstock(binary: str, python: str, copy: str, directory: str):
+    """`penstock up` on an empty directory. What samples install from a branch comes out of the copy."""
+    environment = {
+        **os.environ, 'PENSTOCK_DATA_DIR': os.path.join(directory, 'data'), 'PENSTOCK_PYTHON': python,
+        'GIT_CONFIG_COUNT': '1', 'GIT_CONFIG_KEY_0': f'url.file://{copy}.insteadOf',
+        'GIT_CONFIG_VALUE_0': 'https://github.com/kubeflow/pipelines.git',
+    }
+    with open(os.path.join(directory, 'penstock.log'), 'wb') as log:
+        process = subprocess.Popen([os.path.abspath(binary), 'up', '--listen', f'127.0.0.1:{PORT}', '--host-commands'],
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        try:
+            _await_health(process)
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _await_health(process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError):
+            connection = http.client.HTTPConnection('127.0.0.1', PORT, timeout=5)
+            connection.request('GET', '/apis/v2beta1/healthz')
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.2)
+    sys.exit(f'error: penstock up does not serve 127.0.0.1:{PORT}; is the port taken?')
+
+
+def run_suite(suite: Suite, copy: str, config: str, only: str) -> list[Case]:
+    progress(f'running {suite.name}')
+    folder = os.path.join(copy, suite.folder)
+    arguments = [os.path.join(folder, 'suite.test'), '-test.timeout=0', *suite.arguments]
+    environment = {**os.environ, 'KUBECONFIG': config}
+    report = os.path.join(folder, 'report.json')
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(report)
+    if suite.is_ginkgo:
+        arguments += [f'-ginkgo.json-report={report}', '-ginkgo.timeout=3h', *([f'-ginkgo.focus={only}'] if only else [])]
+    else:
+        arguments += ['-test.v', *([f'-test.run={only}'] if only else [])]
+    with open(os.path.join(folder, 'output.txt'), 'w+') as output:
+        subprocess.run(arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                       stderr=subprocess.STDOUT, timeout=SUITE_LIMIT, check=False)
+        output.seek(0)
+        text = output.read()
+    if suite.is_ginkgo:
+        if not os.path.exists(report):
+            sys.exit(f'error: {suite.name} wrote no report: {text[-2000:]}')
+        return of_ginkgo(suite, report)
+    return of_go(suite, text)
+
+
+def of_ginkgo(suite: Suite, path: str) -> list[Case]:
+    with open(path) as file:
+        reports = json.load(file)
+    cases = []
+    for spec in (spec for report in reports for spec in report['SpecReports'] or []):
+        # What the label filter leaves out was never meant.
+        if spec['LeafNodeType'] != 'It' or spec['State'] == 'skipped' and not spec.get('Failure'):
+            continue
+        groups = spec['ContainerHierarchyTexts'] or ['']
+        state = {'passed': 'passed', 'skipped': 'skipped', 'pending': 'pending'}.get(spec['State'], 'failed')
+        message = (spec.get('Failure') or {}).get('Message', '')
+        cases.append(Case(suite.name, groups[0].strip(' >'), ' '.join([*groups, spec['LeafNodeText']]), state, message))
+    return cases
+
+
+def of_go(suite: Suite, text: str) -> list[Case]:
+    """Cases that have none below them; what a test printed before its result is its message."""
+    found = re.findall(r'^\s*--- (PASS|FAIL|SKIP): (\S+)', text, re.MULTILINE)
+    names = {name for _, name in found}
+    words = {'PASS': 'passed', 'FAIL': 'failed', 'SKIP': 'skipped'}
+    cases = []
+    for word, name in found:
+        if any(other.startswith(f'{name}/') for other in names):
+            continue
+        errors = re.findall(r'Error:\s+(.*)', text[:text.find(f': {name} (')])
+        cases.append(Case(suite.name, name.split('/')[0], name, words[word], errors[-1] if word == 'FAIL' and errors else ''))
+    return cases
+
+
+def explanations() -> dict[str, str]:
+    with open(os.path.join(HERE, 'api_differences.json')) as file:
+        return json.load(file)
+
+
+def explanation(case: Case, known: dict[str, str]) -> str:
+    return next((reason for part, reason in known.items() if part in f'{case.suite} {case.name}'), '')
+
+
+def page(cases: list[Case], commit: str, argo: str, python: str) -> str:
+    groups: dict[tuple[str, str], collections.Counter] = {}
+    for case in cases:
+        groups.setdefault((case.suite, case.group), collections.Counter())[case.state] += 1
+    with_argo = f', with {ARGO} {argo} in place of the one that it names' if argo else ''
+    lines = [f'Suites of kubeflow/pipelines at `{commit}`{with_argo}, on {datetime.date.today()}, against `penstock up'
+             f' --host-commands` with Python {python}.', '',
+             '| suite | group | passed | failed | skip themselves | empty upstream |', '|---|---|---|---|---|---|']
+    for (suite, group), counts in groups.items():
+        numbers = ' | '.join(str(counts[state]) for state in ('passed', 'failed', 'skipped', 'pending'))
+        lines.append(f'| `{suite}` | {group} | {numbers} |')
+    failed, known = [case for case in cases if case.state == 'failed'], explanations()
+    if failed:
+        lines += ['', '| failed | why |', '|---|---|']
+        lines += [f'| `{case.suite}` {case.name} | {explanation(case, known) or "**not explained**"} |' for case in failed]
+    return '\n'.join(lines)
+
+
+def write(path: str, text: str) -> None:
+    with open(path) as file:
+        before, _, rest = file.read().partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not end:
+        sys.exit(f'error: {path} lacks the marks {MARKS[0]} and {MARKS[1]}')
+    with open(path, 'w') as file:
+        file.write(f'{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--kfp', required=True, metavar='DIR', help='clone of kubeflow/pipelines')
+    parser.add_argument('--penstock', required=True, help='the binary')
+    parser.add_argument('--python', default=sys.executable, help='interpreter for tasks; it has kfp')
+    parser.add_argument('--work', required=True, metavar='DIR', help='where the copy is compiled; it can stay')
+    parser.add_argument('--argo', default='', metavar='VERSION', help=f'other version of {ARGO}, where theirs cannot be had')
+    parser.add_argument('--suite', action='append', choices=[suite.name for suite in SUITES], help='only these')
+    parser.add_argument('--only', default='', metavar='REGEX', help='only cases whose name matches')
+    parser.add_argument('--write', metavar='FILE')
+    arguments = parser.parse_args()
+    if not shutil.which('go'):
+        sys.exit('error: the suites are Go programs: install Go 1.26 or newer')
+    os.makedirs(arguments.work, exist_ok=True)
+    copy, commit = prepare(os.path.abspath(arguments.kfp), os.path.abspath(arguments.work), arguments.argo)
+    suites = [suite for suite in SUITES if not arguments.suite or suite.name in arguments.suite]
+    for suite in suites:
+        compile_suite(suite, copy)
+    cases: list[Case] = []
+    for suite in suites:
+        with tempfile.TemporaryDirectory() as directory, kubeconfig(directory) as config, \
+                penstock(arguments.penstock, arguments.python, copy, directory):
+            cases += run_suite(suite, copy, config, arguments.only)
+    version = subprocess.run([arguments.python, '-c', 'import platform, kfp; print(platform.python_version(), "and kfp",'
+                              ' kfp.__version__)'], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    text = page(cases, commit, arguments.argo, version)
+    print(text)
+    if arguments.write:
+        write(arguments.write, text)
+    known = explanations()
+    unexplained = [case for case in cases if case.state == 'failed' and not explanation(case, known)]
+    for case in unexplained:
+        progress(f'not explained: {case.suite} {case.name}: {case.message[:500]}')
+    states = collections.Counter(case.state for case in cases)
+    print(f'conformance: {states["passed"]} passed, {states["failed"]} failed ({len(unexplained)} not explained)')
+    sys.exit(1 if unexplained or not cases else 0)
+
+
+if __name__ == '__main__':
+    main()
