@@ -7,12 +7,14 @@ use penstock_metastore::{Experiment, Metastore, MetastoreError, StorageState};
 use penstock_objectstore::Stores;
 use penstock_spec::Timestamp;
 use penstock_spec::limits::Limits;
+use prometheus::Registry;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::error::{ApiError, ErrorKind};
 use crate::listing::TokenKey;
 use crate::live_logs::LiveLogs;
+use crate::metrics::ApiMetrics;
 use crate::runs::Submission;
 use crate::wire::body::BodyBudget;
 
@@ -44,6 +46,19 @@ pub struct ApiSettings {
     pub stores: Option<Arc<Stores>>,
     /// Where logs are read that are still being written; without it they are served once they are stored.
     pub live_logs: Option<Arc<dyn LiveLogs>>,
+    /// Where numbers about requests are kept; `/metrics` shows all that is in it.
+    pub registry: Registry,
+}
+
+/// The server cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiSetupError {
+    /// The store failed.
+    #[error("cannot look for the default experiment")]
+    Metastore(#[from] MetastoreError),
+    /// The registry has such numbers already.
+    #[error("cannot set up metrics")]
+    Metrics(#[from] prometheus::Error),
 }
 
 /// The state of the server; clones share it.
@@ -60,6 +75,7 @@ struct Shared {
     /// Told when a recurring run may have become due earlier than it seemed.
     schedules: Notify,
     streams: Arc<Semaphore>,
+    metrics: ApiMetrics,
 }
 
 impl Api {
@@ -68,10 +84,12 @@ impl Api {
         settings: ApiSettings,
         metastore: Metastore,
         submission: Arc<dyn Submission>,
-    ) -> Result<Self, MetastoreError> {
+    ) -> Result<Self, ApiSetupError> {
         let (token_key, bodies) = (TokenKey::random(), BodyBudget::default());
         let (schedules, streams) = (Notify::new(), Arc::new(Semaphore::new(STREAMS)));
-        let api = Self(Arc::new(Shared { settings, metastore, submission, token_key, bodies, schedules, streams }));
+        let metrics = ApiMetrics::new(&settings.registry, Arc::clone(&streams), STREAMS)?;
+        let shared = Shared { settings, metastore, submission, token_key, bodies, schedules, streams, metrics };
+        let api = Self(Arc::new(shared));
         api.ensure_default_experiment().await?;
         Ok(api)
     }
@@ -137,6 +155,11 @@ impl Api {
     /// lost.
     pub(crate) fn schedule_changes(&self) -> &Notify {
         &self.0.schedules
+    }
+
+    /// Numbers about requests.
+    pub(crate) fn metrics(&self) -> &ApiMetrics {
+        &self.0.metrics
     }
 
     /// Room for bodies.

@@ -1,6 +1,7 @@
 //! KFP's REST interface, version v2beta1, over the metastore: what an unmodified `kfp.Client` speaks.
 //!
-//! Which endpoints exist is said by [`router::route_table`]; each resource is a module of `routes`. What is the same for
+//! Which endpoints exist is said by [`router::route_table`], and what they take and give by [`openapi`]; each resource is a
+//! module of `routes`. What is the same for
 //! all of them is apart and knows no resource: [`wire`] (JSON in requests and replies), [`error`] (refusals), [`listing`]
 //! (order, filters, pages). `spec` turns an upload into what is stored and shown of a pipeline. When recurring runs are due
 //! is computed by [`schedule`], and [`schedules::run`] makes their runs.
@@ -12,6 +13,8 @@ mod changes;
 pub mod error;
 pub mod listing;
 mod live_logs;
+mod metrics;
+pub mod openapi;
 mod recurring;
 pub mod router;
 mod routes;
@@ -24,7 +27,7 @@ mod stored;
 mod tasks;
 pub mod wire;
 
-pub use api::{Api, ApiSettings};
+pub use api::{Api, ApiSettings, ApiSetupError};
 pub use live_logs::{LiveLogs, LogReader};
 pub use router::router;
 pub use runs::{NewSubmission, Submission, SubmissionError};

@@ -1,6 +1,7 @@
 //! Recurring runs as the API knows them: what they are called, what they are shown as, and whether they can run at all.
 
 pub(crate) mod naming;
+pub(crate) mod schema;
 pub(crate) mod view;
 
 use penstock_engine::{Pipeline, parameters};

@@ -21,6 +21,7 @@ pub(crate) use table::Routes;
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
+use crate::metrics;
 use crate::routes;
 
 /// Every route, in no particular order.
@@ -41,6 +42,7 @@ pub(crate) fn loopback_router(api: Api) -> Router {
 fn build(api: Api, is_loopback: bool) -> Router {
     let hosts: Option<Arc<[String]>> = is_loopback.then(|| api.settings().hosts.clone().into());
     let body_limit = DefaultBodyLimit::max(api.body_limit());
+    let counting = middleware::from_fn_with_state(api.clone(), metrics::count);
     let (router, verbs) = routes::all().into_router();
     // Fallbacks cover the routes that are there when they are set.
     let router = router.fallback(no_route).method_not_allowed_fallback(wrong_method).layer(body_limit).with_state(api);
@@ -53,6 +55,7 @@ fn build(api: Api, is_loopback: bool) -> Router {
         .layer(normalise)
         .layer(middleware::from_fn(move |request: Request, next: Next| check_site(hosts.clone(), request, next)))
         .layer(middleware::map_response(forbid_sniffing))
+        .layer(counting)
 }
 
 async fn normalise(verbs: Arc<[path::VerbRoute]>, mut request: Request, next: Next) -> Response {

@@ -17,7 +17,11 @@ mod versions;
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::openapi;
 use crate::router::Routes;
+
+/// How what is listed is stored.
+pub(crate) const STORAGE_STATES: [&str; 2] = ["AVAILABLE", "ARCHIVED"];
 
 /// Every route there is.
 pub(crate) fn all() -> Routes {
@@ -33,6 +37,7 @@ pub(crate) fn all() -> Routes {
         logs::routes,
         artifacts::routes,
         events::routes,
+        openapi::routes,
     ];
     for add in resources {
         routes = add(routes);

@@ -3,14 +3,21 @@
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::middleware;
+use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::access::Requires;
 use super::path::{self, VerbRoute};
 use crate::api::Api;
+use crate::metrics::Operation;
+use crate::openapi::Description;
+
+/// The operation of a route that nobody has described.
+const UNDESCRIBED: &str = "undescribed";
 
 /// A route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Route {
     /// Its method.
     pub method: Method,
@@ -18,14 +25,13 @@ pub struct Route {
     pub path: &'static str,
     /// What it requires of its caller.
     pub requires: Requires,
+    /// What is said of it; a test sees to it that there is something.
+    pub description: Option<Description>,
 }
 
 /// Routes with what answers them.
 #[derive(Debug, Default)]
-pub(crate) struct Routes {
-    router: Router<Api>,
-    table: Vec<Route>,
-}
+pub(crate) struct Routes(Vec<(Route, MethodRouter<Api>)>);
 
 impl Routes {
     pub(crate) fn get<H: Handler<T, Api>, T: 'static>(self, path: &'static str, requires: Requires, answer: H) -> Self {
@@ -60,19 +66,35 @@ impl Routes {
     }
 
     fn add(mut self, method: Method, path: &'static str, requires: Requires, answer: MethodRouter<Api>) -> Self {
-        self.router = self.router.route(&path::routed(path), answer);
-        self.table.push(Route { method, path, requires });
+        self.0.push((Route { method, path, requires, description: None }, answer));
+        self
+    }
+
+    /// Describes the route that was added last.
+    pub(crate) fn describe(mut self, description: Description) -> Self {
+        if let Some((route, _)) = self.0.last_mut() {
+            route.description = Some(description);
+        }
         self
     }
 
     /// All routes.
     pub(super) fn into_table(self) -> Vec<Route> {
-        self.table
+        self.0.into_iter().map(|(route, _)| route).collect()
     }
 
     /// What answers them, and those whose paths end in a verb.
     pub(super) fn into_router(self) -> (Router<Api>, Vec<VerbRoute>) {
-        let verbs = self.table.into_iter().filter_map(|route| VerbRoute::new(route.method, route.path)).collect();
-        (self.router, verbs)
+        let (mut router, mut verbs) = (Router::new(), Vec::new());
+        for (route, answer) in self.0 {
+            let operation = Operation(route.description.map_or(UNDESCRIBED, |description| description.name));
+            let answer = answer.route_layer(middleware::map_response(move |mut response: Response| async move {
+                response.extensions_mut().insert(operation);
+                response
+            }));
+            router = router.route(&path::routed(route.path), answer);
+            verbs.extend(VerbRoute::new(route.method, route.path));
+        }
+        (router, verbs)
     }
 }

@@ -2,6 +2,7 @@
 
 mod content;
 mod read;
+mod schema;
 
 use axum::extract::State;
 use penstock_engine::{NodeId, task_id};
@@ -13,6 +14,8 @@ use uuid::Uuid;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::token;
+use crate::openapi::schema::Kind;
+use crate::openapi::{Description, Reply as Replied};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::tasks;
 use crate::wire::{Query, Reply};
@@ -31,8 +34,29 @@ pub(super) fn routes(routes: Routes) -> Routes {
             requires(Verb::Get),
             read::read,
         )
+        .describe(
+            Description::new("read_artifact", "An artifact within JSON, up to 16 MiB")
+                .reply(&schema::DATA)
+                .refused_like_uploads(),
+        )
         .get("/apis/penstock/v1/artifacts", requires(Verb::Get), list)
+        .describe(
+            Description::new("list_artifacts", "What the tasks of a run have put out, in the order of the tasks")
+                .required("run_id", Kind::Id, "The run.")
+                .query("page_size", Kind::Int32, "Artifacts of a page: 100 unless it is said, at most 1,000.")
+                .query("page_token", Kind::Text, "next_page_token of the page before.")
+                .reply(&schema::ARTIFACTS),
+        )
         .get("/apis/penstock/v1/artifacts/{artifact_id}/content", requires(Verb::Get), content::content)
+        .describe(
+            Description::new(
+                "read_artifact_content",
+                "The bytes of an artifact, or of a file of one that is a directory",
+            )
+            .query("path", Kind::Text, "The file of an artifact that is a directory.")
+            .query("download", Kind::Boolean, "Have browsers save it rather than show it.")
+            .replies(Replied::Bytes),
+        )
 }
 
 /// `GET /artifacts?run_id=`: what the tasks of a run have put out, in the order of the tasks.

@@ -19,6 +19,8 @@ use uuid::Uuid;
 use crate::api::Api;
 use crate::changes::RunChanges;
 use crate::error::ApiError;
+use crate::openapi::schema::Kind;
+use crate::openapi::{Description, Reply};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::tasks;
 use crate::wire::Query;
@@ -32,7 +34,10 @@ const LAST_EVENT_ID: &str = "last-event-id";
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let requires = Requires::Access(Resource::Runs, Verb::Get);
-    routes.get("/apis/penstock/v1/runs/{run_id}/events", requires, events)
+    let about = Description::new("follow_run", "What happens in a run, as server-sent events")
+        .query("after", Kind::Int64, "Behind which event to go on. Last-Event-ID says the same, and wins.")
+        .replies(Reply::Events);
+    routes.get("/apis/penstock/v1/runs/{run_id}/events", requires, events).describe(about)
 }
 
 /// `GET /runs/{run}/events`

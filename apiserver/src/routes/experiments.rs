@@ -7,10 +7,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::names::check_length;
-use super::parse_id;
+use super::{STORAGE_STATES, parse_id};
 use crate::api::{Api, DEFAULT_EXPERIMENT};
 use crate::error::ApiError;
 use crate::listing::ListRequest;
+use crate::openapi::Description;
+use crate::openapi::schema::{Kind, Message, always, both, given, shown};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::wire::{Query, Reply, RequestBody};
 
@@ -21,12 +23,46 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let may = |verb| Requires::Access(Resource::Experiments, verb);
     routes
         .post("/apis/v2beta1/experiments", may(Verb::Create), create)
+        .describe(Description::new("create_experiment", "Make an experiment").body(&EXPERIMENT).reply(&EXPERIMENT))
         .get("/apis/v2beta1/experiments", may(Verb::List), list)
+        .describe(Description::new("list_experiments", "Experiments, oldest first").paged().reply(&EXPERIMENTS))
         .get("/apis/v2beta1/experiments/{experiment_id}", may(Verb::Get), get)
+        .describe(Description::new("get_experiment", "An experiment").reply(&EXPERIMENT))
         .post("/apis/v2beta1/experiments/{experiment_id}:archive", may(Verb::Archive), archive)
+        .describe(Description::new(
+            "archive_experiment",
+            "Archive an experiment with its runs, and disable what recurs in it",
+        ))
         .post("/apis/v2beta1/experiments/{experiment_id}:unarchive", may(Verb::Unarchive), unarchive)
+        .describe(Description::new(
+            "unarchive_experiment",
+            "Take an experiment out of the archive; its runs stay there",
+        ))
         .delete("/apis/v2beta1/experiments/{experiment_id}", may(Verb::Delete), delete)
+        .describe(Description::new("delete_experiment", "Delete an experiment; its runs stay"))
 }
+
+const EXPERIMENT: Message = Message {
+    name: "Experiment",
+    fields: &[
+        always("experiment_id", Kind::Id),
+        both("display_name", Kind::Text),
+        both("description", Kind::Text),
+        always("created_at", Kind::Time),
+        given("namespace", Kind::Text),
+        always("storage_state", Kind::Words(&STORAGE_STATES)),
+        always("last_run_created_at", Kind::Time),
+    ],
+};
+
+const EXPERIMENTS: Message = Message {
+    name: "Experiments",
+    fields: &[
+        shown("experiments", Kind::Resources(&EXPERIMENT)),
+        shown("total_size", Kind::Int32),
+        shown("next_page_token", Kind::Text),
+    ],
+};
 
 async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
     let create = async {

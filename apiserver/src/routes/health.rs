@@ -6,16 +6,35 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::metrics;
+use crate::openapi::schema::{Kind, Message, always, shown};
+use crate::openapi::{Description, Reply};
 use crate::router::{Requires, Routes};
 use crate::wire::write::json_response;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.get("/apis/v2beta1/healthz", Requires::Nothing, health).get(
-        "/apis/v1beta1/healthz",
-        Requires::Nothing,
-        health_of_version_1,
-    )
+    let about = |name| Description::new(name, "Whether the server is there, and what it is").reply(&IDENTITY);
+    routes
+        .get("/apis/v2beta1/healthz", Requires::Nothing, health)
+        .describe(about("get_health"))
+        .get("/apis/v1beta1/healthz", Requires::Nothing, health_of_version_1)
+        .describe(about("old_get_health"))
+        .get("/metrics", Requires::Nothing, metrics::exposition)
+        .describe(
+            Description::new("get_metrics", "Numbers, as Prometheus reads them")
+                .replies(Reply::Text(prometheus::TEXT_FORMAT)),
+        )
 }
+
+const IDENTITY: Message = Message {
+    name: "Identity",
+    fields: &[
+        always("commit_sha", Kind::Text),
+        always("tag_name", Kind::Text),
+        always("multi_user", Kind::Boolean),
+        shown("pipeline_store", Kind::Text),
+    ],
+};
 
 /// Unlike all other replies this one shows its defaults.
 fn identity(api: &Api) -> Value {

@@ -17,6 +17,8 @@ use uuid::Uuid;
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
 use crate::live_logs::LogReader;
+use crate::openapi::schema::Kind;
+use crate::openapi::{Description, Reply};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::stored::{Place, StoredObject};
 use crate::tasks;
@@ -28,10 +30,19 @@ const FACTS_PAGE: u32 = 500;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let requires = Requires::Access(Resource::Runs, Verb::Get);
+    let log = |name, summary| {
+        Description::new(name, summary)
+            .query("follow", Kind::Boolean, "Go on until the attempt has ended.")
+            .replies(Reply::Text("text/plain; charset=utf-8"))
+    };
+    const OF_NODE: &str = "What the newest attempt of a task printed, or the attempt whose Pod is named";
     routes
         .get("/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log", requires, of_node)
+        .describe(log("read_log", OF_NODE))
         .get("/apis/v1beta1/runs/{run_id}/nodes/{node_id}/log", requires, of_node)
+        .describe(log("old_read_log", OF_NODE))
         .get("/apis/penstock/v1/runs/{run_id}/tasks/{task_id}/attempts/{attempt}/log", requires, of_attempt)
+        .describe(log("read_attempt_log", "What an attempt of a task printed; attempts count from 0"))
 }
 
 /// `GET /runs/{run}/nodes/{node}/log`: of the newest attempt, or of the one whose Pod is named.

@@ -11,6 +11,8 @@ use super::{parse_id, tags, versions};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
+use crate::openapi::Description;
+use crate::openapi::schema::{Kind, Message, always, both, given, shown};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
 
@@ -21,13 +23,64 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let may = |verb| Requires::Access(Resource::Pipelines, verb);
     routes
         .post("/apis/v2beta1/pipelines", may(Verb::Create), create)
+        .describe(
+            Description::new("create_pipeline", "Make a pipeline without versions").body(&PIPELINE).reply(&PIPELINE),
+        )
         .get("/apis/v2beta1/pipelines", may(Verb::List), list)
+        .describe(Description::new("list_pipelines", "Pipelines, oldest first").paged().reply(&PIPELINES))
         .get("/apis/v2beta1/pipelines/{pipeline_id}", may(Verb::Get), get)
+        .describe(Description::new("get_pipeline", "A pipeline").reply(&PIPELINE))
         .get("/apis/v2beta1/pipelines/names/{name}", may(Verb::Get), get_by_name)
+        .describe(Description::new("get_pipeline_by_name", "The pipeline of a name").reply(&PIPELINE))
         .patch("/apis/v2beta1/pipelines/{pipeline_id}", may(Verb::Update), update)
+        .describe(
+            Description::new("update_pipeline", "Change display_name and tags of a pipeline; what is absent stays")
+                .body(&PIPELINE)
+                .reply(&PIPELINE),
+        )
         .delete("/apis/v2beta1/pipelines/{pipeline_id}", may(Verb::Delete), delete)
+        .describe(Description::new("delete_pipeline", "Delete a pipeline").query(
+            "cascade",
+            Kind::Boolean,
+            "With its versions. Otherwise it must have none.",
+        ))
         .post("/apis/v2beta1/pipelines/create", may(Verb::Create), create_with_version)
+        .describe(
+            Description::new("import_pipeline", "Make a pipeline whose version is fetched from a URL")
+                .body(&IMPORT)
+                .reply(&PIPELINE),
+        )
 }
+
+pub(super) const PIPELINE: Message = Message {
+    name: "Pipeline",
+    fields: &[
+        always("pipeline_id", Kind::Id),
+        both("display_name", Kind::Text),
+        both("name", Kind::Text),
+        both("description", Kind::Text),
+        always("created_at", Kind::Time),
+        given("namespace", Kind::Text),
+        both("tags", Kind::Texts),
+    ],
+};
+
+const PIPELINES: Message = Message {
+    name: "Pipelines",
+    fields: &[
+        shown("pipelines", Kind::Resources(&PIPELINE)),
+        shown("total_size", Kind::Int32),
+        shown("next_page_token", Kind::Text),
+    ],
+};
+
+const IMPORT: Message = Message {
+    name: "PipelineImport",
+    fields: &[
+        given("pipeline", Kind::Message(&PIPELINE)),
+        given("pipeline_version", Kind::Message(&versions::VERSION)),
+    ],
+};
 
 /// What a request says of a pipeline.
 #[derive(Debug, Default)]

@@ -11,7 +11,9 @@ use super::source::{Reference, RuntimeConfig, account_or_default, experiment_or_
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
-use crate::recurring::{check_inputs, naming, view};
+use crate::openapi::Description;
+use crate::openapi::schema::Kind;
+use crate::recurring::{check_inputs, naming, schema, view};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::schedule::Schedule;
 use crate::wire::{Enumeration, Fields, Query, Reply, RequestBody, WireError};
@@ -27,11 +29,26 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let may = |verb| Requires::Access(Resource::RecurringRuns, verb);
     routes
         .post(ALL, may(Verb::Create), create)
+        .describe(
+            Description::new("create_recurring_run", "Make a recurring run")
+                .body(&schema::RECURRING_RUN)
+                .reply(&schema::RECURRING_RUN),
+        )
         .get(ALL, may(Verb::List), list)
+        .describe(
+            Description::new("list_recurring_runs", "Recurring runs, oldest first")
+                .query("experiment_id", Kind::Id, "Those of this experiment alone.")
+                .paged()
+                .reply(&schema::RECURRING_RUNS),
+        )
         .get(ONE, may(Verb::Get), get)
+        .describe(Description::new("get_recurring_run", "A recurring run").reply(&schema::RECURRING_RUN))
         .delete(ONE, may(Verb::Delete), delete)
+        .describe(Description::new("delete_recurring_run", "Delete a recurring run; its runs stay"))
         .post("/apis/v2beta1/recurringruns/{recurring_run_id}:enable", may(Verb::Enable), enable)
+        .describe(Description::new("enable_recurring_run", "Let it fire"))
         .post("/apis/v2beta1/recurringruns/{recurring_run_id}:disable", may(Verb::Disable), disable)
+        .describe(Description::new("disable_recurring_run", "Let it fire no more"))
 }
 
 /// `RecurringRun` as clients send it.

@@ -14,9 +14,11 @@ use super::source::{Reference, RuntimeConfig, account_or_default, experiment_or_
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
 use crate::listing::ListRequest;
+use crate::openapi::Description;
+use crate::openapi::schema::Kind;
 use crate::recurring::naming;
 use crate::router::{Requires, Resource, Routes, Verb};
-use crate::runs::{NewSubmission, SubmissionError, view};
+use crate::runs::{NewSubmission, SubmissionError, schema, view};
 use crate::spec;
 use crate::tasks;
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
@@ -27,13 +29,26 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let requires = |verb| Requires::Access(Resource::Runs, verb);
     routes
         .post(RUNS, requires(Verb::Create), create)
+        .describe(Description::new("create_run", "Start a run").body(&schema::RUN).reply(&schema::RUN))
         .get(RUNS, requires(Verb::List), list)
+        .describe(
+            Description::new("list_runs", "Runs, oldest first, without what happened in them")
+                .query("experiment_id", Kind::Id, "Those of this experiment alone.")
+                .paged()
+                .reply(&schema::RUNS),
+        )
         .get(RUN, requires(Verb::Get), get)
+        .describe(Description::new("get_run", "A run, and what its tasks came to").reply(&schema::RUN))
         .delete(RUN, requires(Verb::Delete), delete)
+        .describe(Description::new("delete_run", "Delete a run"))
         .post("/apis/v2beta1/runs/{run_id}:archive", requires(Verb::Archive), archive)
+        .describe(Description::new("archive_run", "Archive a run; it goes on"))
         .post("/apis/v2beta1/runs/{run_id}:unarchive", requires(Verb::Unarchive), unarchive)
+        .describe(Description::new("unarchive_run", "Take a run out of the archive"))
         .post("/apis/v2beta1/runs/{run_id}:terminate", requires(Verb::Terminate), terminate)
+        .describe(Description::new("terminate_run", "Stop a run"))
         .post("/apis/v2beta1/runs/{run_id}:retry", requires(Verb::Retry), retry)
+        .describe(Description::new("retry_run", "Let a failed run go on: what succeeded stays"))
 }
 
 /// `Run` as clients send it.

@@ -11,6 +11,8 @@ use super::versions::{self, VersionInput};
 use super::{parse_id, tags};
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind, UploadError};
+use crate::openapi::Description;
+use crate::openapi::schema::{Kind, Message, given};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::spec::{self, LoadError, LoadedPipeline};
 use crate::wire::{Query, Reply};
@@ -22,12 +24,26 @@ const NO_VERSION: &str = "Failed to create a pipeline version";
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let may_create = Requires::Access(Resource::Pipelines, Verb::Create);
-    routes.post("/apis/v2beta1/pipelines/upload", may_create, upload).post(
-        "/apis/v2beta1/pipelines/upload_version",
-        may_create,
-        upload_version,
-    )
+    let named = |description: Description| {
+        description
+            .query("name", Kind::Text, "Name; that of the file unless it is said.")
+            .query("display_name", Kind::Text, "Name for people.")
+            .query("description", Kind::Text, "For people.")
+            .query("tags", Kind::Text, "An object of strings as JSON.")
+            .query("code_source_url", Kind::Text, "Where the source is.")
+            .form(&UPLOAD)
+    };
+    let upload_pipeline = Description::new("upload_pipeline", "A file becomes a pipeline with its first version");
+    let upload_next = Description::new("upload_pipeline_version", "A file becomes one more version of a pipeline")
+        .required("pipelineid", Kind::Text, "The pipeline.");
+    routes
+        .post("/apis/v2beta1/pipelines/upload", may_create, upload)
+        .describe(named(upload_pipeline).reply(&pipelines::PIPELINE))
+        .post("/apis/v2beta1/pipelines/upload_version", may_create, upload_version)
+        .describe(named(upload_next).reply(&versions::VERSION))
 }
+
+const UPLOAD: Message = Message { name: "Upload", fields: &[given("uploadfile", Kind::File)] };
 
 /// What the query of an upload says.
 struct UploadInput {

@@ -13,6 +13,8 @@ use super::{parse_id, pipelines, tags};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
+use crate::openapi::Description;
+use crate::openapi::schema::{Kind, Message, always, both, shown};
 use crate::router::{Requires, Resource, Routes, Verb};
 use crate::spec::LoadedPipeline;
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
@@ -26,11 +28,56 @@ pub(super) fn routes(routes: Routes) -> Routes {
     const ONE: &str = "/apis/v2beta1/pipelines/{pipeline_id}/versions/{pipeline_version_id}";
     routes
         .post(ALL, may(Verb::Create), create)
+        .describe(
+            Description::new("create_pipeline_version", "Make a version that is fetched from a URL")
+                .body(&VERSION)
+                .reply(&VERSION),
+        )
         .get(ALL, may(Verb::List), list)
+        .describe(
+            Description::new("list_pipeline_versions", "Versions of a pipeline, oldest first").paged().reply(&VERSIONS),
+        )
         .get(ONE, may(Verb::Get), get)
+        .describe(Description::new("get_pipeline_version", "A version").reply(&VERSION))
         .patch(ONE, may(Verb::Update), update)
+        .describe(
+            Description::new(
+                "update_pipeline_version",
+                "Change display_name and tags of a version; what is absent stays",
+            )
+            .body(&VERSION)
+            .reply(&VERSION),
+        )
         .delete(ONE, may(Verb::Delete), delete)
+        .describe(Description::new("delete_pipeline_version", "Delete a version"))
 }
+
+pub(super) const VERSION: Message = Message {
+    name: "PipelineVersion",
+    fields: &[
+        both("pipeline_id", Kind::Id),
+        always("pipeline_version_id", Kind::Id),
+        both("display_name", Kind::Text),
+        both("name", Kind::Text),
+        both("description", Kind::Text),
+        always("created_at", Kind::Time),
+        both("package_url", Kind::Message(&PACKAGE_URL)),
+        both("code_source_url", Kind::Text),
+        always("pipeline_spec", Kind::Struct),
+        both("tags", Kind::Texts),
+    ],
+};
+
+const PACKAGE_URL: Message = Message { name: "Url", fields: &[both("pipeline_url", Kind::Text)] };
+
+const VERSIONS: Message = Message {
+    name: "PipelineVersions",
+    fields: &[
+        shown("pipeline_versions", Kind::Resources(&VERSION)),
+        shown("total_size", Kind::Int32),
+        shown("next_page_token", Kind::Text),
+    ],
+};
 
 /// What a request says of a version.
 #[derive(Debug, Default)]

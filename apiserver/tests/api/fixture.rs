@@ -12,6 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+use crate::contract;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A pipeline that runs nothing.
@@ -124,12 +126,21 @@ impl Server {
         self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 
+    /// Sends a request; the reply has to be as the OpenAPI document says.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (parts, content) = self.open(request).await.into_parts();
         let bytes = body::to_bytes(content, usize::MAX).await.expect("a body");
         assert_eq!(parts.headers.get("x-content-type-options"), Some(&HeaderValue::from_static("nosniff")));
         let text = String::from_utf8(bytes.to_vec()).expect("text");
-        Answer { status: parts.status, headers: parts.headers, text }
+        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        contract::check(&method, &path, &answer);
+        answer
+    }
+
+    /// A GET of a whole path.
+    pub(crate) async fn get_whole(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await
     }
 
     /// Sends what the clients send with every call, bodies or not.

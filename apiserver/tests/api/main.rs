@@ -1,11 +1,13 @@
 //! The router over a real store: requests as clients send them, replies as they read them.
 
 mod artifacts;
+mod contract;
 mod events;
 mod experiments;
 mod fixture;
 mod listener;
 mod logs;
+mod metrics;
 mod pipelines;
 mod protocol;
 mod recorded;

@@ -39,16 +39,18 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let driver = context.driver(&execution, None).await?;
     // Tells others that runs which wait for their turn are not left alone.
     let _presence = driver.announce(BackendKind::Process)?;
+    let registry = Registry::new();
     let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
     let settings = ApiSettings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         stores: Some(Arc::clone(driver.transfer().stores())),
         schedule_zone: Some(time_zone),
         live_logs: Some(Arc::new(LocalLogs::new(driver.data_dir().to_owned()))),
+        registry: registry.clone(),
         ..ApiSettings::default()
     };
     let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
-    let service = driving(&driver, runs)?;
+    let service = driving(&driver, runs, &registry)?;
 
     Stream::Out.print(&format!(
         "Penstock is up at http://{address}\n\
@@ -84,12 +86,12 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Drives what there is to drive in the data directory.
-fn driving(driver: &Driver, runs: Option<NonZeroUsize>) -> anyhow::Result<Service> {
+fn driving(driver: &Driver, runs: Option<NonZeroUsize>, registry: &Registry) -> anyhow::Result<Service> {
     let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let settings = ServiceSettings {
         concurrency: runs.map_or_else(processors, NonZeroUsize::get),
         ..ServiceSettings::new("process")
     };
-    let metrics = ServiceMetrics::new(&Registry::new()).context("cannot set up metrics")?;
+    let metrics = ServiceMetrics::new(registry).context("cannot set up metrics")?;
     Ok(Service::new(driver.metastore().clone(), Arc::new(driver.clone()), settings, metrics))
 }
