@@ -23,6 +23,6 @@ pub mod transfer;
 pub use error::{ErrorKind, StoreError};
 pub use observe::{Operation, StoreObserver};
 pub use s3::{KeyFiles, S3Credentials, S3Settings, Secret};
-pub use store::{Body, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part};
+pub use store::{Body, LinkSettings, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part};
 pub use stores::{LocalAccess, S3Override, StoreSettings, Stores};
 pub use transfer::{Downloaded, Opener, Transfer, TransferError, TransferSettings, UploadSource};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use crate::error::{ErrorKind, StoreError};
-use crate::store::{Body, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part};
+use crate::store::{Body, LinkSettings, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part};
 
 /// What a call asks of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,6 +151,11 @@ impl ObjectStore for ObservedStore {
 
     async fn abort_multipart(&self, key: &str, upload: &MultipartUpload) -> Result<(), StoreError> {
         self.call(Operation::AbortMultipart, self.inner.abort_multipart(key, upload)).await
+    }
+
+    async fn link(&self, key: &str, settings: &LinkSettings) -> Result<Option<String>, StoreError> {
+        // The store is not called: a link is computed.
+        self.inner.link(key, settings).await
     }
 
     fn max_key_bytes(&self) -> usize {

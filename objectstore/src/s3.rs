@@ -7,6 +7,7 @@ use std::{fmt::Debug, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use aws_sdk_s3::{
+    presigning::PresigningConfig,
     primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart, EncodingType},
 };
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     error::{ErrorKind, StoreError},
-    store::{Body, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part},
+    store::{Body, LinkSettings, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part},
 };
 
 mod connection;
@@ -266,5 +267,24 @@ impl ObjectStore for S3Store {
                 if error.code() == Some("NoSuchUpload") { Ok(()) } else { Err(error) }
             }
         }
+    }
+
+    async fn link(&self, key: &str, settings: &LinkSettings) -> Result<Option<String>, StoreError> {
+        self.check_key("link to", key)?;
+        let attempt = self.attempt("link to", key);
+        if matches!(self.connection.credentials(), S3Credentials::Anonymous) {
+            return Ok(None);
+        }
+        let signing = PresigningConfig::expires_in(settings.lifetime)
+            .map_err(|error| StoreError::new(ErrorKind::Invalid, "link to", &attempt.object, error.to_string()))?;
+        let client = self.connection.client().await;
+        let request = client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .response_content_type(&settings.content_type)
+            .response_content_disposition(&settings.content_disposition);
+        let signed = request.presigned(signing).await.map_err(|error| attempt.failure(&error))?;
+        Ok(Some(signed.uri().to_owned()))
     }
 }

@@ -3,7 +3,7 @@
 //! Only what the plainest S3 server knows is in the trait: put, get, head, list, delete and multipart. Transfers of
 //! whole files and trees, retries and digests are the transfer engine's.
 
-use std::{fmt::Debug, ops::Range};
+use std::{fmt::Debug, ops::Range, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -62,6 +62,17 @@ pub struct Part {
     pub etag: String,
 }
 
+/// What a link to an object is good for, and what the store is to say of the object to who follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkSettings {
+    /// How long it is good.
+    pub lifetime: Duration,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `Content-Disposition`.
+    pub content_disposition: String,
+}
+
 /// An object store: one bucket, or one directory.
 #[async_trait]
 pub trait ObjectStore: Send + Sync + Debug {
@@ -98,6 +109,11 @@ pub trait ObjectStore: Send + Sync + Debug {
 
     /// Throws the parts away. Aborting what is no longer there is fine.
     async fn abort_multipart(&self, key: &str, upload: &MultipartUpload) -> Result<(), StoreError>;
+
+    /// A URL with which whoever has it may read the object for some time; `None` when the store makes none.
+    async fn link(&self, _key: &str, _settings: &LinkSettings) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
 
     /// The local directory behind this store, if it is one: files are then copied without passing through memory
     /// budgets and asynchronous hops.

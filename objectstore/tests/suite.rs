@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::StreamExt;
 use penstock_objectstore::{
-    Downloaded, ErrorKind, ObjectStore, StoreSettings, Stores, Transfer, TransferError, TransferSettings,
+    Downloaded, ErrorKind, LinkSettings, ObjectStore, StoreSettings, Stores, Transfer, TransferError, TransferSettings,
     failing::{FailingStore, Fault},
     local::LocalStore,
     memory::MemoryStore,
@@ -261,6 +261,44 @@ async fn local_store_conforms_through_the_generic_path() {
 async fn f28_real_s3_server_conforms() {
     let Some(server) = S3Server::start_or_skip() else { return };
     conforms(server.create_bucket("conformance").await, ODD_KEYS).await;
+}
+
+/// Whoever has the link reads the object, as the link says it, and nobody without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_s3_server_honours_links() {
+    let Some(server) = S3Server::start_or_skip() else { return };
+    let store = server.create_bucket("links").await;
+    store.put("a b/page.html", Bytes::from_static(b"<script>")).await.expect("written");
+    let settings = LinkSettings {
+        lifetime: Duration::from_secs(60),
+        content_type: "application/octet-stream".to_owned(),
+        content_disposition: "attachment; filename=\"page.html\"".to_owned(),
+    };
+    let link = store.link("a b/page.html", &settings).await.expect("signs").expect("a link");
+    let answer = get(&link);
+    let head = answer.to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 200 ") && answer.ends_with("<script>"), "{answer}");
+    assert!(head.contains("content-type: application/octet-stream\r\n"), "{answer}");
+    assert!(head.contains("content-disposition: attachment; filename=\"page.html\"\r\n"), "{answer}");
+    let altered = link.replace("octet-stream", "xhtml");
+    assert!(get(&altered).starts_with("HTTP/1.1 403 "), "{altered}");
+    let (unsigned, _) = link.split_once('?').expect("a query");
+    assert!(get(unsigned).starts_with("HTTP/1.1 403 "), "{unsigned}");
+    let too_long = LinkSettings { lifetime: Duration::from_secs(8 * 24 * 3600), ..settings };
+    assert!(store.link("x", &too_long).await.is_err());
+}
+
+/// The whole answer to a GET of a URL.
+fn get(url: &str) -> String {
+    use std::io::{Read as _, Write as _};
+
+    let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let mut stream = std::net::TcpStream::connect(host).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
 }
 
 fn with_backslash() -> Vec<&'static str> {

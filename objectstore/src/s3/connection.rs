@@ -180,7 +180,12 @@ impl S3Connection {
         self.settings.endpoint.as_deref().unwrap_or("AWS")
     }
 
-    /// How the store takes keys that may change.
+    /// Who we are.
+    pub(super) fn credentials(&self) -> &S3Credentials {
+        &self.settings.credentials
+    }
+
+    /// How the store takes our keys, where they may change.
     pub(super) fn standing(&self) -> Option<&Arc<KeyStanding>> {
         self.standing.as_ref()
     }
