@@ -46,6 +46,8 @@ pub struct ApiSettings {
     pub stores: Option<Arc<Stores>>,
     /// Where logs are read that are still being written; without it they are served once they are stored.
     pub live_logs: Option<Arc<dyn LiveLogs>>,
+    /// What page tokens are authenticated with; without it they end with the process.
+    pub token_key: Option<TokenKey>,
     /// Where numbers about requests are kept; `/metrics` shows all that is in it.
     pub registry: Registry,
 }
@@ -85,7 +87,8 @@ impl Api {
         metastore: Metastore,
         submission: Arc<dyn Submission>,
     ) -> Result<Self, ApiSetupError> {
-        let (token_key, bodies) = (TokenKey::random(), BodyBudget::default());
+        let token_key = settings.token_key.clone().unwrap_or_else(TokenKey::random);
+        let bodies = BodyBudget::default();
         let (schedules, streams) = (Notify::new(), Arc::new(Semaphore::new(STREAMS)));
         let metrics = ApiMetrics::new(&settings.registry, Arc::clone(&streams), STREAMS)?;
         let shared = Shared { settings, metastore, submission, token_key, bodies, schedules, streams, metrics };

@@ -2,6 +2,7 @@
 
 pub mod fields;
 mod filter;
+mod key;
 mod sort;
 pub(crate) mod token;
 
@@ -12,6 +13,7 @@ use crate::error::ApiError;
 use crate::wire::{Query, Reply};
 
 pub use fields::Listable;
+pub use key::TokenKeyError;
 pub use token::TokenKey;
 
 /// Rows of a page when the request does not say.

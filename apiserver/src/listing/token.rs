@@ -17,10 +17,10 @@ const TAG_BYTES: usize = 32;
 
 /// What tokens are authenticated with.
 #[derive(Clone)]
-pub struct TokenKey([u8; 32]);
+pub struct TokenKey(pub(super) [u8; 32]);
 
 impl TokenKey {
-    /// A key that nobody knows: tokens end with the process.
+    /// A key that nobody else knows: tokens end with the process.
     pub fn random() -> Self {
         Self(rand::random())
     }

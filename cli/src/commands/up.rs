@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use penstock_apiserver::listing::TokenKey;
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
 use penstock_driver::{BackendKind, Driver};
@@ -22,6 +23,9 @@ use crate::live_logs::LocalLogs;
 use crate::progress::Stream;
 use crate::services;
 use crate::submission::LocalSubmission;
+
+/// The file of the data directory that keeps page tokens good from one start to the next.
+const TOKEN_KEY_FILE: &str = "page-tokens.key";
 
 /// Serves until the process is told to end. Runs that are under way then go on with the next start.
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
@@ -46,6 +50,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         stores: Some(Arc::clone(driver.transfer().stores())),
         schedule_zone: Some(time_zone),
         live_logs: Some(Arc::new(LocalLogs::new(driver.data_dir().to_owned()))),
+        token_key: Some(TokenKey::of_file_or_new(&driver.data_dir().join(TOKEN_KEY_FILE))?),
         registry: registry.clone(),
         ..ApiSettings::default()
     };
