@@ -12,6 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::error::{ApiError, ErrorKind};
+use crate::import::Importer;
 use crate::listing::TokenKey;
 use crate::live_logs::LiveLogs;
 use crate::metrics::ApiMetrics;
@@ -48,6 +49,8 @@ pub struct ApiSettings {
     pub live_logs: Option<Arc<dyn LiveLogs>>,
     /// What page tokens are authenticated with; without it they end with the process.
     pub token_key: Option<TokenKey>,
+    /// Fetches pipelines from URLs; without it none is fetched.
+    pub importer: Option<Importer>,
     /// Where numbers about requests are kept; `/metrics` shows all that is in it.
     pub registry: Registry,
 }

@@ -11,6 +11,7 @@
 mod api;
 mod changes;
 pub mod error;
+pub mod import;
 pub mod listing;
 mod live_logs;
 mod metrics;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::tz::TimeZone;
+use penstock_apiserver::import::ImportRule;
 
 pub(crate) use environment::Environment;
 
@@ -196,6 +197,11 @@ pub(crate) struct UpArgs {
     /// Time zone in which cron expressions of recurring runs are read, such as Europe/Berlin
     #[arg(long, env = "PENSTOCK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = parse_time_zone)]
     pub(crate) time_zone: TimeZone,
+    /// From where pipelines may be imported by URL: a host (example.com, *.example.com, example.com:8443), or * for every
+    /// public one; and networks (10.1.0.0/16) whose addresses count although they are not public. Repeat it, or separate by
+    /// commas [default: from nowhere]
+    #[arg(long, env = "PENSTOCK_IMPORT_FROM", value_name = "HOST|NETWORK", value_delimiter = ',')]
+    pub(crate) import_from: Vec<ImportRule>,
     /// Run the commands of components that are only an image and a command on this machine, without the image
     #[arg(long)]
     pub(crate) host_commands: bool,

@@ -7,7 +7,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::names::{check_length, name_and_display_name};
-use super::{parse_id, tags, versions};
+use super::versions::{self, VersionInput};
+use super::{parse_id, tags};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
@@ -135,22 +136,38 @@ async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiE
     create.await.map_err(|error: ApiError| error.within("Failed to create a new pipeline"))
 }
 
-/// The version of such a request is always fetched from a URL, which this server does not do.
-async fn create_with_version(body: RequestBody) -> Result<Reply, ApiError> {
-    let create = || {
+/// The version is fetched from a URL. Nothing but that and its tags is taken from what the request says of it: it is called
+/// as the pipeline.
+async fn create_with_version(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+    let create = async {
         let (pipeline, version) = body.read(|fields| {
             let pipeline = fields.message("pipeline", PipelineInput::read)?;
-            Ok((pipeline, fields.message("pipeline_version", versions::VersionInput::read)?))
+            Ok((pipeline, fields.message("pipeline_version", VersionInput::read)?))
         })?;
-        if pipeline.is_none() {
+        let Some(mut pipeline) = pipeline else {
             return Err(ApiError::invalid("Failed to create a pipeline. Pipeline is nil"));
+        };
+        let imported = versions::import(&api, version.as_ref()).await?;
+        if pipeline.name.is_empty() && pipeline.display_name.is_empty() {
+            pipeline.name.clone_from(&imported.file_name);
         }
-        Err(versions::refuse_import(version.as_ref()))
+        let pipeline = pipeline.into_new(&api)?;
+        let version = VersionInput {
+            name: pipeline.name.clone(),
+            display_name: pipeline.display_name.clone(),
+            description: pipeline.description.clone(),
+            package_url: Some(imported.url),
+            tags: version.and_then(|version| version.tags),
+            ..VersionInput::default()
+        };
+        let version = version.into_new(pipeline.id, imported.pipeline)?;
+        api.metastore().create_pipeline(pipeline.clone(), Some(version)).await?;
+        Ok(show(pipeline))
     };
-    create().map_err(|error: ApiError| error.within("Failed to create a new pipeline and a pipeline version"))
+    create.await.map_err(|error: ApiError| error.within("Failed to create a new pipeline and a pipeline version"))
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     let list = async {
         let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
         let page = api.metastore().list_pipelines(&asked.listing).await?;
@@ -159,7 +176,7 @@ async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     list.await.map_err(|error| error.within("Failed to list pipelines"))
 }
 
-async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let get = async { Ok::<_, ApiError>(show(api.metastore().pipeline(parse_id(WHAT, &id)?).await?)) };
     get.await.map_err(|error| error.within("Failed to get a pipeline"))
 }
@@ -190,7 +207,7 @@ fn entity_update(input: PipelineInput) -> Result<EntityUpdate, ApiError> {
     Ok(EntityUpdate { display_name, tags: input.tags })
 }
 
-async fn delete(State(api): State<Api>, Path(id): Path<String>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn delete(State(api): State<Api>, Path(id): Path<String>, query: Query) -> Result<Reply, ApiError> {
     let delete = async {
         let cascade = query.boolean("cascade")?;
         api.metastore().delete_pipeline(parse_id(WHAT, &id)?, cascade).await?;

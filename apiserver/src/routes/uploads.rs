@@ -3,7 +3,6 @@
 mod form;
 
 use axum::extract::{Request, State};
-use penstock_metastore::MetastoreError;
 
 use self::form::UploadedFile;
 use super::pipelines::{self, PipelineInput};
@@ -121,14 +120,8 @@ async fn upload_version(State(api): State<Api>, query: Query, request: Request) 
     };
     let loaded = load(&api, file, NO_VERSION).await?;
     let version = version.into_new(pipeline, loaded).map_err(UploadError::plain)?;
-    api.metastore().create_version(version.clone()).await.map_err(|error| {
-        refused(match error {
-            MetastoreError::NameTaken { name, .. } => ApiError::already_exists(format!(
-                "Failed to create a new pipeline version. The name {name} already exist. Specify a new name"
-            )),
-            other => other.into(),
-        })
-    })?;
+    let created = api.metastore().create_version(version.clone()).await;
+    created.map_err(|error| refused(versions::taken(error)))?;
     Ok(versions::show(version))
 }
 

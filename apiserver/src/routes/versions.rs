@@ -3,7 +3,7 @@
 //! The pipeline in the path of a single version is not compared with the version's own: clients rely on that.
 
 use axum::extract::{Path, State};
-use penstock_metastore::{EntityUpdate, PipelineVersion, Tags};
+use penstock_metastore::{EntityUpdate, MetastoreError, PipelineVersion, Tags};
 use penstock_spec::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::listing::ListRequest;
 use crate::openapi::Description;
 use crate::openapi::schema::{Kind, Message, always, both, shown};
 use crate::router::{Requires, Resource, Routes, Verb};
-use crate::spec::LoadedPipeline;
+use crate::spec::{self, LoadedPipeline};
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
 
 const WHAT: &str = "PipelineVersion";
@@ -68,7 +68,7 @@ pub(super) const VERSION: Message = Message {
     ],
 };
 
-const PACKAGE_URL: Message = Message { name: "Url", fields: &[both("pipeline_url", Kind::Text)] };
+pub(super) const PACKAGE_URL: Message = Message { name: "Url", fields: &[both("pipeline_url", Kind::Text)] };
 
 const VERSIONS: Message = Message {
     name: "PipelineVersions",
@@ -120,7 +120,7 @@ impl VersionInput {
             display_name,
             description: self.description,
             created_at: Timestamp::now(),
-            package_url: String::new(),
+            package_url: self.package_url.unwrap_or_default(),
             code_source_url: self.code_source_url,
             tags,
             spec: loaded.shown,
@@ -129,16 +129,42 @@ impl VersionInput {
     }
 }
 
-/// Why a version that is to be fetched from a URL cannot be created.
-pub(super) fn refuse_import(version: Option<&VersionInput>) -> ApiError {
-    ApiError::invalid(match version.map(|version| version.package_url.as_deref()) {
-        None => "Failed to create a pipeline version. Pipeline version is nil",
-        Some(None) => "Failed to create a pipeline version. Package URL is nil",
-        Some(Some("")) => "Failed to create a pipeline version. Package URL is empty",
-        Some(Some(_)) => {
-            "Failed to create a pipeline version. This server does not fetch pipelines from URLs: upload the file instead"
-        }
-    })
+/// A pipeline that was fetched.
+pub(super) struct Imported {
+    pub(super) url: String,
+    pub(super) file_name: String,
+    pub(super) pipeline: LoadedPipeline,
+}
+
+/// Fetches the pipeline of a version that is to be.
+pub(super) async fn import(api: &Api, version: Option<&VersionInput>) -> Result<Imported, ApiError> {
+    let refused = |text: &str| ApiError::invalid(format!("Failed to create a pipeline version. {text}"));
+    let url = match version.map(|version| version.package_url.as_deref()) {
+        None => return Err(refused("Pipeline version is nil")),
+        Some(None) => return Err(refused("Package URL is nil")),
+        Some(Some("")) => return Err(refused("Package URL is empty")),
+        Some(Some(url)) => url.to_owned(),
+    };
+    let Some(importer) = &api.settings().importer else {
+        return Err(refused(
+            "This server fetches no pipelines from URLs: upload the file instead, or start it with --import-from",
+        ));
+    };
+    let limit = api.limits().document_bytes;
+    let room = api.bodies().reserve(limit).await?;
+    let fetched = importer.fetch(&url, limit).await.map_err(|error| ApiError::invalid(error.to_string()))?;
+    let file_name = fetched.file_name.clone();
+    let limits = api.limits().clone();
+    // A large one takes seconds.
+    let loading = tokio::task::spawn_blocking(move || {
+        let loaded = spec::load(&fetched.file_name, &fetched.content, &limits);
+        drop((fetched, room));
+        loaded
+    });
+    let loaded =
+        loading.await.map_err(|error| ApiError::internal(format!("reading {url} did not end well: {error}")))?;
+    let pipeline = loaded.map_err(|error| ApiError::invalid(error.to_string()))?;
+    Ok(Imported { url, file_name, pipeline })
 }
 
 async fn create(State(api): State<Api>, Path(pipeline): Path<String>, body: RequestBody) -> Result<Reply, ApiError> {
@@ -147,14 +173,31 @@ async fn create(State(api): State<Api>, Path(pipeline): Path<String>, body: Requ
         if version.pipeline.is_empty() {
             return Err(ApiError::invalid("Failed to create a pipeline version. Parent pipeline id is empty"));
         }
-        // Whatever else is wrong, the pipeline has to exist.
-        api.metastore().pipeline(parse_id(pipelines::WHAT, &pipeline)?).await?;
-        Err(refuse_import(Some(&version)))
+        // Nothing is fetched for a pipeline that does not exist.
+        let pipeline = api.metastore().pipeline(parse_id(pipelines::WHAT, &pipeline)?).await?.id;
+        let imported = import(&api, Some(&version)).await?;
+        let version = version.into_new(pipeline, imported.pipeline)?;
+        api.metastore().create_version(version.clone()).await.map_err(taken)?;
+        Ok(show(version))
     };
     create.await.map_err(|error: ApiError| error.within("Failed to create a new pipeline version"))
 }
 
-async fn list(State(api): State<Api>, Path(pipeline): Path<String>, query: Query) -> Result<Reply, ApiError> {
+/// In the words that clients know.
+pub(super) fn taken(error: MetastoreError) -> ApiError {
+    match error {
+        MetastoreError::NameTaken { name, .. } => ApiError::already_exists(format!(
+            "Failed to create a new pipeline version. The name {name} already exist. Specify a new name"
+        )),
+        other => other.into(),
+    }
+}
+
+pub(super) async fn list(
+    State(api): State<Api>,
+    Path(pipeline): Path<String>,
+    query: Query,
+) -> Result<Reply, ApiError> {
     let list = async {
         let pipeline = parse_id(pipelines::WHAT, &pipeline)?;
         let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
@@ -164,7 +207,7 @@ async fn list(State(api): State<Api>, Path(pipeline): Path<String>, query: Query
     list.await.map_err(|error| error.within("Failed to list pipeline versions"))
 }
 
-async fn get(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
+pub(super) async fn get(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
     let get = async { Ok::<_, ApiError>(show(api.metastore().version(parse_id(WHAT, &id)?).await?)) };
     get.await.map_err(|error| error.within("Failed to get a pipeline version"))
 }

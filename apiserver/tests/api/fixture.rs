@@ -109,6 +109,11 @@ impl Server {
 
     /// What a server answers with; the directory holds its store.
     pub(crate) async fn api() -> (Api, TempDir) {
+        Self::api_with(|settings| settings).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn api_with(change: impl FnOnce(ApiSettings) -> ApiSettings) -> (Api, TempDir) {
         let directory = TempDir::new().expect("a directory");
         let metastore = Metastore::open(&directory.path().join("penstock.db")).await.expect("a store");
         let settings = ApiSettings {
@@ -117,7 +122,7 @@ impl Server {
             limits: Limits { document_bytes: 64 << 10, ..Limits::default() },
             ..ApiSettings::default()
         };
-        let api = Api::new(settings, metastore, Arc::new(NoSubmission)).await.expect("a server");
+        let api = Api::new(change(settings), metastore, Arc::new(NoSubmission)).await.expect("a server");
         (api, directory)
     }
 

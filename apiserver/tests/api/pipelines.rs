@@ -112,7 +112,7 @@ async fn t09_nothing_is_fetched_from_urls() {
     let version = json!({"package_url": {"pipeline_url": "http://169.254.169.254/"}});
     let request = json!({"pipeline": {"name": "p"}, "pipeline_version": version});
     let refused = server.post("/pipelines/create", request).await.refused(400);
-    assert!(refused.contains("does not fetch pipelines from URLs"), "{refused}");
+    assert!(refused.contains("fetches no pipelines from URLs"), "{refused}");
     let nil = server.post("/pipelines/create", json!({"pipeline": {"name": "p"}})).await.refused(400);
     assert_eq!(nil, "Failed to create a pipeline version. Pipeline version is nil");
     assert_eq!(server.get("/pipelines").await.ok(), json!({}));

@@ -73,5 +73,5 @@ async fn a_version_that_would_come_from_a_url_is_refused_by_what_it_lacks() {
     assert!(refused(json!({"pipeline_id": "x"})).await.ends_with("Package URL is nil"));
     assert!(refused(json!({"pipeline_id": "x", "package_url": {}})).await.ends_with("Package URL is empty"));
     let url = json!({"pipeline_id": parent, "package_url": {"pipeline_url": "https://example.com/p.yaml"}});
-    assert!(refused(url).await.contains("does not fetch pipelines from URLs"));
+    assert!(refused(url).await.contains("fetches no pipelines from URLs"));
 }

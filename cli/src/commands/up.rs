@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use penstock_apiserver::import::{ImportRule, Importer};
 use penstock_apiserver::listing::TokenKey;
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
@@ -29,7 +30,7 @@ const TOKEN_KEY_FILE: &str = "page-tokens.key";
 
 /// Serves until the process is told to end. Runs that are under way then go on with the next start.
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
-    let UpArgs { listen, allow_unauthenticated, runs, time_zone, host_commands, execution } = args;
+    let UpArgs { listen, allow_unauthenticated, runs, time_zone, import_from, host_commands, execution } = args;
     if !listen.ip().is_loopback() && !allow_unauthenticated {
         let text =
             format!("--listen {listen} lets others in, and nobody is asked who they are: they could run code here");
@@ -51,6 +52,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         schedule_zone: Some(time_zone),
         live_logs: Some(Arc::new(LocalLogs::new(driver.data_dir().to_owned()))),
         token_key: Some(TokenKey::of_file_or_new(&driver.data_dir().join(TOKEN_KEY_FILE))?),
+        importer: importer(import_from)?,
         registry: registry.clone(),
         ..ApiSettings::default()
     };
@@ -81,6 +83,14 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let code = services::supervise(tasks, &shutdown).await;
     driver.close().await;
     code
+}
+
+/// None unless it is said from where: a server that fetches is one that can be sent somewhere (T-09).
+fn importer(rules: Vec<ImportRule>) -> anyhow::Result<Option<Importer>> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    Importer::new(rules).map(Some).context("cannot import by URL (--import-from)")
 }
 
 async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
