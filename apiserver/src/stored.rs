@@ -13,7 +13,7 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _, stream};
 use penstock_objectstore::retry::{RetrySettings, retry};
-use penstock_objectstore::{ErrorKind as StoreErrorKind, ObjectMeta, ObjectStore, StoreError};
+use penstock_objectstore::{ErrorKind as StoreErrorKind, LinkSettings, ObjectMeta, ObjectStore, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -104,6 +104,11 @@ impl StoredObject {
                 }
             }
         }))
+    }
+
+    /// A link to it, if the store makes any.
+    pub(crate) async fn link(&self, settings: &LinkSettings) -> Result<Option<String>, ApiError> {
+        patiently(|| self.store.link(&self.meta.key, settings)).await
     }
 
     /// The same as a body.

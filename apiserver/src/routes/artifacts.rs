@@ -1,6 +1,7 @@
 //! Artifacts: which a run has, and what is stored of them.
 
 mod content;
+mod link;
 mod read;
 mod schema;
 
@@ -56,6 +57,14 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .query("path", Kind::Text, "The file of an artifact that is a directory.")
             .query("download", Kind::Boolean, "Have browsers save it rather than show it.")
             .replies(Replied::Bytes),
+        )
+        .get("/apis/penstock/v1/artifacts/{artifact_id}/link", requires(Verb::Get), link::link)
+        .describe(
+            Description::new("link_artifact", "A link with which whoever has it takes an artifact from its store")
+                .query("path", Kind::Text, "The file of an artifact that is a directory.")
+                .query("download", Kind::Boolean, "Have browsers save it rather than show it.")
+                .query("lifetime_seconds", Kind::Int32, "How long it is good: 300 unless it is said, at most 3,600.")
+                .reply(&schema::LINK),
         )
 }
 

@@ -79,11 +79,16 @@ pub(crate) fn row(path: &str, status: TaskStatus, attempt: Option<u32>) -> TaskR
 impl Recorded {
     /// A run whose task has just begun its first attempt.
     pub(crate) async fn start() -> Recorded {
+        Self::start_with(StoreSettings::default()).await
+    }
+
+    /// The same where objects are in other stores too.
+    pub(crate) async fn start_with(stores: StoreSettings) -> Recorded {
         let directory = TempDir::new().expect("a directory");
         let files = directory.path().to_owned();
         let store = Metastore::open(&files.join("penstock.db")).await.expect("a store");
         let local = LocalAccess::Beneath(vec![files.clone()]);
-        let stores = Stores::new(StoreSettings { local, ..StoreSettings::default() }).expect("stores");
+        let stores = Stores::new(StoreSettings { local, ..stores }).expect("stores");
         let settings = ApiSettings {
             stores: Some(Arc::new(stores)),
             live_logs: Some(Arc::new(DirectoryLogs(files.clone()))),

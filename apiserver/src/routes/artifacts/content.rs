@@ -31,14 +31,15 @@ pub(super) async fn content(
 }
 
 /// A file to be sent.
-struct File {
-    object: StoredObject,
-    name: String,
+pub(super) struct File {
+    pub(super) object: StoredObject,
+    pub(super) name: String,
     /// Version of the content.
     etag: String,
 }
 
-async fn file(api: &Api, id: &str, path: &str) -> Result<File, ApiError> {
+/// The file that a request means.
+pub(super) async fn file(api: &Api, id: &str, path: &str) -> Result<File, ApiError> {
     let artifact = api.metastore().artifact(parse_id("Artifact", id)?).await?.artifact;
     let place = Place::open(api, &artifact.uri)?;
     if path.is_empty() {

@@ -5,6 +5,10 @@ use crate::openapi::schema::{Kind, Message, always, shown};
 /// An artifact within JSON: base64.
 pub(super) const DATA: Message = Message { name: "ArtifactData", fields: &[always("data", Kind::Text)] };
 
+/// A link to an artifact.
+pub(super) const LINK: Message =
+    Message { name: "ArtifactLink", fields: &[always("url", Kind::Text), always("expires_at", Kind::Time)] };
+
 /// A list of artifacts.
 pub(super) const ARTIFACTS: Message = Message {
     name: "Artifacts",
