@@ -17,7 +17,7 @@ use crate::api::Api;
 use crate::router::{Requires, Route, Routes, route_table};
 use crate::wire::write::json_response;
 use description::Body;
-use schema::{Kind, Schemas};
+use schema::{Kind, REFUSAL, Schemas};
 
 const ABOUT: &str = "The interface of Kubeflow Pipelines, v2beta1, and below /apis/penstock/v1 what goes beyond it. Fields \
                      that have their default (empty, 0, false) are left out of replies. Requests are taken in camel case \
@@ -129,7 +129,10 @@ fn responses(description: &Description, schemas: &mut Schemas) -> Value {
             "204": {"description": "There is no further event, and will be none."},
         }),
     };
-    let refusal = schemas.refer(description.refusal);
+    // What concerns the protocol is refused alike everywhere.
+    let refusals: Vec<Value> =
+        std::iter::once(&REFUSAL).chain(description.own_refusal).map(|message| schemas.refer(message)).collect();
+    let refusal = json!({"anyOf": refusals});
     responses["4XX"] = described("Refused: the request would have to change.", "application/json", refusal.clone());
     responses["5XX"] = described("Not done: the server failed, or cannot do it.", "application/json", refusal);
     responses

@@ -3,6 +3,7 @@
 //! A route cannot be added without saying what it requires of the caller, even while everybody may do everything.
 
 mod access;
+mod older;
 mod path;
 mod site;
 mod table;

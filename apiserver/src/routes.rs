@@ -12,6 +12,7 @@ mod runs;
 mod source;
 mod tags;
 mod uploads;
+mod v1beta1;
 mod versions;
 
 use uuid::Uuid;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> Routes {
         logs::routes,
         artifacts::routes,
         events::routes,
+        v1beta1::routes,
         openapi::routes,
     ];
     for add in resources {

@@ -1,6 +1,6 @@
 //! What is said of a route: its name, its query, its body and its reply.
 
-use super::schema::{EMPTY, Kind, Message, REFUSAL, UPLOAD_REFUSAL};
+use super::schema::{EMPTY, Kind, Message, UPLOAD_REFUSAL};
 
 /// A description of a route. Its path and what varies in it are said by the route itself.
 #[derive(Debug, Clone)]
@@ -12,8 +12,8 @@ pub struct Description {
     pub(crate) query: Vec<Parameter>,
     pub(crate) body: Option<Body>,
     pub(crate) reply: Reply,
-    /// How it says no.
-    pub(crate) refusal: &'static Message,
+    /// How it says no, if it has a way of its own.
+    pub(crate) own_refusal: Option<&'static Message>,
 }
 
 /// A parameter of the query.
@@ -58,7 +58,7 @@ impl Description {
     /// Of an operation that is answered with `{}`.
     pub(crate) fn new(name: &'static str, summary: &'static str) -> Self {
         let (query, body, reply) = (Vec::new(), None, Reply::Json(&EMPTY));
-        Self { name, summary, query, body, reply, refusal: &REFUSAL }
+        Self { name, summary, query, body, reply, own_refusal: None }
     }
 
     /// With a parameter that may be left out.
@@ -95,7 +95,7 @@ impl Description {
 
     /// Refused in the shape of uploads.
     pub(crate) fn refused_like_uploads(mut self) -> Self {
-        self.refusal = &UPLOAD_REFUSAL;
+        self.own_refusal = Some(&UPLOAD_REFUSAL);
         self
     }
 

@@ -7,7 +7,10 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
+use serde_json::Value;
+
 use super::access::Requires;
+use super::older;
 use super::path::{self, VerbRoute};
 use crate::api::Api;
 use crate::metrics::Operation;
@@ -74,6 +77,17 @@ impl Routes {
     pub(crate) fn describe(mut self, description: Description) -> Self {
         if let Some((route, _)) = self.0.last_mut() {
             route.description = Some(description);
+        }
+        self
+    }
+
+    /// Has the route that was added last speak as in v1beta1: its query becomes today's, and its reply that of then.
+    pub(crate) fn in_older_words(mut self, query: fn(&str) -> String, reply: fn(Value) -> Value) -> Self {
+        if let Some((route, answer)) = self.0.pop() {
+            let answer = answer
+                .route_layer(middleware::map_request(move |request| async move { older::request(request, query) }))
+                .route_layer(middleware::map_response(move |response| older::response(response, reply)));
+            self.0.push((route, answer));
         }
         self
     }

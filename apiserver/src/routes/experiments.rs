@@ -90,7 +90,7 @@ async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiE
     create.await.map_err(|error| error.within("Failed to create a new experiment"))
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     let list = async {
         let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
         let page = api.metastore().list_experiments(&asked.listing).await?;
@@ -99,7 +99,7 @@ async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     list.await.map_err(|error| error.within("Failed to list experiments"))
 }
 
-async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
     find(&api, &id).await.map(show).map_err(|error| error.within("Failed to get an experiment"))
 }
 

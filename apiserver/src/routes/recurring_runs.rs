@@ -210,7 +210,7 @@ async fn source(
 }
 
 /// `GET /recurringruns/{id}`
-async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let get = async {
         let recurring = api.metastore().recurring_run(parse_id(WHAT, &id)?).await?;
         view::recurring_run(&recurring, api.limits())
@@ -219,7 +219,7 @@ async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, Ap
 }
 
 /// `GET /recurringruns`
-async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     let list = async {
         let scope = of_experiment(&api, query.text("experiment_id")?, RecurringRunField::Experiment).await?;
         let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;

@@ -189,7 +189,7 @@ fn refused(error: SubmissionError) -> ApiError {
 }
 
 /// `GET /runs/{id}`
-async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to get a run");
     let record = tasks::record(&api, &id).await.map_err(failed)?;
     let run = record.row.info.id;
@@ -203,7 +203,7 @@ async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, Ap
 }
 
 /// `GET /runs`
-async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to list runs");
     let scope = of_experiment(&api, query.text("experiment_id")?, RunField::Experiment).await.map_err(failed)?;
     let asked = ListRequest::read(&query)?.ask::<RunField>(api.token_key(), scope).map_err(failed)?;
@@ -221,7 +221,7 @@ async fn archive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply
 }
 
 /// `DELETE /runs/{id}`
-async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to delete a run");
     let run = parse_id("Run", &id).map_err(failed)?;
     api.metastore().delete_run(run).await.map_err(|error| failed(error.into()))?;

@@ -1,10 +1,13 @@
 //! The router over a real store: requests as clients send them, replies as they read them.
 
 mod artifacts;
+mod bad_inputs;
 mod contract;
 mod events;
 mod experiments;
 mod fixture;
+mod imports;
+mod links;
 mod listener;
 mod logs;
 mod metrics;
@@ -13,4 +16,5 @@ mod protocol;
 mod recorded;
 mod recurring_runs;
 mod uploads;
+mod v1beta1;
 mod versions;

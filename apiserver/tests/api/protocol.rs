@@ -79,9 +79,11 @@ fn t11_every_route_says_what_it_requires() {
         let expected = match route.path {
             path if path.ends_with("/healthz") => None,
             "/metrics" | "/apis/penstock/v1/openapi.json" => None,
-            path if path.starts_with("/apis/v2beta1/experiments") => Some(Resource::Experiments),
-            path if path.starts_with("/apis/v2beta1/pipelines") => Some(Resource::Pipelines),
-            path if path.starts_with("/apis/v2beta1/recurringruns") => Some(Resource::RecurringRuns),
+            path if path.contains("beta1/experiments") => Some(Resource::Experiments),
+            path if path.contains("beta1/pipeline") => Some(Resource::Pipelines),
+            path if path.contains("beta1/recurringruns") || path.contains("beta1/jobs") => {
+                Some(Resource::RecurringRuns)
+            }
             path if path.contains("/runs") || path.starts_with("/apis/penstock/v1/artifacts") => Some(Resource::Runs),
             path => panic!("{path} is not known to this test"),
         };
@@ -108,7 +110,10 @@ fn t11_the_routes_are_these() {
         "/apis/penstock/v1/runs/{run_id}/events",
         "/apis/penstock/v1/artifacts",
         "/apis/penstock/v1/artifacts/{artifact_id}/content",
+        "/apis/penstock/v1/artifacts/{artifact_id}/link",
         "/apis/penstock/v1/openapi.json",
+        "/apis/v1beta1/pipelines/{pipeline_id}/templates",
+        "/apis/v1beta1/pipeline_versions/{pipeline_version_id}/templates",
         "/metrics",
     ]
     .map(|path| format!("GET {path}"))
@@ -124,9 +129,15 @@ fn t11_the_routes_are_these() {
         ("pipelines/create", "", "POST", ""),
         ("pipelines/upload", "", "POST", ""),
         ("pipelines/upload_version", "", "POST", ""),
+        ("v1beta1/experiments", "{experiment_id}", "GET / GET", ""),
+        ("v1beta1/runs", "{run_id}", "GET / GET DELETE", ""),
+        ("v1beta1/jobs", "{recurring_run_id}", "GET / GET", ""),
+        ("v1beta1/pipelines", "{pipeline_id}", "GET / GET DELETE", ""),
+        ("v1beta1/pipeline_versions", "{pipeline_version_id}", "GET / GET", ""),
     ] {
         let (all, one) = methods.split_once(" / ").unwrap_or((methods, ""));
-        let path = format!("/apis/v2beta1/{resource}");
+        let version = if resource.starts_with("v1beta1/") { "" } else { "v2beta1/" };
+        let path = format!("/apis/{version}{resource}");
         expected.extend(all.split_whitespace().map(|method| format!("{method} {path}")));
         expected.extend(one.split_whitespace().map(|method| format!("{method} {path}/{id}")));
         expected.extend(verbs.split_whitespace().map(|verb| format!("POST {path}/{id}:{verb}")));
