@@ -11,6 +11,7 @@ use prometheus::Registry;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
+use crate::auth::AccessSettings;
 use crate::error::{ApiError, ErrorKind};
 use crate::import::Importer;
 use crate::listing::TokenKey;
@@ -31,7 +32,8 @@ const STREAMS: usize = 768;
 /// What the server is told when it starts.
 #[derive(Debug, Clone, Default)]
 pub struct ApiSettings {
-    /// The server's own namespace; empty on one machine. All that is created belongs to it.
+    /// The server's own namespace; empty on one machine. All that is created belongs to it, unless namespaces of requests
+    /// count ([`AccessSettings::is_multi_user`]).
     pub namespace: String,
     /// Version of this build, as it is told to clients.
     pub version: String,
@@ -43,6 +45,8 @@ pub struct ApiSettings {
     pub hosts: Vec<String>,
     /// The time zone of cron expressions; UTC when absent.
     pub schedule_zone: Option<TimeZone>,
+    /// Who may ask for what. By default everybody may, for everything.
+    pub access: AccessSettings,
     /// Where artifacts and stored logs are read; without it they are not served.
     pub stores: Option<Arc<Stores>>,
     /// Where logs are read that are still being written; without it they are served once they are stored.
@@ -84,7 +88,7 @@ struct Shared {
 }
 
 impl Api {
-    /// Makes the server ready; sees to it that the default experiment exists.
+    /// Makes the server ready; sees to it that the default experiment exists, unless each namespace has its own experiments.
     pub async fn new(
         settings: ApiSettings,
         metastore: Metastore,
@@ -96,7 +100,9 @@ impl Api {
         let metrics = ApiMetrics::new(&settings.registry, Arc::clone(&streams), STREAMS)?;
         let shared = Shared { settings, metastore, submission, token_key, bodies, schedules, streams, metrics };
         let api = Self(Arc::new(shared));
-        api.ensure_default_experiment().await?;
+        if !api.settings().access.is_multi_user() {
+            api.ensure_default_experiment().await?;
+        }
         Ok(api)
     }
 
@@ -137,7 +143,7 @@ impl Api {
         &self.0.settings
     }
 
-    /// The namespace of everything: whatever a request says of one is not believed.
+    /// The server's own namespace.
     pub(crate) fn namespace(&self) -> &str {
         &self.0.settings.namespace
     }

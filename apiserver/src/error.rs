@@ -8,7 +8,7 @@ mod upload;
 
 use std::fmt;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -44,6 +44,10 @@ pub enum ErrorKind {
     WrongMethod,
     /// A page of another origin sent it.
     CrossSite,
+    /// It does not say who sends it, or not so that it can be believed.
+    Unauthenticated,
+    /// Who sends it may not do this.
+    PermissionDenied,
 }
 
 /// How a kind appears: code of gRPC, status of HTTP, tag within messages (empty for faults of the protocol).
@@ -69,6 +73,8 @@ impl ErrorKind {
             Self::NoRoute => (5, StatusCode::NOT_FOUND, ""),
             Self::WrongMethod => (12, StatusCode::NOT_IMPLEMENTED, ""),
             Self::CrossSite => (7, StatusCode::FORBIDDEN, ""),
+            Self::Unauthenticated => (16, StatusCode::UNAUTHORIZED, "Unauthenticated"),
+            Self::PermissionDenied => (7, StatusCode::FORBIDDEN, "PermissionDenied"),
         };
         Appearance { code, status, tag }
     }
@@ -183,7 +189,11 @@ impl std::error::Error for ApiError {}
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
-        json_response(self.status(), &self.to_status())
+        let mut response = json_response(self.status(), &self.to_status());
+        if self.kind == ErrorKind::Unauthenticated {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge(&self.to_string()));
+        }
+        response
     }
 }
 
@@ -196,6 +206,12 @@ impl ApiError {
             _ => {}
         }
     }
+}
+
+/// A message as a header may hold it.
+fn challenge(message: &str) -> HeaderValue {
+    let text: String = message.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 #[cfg(test)]

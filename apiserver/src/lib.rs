@@ -9,6 +9,7 @@
 //! This crate drives no run and knows no Pod: it asks the metastore, and hands new runs to a [`Submission`].
 
 mod api;
+pub mod auth;
 mod changes;
 pub mod error;
 pub mod import;

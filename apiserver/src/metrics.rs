@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::router::Public;
 
 /// Seconds: from what a cached row takes to what a request may take at most.
 const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
@@ -129,7 +130,7 @@ fn result_of(status: StatusCode) -> &'static str {
 }
 
 /// `GET /metrics`
-pub(crate) async fn exposition(State(api): State<Api>) -> Response {
+pub(crate) async fn exposition(Public(api): Public) -> Response {
     match TextEncoder::new().encode_to_string(&api.settings().registry.gather()) {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => ApiError::internal(format!("cannot write the metrics: {error}")).into_response(),

@@ -5,7 +5,6 @@ pub(crate) mod schema;
 
 use std::sync::LazyLock;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -13,8 +12,7 @@ use serde_json::{Map, Value, json};
 pub use description::Description;
 pub(crate) use description::Reply;
 
-use crate::api::Api;
-use crate::router::{Requires, Route, Routes, route_table};
+use crate::router::{Public, Requires, Route, Routes, route_table};
 use crate::wire::write::json_response;
 use description::Body;
 use schema::{Kind, REFUSAL, Schemas};
@@ -30,7 +28,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 /// `GET /openapi.json`
-async fn serve(State(_): State<Api>) -> Response {
+async fn serve(_: Public) -> Response {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document(&route_table()));
     json_response(StatusCode::OK, &DOCUMENT)
 }

@@ -3,20 +3,24 @@
 //! A route cannot be added without saying what it requires of the caller, even while everybody may do everything.
 
 mod access;
+mod gate;
 mod older;
+mod owned;
 mod path;
 mod site;
 mod table;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Extension, Router};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
 pub use access::{Requires, Resource, Verb};
+pub(crate) use gate::{Access, Gate, Public};
+pub(crate) use owned::Entered;
 pub use table::Route;
 pub(crate) use table::Routes;
 
@@ -44,9 +48,11 @@ fn build(api: Api, is_loopback: bool) -> Router {
     let hosts: Option<Arc<[String]>> = is_loopback.then(|| api.settings().hosts.clone().into());
     let body_limit = DefaultBodyLimit::max(api.body_limit());
     let counting = middleware::from_fn_with_state(api.clone(), metrics::count);
+    let gate = Gate::new(api, is_loopback);
     let (router, verbs) = routes::all().into_router();
     // Fallbacks cover the routes that are there when they are set.
-    let router = router.fallback(no_route).method_not_allowed_fallback(wrong_method).layer(body_limit).with_state(api);
+    let router = router.fallback(no_route).method_not_allowed_fallback(wrong_method).layer(body_limit);
+    let router = router.layer(Extension(gate.clone())).with_state(gate);
     let verbs: Arc<[path::VerbRoute]> = verbs.into();
     let normalise =
         middleware::from_fn(move |request: Request, next: Next| normalise(Arc::clone(&verbs), request, next));

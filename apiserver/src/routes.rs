@@ -1,6 +1,7 @@
 //! The resources.
 
 mod artifacts;
+mod authorization;
 mod events;
 mod experiments;
 mod health;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Routes {
     let mut routes = Routes::default();
     let resources = [
         health::routes,
+        authorization::routes,
         experiments::routes,
         pipelines::routes,
         versions::routes,

@@ -14,6 +14,8 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _, stream};
 use penstock_objectstore::retry::{RetrySettings, retry};
 use penstock_objectstore::{ErrorKind as StoreErrorKind, LinkSettings, ObjectMeta, ObjectStore, StoreError};
+use penstock_spec::artifact::Artifact;
+use penstock_spec::uri::{ObjectUri, split_query};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -42,8 +44,34 @@ pub(crate) struct StoredObject {
 }
 
 impl Place {
+    /// Where a URI leads that a run recorded. With several users it must lie below the root under which the run stores
+    /// what it makes: what runs say is up to their users, and the server may read more than they.
+    pub(crate) fn of_run(api: &Api, root: &str, uri: &str) -> Result<Place, ApiError> {
+        if api.settings().access.is_multi_user() && !lies_below(root, uri) {
+            let text = format!(
+                "{uri} is not below the pipeline root of the run that names it, so this server does not read it for its \
+                 users: read it with credentials of your own"
+            );
+            return Err(ApiError::new(ErrorKind::PermissionDenied, text));
+        }
+        Self::open(api, uri)
+    }
+
+    /// Where an artifact is. With several users only what an attempt stored itself is read, and that it did.
+    pub(crate) fn of_artifact(api: &Api, root: &str, artifact: &Artifact) -> Result<Place, ApiError> {
+        if api.settings().access.is_multi_user() && artifact.content.is_none() {
+            let text = format!(
+                "artifact {} was imported from {}, so this server does not read it for its users: read it with \
+                 credentials of your own",
+                artifact.id, artifact.uri
+            );
+            return Err(ApiError::new(ErrorKind::PermissionDenied, text));
+        }
+        Self::of_run(api, root, &artifact.uri)
+    }
+
     /// Where a recorded URI leads.
-    pub(crate) fn open(api: &Api, uri: &str) -> Result<Place, ApiError> {
+    fn open(api: &Api, uri: &str) -> Result<Place, ApiError> {
         let stores = api.settings().stores.as_ref().ok_or_else(|| {
             ApiError::new(
                 ErrorKind::Unavailable,
@@ -139,6 +167,12 @@ where
         Ok(done) => done.map_err(|error| refused(&error)),
         Err(_) => Err(ApiError::new(ErrorKind::Unavailable, "the object store does not answer")),
     }
+}
+
+/// Whether a place is below another, by whole segments (T-03).
+fn lies_below(root: &str, uri: &str) -> bool {
+    let parse = |uri: &str| ObjectUri::parse(split_query(uri).0);
+    matches!((parse(root), parse(uri)), (Ok(root), Ok(uri)) if uri.starts_with(&root))
 }
 
 /// What failures of the object store mean to clients.

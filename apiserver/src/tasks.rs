@@ -1,13 +1,12 @@
-//! The run and the task that a path of the API means.
+//! The task that a path of the API means.
 
 use penstock_engine::task_id;
-use penstock_metastore::{Listed, RunRecord, RunRow, TaskKind, TaskRow};
+use penstock_metastore::{Listed, RunRow, TaskKind, TaskRow};
 use penstock_spec::pod::pod_name;
 use uuid::Uuid;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::routes::parse_id;
 
 /// A task that a client named.
 #[derive(Debug)]
@@ -16,17 +15,6 @@ pub(crate) struct NamedTask {
     pub(crate) row: TaskRow,
     /// The attempt, from 0, when the name was that of a Pod.
     pub(crate) attempt: Option<u32>,
-}
-
-/// The run that a client named.
-pub(crate) async fn run(api: &Api, id: &str) -> Result<RunRow, ApiError> {
-    Ok(record(api, id).await?.row)
-}
-
-/// The run that a client named, with what it belongs to.
-pub(crate) async fn record(api: &Api, id: &str) -> Result<RunRecord, ApiError> {
-    let record = api.metastore().run_record(parse_id("Run", id)?).await;
-    record.map_err(|error| ApiError::from(error).within(format!("Failed to fetch run {id}")))
 }
 
 /// The task that `name` means: its path, its id, or the name of the Pod of one of its attempts.

@@ -10,6 +10,7 @@ mod stream;
 
 use std::error::Error;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,10 @@ impl Default for ServerLimits {
         }
     }
 }
+
+/// Who is at the other end of a connection; an extension of each of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
 
 /// What all connections of a listener are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

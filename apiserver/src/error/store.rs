@@ -17,6 +17,7 @@ impl From<MetastoreError> for ApiError {
                 "Failed to delete pipeline with id {pipeline} as it has existing pipeline versions (e.g. {version}). \
                  Set cascade=true to delete all versions"
             )),
+            MetastoreError::RunExists { .. } => Self::already_exists(error.to_string()),
             MetastoreError::PageToken { .. } => Self::invalid("Invalid page token"),
             MetastoreError::TooManyConditions { .. } => Self::invalid(error.to_string()),
             MetastoreError::Busy { .. } | MetastoreError::Closed { .. } => {

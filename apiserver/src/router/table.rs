@@ -1,18 +1,19 @@
 //! The table of routes while it is put together.
 
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use serde_json::Value;
 
 use super::access::Requires;
+use super::gate::{self, Gate};
 use super::older;
 use super::path::{self, VerbRoute};
-use crate::api::Api;
 use crate::metrics::Operation;
 use crate::openapi::Description;
 
@@ -34,14 +35,14 @@ pub struct Route {
 
 /// Routes with what answers them.
 #[derive(Debug, Default)]
-pub(crate) struct Routes(Vec<(Route, MethodRouter<Api>)>);
+pub(crate) struct Routes(Vec<(Route, MethodRouter<Gate>)>);
 
 impl Routes {
-    pub(crate) fn get<H: Handler<T, Api>, T: 'static>(self, path: &'static str, requires: Requires, answer: H) -> Self {
+    pub(crate) fn get<H: Handler<T, Gate>, T: 'static>(self, path: &'static str, requires: Requires, answer: H) -> Self {
         self.add(Method::GET, path, requires, get(answer))
     }
 
-    pub(crate) fn post<H: Handler<T, Api>, T: 'static>(
+    pub(crate) fn post<H: Handler<T, Gate>, T: 'static>(
         self,
         path: &'static str,
         requires: Requires,
@@ -50,7 +51,7 @@ impl Routes {
         self.add(Method::POST, path, requires, post(answer))
     }
 
-    pub(crate) fn patch<H: Handler<T, Api>, T: 'static>(
+    pub(crate) fn patch<H: Handler<T, Gate>, T: 'static>(
         self,
         path: &'static str,
         requires: Requires,
@@ -59,7 +60,7 @@ impl Routes {
         self.add(Method::PATCH, path, requires, patch(answer))
     }
 
-    pub(crate) fn delete<H: Handler<T, Api>, T: 'static>(
+    pub(crate) fn delete<H: Handler<T, Gate>, T: 'static>(
         self,
         path: &'static str,
         requires: Requires,
@@ -68,7 +69,9 @@ impl Routes {
         self.add(Method::DELETE, path, requires, delete(answer))
     }
 
-    fn add(mut self, method: Method, path: &'static str, requires: Requires, answer: MethodRouter<Api>) -> Self {
+    fn add(mut self, method: Method, path: &'static str, requires: Requires, answer: MethodRouter<Gate>) -> Self {
+        let enter = middleware::from_fn(move |request: Request, next: Next| gate::enter(requires, request, next));
+        let answer = answer.layer(enter);
         self.0.push((Route { method, path, requires, description: None }, answer));
         self
     }
@@ -98,7 +101,7 @@ impl Routes {
     }
 
     /// What answers them, and those whose paths end in a verb.
-    pub(super) fn into_router(self) -> (Router<Api>, Vec<VerbRoute>) {
+    pub(super) fn into_router(self) -> (Router<Gate>, Vec<VerbRoute>) {
         let (mut router, mut verbs) = (Router::new(), Vec::new());
         for (route, answer) in self.0 {
             let operation = Operation(route.description.map_or(UNDESCRIBED, |description| description.name));

@@ -5,7 +5,6 @@ mod link;
 mod read;
 mod schema;
 
-use axum::extract::State;
 use penstock_engine::{NodeId, task_id};
 use penstock_metastore::{ArtifactPosition, ArtifactRow, Cursor, Listed, Operand, TaskRow};
 use serde_json::Value;
@@ -17,8 +16,7 @@ use crate::error::ApiError;
 use crate::listing::token;
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply as Replied};
-use crate::router::{Requires, Resource, Routes, Verb};
-use crate::tasks;
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::{Query, Reply};
 
 /// Artifacts of a page when the request does not say, and at most.
@@ -32,7 +30,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .get(
             "/apis/v2beta1/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read",
-            requires(Verb::Get),
+            requires(Verb::ReadArtifact),
             read::read,
         )
         .describe(
@@ -48,7 +46,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .query("page_token", Kind::Text, "next_page_token of the page before.")
                 .reply(&schema::ARTIFACTS),
         )
-        .get("/apis/penstock/v1/artifacts/{artifact_id}/content", requires(Verb::Get), content::content)
+        .get("/apis/penstock/v1/artifacts/{artifact_id}/content", requires(Verb::ReadArtifact), content::content)
         .describe(
             Description::new(
                 "read_artifact_content",
@@ -58,7 +56,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .query("download", Kind::Boolean, "Have browsers save it rather than show it.")
             .replies(Replied::Bytes),
         )
-        .get("/apis/penstock/v1/artifacts/{artifact_id}/link", requires(Verb::Get), link::link)
+        .get("/apis/penstock/v1/artifacts/{artifact_id}/link", requires(Verb::ReadArtifact), link::link)
         .describe(
             Description::new("link_artifact", "A link with which whoever has it takes an artifact from its store")
                 .query("path", Kind::Text, "The file of an artifact that is a directory.")
@@ -69,17 +67,18 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 /// `GET /artifacts?run_id=`: what the tasks of a run have put out, in the order of the tasks.
-async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+async fn list(access: Access, query: Query) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to list artifacts");
-    page(&api, &query).await.map_err(failed)
+    page(&access, &query).await.map_err(failed)
 }
 
-async fn page(api: &Api, query: &Query) -> Result<Reply, ApiError> {
+async fn page(access: &Access, query: &Query) -> Result<Reply, ApiError> {
     let asked = query.text("run_id")?;
     if asked.is_empty() {
         return Err(ApiError::invalid("say of which run: run_id is empty"));
     }
-    let run = tasks::run(api, asked).await?.info.id;
+    let (api, record) = access.run(asked).await?;
+    let (api, run) = (&api, record.row.info.id);
     let size = match query.integer("page_size")? {
         0 => DEFAULT_PAGE,
         size => u32::try_from(size)

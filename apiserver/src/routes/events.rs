@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -21,8 +21,7 @@ use crate::changes::RunChanges;
 use crate::error::ApiError;
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply};
-use crate::router::{Requires, Resource, Routes, Verb};
-use crate::tasks;
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::Query;
 
 /// Facts that are sent at once.
@@ -42,14 +41,15 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `GET /runs/{run}/events`
 async fn events(
-    State(api): State<Api>,
+    access: Access,
     Path(run): Path<String>,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to follow a run");
     let after = position(&headers, &query).map_err(failed)?;
-    let row = tasks::run(&api, &run).await.map_err(failed)?;
+    let (api, record) = access.run(&run).await.map_err(failed)?;
+    let row = record.row;
     if after > 0 && row.finished_at.is_some() && after >= row.fact_count {
         // To clients that connect again by themselves this means that they need not.
         return Ok(StatusCode::NO_CONTENT.into_response());

@@ -1,23 +1,23 @@
 //! Experiments.
 
-use axum::extract::{Path, State};
-use penstock_metastore::{Experiment, StorageState};
+use axum::extract::Path;
+use penstock_metastore::{Experiment, ExperimentField, StorageState};
 use penstock_spec::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::names::check_length;
-use super::{STORAGE_STATES, parse_id};
-use crate::api::{Api, DEFAULT_EXPERIMENT};
+use super::STORAGE_STATES;
+use crate::api::DEFAULT_EXPERIMENT;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
 use crate::openapi::Description;
 use crate::openapi::schema::{Kind, Message, always, both, given, shown};
-use crate::router::{Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::{Query, Reply, RequestBody};
 
-const WHAT: &str = "Experiment";
 const LONGEST_NAME: usize = 128;
+const NO_NAMESPACE: &str = "An experiment cannot have an empty namespace in multi-user mode";
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let may = |verb| Requires::Access(Resource::Experiments, verb);
@@ -64,57 +64,64 @@ const EXPERIMENTS: Message = Message {
     ],
 };
 
-async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+async fn create(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
     let create = async {
-        let (name, description) = body.read(|fields| {
-            let (name, description) = (fields.text("display_name")?, fields.text("description")?);
-            fields.ignore(&["experiment_id", "created_at", "namespace", "storage_state", "last_run_created_at"])?;
-            Ok((name, description))
+        let (name, description, namespace) = body.read(|fields| {
+            fields.ignore(&["experiment_id", "created_at", "storage_state", "last_run_created_at"])?;
+            Ok((fields.text("display_name")?, fields.text("description")?, fields.text("namespace")?))
         })?;
+        let place = access.namespace(&namespace, NO_NAMESPACE).await?;
         if name.is_empty() {
             return Err(ApiError::invalid("Experiment must have a non-empty name"));
         }
         check_length("Experiment.Name", &name, LONGEST_NAME)?;
         let experiment = Experiment {
             id: Uuid::new_v4(),
-            namespace: api.namespace().to_owned(),
+            namespace: place.namespace,
             name,
             description,
             created_at: Timestamp::now(),
             storage_state: StorageState::Available,
             last_run_created_at: None,
         };
-        api.metastore().create_experiment(experiment.clone()).await?;
-        Ok(show(experiment))
+        place.api.metastore().create_experiment(experiment.clone()).await?;
+        Ok(show(experiment, &access))
     };
     create.await.map_err(|error| error.within("Failed to create a new experiment"))
 }
 
-pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError> {
     let list = async {
-        let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
+        let place = access.namespace(query.text("namespace")?, NO_NAMESPACE).await?;
+        let (scope, api) = (place.only(ExperimentField::Namespace), place.api);
+        let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
         let page = api.metastore().list_experiments(&asked.listing).await?;
-        asked.reply(api.token_key(), page, ("experiments", "experiment_id"), |row| Value::from(show(row)))
+        asked.reply(api.token_key(), page, ("experiments", "experiment_id"), |row| {
+            Value::from(show(row, &access))
+        })
     };
     list.await.map_err(|error| error.within("Failed to list experiments"))
 }
 
-pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    find(&api, &id).await.map(show).map_err(|error| error.within("Failed to get an experiment"))
+pub(super) async fn get(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let found = access.experiment(&id).await.map_err(|error| error.within("Failed to get an experiment"));
+    found.map(|(_, experiment)| show(experiment, &access))
 }
 
-async fn archive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    store(&api, &id, StorageState::Archived).await.map_err(|error| error.within("Failed to archive an experiment"))
+async fn archive(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    store(&access, &id, StorageState::Archived).await.map_err(|error| error.within("Failed to archive an experiment"))
 }
 
-async fn unarchive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    store(&api, &id, StorageState::Available).await.map_err(|error| error.within("Failed to unarchive an experiment"))
+async fn unarchive(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    store(&access, &id, StorageState::Available).await.map_err(|error| error.within("Failed to unarchive an experiment"))
 }
 
-async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+async fn delete(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let delete = async {
-        let experiment = find(&api, &id).await?;
-        if experiment.name.eq_ignore_ascii_case(DEFAULT_EXPERIMENT) && experiment.namespace == api.namespace() {
+        let (api, experiment) = access.experiment(&id).await?;
+        let is_default = experiment.name.eq_ignore_ascii_case(DEFAULT_EXPERIMENT) && experiment.namespace == api.namespace();
+        // Nothing falls back to it where namespaces have their own.
+        if is_default && !access.is_multi_user() {
             let message = format!("Failed to delete experiment {id}. The default experiment cannot be deleted");
             return Err(ApiError::conflict(message));
         }
@@ -124,17 +131,14 @@ async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply,
     delete.await.map_err(|error| error.within("Failed to delete an experiment"))
 }
 
-async fn find(api: &Api, id: &str) -> Result<Experiment, ApiError> {
-    Ok(api.metastore().experiment(parse_id(WHAT, id)?).await?)
-}
-
-async fn store(api: &Api, id: &str, state: StorageState) -> Result<Reply, ApiError> {
-    api.metastore().set_experiment_storage(parse_id(WHAT, id)?, state).await?;
+async fn store(access: &Access, id: &str, state: StorageState) -> Result<Reply, ApiError> {
+    let (api, experiment) = access.experiment(id).await?;
+    api.metastore().set_experiment_storage(experiment.id, state).await?;
     Ok(Reply::new())
 }
 
-/// What clients see. Namespaces are for servers of many users.
-fn show(experiment: Experiment) -> Reply {
+/// What clients see.
+fn show(experiment: Experiment, access: &Access) -> Reply {
     Reply::new()
         .text("experiment_id", experiment.id)
         .text("display_name", experiment.name)
@@ -142,4 +146,5 @@ fn show(experiment: Experiment) -> Reply {
         .time("created_at", experiment.created_at)
         .text("storage_state", experiment.storage_state.as_str())
         .time("last_run_created_at", experiment.last_run_created_at)
+        .text("namespace", access.shown_namespace(experiment.namespace))
 }

@@ -1,6 +1,5 @@
 //! Whether the server is there, and what it is. Clients ask this first.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use crate::api::Api;
 use crate::metrics;
 use crate::openapi::schema::{Kind, Message, always, shown};
 use crate::openapi::{Description, Reply};
-use crate::router::{Requires, Routes};
+use crate::router::{Public, Requires, Routes};
 use crate::wire::write::json_response;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -39,16 +38,17 @@ const IDENTITY: Message = Message {
 /// Unlike all other replies this one shows its defaults.
 fn identity(api: &Api) -> Value {
     let settings = api.settings();
+    let is_multi_user = settings.access.is_multi_user();
     let known = |text: &str| Value::from(if text.is_empty() { "unknown" } else { text });
-    json!({"commit_sha": known(&settings.commit), "tag_name": known(&settings.version), "multi_user": false})
+    json!({"commit_sha": known(&settings.commit), "tag_name": known(&settings.version), "multi_user": is_multi_user})
 }
 
-async fn health(State(api): State<Api>) -> Response {
+async fn health(Public(api): Public) -> Response {
     let mut identity = identity(&api);
     identity["pipeline_store"] = Value::from("database");
     json_response(StatusCode::OK, &identity)
 }
 
-async fn health_of_version_1(State(api): State<Api>) -> Response {
+async fn health_of_version_1(Public(api): Public) -> Response {
     json_response(StatusCode::OK, &identity(&api))
 }

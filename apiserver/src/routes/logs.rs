@@ -6,7 +6,7 @@
 mod follow;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use penstock_engine::{Fact, NodeId, task_id};
@@ -19,7 +19,7 @@ use crate::error::{ApiError, ErrorKind};
 use crate::live_logs::LogReader;
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply};
-use crate::router::{Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::stored::{Place, StoredObject};
 use crate::tasks;
 use crate::wire::Query;
@@ -47,27 +47,32 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `GET /runs/{run}/nodes/{node}/log`: of the newest attempt, or of the one whose Pod is named.
 async fn of_node(
-    State(api): State<Api>,
+    access: Access,
     Path((run, node)): Path<(String, String)>,
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read a log");
-    log(&api, (&run, &node, None), query.boolean("follow")?).await.map_err(failed)
+    log(&access, (&run, &node, None), query.boolean("follow")?).await.map_err(failed)
 }
 
 /// `GET /runs/{run}/tasks/{task}/attempts/{attempt}/log`: attempts count from 0.
 async fn of_attempt(
-    State(api): State<Api>,
+    access: Access,
     Path((run, task, attempt)): Path<(String, String, String)>,
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read a log");
     let number = attempt.parse().map_err(|_| failed(ApiError::not_found("Attempt", &attempt)))?;
-    log(&api, (&run, &task, Some(number)), query.boolean("follow")?).await.map_err(failed)
+    log(&access, (&run, &task, Some(number)), query.boolean("follow")?).await.map_err(failed)
 }
 
-async fn log(api: &Api, (run, task, attempt): (&str, &str, Option<u32>), follow: bool) -> Result<Response, ApiError> {
-    let run = tasks::run(api, run).await?;
+async fn log(
+    access: &Access,
+    (run, task, attempt): (&str, &str, Option<u32>),
+    follow: bool,
+) -> Result<Response, ApiError> {
+    let (api, record) = access.run(run).await?;
+    let (api, run) = (&api, record.row);
     let named = tasks::find(api, &run, task).await?;
     let attempt = Attempt::new(&run, &named.row, attempt.or(named.attempt))?;
     let room = api.stream_room()?;
@@ -109,6 +114,8 @@ struct Attempt {
     node: NodeId,
     path: String,
     number: u32,
+    /// Below which the run stores everything.
+    root: String,
 }
 
 impl std::fmt::Display for Attempt {
@@ -135,7 +142,7 @@ impl Attempt {
         if number > latest {
             return none(&format!("has no attempt {number}: they count from 0, and {latest} is the newest"));
         }
-        Ok(Attempt { run: run.info.id, node: task.node, path: task.path.clone(), number })
+        Ok(Attempt { run: run.info.id, node: task.node, path: task.path.clone(), number, root: run.info.pipeline_root.clone() })
     }
 
     /// Whether it has not ended, as far as the row of its task says.
@@ -153,7 +160,7 @@ impl Attempt {
     /// What was stored of it.
     async fn stored(&self, api: &Api) -> Result<Option<StoredObject>, ApiError> {
         match self.log_uri(api).await? {
-            Some(uri) => Place::open(api, &uri)?.object().await,
+            Some(uri) => Place::of_run(api, &self.root, &uri)?.object().await,
             None => Ok(None),
         }
     }

@@ -1,24 +1,22 @@
 //! Recurring runs: made, shown, listed, enabled, disabled, deleted. Their runs are made by [`crate::schedules`].
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use penstock_metastore::{RecurringRun, RecurringRunField, RecurringSource, Trigger};
 use penstock_spec::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::parse_id;
-use super::source::{Reference, RuntimeConfig, account_or_default, experiment_or_default, of_experiment};
+use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_default, elsewhere, home, scope};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
 use crate::openapi::Description;
 use crate::openapi::schema::Kind;
 use crate::recurring::{check_inputs, naming, schema, view};
-use crate::router::{Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::schedule::Schedule;
 use crate::wire::{Enumeration, Fields, Query, Reply, RequestBody, WireError};
 
-const WHAT: &str = "Job";
 const MOST_AT_A_TIME: i64 = 10;
 const MODES: &Enumeration = &[("MODE_UNSPECIFIED", 0), ("ENABLE", ENABLE), ("DISABLE", 2)];
 const ENABLE: i64 = 1;
@@ -113,9 +111,9 @@ fn trigger(fields: &mut Fields) -> Result<Trigger, WireError> {
 }
 
 /// `POST /recurringruns`
-async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+async fn create(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
     let create = async {
-        let recurring = recurring_run(&api, body.read(recurring_run_body)?).await?;
+        let (api, recurring) = recurring_run(&access, body.read(recurring_run_body)?).await?;
         let reply = view::recurring_run(&recurring, api.limits())?;
         api.metastore().create_recurring_run(recurring).await?;
         api.schedule_changes().notify_one();
@@ -125,20 +123,20 @@ async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiE
 }
 
 /// The recurring run that is asked for; what it makes could run now.
-async fn recurring_run(api: &Api, body: RecurringRunBody) -> Result<RecurringRun, ApiError> {
+async fn recurring_run(access: &Access, body: RecurringRunBody) -> Result<(Api, RecurringRun), ApiError> {
     if body.display_name.is_empty() {
         return Err(ApiError::invalid("Recurring run's name cannot be empty"));
     }
     let max_concurrency = max_concurrency(body.max_concurrency)?;
+    let Home { api, experiment, namespace } = home(access, &body.experiment).await?;
     Schedule::new(&body.trigger, body.no_catchup, &api.schedule_zone())
         .map_err(|error| ApiError::invalid(error.to_string()))?;
-    let experiment = experiment_or_default(api, &body.experiment).await?;
-    check_namespace(api, experiment, &body.namespace).await?;
-    let source = source(api, body.spec, body.reference, &body.config.parameters).await?;
+    check_namespace(&api, experiment, &body.namespace).await?;
+    let source = source(access, &api, (body.spec, body.reference), &body.config.parameters).await?;
     let now = Timestamp::now();
-    Ok(RecurringRun {
+    let recurring = RecurringRun {
         id: Uuid::new_v4(),
-        namespace: api.namespace().to_owned(),
+        namespace,
         run_name: naming::run_name(&body.display_name),
         display_name: body.display_name,
         description: body.description,
@@ -156,7 +154,8 @@ async fn recurring_run(api: &Api, body: RecurringRunBody) -> Result<RecurringRun
         plugins_input: body.plugins_input,
         fired: 0,
         last_fired: None,
-    })
+    };
+    Ok((api, recurring))
 }
 
 fn max_concurrency(asked: i64) -> Result<u32, ApiError> {
@@ -176,19 +175,19 @@ async fn check_namespace(api: &Api, experiment: Uuid, asked: &str) -> Result<(),
     if asked == namespace {
         return Ok(());
     }
-    Err(ApiError::invalid(format!("Experiment {experiment} belongs to namespace '{namespace}' instead of '{asked}'")))
+    Err(elsewhere(experiment, &namespace, asked))
 }
 
 /// What its runs are made from, if it takes these parameters now.
 async fn source(
+    access: &Access,
     api: &Api,
-    spec: Option<Map<String, Value>>,
-    reference: Option<Reference>,
+    (spec, reference): (Option<Map<String, Value>>, Option<Reference>),
     parameters: &Map<String, Value>,
 ) -> Result<RecurringSource, ApiError> {
     match (reference, spec) {
         (Some(reference), _) if !reference.is_empty() => {
-            let found = reference.resolve(api).await?;
+            let found = reference.resolve(access).await?;
             check_inputs(&found.pipeline_text, parameters, api.limits())?;
             Ok(match reference.version.is_empty() {
                 true => RecurringSource::Latest(found.pipeline),
@@ -210,18 +209,24 @@ async fn source(
 }
 
 /// `GET /recurringruns/{id}`
-pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn get(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let get = async {
-        let recurring = api.metastore().recurring_run(parse_id(WHAT, &id)?).await?;
+        let (api, recurring) = access.recurring_run(&id).await?;
         view::recurring_run(&recurring, api.limits())
     };
     get.await.map_err(|error| error.within("Failed to get a recurring run"))
 }
 
+const SCOPE: ScopeFields<RecurringRunField> = ScopeFields {
+    namespace: RecurringRunField::Namespace,
+    experiment: RecurringRunField::Experiment,
+    missing: "a recurring run cannot have an empty namespace in multi-user mode",
+};
+
 /// `GET /recurringruns`
-pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError> {
     let list = async {
-        let scope = of_experiment(&api, query.text("experiment_id")?, RecurringRunField::Experiment).await?;
+        let (api, scope) = scope(&access, &query, &SCOPE).await?;
         let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
         let page = api.metastore().list_recurring_runs(&asked.listing).await?;
         asked.reply(api.token_key(), page, ("recurringRuns", "recurring_run_id"), |recurring| {
@@ -236,25 +241,27 @@ pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, 
 }
 
 /// `POST /recurringruns/{id}:enable`
-async fn enable(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    set_enabled(&api, &id, true).await.map_err(|error| error.within("Failed to enable a recurring run"))
+async fn enable(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    set_enabled(&access, &id, true).await.map_err(|error| error.within("Failed to enable a recurring run"))
 }
 
 /// `POST /recurringruns/{id}:disable`
-async fn disable(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    set_enabled(&api, &id, false).await.map_err(|error| error.within("Failed to disable a recurring run"))
+async fn disable(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    set_enabled(&access, &id, false).await.map_err(|error| error.within("Failed to disable a recurring run"))
 }
 
-async fn set_enabled(api: &Api, id: &str, enabled: bool) -> Result<Reply, ApiError> {
-    api.metastore().enable_recurring_run(parse_id(WHAT, id)?, enabled).await?;
+async fn set_enabled(access: &Access, id: &str, enabled: bool) -> Result<Reply, ApiError> {
+    let (api, recurring) = access.recurring_run(id).await?;
+    api.metastore().enable_recurring_run(recurring.id, enabled).await?;
     api.schedule_changes().notify_one();
     Ok(Reply::new())
 }
 
 /// `DELETE /recurringruns/{id}`. How deletion spreads is a matter of Kubernetes, and means nothing here.
-async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+async fn delete(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let delete = async {
-        api.metastore().delete_recurring_run(parse_id(WHAT, &id)?).await?;
+        let (api, recurring) = access.recurring_run(&id).await?;
+        api.metastore().delete_recurring_run(recurring.id).await?;
         Ok(Reply::new())
     };
     delete.await.map_err(|error: ApiError| error.within("Failed to delete a recurring run"))

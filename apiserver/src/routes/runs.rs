@@ -1,6 +1,6 @@
 //! Runs: made, shown, listed, and what is asked of them.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use penstock_metastore::{
     Command, Listed, MetastoreError, RunField, RunRecord, RunRegistration, StorageState, TaskRow,
 };
@@ -9,18 +9,16 @@ use penstock_spec::run::RunStatus;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::parse_id;
-use super::source::{Reference, RuntimeConfig, account_or_default, experiment_or_default, of_experiment};
+use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_default, home, scope};
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
 use crate::listing::ListRequest;
 use crate::openapi::Description;
 use crate::openapi::schema::Kind;
 use crate::recurring::naming;
-use crate::router::{Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::runs::{NewSubmission, SubmissionError, schema, view};
 use crate::spec;
-use crate::tasks;
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -93,10 +91,10 @@ fn run_body(fields: &mut Fields) -> Result<RunBody, WireError> {
 }
 
 /// `POST /runs`
-async fn create(State(api): State<Api>, body: RequestBody) -> Result<Reply, ApiError> {
+async fn create(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
     let body = body.read(run_body)?;
     let failed = |error: ApiError| error.within("Failed to create a new run");
-    let submission = submission(&api, body).await.map_err(failed)?;
+    let (api, submission) = submission(&access, body).await.map_err(failed)?;
     let run = submission.id;
     submit(&api, submission).await.map_err(failed)?;
     let record = api.metastore().run_record(run).await.map_err(|error| failed(error.into()))?;
@@ -116,7 +114,7 @@ async fn submit(api: &Api, submission: NewSubmission) -> Result<(), ApiError> {
 }
 
 /// Everything that can be settled without asking who carries out runs.
-async fn submission(api: &Api, body: RunBody) -> Result<NewSubmission, ApiError> {
+async fn submission(access: &Access, body: RunBody) -> Result<(Api, NewSubmission), ApiError> {
     if body.display_name.is_empty() {
         return Err(ApiError::invalid("Run name cannot be empty"));
     }
@@ -124,17 +122,14 @@ async fn submission(api: &Api, body: RunBody) -> Result<NewSubmission, ApiError>
         let text = "plugins_output is server-owned and populated exclusively via plugin lifecycle hooks";
         return Err(ApiError::conflict(text));
     }
-    let recurring_run = match body.recurring_run.as_str() {
-        "" => None,
-        text => Some(api.metastore().recurring_run(parse_id("Job", text)?).await?.id),
-    };
+    let Home { api, experiment, namespace } = home(access, &body.experiment).await?;
+    let recurring_run = recurring_run(access, &body.recurring_run, &namespace).await?;
     let id = match (recurring_run, body.id.as_str()) {
         (Some(recurring), _) => naming::run_id(recurring, &body.display_name),
         (None, "") => Uuid::new_v4(),
         (None, text) => text.parse().map_err(|_| ApiError::invalid(format!("run_id {text:?} is not a UUID")))?,
     };
-    let experiment = experiment_or_default(api, &body.experiment).await?;
-    let Source { text, pipeline, version } = source(api, body.spec, body.reference).await?;
+    let Source { text, pipeline, version } = source(access, body.spec, body.reference).await?;
     let registration = RunRegistration {
         experiment: Some(experiment),
         description: body.description,
@@ -144,17 +139,31 @@ async fn submission(api: &Api, body: RunBody) -> Result<NewSubmission, ApiError>
         pipeline_root: body.config.pipeline_root.clone(),
         plugins_input: body.plugins_input,
     };
-    Ok(NewSubmission {
+    let submission = NewSubmission {
         id,
         pipeline_text: text,
         parameters: body.config.parameters,
         display_name: body.display_name,
-        namespace: String::new(),
+        namespace,
         pipeline_root: Some(body.config.pipeline_root).filter(|root| !root.is_empty()),
         service_account: account_or_default(body.service_account),
         scheduled_at: body.scheduled_at,
         registration,
-    })
+    };
+    Ok((api, submission))
+}
+
+/// The recurring run that a run says it is of: the caller's to see, and of the same namespace.
+async fn recurring_run(access: &Access, id: &str, namespace: &str) -> Result<Option<Uuid>, ApiError> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let (_, recurring) = access.needing(Resource::RecurringRuns, Verb::Get).recurring_run(id).await?;
+    if access.is_multi_user() && recurring.namespace != namespace {
+        let text = format!("recurring run {id} belongs to namespace '{}' instead of '{namespace}'", recurring.namespace);
+        return Err(ApiError::invalid(text));
+    }
+    Ok(Some(recurring.id))
 }
 
 /// What a run is made from.
@@ -164,10 +173,14 @@ struct Source {
     version: Option<Uuid>,
 }
 
-async fn source(api: &Api, spec: Option<Map<String, Value>>, reference: Option<Reference>) -> Result<Source, ApiError> {
+async fn source(
+    access: &Access,
+    spec: Option<Map<String, Value>>,
+    reference: Option<Reference>,
+) -> Result<Source, ApiError> {
     match (reference, spec) {
         (Some(reference), _) if !reference.is_empty() => {
-            let found = reference.resolve(api).await?;
+            let found = reference.resolve(access).await?;
             Ok(Source { text: found.pipeline_text, pipeline: Some(found.pipeline), version: Some(found.id) })
         }
         (_, Some(spec)) => Ok(Source { text: Value::Object(spec).to_string(), pipeline: None, version: None }),
@@ -189,9 +202,9 @@ fn refused(error: SubmissionError) -> ApiError {
 }
 
 /// `GET /runs/{id}`
-pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn get(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to get a run");
-    let record = tasks::record(&api, &id).await.map_err(failed)?;
+    let (api, record) = access.run(&id).await.map_err(failed)?;
     let run = record.row.info.id;
     let rows = api.metastore().tasks(run).await.map_err(|error| failed(error.into()))?;
     let rows: Vec<TaskRow> = rows.into_iter().filter_map(Listed::readable).collect();
@@ -202,10 +215,16 @@ pub(super) async fn get(State(api): State<Api>, Path(id): Path<String>) -> Resul
     })
 }
 
+const SCOPE: ScopeFields<RunField> = ScopeFields {
+    namespace: RunField::Namespace,
+    experiment: RunField::Experiment,
+    missing: "A run cannot have an empty namespace in multi-user mode",
+};
+
 /// `GET /runs`
-pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to list runs");
-    let scope = of_experiment(&api, query.text("experiment_id")?, RunField::Experiment).await.map_err(failed)?;
+    let (api, scope) = scope(&access, &query, &SCOPE).await.map_err(failed)?;
     let asked = ListRequest::read(&query)?.ask::<RunField>(api.token_key(), scope).map_err(failed)?;
     let page = api.metastore().list_run_records(&asked.listing).await.map_err(|error| failed(error.into()))?;
     asked.reply(api.token_key(), page, ("runs", "run_id"), |record| match shown(&api, &record) {
@@ -215,31 +234,34 @@ pub(super) async fn list(State(api): State<Api>, query: Query) -> Result<Reply, 
 }
 
 /// `POST /runs/{id}:archive`
-async fn archive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    let done = store(&api, &id, StorageState::Archived).await;
-    done.map_err(|error| error.within("Failed to archive a run"))
+async fn archive(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let archive = async {
+        let (api, record) = access.run(&id).await?;
+        store(&api, &record, StorageState::Archived).await
+    };
+    archive.await.map_err(|error: ApiError| error.within("Failed to archive a run"))
 }
 
 /// `DELETE /runs/{id}`
-pub(super) async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
+pub(super) async fn delete(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to delete a run");
-    let run = parse_id("Run", &id).map_err(failed)?;
-    api.metastore().delete_run(run).await.map_err(|error| failed(error.into()))?;
+    let (api, record) = access.run(&id).await.map_err(failed)?;
+    api.metastore().delete_run(record.row.info.id).await.map_err(|error| failed(error.into()))?;
     Ok(Reply::new())
 }
 
-async fn store(api: &Api, id: &str, state: StorageState) -> Result<Reply, ApiError> {
-    api.metastore().set_run_storage(parse_id("Run", id)?, state).await?;
+async fn store(api: &Api, record: &RunRecord, state: StorageState) -> Result<Reply, ApiError> {
+    api.metastore().set_run_storage(record.row.info.id, state).await?;
     Ok(Reply::new())
 }
 
 /// `POST /runs/{id}:unarchive`
-async fn unarchive(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    take_out(&api, &id).await.map_err(|error| error.within("Failed to unarchive a run"))
+async fn unarchive(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    take_out(&access, &id).await.map_err(|error| error.within("Failed to unarchive a run"))
 }
 
-async fn take_out(api: &Api, id: &str) -> Result<Reply, ApiError> {
-    let record = tasks::record(api, id).await?;
+async fn take_out(access: &Access, id: &str) -> Result<Reply, ApiError> {
+    let (api, record) = access.run(id).await?;
     if let Some(experiment) = record.registration.experiment {
         // One that was deleted keeps nothing in the archive.
         let archived = match api.metastore().experiment(experiment).await {
@@ -252,35 +274,35 @@ async fn take_out(api: &Api, id: &str) -> Result<Reply, ApiError> {
             return Err(ApiError::failed_precondition(text));
         }
     }
-    store(api, id, StorageState::Available).await
+    store(&api, &record, StorageState::Available).await
 }
 
 /// `POST /runs/{id}:terminate`
-async fn terminate(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    ask_to_end(&api, &id).await.map_err(|error| error.within("Failed to terminate a run"))
+async fn terminate(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    ask_to_end(&access, &id).await.map_err(|error| error.within("Failed to terminate a run"))
 }
 
-async fn ask_to_end(api: &Api, id: &str) -> Result<Reply, ApiError> {
-    let record = tasks::record(api, id).await?;
+async fn ask_to_end(access: &Access, id: &str) -> Result<Reply, ApiError> {
+    let (api, record) = access.run(id).await?;
     let is_active = matches!(record.row.status, RunStatus::Pending | RunStatus::Running | RunStatus::Paused);
     if !is_active || matches!(record.pending, Some(Command::Terminate { .. })) {
         return Err(ApiError::invalid(format!("Failed to terminate a run {id}. Row not found")));
     }
-    command(api, &record, "terminate", Command::Terminate { reason: "terminated by a client of the API".to_owned() })
+    command(&api, &record, "terminate", Command::Terminate { reason: "terminated by a client of the API".to_owned() })
         .await
 }
 
 /// `POST /runs/{id}:retry`
-async fn retry(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    ask_to_go_on(&api, &id).await.map_err(|error| error.within("Failed to retry a run"))
+async fn retry(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    ask_to_go_on(&access, &id).await.map_err(|error| error.within("Failed to retry a run"))
 }
 
-async fn ask_to_go_on(api: &Api, id: &str) -> Result<Reply, ApiError> {
-    let record = tasks::record(api, id).await?;
+async fn ask_to_go_on(access: &Access, id: &str) -> Result<Reply, ApiError> {
+    let (api, record) = access.run(id).await?;
     if !matches!(record.row.status, RunStatus::Failed | RunStatus::Canceled) || record.pending.is_some() {
         return Err(ApiError::conflict("Workflow must be Failed/Error to retry"));
     }
-    command(api, &record, "retry", Command::Retry).await
+    command(&api, &record, "retry", Command::Retry).await
 }
 
 /// Asks a run for something. Asked twice in the same situation, it is one command.

@@ -4,10 +4,10 @@ use penstock_metastore::{Comparison, Operand, PipelineVersion, Predicate};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::parse_id;
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::wire::{Fields, WireError};
+use crate::router::{Access, Entered, Resource, Verb};
+use crate::wire::{Fields, Query, WireError};
 
 /// `PipelineVersionReference`
 #[derive(Debug, Default)]
@@ -28,12 +28,13 @@ impl Reference {
         self.pipeline.is_empty() && self.version.is_empty()
     }
 
-    /// The version that is named, or the latest of the pipeline.
-    pub(super) async fn resolve(&self, api: &Api) -> Result<PipelineVersion, ApiError> {
+    /// The version that is named, or the latest of the pipeline. Who runs a pipeline sees what is in it.
+    pub(super) async fn resolve(&self, access: &Access) -> Result<PipelineVersion, ApiError> {
         let Self { pipeline, version } = self;
+        let access = access.needing(Resource::Pipelines, Verb::Get);
         let found = match version.as_str() {
-            "" => api.metastore().latest_version(parse_id("Pipeline", pipeline)?).await?,
-            text => api.metastore().version(parse_id("PipelineVersion", text)?).await?,
+            "" => access.latest_version(pipeline).await?,
+            text => access.version(text).await?.1,
         };
         if !pipeline.is_empty() && pipeline.parse() != Ok(found.pipeline) {
             let text = format!("Pipeline version {} belongs to pipeline {} (not {pipeline})", found.id, found.pipeline);
@@ -62,26 +63,63 @@ impl RuntimeConfig {
     }
 }
 
-/// An experiment that exists; the default one if none is named.
-pub(super) async fn experiment_or_default(api: &Api, text: &str) -> Result<Uuid, ApiError> {
-    match text {
-        "" => api.default_experiment().await,
-        text => experiment(api, text).await,
+/// Where something new goes: an experiment, and the namespace that it lies in.
+pub(super) struct Home {
+    pub(super) api: Api,
+    pub(super) experiment: Uuid,
+    pub(super) namespace: String,
+}
+
+/// The experiment that a request names, or the default one if there is such a thing.
+pub(super) async fn home(access: &Access, experiment: &str) -> Result<Home, ApiError> {
+    let is_multi_user = access.is_multi_user();
+    match experiment {
+        "" if is_multi_user => Err(ApiError::invalid("Experiment id can not be empty in multi-user mode")),
+        "" => {
+            let Entered { api, namespace, .. } = access.namespace("", "").await?;
+            Ok(Home { experiment: api.default_experiment().await?, namespace, api })
+        }
+        text => {
+            let (api, found) = access.experiment(text).await?;
+            let namespace = if is_multi_user { found.namespace } else { api.namespace().to_owned() };
+            Ok(Home { experiment: found.id, namespace, api })
+        }
     }
 }
 
-/// An experiment that exists.
-async fn experiment(api: &Api, text: &str) -> Result<Uuid, ApiError> {
-    Ok(api.metastore().experiment(parse_id("Experiment", text)?).await?.id)
+/// Fields that a list is narrowed by to what somebody may see.
+pub(super) struct ScopeFields<F> {
+    pub(super) namespace: F,
+    pub(super) experiment: F,
+    /// What is said to whom names neither.
+    pub(super) missing: &'static str,
 }
 
-/// What narrows a list to one experiment, which must exist; nothing if none is named.
-pub(super) async fn of_experiment<F>(api: &Api, text: &str, field: F) -> Result<Vec<Predicate<F>>, ApiError> {
-    if text.is_empty() {
-        return Ok(Vec::new());
+/// What a list is of: an experiment, which must exist, or a namespace.
+pub(super) async fn scope<F: Copy>(
+    access: &Access,
+    query: &Query,
+    fields: &ScopeFields<F>,
+) -> Result<(Api, Vec<Predicate<F>>), ApiError> {
+    let (namespace, experiment) = (query.text("namespace")?, query.text("experiment_id")?);
+    if experiment.is_empty() {
+        let place = access.namespace(namespace, fields.missing).await?;
+        return Ok((place.api.clone(), place.only(fields.namespace)));
     }
-    let operand = Operand::Id(experiment(api, text).await?);
-    Ok(vec![Predicate::Compare { field, comparison: Comparison::Equal, operand }])
+    let (_, found) = access.experiment(experiment).await?;
+    if access.is_multi_user() && !namespace.is_empty() && namespace != found.namespace {
+        return Err(elsewhere(found.id, &found.namespace, namespace));
+    }
+    let place = access.namespace(&found.namespace, fields.missing).await?;
+    let mut scope = place.only(fields.namespace);
+    let (comparison, operand) = (Comparison::Equal, Operand::Id(found.id));
+    scope.push(Predicate::Compare { field: fields.experiment, comparison, operand });
+    Ok((place.api, scope))
+}
+
+/// What is said of an experiment that does not lie where a request says.
+pub(super) fn elsewhere(experiment: Uuid, namespace: &str, asked: &str) -> ApiError {
+    ApiError::invalid(format!("Experiment {experiment} belongs to namespace '{namespace}' instead of '{asked}'"))
 }
 
 /// KFP's account of runs, unless another one is named. It is shown again, and nothing runs under it.

@@ -2,17 +2,17 @@
 
 mod form;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 
 use self::form::UploadedFile;
 use super::pipelines::{self, PipelineInput};
 use super::versions::{self, VersionInput};
-use super::{parse_id, tags};
+use super::tags;
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind, UploadError};
 use crate::openapi::Description;
 use crate::openapi::schema::{Kind, Message, given};
-use crate::router::{Requires, Resource, Routes, Verb};
+use crate::router::{Access, Entered, Requires, Resource, Routes, Verb};
 use crate::spec::{self, LoadError, LoadedPipeline};
 use crate::wire::{Query, Reply};
 
@@ -20,6 +20,7 @@ const UNREADABLE_FORM: &str = "Failed to read pipeline from file";
 const UNREADABLE_FILE: &str = "Failed to read a pipeline spec file";
 const NO_PIPELINE: &str = "Failed to create a pipeline and a pipeline version";
 const NO_VERSION: &str = "Failed to create a pipeline version";
+const REFUSED: &str = "Failed to create a pipeline";
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let may_create = Requires::Access(Resource::Pipelines, Verb::Create);
@@ -73,7 +74,11 @@ impl UploadInput {
     }
 }
 
-async fn upload(State(api): State<Api>, query: Query, request: Request) -> Result<Reply, UploadError> {
+async fn upload(access: Access, query: Query, request: Request) -> Result<Reply, UploadError> {
+    // Nothing is read for those who may not.
+    let asked = query.text("namespace").map_err(UploadError::plain)?;
+    let place = access.namespace_of_pipelines(asked).await;
+    let Entered { api, namespace, .. } = place.map_err(|error| UploadError::new(REFUSED, error))?;
     let file = form::read(&api, request).await.map_err(|error| match error.kind() {
         ErrorKind::TooLarge => UploadError::new(UNREADABLE_FILE, error),
         _ => UploadError::new(UNREADABLE_FORM, error),
@@ -82,8 +87,9 @@ async fn upload(State(api): State<Api>, query: Query, request: Request) -> Resul
     let tags = tags::parse(&input.tags).map_err(UploadError::plain)?;
     let name = input.name_or(&file.name);
     let (display_name, description) = (input.display_name, input.description);
-    let pipeline = PipelineInput { name, display_name, description, tags: Some(tags) };
-    let pipeline = pipeline.into_new(&api).map_err(UploadError::plain)?;
+    let pipeline =
+        PipelineInput { name, display_name, description, tags: Some(tags), ..PipelineInput::default() };
+    let pipeline = pipeline.into_new(namespace).map_err(UploadError::plain)?;
     let loaded = load(&api, file, UNREADABLE_FILE).await?;
     let version = VersionInput {
         name: pipeline.name.clone(),
@@ -95,21 +101,20 @@ async fn upload(State(api): State<Api>, query: Query, request: Request) -> Resul
     let version = version.into_new(pipeline.id, loaded).map_err(UploadError::plain)?;
     let created = api.metastore().create_pipeline(pipeline.clone(), Some(version)).await;
     created.map_err(|error| UploadError::new(NO_PIPELINE, error.into()))?;
-    Ok(pipelines::show(pipeline))
+    Ok(pipelines::show(pipeline, &access))
 }
 
-async fn upload_version(State(api): State<Api>, query: Query, request: Request) -> Result<Reply, UploadError> {
+async fn upload_version(access: Access, query: Query, request: Request) -> Result<Reply, UploadError> {
     let refused = |error: ApiError| UploadError::new(NO_VERSION, error);
-    let file = form::read(&api, request).await.map_err(refused)?;
-    let input = UploadInput::read(&query).map_err(UploadError::plain)?;
-    let tags = tags::parse(&input.tags).map_err(UploadError::plain)?;
     let pipeline = query.text("pipelineid").map_err(refused)?;
     if pipeline.is_empty() {
         return Err(refused(ApiError::invalid("Please specify a pipeline id when creating versions")));
     }
-    let pipeline = parse_id(pipelines::WHAT, pipeline).map_err(refused)?;
-    // A file is not read for a pipeline that does not exist.
-    let pipeline = api.metastore().pipeline(pipeline).await.map_err(|error| refused(error.into()))?.id;
+    // A file is not read for a pipeline that does not exist, or that is not the caller's to change.
+    let (api, pipeline) = access.pipeline(pipeline).await.map_err(refused)?;
+    let file = form::read(&api, request).await.map_err(refused)?;
+    let input = UploadInput::read(&query).map_err(UploadError::plain)?;
+    let tags = tags::parse(&input.tags).map_err(UploadError::plain)?;
     let version = VersionInput {
         name: input.name_or(&file.name),
         display_name: input.display_name,
@@ -119,7 +124,7 @@ async fn upload_version(State(api): State<Api>, query: Query, request: Request) 
         ..VersionInput::default()
     };
     let loaded = load(&api, file, NO_VERSION).await?;
-    let version = version.into_new(pipeline, loaded).map_err(UploadError::plain)?;
+    let version = version.into_new(pipeline.id, loaded).map_err(UploadError::plain)?;
     let created = api.metastore().create_version(version.clone()).await;
     created.map_err(|error| refused(versions::taken(error)))?;
     Ok(versions::show(version))

@@ -4,14 +4,13 @@ mod query;
 mod schema;
 mod view;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 
 use super::{experiments, pipelines, recurring_runs, runs, versions};
-use crate::api::Api;
 use crate::error::ApiError;
 use crate::openapi::Description;
 use crate::openapi::schema::{Kind, Message};
-use crate::router::{Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::{Query, Reply};
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -81,15 +80,15 @@ fn of_experiment(description: Description) -> Description {
 }
 
 /// `GET /pipeline_versions/{id}`
-async fn get_version(State(api): State<Api>, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    versions::get(State(api), Path((String::new(), id))).await
+async fn get_version(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    versions::get(access, Path((String::new(), id))).await
 }
 
 /// `GET /pipeline_versions?resource_key.id=`
-async fn list_versions(State(api): State<Api>, query: Query) -> Result<Reply, ApiError> {
+async fn list_versions(access: Access, query: Query) -> Result<Reply, ApiError> {
     let pipeline = query.text("resource_key.id")?.to_owned();
     if pipeline.is_empty() {
         return Err(ApiError::invalid("say of which pipeline: resource_key.id is empty"));
     }
-    versions::list(State(api), Path(pipeline), query).await
+    versions::list(access, Path(pipeline), query).await
 }

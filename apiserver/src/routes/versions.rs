@@ -2,24 +2,23 @@
 //!
 //! The pipeline in the path of a single version is not compared with the version's own: clients rely on that.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use penstock_metastore::{EntityUpdate, MetastoreError, PipelineVersion, Tags};
 use penstock_spec::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::names::{check_length, name_and_display_name};
-use super::{parse_id, pipelines, tags};
-use crate::api::Api;
+use super::tags;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
+use crate::api::Api;
 use crate::openapi::Description;
 use crate::openapi::schema::{Kind, Message, always, both, shown};
-use crate::router::{Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::spec::{self, LoadedPipeline};
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
 
-const WHAT: &str = "PipelineVersion";
 const LONGEST_NAME: usize = 127;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -167,16 +166,16 @@ pub(super) async fn import(api: &Api, version: Option<&VersionInput>) -> Result<
     Ok(Imported { url, file_name, pipeline })
 }
 
-async fn create(State(api): State<Api>, Path(pipeline): Path<String>, body: RequestBody) -> Result<Reply, ApiError> {
+async fn create(access: Access, Path(pipeline): Path<String>, body: RequestBody) -> Result<Reply, ApiError> {
     let create = async {
         let version = body.read(VersionInput::read)?;
         if version.pipeline.is_empty() {
             return Err(ApiError::invalid("Failed to create a pipeline version. Parent pipeline id is empty"));
         }
         // Nothing is fetched for a pipeline that does not exist.
-        let pipeline = api.metastore().pipeline(parse_id(pipelines::WHAT, &pipeline)?).await?.id;
+        let (api, pipeline) = access.pipeline(&pipeline).await?;
         let imported = import(&api, Some(&version)).await?;
-        let version = version.into_new(pipeline, imported.pipeline)?;
+        let version = version.into_new(pipeline.id, imported.pipeline)?;
         api.metastore().create_version(version.clone()).await.map_err(taken)?;
         Ok(show(version))
     };
@@ -193,45 +192,39 @@ pub(super) fn taken(error: MetastoreError) -> ApiError {
     }
 }
 
-pub(super) async fn list(
-    State(api): State<Api>,
-    Path(pipeline): Path<String>,
-    query: Query,
-) -> Result<Reply, ApiError> {
+pub(super) async fn list(access: Access, Path(pipeline): Path<String>, query: Query) -> Result<Reply, ApiError> {
     let list = async {
-        let pipeline = parse_id(pipelines::WHAT, &pipeline)?;
+        let (api, pipeline) = access.pipeline(&pipeline).await?;
         let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
-        let page = api.metastore().list_versions(pipeline, &asked.listing).await?;
+        let page = api.metastore().list_versions(pipeline.id, &asked.listing).await?;
         asked.reply(api.token_key(), page, ("pipeline_versions", "pipeline_version_id"), |row| Value::from(show(row)))
     };
     list.await.map_err(|error| error.within("Failed to list pipeline versions"))
 }
 
-pub(super) async fn get(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
-    let get = async { Ok::<_, ApiError>(show(api.metastore().version(parse_id(WHAT, &id)?).await?)) };
-    get.await.map_err(|error| error.within("Failed to get a pipeline version"))
+pub(super) async fn get(access: Access, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
+    let found = access.version(&id).await.map_err(|error| error.within("Failed to get a pipeline version"));
+    found.map(|(_, version)| show(version))
 }
 
-async fn update(
-    State(api): State<Api>,
-    Path((_, id)): Path<(String, String)>,
-    body: RequestBody,
-) -> Result<Reply, ApiError> {
+async fn update(access: Access, Path((_, id)): Path<(String, String)>, body: RequestBody) -> Result<Reply, ApiError> {
     let update = async {
+        let (api, version) = access.version(&id).await?;
         let VersionInput { display_name, tags, .. } = body.read(VersionInput::read)?;
         if let Some(tags) = &tags {
             tags::check(tags)?;
         }
         let display_name = Some(display_name).filter(|name| !name.is_empty());
         let update = EntityUpdate { display_name, tags };
-        Ok(show(api.metastore().update_version(parse_id(WHAT, &id)?, update).await?))
+        Ok(show(api.metastore().update_version(version.id, update).await?))
     };
     update.await.map_err(|error: ApiError| error.within("Failed to update a pipeline version"))
 }
 
-async fn delete(State(api): State<Api>, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
+async fn delete(access: Access, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
     let delete = async {
-        api.metastore().delete_version(parse_id(WHAT, &id)?).await?;
+        let (api, version) = access.version(&id).await?;
+        api.metastore().delete_version(version.id).await?;
         Ok(Reply::new())
     };
     delete.await.map_err(|error: ApiError| error.within("Failed to delete a pipeline version"))

@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::read::{Fields, WireError, read_message};
-use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
+use crate::router::Gate;
 
 /// What the bodies that are being handled may take together.
 const BUDGET_BYTES: usize = 256 << 20;
@@ -75,10 +75,11 @@ impl RequestBody {
     }
 }
 
-impl FromRequest<Api> for RequestBody {
+impl FromRequest<Gate> for RequestBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, gate: &Gate) -> Result<Self, ApiError> {
+        let api = gate.for_bodies();
         let limit = api.body_limit();
         let stated = stated_length(request.headers());
         if stated.is_some_and(|bytes| bytes > limit) {

@@ -23,7 +23,7 @@ use tracing::{debug, error};
 
 use super::activity::{Activity, Stage, Watched};
 use super::stream::{self, AnswerBody};
-use super::{Mood, ServerLimits, text_response};
+use super::{Mood, Peer, ServerLimits, text_response};
 
 /// How long a connection may idle when others wait for its place.
 const IDLE_WHEN_CROWDED: Duration = Duration::from_millis(500);
@@ -49,21 +49,27 @@ impl<H> Connection<H> {
         if let Err(error) = self.stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
         }
+        let peer = self.stream.peer_addr().ok().map(Peer);
         let Some(tls) = self.tls.take() else {
             let Connection { stream, limits, mood, handler, .. } = self;
-            return serve(stream, &limits, mood, handler).await;
+            return serve(stream, peer, &limits, mood, handler).await;
         };
         let Connection { stream, limits, mood, handler, .. } = self;
         match timeout(limits.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve(stream, &limits, mood, handler).await,
+            Ok(Ok(stream)) => serve(stream, peer, &limits, mood, handler).await,
             Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
             Err(_) => debug!(limit_ms = limits.handshake.as_millis(), "TLS handshake took too long"),
         }
     }
 }
 
-async fn serve<S, H, F, B>(stream: S, limits: &Arc<ServerLimits>, mut mood: watch::Receiver<Mood>, handler: H)
-where
+async fn serve<S, H, F, B>(
+    stream: S,
+    peer: Option<Peer>,
+    limits: &Arc<ServerLimits>,
+    mut mood: watch::Receiver<Mood>,
+    handler: H,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -73,8 +79,11 @@ where
     let activity = Activity::new();
     let service = {
         let (activity, limits, mood) = (activity.clone(), Arc::clone(limits), mood.clone());
-        service_fn(move |request| {
+        service_fn(move |mut request: Request<Incoming>| {
             activity.enter(Stage::Busy);
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             let handling = handler(request);
             let (activity, mood, limit) = (activity.clone(), mood.clone(), limits.request);
             async move { Ok::<_, Infallible>(answer(handling, limit, &activity, &mood).await) }

@@ -1,7 +1,7 @@
 //! The bytes of an artifact, or of a file of one that is a directory.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use penstock_spec::artifact::Artifact;
@@ -9,7 +9,7 @@ use penstock_spec::uri::relative_path_of_key;
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
-use crate::routes::parse_id;
+use crate::router::Access;
 use crate::stored::range::{self, Asked};
 use crate::stored::{Place, StoredObject, media};
 use crate::wire::Query;
@@ -19,13 +19,13 @@ const SANDBOX: &str = "sandbox; default-src 'none'";
 
 /// `GET /artifacts/{artifact}/content`
 pub(super) async fn content(
-    State(api): State<Api>,
+    access: Access,
     Path(id): Path<String>,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read an artifact");
-    let file = file(&api, &id, query.text("path")?).await.map_err(failed)?;
+    let (api, file) = file(&access, &id, query.text("path")?).await.map_err(failed)?;
     let download = query.boolean("download")?;
     reply(&api, &file, &headers, download).await.map_err(failed)
 }
@@ -39,12 +39,17 @@ pub(super) struct File {
 }
 
 /// The file that a request means.
-pub(super) async fn file(api: &Api, id: &str, path: &str) -> Result<File, ApiError> {
-    let artifact = api.metastore().artifact(parse_id("Artifact", id)?).await?.artifact;
-    let place = Place::open(api, &artifact.uri)?;
-    if path.is_empty() {
-        return whole(&artifact, &place).await;
-    }
+pub(super) async fn file(access: &Access, id: &str, path: &str) -> Result<(Api, File), ApiError> {
+    let (api, stored, run) = access.artifact(id).await?;
+    let artifact = stored.artifact;
+    let place = Place::of_artifact(&api, &run.row.info.pipeline_root, &artifact)?;
+    let file = if path.is_empty() { whole(&artifact, &place).await? } else { within(&artifact, &place, path).await? };
+    Ok((api, file))
+}
+
+/// A file of an artifact that is a directory.
+async fn within(artifact: &Artifact, place: &Place, path: &str) -> Result<File, ApiError> {
+    let id = artifact.id;
     let is_file = artifact.content.as_ref().is_some_and(|content| !content.directory);
     if is_file {
         return Err(ApiError::invalid(format!("artifact {id} is a file, and has none of its own named {path:?}")));

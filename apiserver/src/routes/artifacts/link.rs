@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use penstock_objectstore::LinkSettings;
 use penstock_spec::Timestamp;
 
 use super::content::file;
-use crate::api::Api;
 use crate::error::ApiError;
+use crate::router::Access;
 use crate::stored::media;
 use crate::wire::write::json_response;
 use crate::wire::{Query, Reply};
@@ -22,10 +22,10 @@ const LIFETIME_SECONDS: u64 = 300;
 const LONGEST_SECONDS: u64 = 3600;
 
 /// `GET /artifacts/{artifact}/link`
-pub(super) async fn link(State(api): State<Api>, Path(id): Path<String>, query: Query) -> Result<Response, ApiError> {
+pub(super) async fn link(access: Access, Path(id): Path<String>, query: Query) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to make a link to an artifact");
     let lifetime = lifetime(&query).map_err(failed)?;
-    let file = file(&api, &id, query.text("path")?).await.map_err(failed)?;
+    let (_, file) = file(&access, &id, query.text("path")?).await.map_err(failed)?;
     let guessed = media::guess(&file.name);
     let settings = LinkSettings {
         lifetime,

@@ -1,18 +1,19 @@
 //! An artifact within a JSON reply, as KFP's first clients read it.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use penstock_metastore::Listed;
+use penstock_metastore::{Listed, RunRow};
 use penstock_spec::artifact::Artifact;
 use serde_json::json;
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
+use crate::router::Access;
 use crate::stored::Place;
 use crate::tasks;
 use crate::wire::write::json_response;
@@ -33,7 +34,7 @@ impl IntoResponse for ReadError {
 
 /// `GET /runs/{run}/nodes/{node}/artifacts/{name}:read`
 pub(super) async fn read(
-    State(api): State<Api>,
+    access: Access,
     Path((run, node, name)): Path<(String, String, String)>,
 ) -> Result<Response, ReadError> {
     let failed = |error: ApiError| {
@@ -42,17 +43,20 @@ pub(super) async fn read(
         }
         ReadError(error.within("Failed to read an artifact"))
     };
-    encoded(&api, (&run, &node, &name)).await.map_err(failed)
+    encoded(&access, (&run, &node, &name)).await.map_err(failed)
 }
 
-async fn encoded(api: &Api, (run, node, name): (&str, &str, &str)) -> Result<Response, ApiError> {
-    let artifact = artifact(api, run, node, name).await?;
+async fn encoded(access: &Access, (run, node, name): (&str, &str, &str)) -> Result<Response, ApiError> {
+    let (api, record) = access.run(run).await?;
+    let artifact = artifact(&api, &record.row, node, name).await?;
     let elsewhere = format!("/apis/penstock/v1/artifacts/{}/content", artifact.id);
     if artifact.content.as_ref().is_some_and(|content| content.directory) {
         let text = format!("artifact {name} is a directory; read its files at {elsewhere}?path=");
         return Err(ApiError::failed_precondition(text));
     }
-    let found = Place::open(api, &artifact.uri)?.object().await?;
+    // A result of the cache is where the run stored it that made it.
+    let (_, stored, run) = access.artifact(&artifact.id.to_string()).await?;
+    let found = Place::of_artifact(&api, &run.row.info.pipeline_root, &stored.artifact)?.object().await?;
     let object = found.ok_or_else(|| ApiError::not_found("Object", &artifact.uri))?;
     let size = object.meta.size;
     if size > LARGEST {
@@ -80,9 +84,8 @@ async fn encoded(api: &Api, (run, node, name): (&str, &str, &str)) -> Result<Res
 }
 
 /// The artifact that a task put out under a name: the output's, or its own.
-async fn artifact(api: &Api, run: &str, node: &str, name: &str) -> Result<Artifact, ApiError> {
-    let run = tasks::run(api, run).await?;
-    let task = tasks::find(api, &run, node).await?.row;
+async fn artifact(api: &Api, run: &RunRow, node: &str, name: &str) -> Result<Artifact, ApiError> {
+    let task = tasks::find(api, run, node).await?.row;
     let rows = api.metastore().artifacts(run.info.id).await?.into_iter().filter_map(Listed::readable);
     let mut own: Vec<_> = rows.filter(|row| row.node == task.node).collect();
     let place = own.iter().position(|row| row.output == name);
