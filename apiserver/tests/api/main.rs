@@ -1,5 +1,6 @@
 //! The router over a real store: requests as clients send them, replies as they read them.
 
+mod access;
 mod artifacts;
 mod bad_inputs;
 mod contract;
@@ -15,6 +16,7 @@ mod pipelines;
 mod protocol;
 mod recorded;
 mod recurring_runs;
+mod shared;
 mod uploads;
 mod v1beta1;
 mod versions;
