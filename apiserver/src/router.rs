@@ -12,11 +12,11 @@ mod table;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 
 pub use access::{Requires, Resource, Verb};
 pub(crate) use gate::{Access, Gate, Public};

@@ -61,8 +61,7 @@ pub enum RulesError {
 impl AccessRules {
     /// Reads rules, in YAML or JSON.
     pub fn parse(text: &str) -> Result<Self, RulesError> {
-        let mut documents =
-            read_yaml(text, &Limits::default()).map_err(|error| RulesError::Yaml(error.to_string()))?;
+        let mut documents = read_yaml(text, &Limits::default()).map_err(|error| RulesError::Yaml(error.to_string()))?;
         let document = match documents.len() {
             1 => documents.swap_remove(0),
             count => return Err(RulesError::Yaml(format!("it has {count} documents instead of one"))),
@@ -83,7 +82,8 @@ impl AccessRules {
 
 impl Rule {
     fn covers(&self, caller: &Caller, action: &Action) -> bool {
-        let is_meant = self.users.contains(&caller.user) || self.groups.iter().any(|group| caller.groups.contains(group));
+        let is_meant =
+            self.users.contains(&caller.user) || self.groups.iter().any(|group| caller.groups.contains(group));
         let is_there = self.namespaces.iter().any(|name| name == ANYWHERE || *name == action.namespace);
         is_meant && is_there && (self.may == Level::Edit || LOOKING.contains(&action.verb))
     }

@@ -2,8 +2,8 @@
 //! changes, and gives it away together with the server only when the caller may do there what the route requires.
 
 use penstock_metastore::{
-    Comparison, Experiment, Operand, PipelineVersion, Predicate, RecurringRun, RunRecord,
-    StoredArtifact, StoredPipeline,
+    Comparison, Experiment, Operand, PipelineVersion, Predicate, RecurringRun, RunRecord, StoredArtifact,
+    StoredPipeline,
 };
 use uuid::Uuid;
 
@@ -107,9 +107,7 @@ impl Access {
 
     /// A run.
     pub(crate) async fn run(&self, id: &str) -> Result<(Api, RunRecord), ApiError> {
-        self.run_of_id(parse_id("Run", id)?)
-            .await
-            .map_err(|error| error.within(format!("Failed to fetch run {id}")))
+        self.run_of_id(parse_id("Run", id)?).await.map_err(|error| error.within(format!("Failed to fetch run {id}")))
     }
 
     async fn run_of_id(&self, id: Uuid) -> Result<(Api, RunRecord), ApiError> {

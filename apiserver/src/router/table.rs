@@ -38,7 +38,12 @@ pub struct Route {
 pub(crate) struct Routes(Vec<(Route, MethodRouter<Gate>)>);
 
 impl Routes {
-    pub(crate) fn get<H: Handler<T, Gate>, T: 'static>(self, path: &'static str, requires: Requires, answer: H) -> Self {
+    pub(crate) fn get<H: Handler<T, Gate>, T: 'static>(
+        self,
+        path: &'static str,
+        requires: Requires,
+        answer: H,
+    ) -> Self {
         self.add(Method::GET, path, requires, get(answer))
     }
 

@@ -96,9 +96,7 @@ pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError
         let (scope, api) = (place.only(ExperimentField::Namespace), place.api);
         let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
         let page = api.metastore().list_experiments(&asked.listing).await?;
-        asked.reply(api.token_key(), page, ("experiments", "experiment_id"), |row| {
-            Value::from(show(row, &access))
-        })
+        asked.reply(api.token_key(), page, ("experiments", "experiment_id"), |row| Value::from(show(row, &access)))
     };
     list.await.map_err(|error| error.within("Failed to list experiments"))
 }
@@ -113,13 +111,16 @@ async fn archive(access: Access, Path(id): Path<String>) -> Result<Reply, ApiErr
 }
 
 async fn unarchive(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
-    store(&access, &id, StorageState::Available).await.map_err(|error| error.within("Failed to unarchive an experiment"))
+    store(&access, &id, StorageState::Available)
+        .await
+        .map_err(|error| error.within("Failed to unarchive an experiment"))
 }
 
 async fn delete(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let delete = async {
         let (api, experiment) = access.experiment(&id).await?;
-        let is_default = experiment.name.eq_ignore_ascii_case(DEFAULT_EXPERIMENT) && experiment.namespace == api.namespace();
+        let is_default =
+            experiment.name.eq_ignore_ascii_case(DEFAULT_EXPERIMENT) && experiment.namespace == api.namespace();
         // Nothing falls back to it where namespaces have their own.
         if is_default && !access.is_multi_user() {
             let message = format!("Failed to delete experiment {id}. The default experiment cannot be deleted");

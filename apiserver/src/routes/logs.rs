@@ -142,7 +142,13 @@ impl Attempt {
         if number > latest {
             return none(&format!("has no attempt {number}: they count from 0, and {latest} is the newest"));
         }
-        Ok(Attempt { run: run.info.id, node: task.node, path: task.path.clone(), number, root: run.info.pipeline_root.clone() })
+        Ok(Attempt {
+            run: run.info.id,
+            node: task.node,
+            path: task.path.clone(),
+            number,
+            root: run.info.pipeline_root.clone(),
+        })
     }
 
     /// Whether it has not ended, as far as the row of its task says.

@@ -176,9 +176,7 @@ pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError
         let (scope, api) = (place.only(PipelineField::Namespace), place.api);
         let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
         let page = api.metastore().list_pipelines(&asked.listing).await?;
-        asked.reply(api.token_key(), page, ("pipelines", "pipeline_id"), |row| {
-            Value::from(show(row, &access))
-        })
+        asked.reply(api.token_key(), page, ("pipelines", "pipeline_id"), |row| Value::from(show(row, &access)))
     };
     list.await.map_err(|error| error.within("Failed to list pipelines"))
 }

@@ -160,7 +160,8 @@ async fn recurring_run(access: &Access, id: &str, namespace: &str) -> Result<Opt
     }
     let (_, recurring) = access.needing(Resource::RecurringRuns, Verb::Get).recurring_run(id).await?;
     if access.is_multi_user() && recurring.namespace != namespace {
-        let text = format!("recurring run {id} belongs to namespace '{}' instead of '{namespace}'", recurring.namespace);
+        let text =
+            format!("recurring run {id} belongs to namespace '{}' instead of '{namespace}'", recurring.namespace);
         return Err(ApiError::invalid(text));
     }
     Ok(Some(recurring.id))

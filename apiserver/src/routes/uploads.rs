@@ -6,8 +6,8 @@ use axum::extract::Request;
 
 use self::form::UploadedFile;
 use super::pipelines::{self, PipelineInput};
-use super::versions::{self, VersionInput};
 use super::tags;
+use super::versions::{self, VersionInput};
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind, UploadError};
 use crate::openapi::Description;
@@ -87,8 +87,7 @@ async fn upload(access: Access, query: Query, request: Request) -> Result<Reply,
     let tags = tags::parse(&input.tags).map_err(UploadError::plain)?;
     let name = input.name_or(&file.name);
     let (display_name, description) = (input.display_name, input.description);
-    let pipeline =
-        PipelineInput { name, display_name, description, tags: Some(tags), ..PipelineInput::default() };
+    let pipeline = PipelineInput { name, display_name, description, tags: Some(tags), ..PipelineInput::default() };
     let pipeline = pipeline.into_new(namespace).map_err(UploadError::plain)?;
     let loaded = load(&api, file, UNREADABLE_FILE).await?;
     let version = VersionInput {

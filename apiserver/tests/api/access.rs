@@ -144,7 +144,8 @@ fn path(route: &Route, things: &Things) -> String {
 fn request(route: &Route, things: &Things, kind: Kind) -> (Request<Body>, Call) {
     let mut call = call(route, things);
     let uri = format!("{}?{}", path(route, things), call.query);
-    let mut request = Request::builder().method(route.method.clone()).uri(uri).header("content-type", call.content_type);
+    let mut request =
+        Request::builder().method(route.method.clone()).uri(uri).header("content-type", call.content_type);
     if let Some(token) = kind.token() {
         request = request.header("authorization", format!("Bearer {token}"));
     }
@@ -167,7 +168,14 @@ async fn t10_t11_each_route_is_for_those_who_may() {
             let (request, call) = request(&route, &shared.things, kind);
             let answer = shared.server.send(request).await;
             let expected = kind.expected(route.requires, call.denied);
-            assert_eq!(answer.status.as_u16(), expected, "{} {} by {kind:?}: {}", route.method, route.path, answer.text);
+            assert_eq!(
+                answer.status.as_u16(),
+                expected,
+                "{} {} by {kind:?}: {}",
+                route.method,
+                route.path,
+                answer.text
+            );
             if expected != 200 {
                 assert!(has_message(&answer), "{route:?} by {kind:?}: {}", answer.text);
                 denied += 1;
@@ -264,7 +272,8 @@ async fn t10_lists_hold_what_lies_in_the_namespace_alone() {
         assert_eq!(names(&of("team-a"), list, "viewer").await, [format!("{own} of team-a")]);
         assert_eq!(names(&of("team-b"), list, "stranger").await, [format!("{own} of team-b")]);
         // Whatever else a request says.
-        let filter = json!({"predicates": [{"operation": "NOT_EQUALS", "key": "name", "string_value": ""}]}).to_string();
+        let filter =
+            json!({"predicates": [{"operation": "NOT_EQUALS", "key": "name", "string_value": ""}]}).to_string();
         let filter: String = form_urlencoded::byte_serialize(filter.as_bytes()).collect();
         assert_eq!(names(&format!("{}&filter={filter}", of("team-a")), list, "viewer").await.len(), 1);
         shared.get(&of("team-b"), Some("viewer")).await.refused(403);
@@ -301,8 +310,9 @@ async fn shared_pipelines_are_for_all_to_see_and_for_some_to_change() {
 #[tokio::test]
 async fn t10_a_run_is_made_of_what_its_maker_may_see() {
     let shared = Shared::start().await;
-    let Things { experiment, other_pipeline, other_version, other_recurring, other_experiment, shared_pipeline, .. } =
-        &shared.things;
+    let Things {
+        experiment, other_pipeline, other_version, other_recurring, other_experiment, shared_pipeline, ..
+    } = &shared.things;
     let make = async |change: Value| {
         let mut run = json!({"display_name": "x", "experiment_id": experiment});
         run.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -371,7 +381,8 @@ async fn t14_what_users_wrote_is_never_a_page() {
     let script = "<script>alert(1)</script>";
     let made = server.post("/experiments", json!({"display_name": script, "description": script})).await;
     assert_eq!(made.ok()["display_name"], script);
-    let filter = format!("/experiments?sort_by={}", form_urlencoded::byte_serialize(script.as_bytes()).collect::<String>());
+    let filter =
+        format!("/experiments?sort_by={}", form_urlencoded::byte_serialize(script.as_bytes()).collect::<String>());
     for answer in [made, server.get("/experiments").await, server.get(&filter).await] {
         assert_eq!(answer.headers["content-type"], "application/json");
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");

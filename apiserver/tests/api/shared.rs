@@ -165,8 +165,7 @@ impl Shared {
         let submission = Arc::new(Runs(store.clone()));
         let api = Api::new(settings, store.clone(), submission).await.expect("a server");
         let things = fill(&store, &files).await;
-        let mut shared =
-            Shared { server: Server::over(api, directory), store, things, at_first: String::new() };
+        let mut shared = Shared { server: Server::over(api, directory), store, things, at_first: String::new() };
         shared.at_first = shared.state().await;
         shared
     }
@@ -354,12 +353,8 @@ async fn run(store: &Metastore, files: &Path, namespace: &str, experiment: Uuid,
         .into_iter()
         .map(|(output, artifact)| ArtifactRow { node, output: output.to_owned(), position: 0, artifact })
         .collect();
-    append.run_update = Some(RunUpdate {
-        status: RunStatus::Succeeded,
-        error: None,
-        started_at: Some(now),
-        finished_at: Some(now),
-    });
+    append.run_update =
+        Some(RunUpdate { status: RunStatus::Succeeded, error: None, started_at: Some(now), finished_at: Some(now) });
     store.append(append).await.expect("it is stored");
     id
 }

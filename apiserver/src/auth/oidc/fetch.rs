@@ -71,8 +71,7 @@ impl Fetch {
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, String> {
-        let failed =
-            |error: reqwest::Error| format!("cannot fetch {url}: {}", penstock_runtime::logs::chain(&error));
+        let failed = |error: reqwest::Error| format!("cannot fetch {url}: {}", penstock_runtime::logs::chain(&error));
         let mut answer = self.client.get(url).send().await.map_err(failed)?;
         if !answer.status().is_success() {
             return Err(format!("{url} answers {}", answer.status()));

@@ -29,11 +29,7 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            refresh: Duration::from_secs(300),
-            expire: Duration::from_secs(3600),
-            rest: Duration::from_secs(10),
-        }
+        Self { refresh: Duration::from_secs(300), expire: Duration::from_secs(3600), rest: Duration::from_secs(10) }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Tokens of a real, small issuer: it serves its keys over HTTP on loopback, and signs with ring.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
@@ -32,11 +32,8 @@ const RSA: &[u8] = include_bytes!("../../../testdata/oidc/rsa.pk8");
 const CLIENT: &str = "penstock";
 
 /// Keys are fetched whenever a token names one that is not known.
-const RESTLESS: Pace = Pace {
-    refresh: Duration::from_secs(3600),
-    expire: Duration::from_secs(7200),
-    rest: Duration::ZERO,
-};
+const RESTLESS: Pace =
+    Pace { refresh: Duration::from_secs(3600), expire: Duration::from_secs(7200), rest: Duration::ZERO };
 
 #[derive(Debug)]
 struct Issuer {
@@ -208,9 +205,7 @@ async fn a_token_says_who_it_is_about() {
     let expected = Caller { user: "ann@example.com".to_owned(), groups: vec!["team-a".to_owned()] };
     let pss = rsa.sign(&json!({"alg": "PS256", "kid": "rsa"}), &claims);
     let unnamed = ed.sign(&json!({"alg": "EdDSA"}), &claims);
-    for token in
-        [ec.token("ec", &claims), ed.token("ed", &claims), rsa.token("rsa", &claims), pss, unnamed]
-    {
+    for token in [ec.token("ec", &claims), ed.token("ed", &claims), rsa.token("rsa", &claims), pss, unnamed] {
         assert_eq!(identify(&oidc, &token).await, Ok(Some(expected.clone())), "{token}");
     }
     // Discovery, and the keys, once.
@@ -261,7 +256,11 @@ async fn tokens_of_other_issuers_are_left_to_others() {
 #[tokio::test]
 async fn signatures_that_are_not_the_issuers_are_refused() {
     let (issuer, key, rsa) = (Issuer::start().await, Signer::ec(), Signer::rsa());
-    issuer.publish_keys(&[key.public("k"), rsa.public("rsa"), json!({"kty": "oct", "kid": "oct", "k": encode("secret")})]);
+    issuer.publish_keys(&[
+        key.public("k"),
+        rsa.public("rsa"),
+        json!({"kty": "oct", "kid": "oct", "k": encode("secret")}),
+    ]);
     let (oidc, claims) = (issuer.oidc(), issuer.claims(json!({})));
     let body = |header: &Value| format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
     // Without a signature.
@@ -286,7 +285,9 @@ async fn signatures_that_are_not_the_issuers_are_refused() {
     // By another key, under the name of one that there is; and by one that comes with the token.
     let other = Signer::ec();
     let with_key = json!({"alg": "ES256", "kid": "k", "jwk": other.public("k"), "jku": format!("{}/evil", issuer.url)});
-    for token in [other.token("k", &claims), other.sign(&with_key, &claims), other.sign(&json!({"alg": "ES256"}), &claims)] {
+    for token in
+        [other.token("k", &claims), other.sign(&with_key, &claims), other.sign(&json!({"alg": "ES256"}), &claims)]
+    {
         assert!(refusal(&oidc, &token).await.contains("none of the issuer's keys"));
     }
     // A key of one kind with an algorithm of another.
@@ -359,7 +360,11 @@ async fn keys_that_could_not_be_fetched_for_long_no_longer_count() {
 async fn an_issuer_that_answers_nothing_of_use_lets_nobody_in() {
     let key = Signer::ec();
     for (path, document, reason) in [
-        (DISCOVERY, json!({"issuer": "https://other.example", "jwks_uri": "https://other.example/k"}), "is of the issuer"),
+        (
+            DISCOVERY,
+            json!({"issuer": "https://other.example", "jwks_uri": "https://other.example/k"}),
+            "is of the issuer",
+        ),
         (DISCOVERY, json!({"jwks_uri": 7}), "something else"),
         ("/keys", json!({"keys": "none"}), "something else"),
         ("/keys", json!({"keys": [], "padding": "x".repeat(600 << 10)}), "more than 524288 bytes"),
