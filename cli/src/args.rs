@@ -1,5 +1,6 @@
 //! Every flag and where its value may come from. Nothing else reads the environment.
 
+pub(crate) mod access;
 pub(crate) mod cluster;
 mod environment;
 pub(crate) mod task_pods;
@@ -191,6 +192,9 @@ pub(crate) struct UpArgs {
     /// this machine
     #[arg(long)]
     pub(crate) allow_unauthenticated: bool,
+    /// Who may ask the API for what.
+    #[command(flatten)]
+    pub(crate) access: access::AccessArgs,
     /// Runs that are under way at a time; the others wait for their turn [default: number of processors]
     #[arg(long, env = "PENSTOCK_RUNS", value_name = "N")]
     pub(crate) runs: Option<NonZeroUsize>,

@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::args::UpArgs;
+use crate::args::access::Listening;
+use crate::cluster;
 use crate::context::Context;
 use crate::failure::Refusal;
 use crate::live_logs::LocalLogs;
@@ -30,14 +32,17 @@ const TOKEN_KEY_FILE: &str = "page-tokens.key";
 
 /// Serves until the process is told to end. Runs that are under way then go on with the next start.
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
-    let UpArgs { listen, allow_unauthenticated, runs, time_zone, import_from, host_commands, execution } = args;
-    if !listen.ip().is_loopback() && !allow_unauthenticated {
-        let text =
-            format!("--listen {listen} lets others in, and nobody is asked who they are: they could run code here");
-        return Err(Refusal::new(text)
-            .with_hint("listen on 127.0.0.1, or say --allow-unauthenticated where only those can connect who may")
-            .into());
+    let UpArgs { listen, allow_unauthenticated, access, runs, time_zone, import_from, host_commands, execution } = args;
+    access.check(&Listening { flag: "--listen", address: listen, allow_unauthenticated })?;
+    if access.multi_user {
+        let text = "--multi-user keeps namespaces apart, and tasks of penstock up are all processes of one account";
+        return Err(Refusal::new(text).with_hint("serve a cluster with: penstock serve").into());
     }
+    let client = match access.needs_cluster() {
+        true => Some(cluster::connect(&context.cluster, None).await?.client),
+        false => None,
+    };
+    let access = access.settings(client)?;
     let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
     let listener = bind(listen).await?;
     let address = listener.local_addr().context("cannot read the address of the API")?;
@@ -48,6 +53,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
     let settings = ApiSettings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        access,
         stores: Some(Arc::clone(driver.transfer().stores())),
         schedule_zone: Some(time_zone),
         live_logs: Some(Arc::new(LocalLogs::new(driver.data_dir().to_owned()))),
