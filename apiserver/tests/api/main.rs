@@ -3,6 +3,7 @@
 mod access;
 mod artifacts;
 mod bad_inputs;
+mod cluster;
 mod contract;
 mod events;
 mod experiments;
@@ -14,6 +15,8 @@ mod logs;
 mod metrics;
 mod pipelines;
 mod protocol;
+#[path = "../../../tests/support/real_cluster.rs"]
+mod real_cluster;
 mod recorded;
 mod recurring_runs;
 mod shared;
