@@ -97,7 +97,8 @@ async fn create(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
     let (api, submission) = submission(&access, body).await.map_err(failed)?;
     let run = submission.id;
     submit(&api, submission).await.map_err(failed)?;
-    let record = api.metastore().run_record(run).await.map_err(|error| failed(error.into()))?;
+    // One of this id that was there before may lie elsewhere.
+    let (_, record) = access.run(&run.to_string()).await.map_err(failed)?;
     shown(&api, &record)
 }
 

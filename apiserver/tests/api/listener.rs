@@ -1,11 +1,15 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_apiserver::auth::{AccessRules, AccessSettings, TrustedHeader};
+use penstock_apiserver::{Api, ApiSettings};
+use penstock_metastore::Metastore;
 use penstock_runtime::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::fixture::Server;
+use crate::fixture::{NoSubmission, Server};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -47,4 +51,48 @@ async fn requests_are_answered_over_a_connection() {
     let rebound = get.replace("localhost", "evil.example");
     assert!(exchange(address, rebound).await.starts_with("HTTP/1.1 403 "));
     serving.abort();
+}
+
+/// A server that believes the header of these peers, on some address of this machine.
+async fn behind_a_proxy(listen: &str, trusted: &[&str]) -> (std::net::SocketAddr, tempfile::TempDir) {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let store = Metastore::open(&directory.path().join("penstock.db")).await.expect("a store");
+    let peers = trusted.iter().map(|peers| peers.parse().expect("peers")).collect();
+    let header = TrustedHeader::new("kubeflow-userid", "", peers).expect("a header");
+    let rules = AccessRules::parse("rules: [{users: [ann], namespaces: ['*'], may: edit}]").expect("rules");
+    let access = AccessSettings::guarded(false, vec![Arc::new(header)], Arc::new(rules));
+    let settings = ApiSettings { access, ..ApiSettings::default() };
+    let api = Api::new(settings, store, Arc::new(NoSubmission)).await.expect("a server");
+    let listener = TcpListener::bind(listen).await.expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(penstock_apiserver::serve(listener, api, Shutdown::new()));
+    (([127, 0, 0, 1], address.port()).into(), directory)
+}
+
+#[tokio::test]
+async fn t12_the_header_of_a_proxy_counts_where_it_is_said_whom_to_believe() {
+    let ann = "kubeflow-userid: ann\r\n";
+    let twice = format!("{ann}{ann}");
+    // Where only this machine can connect, it is believed; where others can, those who are named are.
+    for (listen, trusted, believes) in [
+        ("127.0.0.1:0", &[][..], true),
+        ("0.0.0.0:0", &["127.0.0.0/8"], true),
+        ("[::]:0", &["127.0.0.1"], true),
+        ("0.0.0.0:0", &[], false),
+        ("0.0.0.0:0", &["10.0.0.0/8"], false),
+    ] {
+        let (address, _directory) = behind_a_proxy(listen, trusted).await;
+        for (headers, expected) in [
+            (ann, if believes { "200" } else { "401" }),
+            ("kubeflow-userid: bob\r\n", if believes { "403" } else { "401" }),
+            (twice.as_str(), "401"),
+            ("x-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\n", "401"),
+            ("", "401"),
+        ] {
+            let head = "GET /apis/v2beta1/runs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+            let answer = exchange(address, format!("{head}{headers}\r\n")).await;
+            let status = answer.split(' ').nth(1).expect("a status");
+            assert_eq!(status, expected, "{listen} {trusted:?} {headers:?}: {answer}");
+        }
+    }
 }
