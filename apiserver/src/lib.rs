@@ -17,6 +17,7 @@ pub mod listing;
 mod live_logs;
 mod metrics;
 pub mod openapi;
+pub mod records;
 mod recurring;
 pub mod router;
 mod routes;

@@ -8,6 +8,7 @@ mod health;
 mod logs;
 mod names;
 mod pipelines;
+mod records;
 mod recurring_runs;
 mod runs;
 mod source;
@@ -36,6 +37,7 @@ pub(crate) fn all() -> Routes {
         versions::routes,
         uploads::routes,
         runs::routes,
+        records::routes,
         recurring_runs::routes,
         logs::routes,
         artifacts::routes,
