@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod cluster;
 mod environment;
+pub(crate) mod server;
 pub(crate) mod task_pods;
 
 use std::net::SocketAddr;
@@ -94,6 +95,9 @@ pub(crate) struct GlobalArgs {
     /// Messages of Penstock's own to print on standard error: error, warn, info, debug, trace, or a filter
     #[arg(long, env = "PENSTOCK_LOG", default_value = "warn", global = true, value_name = "LEVEL")]
     pub(crate) log_level: String,
+    /// Which server.
+    #[command(flatten)]
+    pub(crate) server: server::ServerArgs,
     /// Where things are stored.
     #[command(flatten)]
     pub(crate) storage: StorageArgs,

@@ -123,7 +123,7 @@ impl AttemptLog {
 }
 
 /// The last lines of a text whose beginning may be cut off, without those that say nothing of what the user does.
-fn last_lines(bytes: &[u8], count: usize) -> Vec<String> {
+pub(crate) fn last_lines(bytes: &[u8], count: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.trim_end().lines().map(last_overwrite).collect();
     let lines = without_noise(&lines);

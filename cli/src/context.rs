@@ -13,11 +13,14 @@ use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings
 use uuid::Uuid;
 
 use crate::args::cluster::{ClusterArgs, PodArgs};
+use crate::args::server::ServerArgs;
 use crate::args::{ColorChoice, Environment, ExecutionArgs, GlobalArgs, StorageArgs};
 use crate::cluster;
 use crate::failure::Refusal;
 use crate::live::Notices;
 use crate::python;
+use crate::remote::client::Client;
+use crate::remote::token::{Token, TokenText};
 
 /// What all commands need.
 #[derive(Debug)]
@@ -36,6 +39,9 @@ pub(crate) struct Context {
     pub(crate) cluster: ClusterArgs,
     /// Variables of an HTTP proxy that this process was started with.
     pub(crate) proxy: Vec<(String, String)>,
+    server: ServerArgs,
+    token: Option<TokenText>,
+    import_token: Option<TokenText>,
     stores: StoreSettings,
     virtual_env: Option<PathBuf>,
 }
@@ -43,7 +49,7 @@ pub(crate) struct Context {
 impl Context {
     /// Puts flags and environment together.
     pub(crate) fn new(global: GlobalArgs, environment: Environment, notices: Notices) -> anyhow::Result<Context> {
-        let GlobalArgs { color, log_level: _, storage, cluster } = global;
+        let GlobalArgs { color, log_level: _, server, storage, cluster } = global;
         let StorageArgs { data_dir, s3_endpoint, s3_region, s3_path_style, s3_ca_file, s3_anonymous } = storage;
         let data_dir = data_dir.or_else(|| environment.default_data_dir()).ok_or_else(|| {
             Refusal::new("there is no place for data: HOME is not set").with_hint("name a directory with --data-dir")
@@ -79,8 +85,19 @@ impl Context {
             proxy: environment.proxy,
             stores: StoreSettings { local: LocalAccess::Anywhere, minio, s3, ..StoreSettings::default() },
             virtual_env: environment.virtual_env,
+            server,
+            token: environment.token,
+            import_token: environment.import_token,
             data_dir,
         })
+    }
+
+    /// The server to work against, unless it is the data directory.
+    pub(crate) fn server(&self) -> anyhow::Result<Option<Client>> {
+        let ServerArgs { server, token_file, ca_file } = &self.server;
+        let Some(url) = server.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        let token = Token::find(token_file.as_deref(), self.token.as_ref(), "PENSTOCK_TOKEN")?;
+        Client::new(url, "--server", token.as_ref(), ca_file.as_deref()).map(Some)
     }
 
     /// Where a driver of this process looks for what tasks store.

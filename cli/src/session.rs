@@ -110,8 +110,10 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
     let mut progress = Progress::new(context, args);
     let mut signals = Signals::new()?;
     feed.catch_up(|state, fact| progress.fact(state, fact)).await?;
-    let mut driver = DriverWatch::new(context, feed.run(), feed.backend());
-    let mut pods = feed.on_kubernetes().then(|| PodLook::start(context, feed.info().clone()));
+    // A server knows who drives its runs, and its cluster is not ours to look at.
+    let is_here = feed.client().is_none();
+    let mut driver = is_here.then(|| DriverWatch::new(context, feed.run(), feed.backend()));
+    let mut pods = (is_here && feed.on_kubernetes()).then(|| PodLook::start(context, feed.info().clone()));
     while !feed.state().status().is_final() {
         tokio::select! {
             news = feed.tick() => {
@@ -120,7 +122,7 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
                 }
                 let waiting = pods.as_mut().map(|pods| pods.waiting(feed.state()));
                 progress.draw(feed.state(), &waiting.unwrap_or_default());
-                if let Err(nobody) = driver.check() {
+                if let Some(Err(nobody)) = driver.as_mut().map(DriverWatch::check) {
                     progress.end(feed.state());
                     return Err(nobody.into());
                 }

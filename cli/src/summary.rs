@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::attempt_log::AttemptLog;
 use crate::context::Context;
 use crate::feed::Feed;
+use crate::remote::logs::RemoteAttempt;
 use crate::style::{Line, Tone};
 use crate::text::{duration, fit, inert, inert_lines, size};
 use crate::tree::run_word;
@@ -62,7 +63,7 @@ impl Summary {
         for id in failed.iter().take(NAMED_FAILURES) {
             // One that broke before it ran has no log, and must not hide that of another.
             let with_log = !failures.iter().any(|failure: &FailedTask| failure.has_log);
-            failures.extend(failed_task(context, state, *id, with_log).await);
+            failures.extend(failed_task(context, feed, *id, with_log).await);
         }
         // Its Pod comes first too.
         let with_log = failed.iter().zip(&failures).filter(|(_, failure)| failure.has_log).map(|(id, _)| id);
@@ -224,12 +225,12 @@ fn has_broken(view: &NodeView<'_>) -> bool {
     view.status == TaskStatus::Failed || did_not_run()
 }
 
-async fn failed_task(context: &Context, state: &RunState, id: NodeId, with_log: bool) -> Option<FailedTask> {
+async fn failed_task(context: &Context, feed: &Feed, id: NodeId, with_log: bool) -> Option<FailedTask> {
+    let state = feed.state();
     let view = state.node(id)?;
-    let log = view.attempt.and_then(|attempt| AttemptLog::new(context, state, id, attempt, view.log_uri()));
     let mut lines = None;
-    if let Some(log) = log.filter(|_| with_log) {
-        lines = match log.last_lines(context, LOG_LINES).await {
+    if let Some(attempt) = view.attempt.filter(|_| with_log) {
+        lines = match last_lines(context, feed, &view, attempt).await {
             Ok(lines) => lines,
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "the log of the failed task cannot be read");
@@ -243,6 +244,22 @@ async fn failed_task(context: &Context, state: &RunState, id: NodeId, with_log: 
         has_log: lines.is_some(),
         log: lines.unwrap_or_default(),
     })
+}
+
+/// The last lines of an attempt's log, wherever that is.
+async fn last_lines(
+    context: &Context,
+    feed: &Feed,
+    view: &NodeView<'_>,
+    attempt: u32,
+) -> anyhow::Result<Option<Vec<String>>> {
+    let (state, id) = (feed.state(), view.id);
+    if let Some(client) = feed.client() {
+        let Some(log) = RemoteAttempt::new(state, id, attempt) else { return Ok(None) };
+        return log.last_lines(client, LOG_LINES).await;
+    }
+    let Some(log) = AttemptLog::new(context, state, id, attempt, view.log_uri()) else { return Ok(None) };
+    log.last_lines(context, LOG_LINES).await
 }
 
 /// The Pod of a task that failed in it lately: it is kept for a look, unless the user says otherwise. One that came to

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::task_pods::PROXY_VARIABLES;
+use crate::remote::token::TokenText;
 
 /// What the process was started with besides its arguments.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub(crate) struct Environment {
     pub(crate) dumb_terminal: bool,
     /// File in which keys of the store are, unless variables hold them. It may come later.
     pub(crate) store_profile: Option<PathBuf>,
+    /// Token that a server is shown.
+    pub(crate) token: Option<TokenText>,
+    /// Token that the server is shown from which things are imported.
+    pub(crate) import_token: Option<TokenText>,
     /// Variables of an HTTP proxy, in a fixed order.
     pub(crate) proxy: Vec<(String, String)>,
 }
@@ -33,6 +38,8 @@ impl Environment {
             no_color: path("NO_COLOR").is_some(),
             dumb_terminal: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
             store_profile: path("AWS_SHARED_CREDENTIALS_FILE").filter(|_| path("AWS_ACCESS_KEY_ID").is_none()),
+            token: text("PENSTOCK_TOKEN").map(TokenText),
+            import_token: text("PENSTOCK_FROM_TOKEN").map(TokenText),
             proxy: PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect(),
         }
     }
@@ -57,6 +64,8 @@ mod tests {
             no_color: false,
             dumb_terminal: false,
             store_profile: None,
+            token: None,
+            import_token: None,
             proxy: Vec::new(),
         };
         assert_eq!(environment.default_data_dir(), Some("/home/me/.local/share/penstock".into()));

@@ -23,6 +23,14 @@ const CANDIDATES: u32 = 50;
 
 /// Carries out a command on the cache.
 pub(crate) async fn cache(context: &Context, command: CacheCommand) -> anyhow::Result<ExitCode> {
+    if context.server()?.is_some() {
+        return Err(Refusal::new("cache looks into a data directory, and servers do not show their cache yet")
+            .with_hint(
+                "leave --server (PENSTOCK_SERVER) out on the server's own machine; `penstock get -o json` shows which \
+                        tasks were taken from the cache, and from where",
+            )
+            .into());
+    }
     match command {
         CacheCommand::Why { run, task, output } => why(context, &run, &task, output).await,
         CacheCommand::Evict { pipeline, task, all: _ } => evict(context, pipeline, task).await,

@@ -12,8 +12,10 @@ use penstock_spec::report::TaskOutputs;
 use crate::args::CpArgs;
 use crate::context::Context;
 use crate::failure::{self, Refusal};
-use crate::feed::Feed;
+use crate::opened::OpenRun;
 use crate::progress::Stream;
+use crate::remote::artifacts;
+use crate::remote::client::Client;
 use crate::selection::select_one;
 use crate::text::{inert, size};
 
@@ -21,16 +23,25 @@ use crate::text::{inert, size};
 pub(crate) async fn cp(context: &Context, args: CpArgs) -> anyhow::Result<ExitCode> {
     let CpArgs { source, destination } = args;
     let source = Source::parse(&source)?;
-    let (metastore, run) = context.find_run(source.run).await?;
-    let feed = Feed::from_now(&metastore, run).await?;
+    let opened = OpenRun::find(context, source.run).await?;
+    let feed = opened.from_now().await?;
     let artifact = find(feed.state(), &source)?.clone();
-    metastore.close().await;
+    opened.close().await;
+    let from = feed.client().map_or(From::Stores(context), From::Server);
     if destination == Path::new("-") {
-        to_standard_output(context, &artifact).await?;
+        to_standard_output(&from, &artifact).await?;
     } else {
-        to_file(context, &artifact, &destination).await?;
+        to_file(&from, &artifact, &destination).await?;
     }
     Ok(ExitCode::from(failure::SUCCEEDED))
+}
+
+/// Where the bytes come from.
+enum From<'a> {
+    /// The stores that runs of this machine use.
+    Stores(&'a Context),
+    /// The server that carried the run out.
+    Server(&'a Client),
 }
 
 /// RUN/TASK/ARTIFACT in its parts. A task's path may contain slashes.
@@ -92,9 +103,9 @@ fn find<'a>(state: &'a RunState, source: &Source<'_>) -> Result<&'a Artifact, Re
     }
 }
 
-async fn to_file(context: &Context, artifact: &Artifact, destination: &Path) -> anyhow::Result<()> {
+async fn to_file(from: &From<'_>, artifact: &Artifact, destination: &Path) -> anyhow::Result<()> {
     let target = target(artifact, destination)?;
-    let found = download(context, artifact, &target).await?;
+    let found = download(from, artifact, &target).await?;
     let what = match &artifact.content {
         Some(content) if content.directory => format!("{} files, {}", content.files, size(content.size)),
         Some(content) => size(content.size),
@@ -122,8 +133,15 @@ fn target(artifact: &Artifact, destination: &Path) -> Result<PathBuf, Refusal> {
     Ok(target)
 }
 
-async fn download(context: &Context, artifact: &Artifact, target: &Path) -> anyhow::Result<String> {
-    let transfer = context.transfer()?;
+async fn download(from: &From<'_>, artifact: &Artifact, target: &Path) -> anyhow::Result<String> {
+    let transfer = match from {
+        From::Stores(context) => context.transfer()?,
+        From::Server(client) => {
+            let copied = artifacts::download(client, artifact, target).await;
+            copied.with_context(|| format!("cannot copy {}", inert(&artifact.uri)))?;
+            return Ok("a file".to_owned());
+        }
+    };
     let downloaded = transfer
         .download(&artifact.uri, artifact.content.as_ref(), target)
         .await
@@ -137,7 +155,7 @@ async fn download(context: &Context, artifact: &Artifact, target: &Path) -> anyh
     }
 }
 
-async fn to_standard_output(context: &Context, artifact: &Artifact) -> anyhow::Result<()> {
+async fn to_standard_output(from: &From<'_>, artifact: &Artifact) -> anyhow::Result<()> {
     if artifact.content.as_ref().is_some_and(|content| content.directory) {
         return Err(Refusal::new("a directory cannot be written to standard output")
             .with_hint("name a directory to write")
@@ -146,7 +164,7 @@ async fn to_standard_output(context: &Context, artifact: &Artifact) -> anyhow::R
     // By way of a file, so that nothing is passed on before its digest is known to be right.
     let folder = tempfile::tempdir().context("cannot create a temporary directory")?;
     let path = folder.path().join("artifact");
-    download(context, artifact, &path).await?;
+    download(from, artifact, &path).await?;
     if path.is_dir() {
         return Err(Refusal::new("a directory cannot be written to standard output").into());
     }

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::failure;
 use crate::feed::Feed;
 use crate::json::RunDocument;
+use crate::opened::OpenRun;
 use crate::pod_look::Glance;
 use crate::progress::Stream;
 use crate::style::Line;
@@ -24,8 +25,9 @@ use crate::waiting::Waiting;
 /// Prints the tree and the summary, or the document.
 pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<ExitCode> {
     let GetArgs { run, output, expand } = args;
-    let (metastore, run) = context.find_run(&run).await?;
-    let mut feed = Feed::from_now(&metastore, run).await?;
+    let opened = OpenRun::find(context, &run).await?;
+    let mut feed = opened.from_now().await?;
+    let run = feed.run();
     let (waiting, not_known) = match waits(context, &mut feed).await {
         Ok(waiting) => (waiting, None),
         Err(error) => (Waiting::new(), Some(format!("{error:#}"))),
@@ -54,19 +56,20 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
             if let Some(reason) = not_known {
                 Stream::Err.print(&format!("what its Pods wait for cannot be told: {}\n", inert(&reason)));
             }
-            if !state.status().is_final() && abandoned::is_left(&context.data_dir, run, feed.backend()) {
+            let is_here = feed.client().is_none();
+            if is_here && !state.status().is_final() && abandoned::is_left(&context.data_dir, run, feed.backend()) {
                 Stream::Out.print(&format!("\n  no process drives the run; {}\n", abandoned::hint(run)));
             }
         }
     }
-    metastore.close().await;
+    opened.close().await;
     Ok(ExitCode::from(failure::SUCCEEDED))
 }
 
 /// What attempts wait for that are Pods. Facts are read again after the look, so that no attempt that has ended meanwhile
 /// is taken for one that has no Pod yet.
 async fn waits(context: &Context, feed: &mut Feed) -> anyhow::Result<Waiting> {
-    if !feed.on_kubernetes() || feed.state().status().is_final() {
+    if feed.client().is_some() || !feed.on_kubernetes() || feed.state().status().is_final() {
         return Ok(Waiting::new());
     }
     let glance = Glance::take(context, feed.info(), feed.state()).await?;

@@ -12,26 +12,22 @@ use crate::args::{ListArgs, OutputFormat};
 use crate::context::{Context, is_on_kubernetes};
 use crate::failure::{self, Refusal};
 use crate::progress::Stream;
+use crate::remote::client::Client;
+use crate::remote::runs;
 use crate::style::Tone;
 use crate::text::{age, duration, inert};
 use crate::tree::{given_name, run_word};
 
+/// What to do about a token that is not understood.
+const TOKEN_HINT: &str = "take it from the list before";
+
 /// Prints a page of runs.
 pub(crate) async fn list(context: &Context, args: ListArgs) -> anyhow::Result<ExitCode> {
     let ListArgs { limit, page_token, output } = args;
-    let (runs, next) = match context.metastore().await? {
-        Some(metastore) => {
-            let query = RunQuery { page_size: limit, page_token, ..RunQuery::default() };
-            let page = metastore.list_runs(&query).await.map_err(|error| match error {
-                MetastoreError::PageToken { .. } => {
-                    anyhow::Error::from(Refusal::new(error.to_string()).with_hint("take it from the list before"))
-                }
-                error => error.into(),
-            })?;
-            metastore.close().await;
-            (page.runs, page.next)
-        }
-        None => (Vec::new(), None),
+    let server = context.server()?;
+    let (runs, next) = match &server {
+        Some(client) => remote_page(client, limit, page_token).await?,
+        None => page(context, limit, page_token).await?,
     };
     let now = Timestamp::now();
     let text = match output {
@@ -40,9 +36,10 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> anyhow::Result<Ex
             let document = json!({ "runs": runs, "next_page_token": next });
             serde_json::to_string_pretty(&document)? + "\n"
         }
-        OutputFormat::Text if runs.is_empty() => {
-            format!("no runs in {}\n", context.data_dir.display())
-        }
+        OutputFormat::Text if runs.is_empty() => match &server {
+            Some(client) => format!("no runs at {}\n", client.url()),
+            None => format!("no runs in {}\n", context.data_dir.display()),
+        },
         OutputFormat::Text => {
             let more = next.map(|token| format!("\nmore: penstock list --page-token {token}\n")).unwrap_or_default();
             format!("{}\n{more}", table(&runs, now, context.color_out))
@@ -50,6 +47,34 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> anyhow::Result<Ex
     };
     Stream::Out.print(&text);
     Ok(ExitCode::from(failure::SUCCEEDED))
+}
+
+/// Runs, and where more are.
+type Runs = (Vec<Listed<RunRow>>, Option<String>);
+
+async fn remote_page(client: &Client, limit: u32, page_token: Option<String>) -> anyhow::Result<Runs> {
+    let page = runs::list(client, limit, page_token.as_deref()).await.map_err(|error| match error.status() {
+        Some(400) if page_token.is_some() => Refusal::new(error.text()).with_hint(TOKEN_HINT).into(),
+        _ => anyhow::Error::from(error),
+    })?;
+    Ok((page.runs.into_iter().map(Into::into).collect(), page.next_page_token))
+}
+
+async fn page(context: &Context, limit: u32, page_token: Option<String>) -> anyhow::Result<Runs> {
+    Ok(match context.metastore().await? {
+        Some(metastore) => {
+            let query = RunQuery { page_size: limit, page_token, ..RunQuery::default() };
+            let page = metastore.list_runs(&query).await.map_err(|error| match error {
+                MetastoreError::PageToken { .. } => {
+                    anyhow::Error::from(Refusal::new(error.to_string()).with_hint(TOKEN_HINT))
+                }
+                error => error.into(),
+            })?;
+            metastore.close().await;
+            (page.runs, page.next)
+        }
+        None => (Vec::new(), None),
+    })
 }
 
 fn table(runs: &[Listed<RunRow>], now: Timestamp, color: bool) -> String {

@@ -1,6 +1,7 @@
 //! `penstock logs`: what tasks printed, live from the file of a running attempt, afterwards from the store.
 
 mod follow;
+mod remote;
 
 use std::process::ExitCode;
 
@@ -18,8 +19,10 @@ use crate::context::Context;
 use crate::failure::{self, Refusal};
 use crate::feed::Feed;
 use crate::log_printer::LogPrinter;
+use crate::opened::{OpenRun, UnknownRun};
 use crate::pod_logs::{PodAttempt, PodLogs};
 use crate::progress::Stream;
+use crate::remote::client::Client;
 use crate::selection::select;
 use crate::text::inert;
 use crate::waiting;
@@ -30,27 +33,27 @@ const LATEST: &str = "latest";
 /// Prints logs.
 pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<ExitCode> {
     let LogsArgs { run, task, follow, attempt } = args;
-    let (metastore, feed, task) = target(context, &run, task).await?;
+    let (opened, feed, task) = target(context, &run, task).await?;
     let run = feed.run();
-    let pods = match feed.on_kubernetes() {
+    let pods = match opened.metastore().is_some() && feed.on_kubernetes() {
         true => Some(PodLogs::new(context, feed.info().clone())?),
         false => None,
     };
-    let result = if follow && !feed.state().status().is_final() {
-        follow::follow(context, feed, task.as_deref(), pods.as_ref()).await
-    } else {
-        print(
-            &Sources { context, metastore: &metastore, run, pods: pods.as_ref() },
-            feed.state(),
-            task.as_deref(),
-            attempt,
-        )
-        .await
+    let goes_on = follow && !feed.state().status().is_final();
+    let client = feed.client().cloned();
+    let result = match &client {
+        Some(client) if goes_on => remote::follow(client, feed, task.as_deref()).await,
+        None if goes_on => follow::follow(context, feed, task.as_deref(), pods.as_ref()).await,
+        _ => {
+            let (metastore, client) = (opened.metastore(), client.as_ref());
+            let sources = Sources { context, metastore, client, run, pods: pods.as_ref() };
+            print(&sources, feed.state(), task.as_deref(), attempt).await
+        }
     };
     if let Some(pods) = pods {
         pods.close().await;
     }
-    metastore.close().await;
+    opened.close().await;
     match result {
         Err(error) if is_closed_pipe(&error) => Ok(ExitCode::from(failure::SUCCEEDED)),
         other => other.map(|()| ExitCode::from(failure::SUCCEEDED)),
@@ -58,31 +61,28 @@ pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<Ex
 }
 
 /// The run, and the task in it. A single word that is no run may be a task of the latest one.
-async fn target(
-    context: &Context,
-    run: &str,
-    task: Option<String>,
-) -> anyhow::Result<(Metastore, Feed, Option<String>)> {
-    let not_a_run = match context.find_run(run).await {
-        Ok((metastore, id)) => {
-            let feed = Feed::from_now(&metastore, id).await?;
-            return Ok((metastore, feed, task));
+async fn target(context: &Context, run: &str, task: Option<String>) -> anyhow::Result<(OpenRun, Feed, Option<String>)> {
+    let not_a_run = match OpenRun::find(context, run).await {
+        Ok(opened) => {
+            let feed = opened.from_now().await?;
+            return Ok((opened, feed, task));
         }
         Err(error) if task.is_some() || !error.is::<Refusal>() => return Err(error),
         Err(error) => error,
     };
-    let Ok((metastore, latest)) = context.find_run(LATEST).await else { return Err(not_a_run) };
-    let feed = Feed::from_now(&metastore, latest).await?;
+    let Ok(latest) = OpenRun::find(context, LATEST).await else { return Err(not_a_run) };
+    let feed = latest.from_now().await?;
     if select(feed.state(), run).is_err() {
-        metastore.close().await;
+        latest.close().await;
         return Err(if is_unknown(&not_a_run) { neither(run, &feed.info().name).into() } else { not_a_run });
     }
-    Ok((metastore, feed, Some(run.to_owned())))
+    Ok((latest, feed, Some(run.to_owned())))
 }
 
 /// Whether no run at all fits what the user typed; of several that fit, a run was meant.
 fn is_unknown(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(MetastoreError::UnknownRun { .. }))
+        || matches!(error.downcast_ref(), Some(UnknownRun { is_ambiguous: false }))
 }
 
 /// What was typed means nothing in either way in which it may be read.
@@ -97,7 +97,10 @@ fn neither(word: &str, latest: &str) -> Refusal {
 /// Where the logs of a run are found.
 struct Sources<'a> {
     context: &'a Context,
-    metastore: &'a Metastore,
+    /// If it is a run of this machine.
+    metastore: Option<&'a Metastore>,
+    /// If it is a run of a server.
+    client: Option<&'a Client>,
     run: Uuid,
     /// If its tasks are Pods.
     pods: Option<&'a PodLogs<'a>>,
@@ -145,12 +148,17 @@ async fn print(
             }
             return Err(Refusal::new(format!("{} had {} attempts", inert(&path), u64::from(latest) + 1)).into());
         }
+        let mut printer = LogPrinter::new(several.then(|| inert(&path)));
+        if let Some(client) = sources.client {
+            let done = remote::print(client, state, *id, number, &mut printer).await;
+            printed |= done.with_context(|| format!("cannot print the log of {}", inert(&path)))?;
+            continue;
+        }
         let at_work = number == latest && view.status == TaskStatus::Running;
         let stored = match view.log_uri() {
             Some(uri) if number == latest && !at_work => Some(uri.to_owned()),
             _ => stored_log(sources.metastore, sources.run, *id, number).await?,
         };
-        let mut printer = LogPrinter::new(several.then(|| inert(&path)));
         let done = match (sources.pods, &stored) {
             (Some(pods), None) => {
                 let Some(pod) = PodAttempt::new(state, *id, number) else { continue };
@@ -237,7 +245,13 @@ async fn print_one(context: &Context, log: &AttemptLog, printer: &mut LogPrinter
 }
 
 /// Where the log of an earlier attempt was stored; only the facts remember.
-async fn stored_log(metastore: &Metastore, run: Uuid, task: NodeId, wanted: u32) -> anyhow::Result<Option<String>> {
+async fn stored_log(
+    metastore: Option<&Metastore>,
+    run: Uuid,
+    task: NodeId,
+    wanted: u32,
+) -> anyhow::Result<Option<String>> {
+    let Some(metastore) = metastore else { return Ok(None) };
     let facts = metastore.all_facts(run).await?;
     Ok(facts.into_iter().rev().find_map(|stored| match stored.fact {
         Fact::AttemptFailed { node, attempt, log_uri, .. } if node == task && attempt == wanted => log_uri,

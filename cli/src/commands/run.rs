@@ -1,7 +1,10 @@
 //! `penstock run`: from a file to the end of its run; or on with a run whose process was killed.
 
+mod remote;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use penstock_driver::{BackendKind, CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings, is_served};
@@ -26,6 +29,9 @@ use crate::session::{self, Elsewhere};
 
 /// Runs a pipeline.
 pub(crate) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<ExitCode> {
+    if let Some(client) = context.server()? {
+        return remote::run(context, &client, args).await;
+    }
     match (&args.resume, &args.file) {
         (Some(selector), _) => resume(context, selector, &args).await,
         (None, Some(file)) => {
@@ -68,21 +74,9 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         }
         Place::Process => None,
     };
-    let is_python = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("py"));
-    let package = if is_python {
-        let python = context.python(execution.python.as_deref());
-        let function = function.as_deref();
-        let compilation = Compilation { file, function, python: &python, timeout: compile_timeout };
-        compile(&compilation).await?
-    } else if function.is_some() {
-        return Err(Refusal::new("--function is for Python files; a compiled pipeline has no functions").into());
-    } else {
-        read_limited(file, Limits::default().document_bytes)?
-    };
-    let (pipeline, pipeline_text) = load(file, is_python, &package)?;
-    for warning in &pipeline.warnings {
-        tracing::warn!("{}: {warning}", file.display());
-    }
+    let is_python = is_python(file);
+    let how = Compiling { function: function.as_deref(), timeout: compile_timeout };
+    let (pipeline, pipeline_text) = pipeline(context, file, &how, execution.python.as_deref()).await?;
     if kubernetes.is_none() {
         for setting in cluster_only_settings(&pipeline) {
             tracing::warn!("{}: {setting}", file.display());
@@ -127,6 +121,42 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     }
     let feed = Feed::from_start(driver.metastore(), run).await?;
     drive(context, driver, feed, &progress, Elsewhere::Watch).await
+}
+
+/// How a Python file is compiled.
+pub(super) struct Compiling<'a> {
+    /// The function, where there are several pipelines.
+    pub(super) function: Option<&'a str>,
+    /// Most time.
+    pub(super) timeout: Duration,
+}
+
+fn is_python(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("py"))
+}
+
+/// The pipeline in a file, compiled if it is Python, and its text.
+pub(super) async fn pipeline(
+    context: &Context,
+    file: &Path,
+    how: &Compiling<'_>,
+    python: Option<&Path>,
+) -> anyhow::Result<(CheckedPipeline, String)> {
+    let Compiling { function, timeout } = *how;
+    let is_python = is_python(file);
+    let package = if is_python {
+        let python = context.python(python);
+        compile(&Compilation { file, function, python: &python, timeout }).await?
+    } else if function.is_some() {
+        return Err(Refusal::new("--function is for Python files; a compiled pipeline has no functions").into());
+    } else {
+        read_limited(file, Limits::default().document_bytes)?
+    };
+    let (pipeline, text) = load(file, is_python, &package)?;
+    for warning in &pipeline.warnings {
+        tracing::warn!("{}: {warning}", file.display());
+    }
+    Ok((pipeline, text))
 }
 
 /// Without what a driver prepares in it, no task's Pod can be made in a namespace.
@@ -233,7 +263,7 @@ fn load(file: &Path, is_python: bool, bytes: &[u8]) -> Result<(CheckedPipeline, 
     })
 }
 
-fn read_parameters(
+pub(super) fn read_parameters(
     pipeline: &CheckedPipeline,
     file: Option<&Path>,
     assignments: &[String],

@@ -12,7 +12,10 @@ use crate::args::{ExecutionArgs, StopArgs};
 use crate::context::Context;
 use crate::failure::{self, Hinted};
 use crate::feed::Feed;
+use crate::opened::OpenRun;
 use crate::progress::Stream;
+use crate::remote::client::Client;
+use crate::remote::runs;
 use crate::tree::run_word;
 
 /// Time between two looks whether somebody still drives the run.
@@ -21,6 +24,9 @@ const OWNER_CHECK: Duration = Duration::from_secs(2);
 /// Records the command, and waits for the end. A run that nobody drives any more is brought to its end here.
 pub(crate) async fn stop(context: &Context, args: StopArgs) -> anyhow::Result<ExitCode> {
     let StopArgs { run, no_wait, timeout, grace, pods } = args;
+    if let Some(client) = context.server()? {
+        return remote(client, &run, no_wait, timeout).await;
+    }
     // Nothing is started for a run that is cancelled, so how much could run at a time does not matter, nor what Pods get.
     let execution = ExecutionArgs { concurrency: None, python: None, grace };
     let (driver, run) = context.driver_of(&run, &execution, &pods, PodSettings::default()).await?;
@@ -63,14 +69,45 @@ pub(crate) async fn stop(context: &Context, args: StopArgs) -> anyhow::Result<Ex
             }
         }
     };
-    let result = tokio::time::timeout(timeout, wait).await.unwrap_or_else(|_| {
-        let waited = humantime::format_duration(timeout);
-        Err(Hinted::new(
-            format!("run {run} did not end within {waited}; the command is recorded and still holds"),
-            "wait longer with --timeout, or see what it does with `penstock watch`",
-        )
-        .into())
-    });
+    let result = tokio::time::timeout(timeout, wait).await.unwrap_or_else(|_| Err(late(run, timeout).into()));
     driver.close().await;
     result.map(|()| ExitCode::from(failure::SUCCEEDED))
+}
+
+fn late(run: Uuid, timeout: Duration) -> Hinted {
+    let waited = humantime::format_duration(timeout);
+    Hinted::new(
+        format!("run {run} did not end within {waited}; the command is recorded and still holds"),
+        "wait longer with --timeout, or see what it does with `penstock watch`",
+    )
+}
+
+/// The same of a run that a server carries out.
+async fn remote(client: Client, run: &str, no_wait: bool, timeout: Duration) -> anyhow::Result<ExitCode> {
+    let mut feed = OpenRun::find_at(client.clone(), run).await?.from_now().await?;
+    let run = feed.run();
+    if feed.state().status().is_final() {
+        let word = run_word(feed.state().status()).1;
+        Stream::Out.print(&format!("run {run} has ended already: {word}\n"));
+        return Ok(ExitCode::from(failure::SUCCEEDED));
+    }
+    match runs::terminate(&client, run).await {
+        Ok(()) => {}
+        // It has ended meanwhile, or somebody else has asked.
+        Err(error) if error.status() == Some(400) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if no_wait {
+        Stream::Out.print(&format!("run {run} is asked to stop\n"));
+        return Ok(ExitCode::from(failure::SUCCEEDED));
+    }
+    let wait = async {
+        while !feed.state().status().is_final() {
+            feed.tick().await;
+            feed.catch_up(|_, _| {}).await?;
+        }
+        Stream::Out.print(&format!("run {run} {}\n", run_word(feed.state().status()).1));
+        Ok(ExitCode::from(failure::SUCCEEDED))
+    };
+    tokio::time::timeout(timeout, wait).await.unwrap_or_else(|_| Err(late(run, timeout).into()))
 }

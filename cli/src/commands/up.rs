@@ -24,6 +24,7 @@ use crate::context::Context;
 use crate::failure::Refusal;
 use crate::live_logs::LocalLogs;
 use crate::progress::Stream;
+use crate::remote::local::Announcement;
 use crate::services;
 use crate::submission::LocalSubmission;
 
@@ -50,6 +51,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     // Tells others that runs which wait for their turn are not left alone.
     let _presence = driver.announce(BackendKind::Process)?;
     let registry = Registry::new();
+    let _address = Announcement::write(driver.data_dir(), address)?;
     let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
     let settings = ApiSettings {
         version: env!("CARGO_PKG_VERSION").to_owned(),

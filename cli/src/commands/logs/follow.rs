@@ -100,7 +100,7 @@ pub(super) async fn follow(
     }
 }
 
-fn chosen(state: &RunState, task: Option<&str>) -> Result<Vec<NodeId>, Refusal> {
+pub(super) fn chosen(state: &RunState, task: Option<&str>) -> Result<Vec<NodeId>, Refusal> {
     let all = match task {
         Some(task) => select(state, task)?,
         None => crate::tree::order(state),
