@@ -82,6 +82,53 @@ impl Schedule {
         self.end.is_none_or(|end| next <= end).then_some(next)
     }
 
+    /// The slots that fire next, the first of which may be due already.
+    pub fn upcoming(&self, mut progress: Progress, now: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
+        std::iter::from_fn(move || {
+            let slot = self.next(&progress, now)?;
+            progress.last = Some(slot);
+            Some(slot)
+        })
+    }
+
+    /// The slots from one time to another that the schedule has left behind: it fires only later ones. Before it was made
+    /// there were slots too, but none before its start.
+    pub fn passed(&self, progress: &Progress, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
+        let anchor = progress.last.or(self.start).unwrap_or_else(|| whole_second(progress.created_at));
+        let last = [Some(to), Some(anchor), self.end].into_iter().flatten().min().unwrap_or(to);
+        let before = self.start.map_or(before(from), |start| start.max(before(from)));
+        let mut at = Some(before);
+        std::iter::from_fn(move || {
+            at = match (&self.rule, self.interval()) {
+                (Rule::Once, _) => None,
+                (_, Some(seconds)) => aligned(anchor, seconds, at?),
+                (Rule::Cron(cron, zone), None) => cron.next(at?, zone),
+                (Rule::Every(_), None) => None,
+            };
+            // That at which the distances are measured from has fired, or is no slot.
+            at = at.filter(|at| *at <= last && (self.interval().is_none() || *at < anchor));
+            at
+        })
+    }
+
+    /// Until when a run that was made late is still that of a slot.
+    pub fn until_next(&self, slot: Timestamp) -> Timestamp {
+        let next = match self.interval() {
+            Some(seconds) => later(slot, seconds),
+            None => slot.checked_add(jiff::SignedDuration::from_nanos(1)).ok(),
+        };
+        next.unwrap_or(Timestamp::MAX)
+    }
+
+    /// Seconds between slots, where they do not follow the clock.
+    fn interval(&self) -> Option<i64> {
+        match &self.rule {
+            Rule::Once => None,
+            Rule::Cron(cron, _) => cron.interval(),
+            Rule::Every(seconds) => Some(*seconds),
+        }
+    }
+
     /// The first slot after the one that fired last, whatever the time and the end.
     fn following(&self, progress: &Progress) -> Option<Timestamp> {
         let Progress { created_at, last } = *progress;
@@ -129,6 +176,17 @@ impl Schedule {
 fn later(time: Timestamp, seconds: i64) -> Option<Timestamp> {
     let second = time.as_second().checked_add(seconds)?;
     Timestamp::new(second, time.subsec_nanosecond()).ok()
+}
+
+/// The first time after another one that is a whole number of intervals away from the anchor.
+fn aligned(anchor: Timestamp, seconds: i64, after: Timestamp) -> Option<Timestamp> {
+    let distance = i64::try_from((after.as_nanosecond() - anchor.as_nanosecond()).div_euclid(1_000_000_000)).ok()?;
+    later(anchor, distance.div_euclid(seconds).checked_add(1)?.checked_mul(seconds)?)
+}
+
+/// The last second after whose end a time comes.
+fn before(time: Timestamp) -> Timestamp {
+    time.checked_sub(jiff::SignedDuration::from_nanos(1)).map_or(time, whole_second)
 }
 
 /// The beginning of the second that a time lies in.

@@ -5,6 +5,7 @@
 //! dies between the two, or finds that another process was faster, does it again and makes the same run, which is there
 //! already. Making a run needs checks that the store cannot make, so the two are not one transaction.
 
+mod refused;
 mod retries;
 
 use std::collections::HashSet;
@@ -184,7 +185,12 @@ async fn fire(api: &Api, Due { state, slot }: &Due) -> Result<Outcome, FiringErr
     let store = api.metastore();
     let index = state.fired.saturating_add(1);
     let recurring = match store.recurring_run(state.id).await {
-        Ok(recurring) if recurring.enabled && recurring.fired == state.fired => recurring,
+        // It may have been changed since, and then it is due at other times.
+        Ok(recurring)
+            if recurring.enabled && recurring.fired == state.fired && recurring.last_fired == state.last_fired =>
+        {
+            recurring
+        }
         Ok(_) | Err(MetastoreError::NotFound { .. }) => return Ok(Outcome::Gone),
         Err(error) => return Err(error.into()),
     };
@@ -195,9 +201,18 @@ async fn fire(api: &Api, Due { state, slot }: &Due) -> Result<Outcome, FiringErr
         if store.active_runs_of(state.id).await? >= u64::from(state.max_concurrency) {
             return Ok(Outcome::Held);
         }
-        let submission = submission(api, recurring, run, name, index, *slot).await?;
-        match api.submission().submit(submission).await {
+        let submission = submission(api, recurring, run, name, Slot::Due { index, at: *slot }).await?;
+        match api.submission().submit(submission.clone()).await {
             Ok(()) => {}
+            // Tried again, it would hold up all slots behind it for ever.
+            Err(error) if refused::is_for_good(&error) => {
+                let reason = chain(&error);
+                tracing::error!(
+                    recurring_run.id = %state.id, run.id = %run, slot = %slot, error = reason,
+                    "the run of a recurring run was refused; it is stored as failed, and the next slots go on"
+                );
+                refused::store(api, submission, reason).await?;
+            }
             // Another process was faster.
             Err(SubmissionError::Metastore(MetastoreError::RunExists { .. })) => made_for = slot_of(api, run).await?,
             Err(error) => return Err(FiringError::Submission(error)),
@@ -221,15 +236,35 @@ async fn slot_of(api: &Api, run: Uuid) -> Result<Option<Timestamp>, MetastoreErr
     }
 }
 
-/// The run of a slot.
-async fn submission(
+/// What a run of a recurring run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// A slot that is due.
+    Due {
+        /// Its number.
+        index: u64,
+        /// Its time.
+        at: Timestamp,
+    },
+    /// A slot that passed without a run. Nobody has counted it.
+    Past(Timestamp),
+    /// None: somebody wants it now.
+    Now,
+}
+
+/// A run of a recurring run.
+pub(crate) async fn submission(
     api: &Api,
     recurring: RecurringRun,
     id: Uuid,
     display_name: String,
-    index: u64,
-    slot: Timestamp,
+    slot: Slot,
 ) -> Result<NewSubmission, MetastoreError> {
+    let (parameters, scheduled_at) = match slot {
+        Slot::Due { index, at } => (naming::with_index(recurring.parameters, index), Some(at)),
+        Slot::Past(at) => (recurring.parameters, Some(at)),
+        Slot::Now => (recurring.parameters, None),
+    };
     let (pipeline_text, pipeline, version) = match recurring.source {
         RecurringSource::Version { pipeline, version, text } => (text, Some(pipeline), Some(version)),
         RecurringSource::Inline(text) => (text, None, None),
@@ -250,12 +285,12 @@ async fn submission(
     Ok(NewSubmission {
         id,
         pipeline_text,
-        parameters: naming::with_index(recurring.parameters, index),
+        parameters,
         display_name,
         namespace: recurring.namespace,
         pipeline_root: Some(recurring.pipeline_root).filter(|root| !root.is_empty()),
         service_account: recurring.service_account,
-        scheduled_at: Some(slot),
+        scheduled_at,
         registration,
     })
 }

@@ -50,6 +50,7 @@ pub(crate) enum CatalogOperation {
     UpdateVersion { version: Uuid, update: EntityUpdate },
     DeleteVersion { version: Uuid },
     CreateRecurringRun(Box<EncodedRecurringRun>),
+    UpdateRecurringRun { encoded: Box<EncodedRecurringRun>, fired_before: u64 },
     EnableRecurringRun { recurring: Uuid, enabled: bool, at: i64 },
     AdvanceRecurringRun { recurring: Uuid, fired_before: u64, slot: i64, at: i64 },
     DeleteRecurringRun { recurring: Uuid },
@@ -76,6 +77,7 @@ impl CatalogOperation {
             Self::UpdateVersion { version, .. } => format!("change pipeline version {version}"),
             Self::DeleteVersion { version } => format!("delete pipeline version {version}"),
             Self::CreateRecurringRun(encoded) => format!("create recurring run {}", encoded.recurring.id),
+            Self::UpdateRecurringRun { encoded, .. } => format!("change recurring run {}", encoded.recurring.id),
             Self::EnableRecurringRun { recurring, enabled: true, .. } => format!("enable recurring run {recurring}"),
             Self::EnableRecurringRun { recurring, enabled: false, .. } => format!("disable recurring run {recurring}"),
             Self::AdvanceRecurringRun { recurring, .. } => format!("move on recurring run {recurring}"),
@@ -104,6 +106,9 @@ impl CatalogOperation {
             Self::UpdateVersion { version, update } => versions::update(connection, *version, update).await,
             Self::DeleteVersion { version } => versions::delete(connection, *version).await,
             Self::CreateRecurringRun(encoded) => recurring::create(connection, encoded).await.map(Ok),
+            Self::UpdateRecurringRun { encoded, fired_before } => {
+                recurring::update(connection, encoded, *fired_before).await.map(Ok)
+            }
             Self::EnableRecurringRun { recurring, enabled, at } => {
                 recurring::enable(connection, *recurring, *enabled, *at).await
             }

@@ -187,6 +187,18 @@ impl Metastore {
         self.list(listing, None).await
     }
 
+    /// Changes what a recurring run is called, when it fires and what its runs are made from, if so many slots had fired
+    /// before. `false` if others had been faster, or it is gone: then nothing changes.
+    pub async fn update_recurring_run(
+        &self,
+        recurring: RecurringRun,
+        fired_before: u64,
+    ) -> Result<bool, MetastoreError> {
+        let encoded = Box::new(EncodedRecurringRun::new(recurring)?);
+        let operation = CatalogOperation::UpdateRecurringRun { encoded, fired_before };
+        Ok(self.submit_for_answer(operation).await? > 0)
+    }
+
     /// Makes a recurring run fire, or keeps it from that.
     pub async fn enable_recurring_run(&self, recurring: Uuid, enabled: bool) -> Result<(), MetastoreError> {
         let at = encode_time(Timestamp::now());
@@ -270,11 +282,7 @@ pub(crate) async fn create(
     encoded: &EncodedRecurringRun,
 ) -> Result<Answer, sqlx::Error> {
     let row = &encoded.recurring;
-    let (pipeline, version, text) = match &row.source {
-        RecurringSource::Version { pipeline, version, text } => (*pipeline, *version, text.as_str()),
-        RecurringSource::Inline(text) => (Uuid::nil(), Uuid::nil(), text.as_str()),
-        RecurringSource::Latest(pipeline) => (*pipeline, Uuid::nil(), ""),
-    };
+    let (pipeline, version, text) = source_columns(&row.source);
     let created = sqlx::query(
         "INSERT INTO recurring_runs (id, namespace, display_name, description, experiment_id, created_at, updated_at, \
            run_name, enabled, max_concurrency, no_catchup, trigger_json, fired_count, last_fired_at, service_account, \
@@ -305,6 +313,47 @@ pub(crate) async fn create(
     .execute(connection)
     .await?;
     Ok(created.rows_affected())
+}
+
+/// A source as columns; ids that are not set are all zeros.
+fn source_columns(source: &RecurringSource) -> (Uuid, Uuid, &str) {
+    match source {
+        RecurringSource::Version { pipeline, version, text } => (*pipeline, *version, text.as_str()),
+        RecurringSource::Inline(text) => (Uuid::nil(), Uuid::nil(), text.as_str()),
+        RecurringSource::Latest(pipeline) => (*pipeline, Uuid::nil(), ""),
+    }
+}
+
+/// Whether it fires, and what has fired, are changed by others.
+pub(crate) async fn update(
+    connection: &mut SqliteConnection,
+    encoded: &EncodedRecurringRun,
+    fired_before: u64,
+) -> Result<Answer, sqlx::Error> {
+    let row = &encoded.recurring;
+    let (pipeline, version, text) = source_columns(&row.source);
+    let updated = sqlx::query(
+        "UPDATE recurring_runs SET display_name = $3, description = $4, updated_at = $5, max_concurrency = $6, \
+           no_catchup = $7, trigger_json = $8, last_fired_at = $9, parameters_json = $10, pipeline_id = $11, \
+           version_id = $12, pipeline_text = $13 \
+         WHERE id = $1 AND fired_count = $2",
+    )
+    .bind(row.id)
+    .bind(encode_count(fired_before))
+    .bind(&row.display_name)
+    .bind(&row.description)
+    .bind(encode_time(row.updated_at))
+    .bind(i64::from(row.max_concurrency))
+    .bind(row.no_catchup)
+    .bind(&encoded.trigger_json)
+    .bind(row.last_fired.map(encode_time))
+    .bind(&encoded.parameters_json)
+    .bind(pipeline)
+    .bind(version)
+    .bind(text)
+    .execute(connection)
+    .await?;
+    Ok(updated.rows_affected())
 }
 
 /// Enabling what is enabled is no change, but it must exist.

@@ -1,6 +1,7 @@
 //! Names and ids of the runs that a recurring run makes. They follow from the recurring run and the number of the slot, so
 //! that a slot has one run whoever makes it, and however often.
 
+use penstock_spec::Timestamp;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -33,6 +34,11 @@ pub(crate) fn display_name(run_name: &str, index: u64) -> String {
     let name = format!("{run_name}-{index}");
     let hash = fnv1a(&name);
     format!("{name}-{hash}")
+}
+
+/// The name of the run of a slot that passed without one. It follows from the time of the slot: it has no number.
+pub(crate) fn backfill_name(run_name: &str, slot: Timestamp) -> String {
+    format!("{run_name}-backfill-{}", slot.strftime("%Y%m%d%H%M%S"))
 }
 
 /// The id of the run of this name.

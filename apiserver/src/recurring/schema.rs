@@ -1,7 +1,7 @@
 //! The shape of recurring runs: what [`super::view`] writes, and what requests say of them.
 
-use crate::openapi::schema::{Kind, Message, STATUS, always, both, shown};
-use crate::runs::schema::{REFERENCE, RUNTIME_CONFIG};
+use crate::openapi::schema::{Kind, Message, STATUS, always, both, given, shown};
+use crate::runs::schema::{REFERENCE, RUN, RUNTIME_CONFIG};
 
 /// `RecurringRun`
 pub(crate) const RECURRING_RUN: Message = Message {
@@ -53,3 +53,42 @@ pub(crate) const RECURRING_RUNS: Message = Message {
         shown("next_page_token", Kind::Text),
     ],
 };
+
+/// What changes of a recurring run.
+pub(crate) const CHANGE: Message = Message {
+    name: "RecurringRunChange",
+    fields: &[
+        given("display_name", Kind::Text),
+        given("description", Kind::Text),
+        given("max_concurrency", Kind::Int64),
+        given("trigger", Kind::Message(&TRIGGER)),
+        given("no_catchup", Kind::Boolean),
+        given("pipeline_version_reference", Kind::Message(&REFERENCE)),
+        given("pipeline_spec", Kind::Struct),
+        given("runtime_config", Kind::Message(&PARAMETERS)),
+    ],
+};
+
+const PARAMETERS: Message = Message { name: "Parameters", fields: &[given("parameters", Kind::Struct)] };
+
+/// A trigger that somebody thinks of.
+pub(crate) const PREVIEW: Message = Message {
+    name: "TriggerPreview",
+    fields: &[
+        given("trigger", Kind::Message(&TRIGGER)),
+        given("no_catchup", Kind::Boolean),
+        given("count", Kind::Int32),
+    ],
+};
+
+/// Times at which something is due.
+pub(crate) const TIMES: Message =
+    Message { name: "NextTimes", fields: &[shown("next_times", Kind::List(&Kind::Time))] };
+
+/// A range of time.
+pub(crate) const RANGE: Message =
+    Message { name: "TimeRange", fields: &[given("start_time", Kind::Time), given("end_time", Kind::Time)] };
+
+/// Runs that were made.
+pub(crate) const BACKFILLED: Message =
+    Message { name: "BackfilledRuns", fields: &[shown("runs", Kind::Resources(&RUN))] };

@@ -6,8 +6,8 @@ use penstock_spec::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::names::check_length;
 use super::STORAGE_STATES;
+use super::names::check_length;
 use crate::api::DEFAULT_EXPERIMENT;
 use crate::error::ApiError;
 use crate::listing::ListRequest;

@@ -1,6 +1,6 @@
 //! Runs for those who follow them by their events, and the run that a word means which somebody typed.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use penstock_metastore::{Listed, MetastoreError, RunQuery};
@@ -9,25 +9,43 @@ use uuid::Uuid;
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
+use crate::openapi::schema::Kind;
+use crate::openapi::{Description, Reply as Replied};
 use crate::records::{RunDetails, RunList};
-use crate::router::{Requires, Resource, Routes, Verb};
-use crate::tasks;
+use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::Query;
 use crate::wire::write::json_response;
 
 /// Runs of a page, at most.
 const LARGEST_PAGE: u32 = 1000;
+const NO_NAMESPACE: &str = "A run cannot have an empty namespace in multi-user mode";
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let requires = |verb| Requires::Access(Resource::Runs, verb);
     routes
         .get("/apis/penstock/v1/runs", requires(Verb::List), list)
-        .get("/apis/penstock/v1/runs:resolve", requires(Verb::List), resolve)
+        .describe(
+            Description::new("list_run_records", "Runs as those see them who follow their events, the newest first")
+                .query("namespace", Kind::Text, "Where, in multi-user mode.")
+                .query("page_size", Kind::Int32, "Runs of a page: 20 unless it is said, at most 1,000.")
+                .query("page_token", Kind::Text, "next_page_token of the page before.")
+                .replies(Replied::AnyJson),
+        )
+        .get("/apis/penstock/v1/runs:resolve", requires(Verb::Get), resolve)
+        .describe(
+            Description::new("resolve_run", "The run of an id, a unique beginning of one, a name, or the word latest")
+                .required("run", Kind::Text, "The word; in multi-user mode an id.")
+                .replies(Replied::AnyJson),
+        )
         .get("/apis/penstock/v1/runs/{run_id}", requires(Verb::Get), get)
+        .describe(
+            Description::new("get_run_record", "A run with its pipeline, as those need it who follow its events")
+                .replies(Replied::AnyJson),
+        )
 }
 
 /// `GET /runs`: the newest first.
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, ApiError> {
+async fn list(access: Access, query: Query) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to list runs");
     let asked = query.integer("page_size").map_err(failed)?;
     let page_size = u32::try_from(asked)
@@ -37,7 +55,8 @@ async fn list(State(api): State<Api>, query: Query) -> Result<Response, ApiError
         "" => None,
         token => Some(token.to_owned()),
     };
-    let namespace = Some(api.namespace()).filter(|name| !name.is_empty()).map(str::to_owned);
+    let place = access.namespace(query.text("namespace").map_err(failed)?, NO_NAMESPACE).await.map_err(failed)?;
+    let (api, namespace) = (place.api, Some(place.namespace).filter(|name| !name.is_empty()));
     let asked = RunQuery { namespace, page_token, page_size, ..RunQuery::default() };
     let page = api.metastore().list_runs(&asked).await.map_err(|error| match error {
         MetastoreError::PageToken { .. } => failed(ApiError::invalid(error.to_string())),
@@ -47,12 +66,22 @@ async fn list(State(api): State<Api>, query: Query) -> Result<Response, ApiError
     json(&RunList { runs, next_page_token: page.next }).map_err(failed)
 }
 
-/// `GET /runs:resolve?run=`: the run of an id, a unique beginning of one, a name, or `latest`.
-async fn resolve(State(api): State<Api>, query: Query) -> Result<Response, ApiError> {
+/// `GET /runs:resolve?run=`: the run of an id, a unique beginning of one, a name, or `latest`; in multi-user mode of an id
+/// alone.
+async fn resolve(access: Access, query: Query) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to find a run");
     let word = query.text("run").map_err(failed)?;
-    let run = api.metastore().resolve_run(word).await.map_err(|error| failed(unresolved(error)))?;
-    details(&api, run).await.map_err(failed)
+    // Whoever looks for words would look through the namespaces of others.
+    let id = match access.is_multi_user() {
+        true => word.to_owned(),
+        false => {
+            let place = access.namespace("", NO_NAMESPACE).await.map_err(failed)?;
+            let found = place.api.metastore().resolve_run(word).await;
+            found.map_err(|error| failed(unresolved(error)))?.to_string()
+        }
+    };
+    let (api, record) = access.run(&id).await.map_err(failed)?;
+    details(&api, record.row.info.id).await.map_err(failed)
 }
 
 /// What to say of a word that means no run, or several.
@@ -67,10 +96,10 @@ fn unresolved(error: MetastoreError) -> ApiError {
 }
 
 /// `GET /runs/{id}`
-async fn get(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn get(access: Access, Path(id): Path<String>) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to get a run");
-    let run = tasks::run(&api, &id).await.map_err(failed)?.info.id;
-    details(&api, run).await.map_err(failed)
+    let (api, record) = access.run(&id).await.map_err(failed)?;
+    details(&api, record.row.info.id).await.map_err(failed)
 }
 
 async fn details(api: &Api, run: Uuid) -> Result<Response, ApiError> {

@@ -1,4 +1,8 @@
-//! Recurring runs: made, shown, listed, enabled, disabled, deleted. Their runs are made by [`crate::schedules`].
+//! Recurring runs: made, shown, listed, changed, enabled, disabled, deleted. Their runs are made by [`crate::schedules`];
+//! [`slots`] tells when they are due, and makes runs out of turn.
+
+mod edit;
+mod slots;
 
 use axum::extract::Path;
 use penstock_metastore::{RecurringRun, RecurringRunField, RecurringSource, Trigger};
@@ -47,6 +51,43 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .describe(Description::new("enable_recurring_run", "Let it fire"))
         .post("/apis/v2beta1/recurringruns/{recurring_run_id}:disable", may(Verb::Disable), disable)
         .describe(Description::new("disable_recurring_run", "Let it fire no more"))
+        .patch("/apis/penstock/v1/recurringruns/{recurring_run_id}", may(Verb::Update), edit::edit)
+        .describe(
+            Description::new("edit_recurring_run", "Change a recurring run; what is absent stays, and what has fired")
+                .body(&schema::CHANGE)
+                .reply(&schema::RECURRING_RUN),
+        )
+        .get("/apis/penstock/v1/recurringruns/{recurring_run_id}/next", may(Verb::Get), slots::next)
+        .describe(
+            Description::new("next_slots", "When a recurring run is due next")
+                .query("count", Kind::Int32, "How many times: 5 unless it is said, at most 100.")
+                .reply(&schema::TIMES),
+        )
+        .post("/apis/penstock/v1/recurringruns:preview", Requires::Nothing, slots::preview)
+        .describe(
+            Description::new("preview_slots", "When a trigger would be due")
+                .body(&schema::PREVIEW)
+                .reply(&schema::TIMES),
+        )
+        .post(
+            "/apis/penstock/v1/recurringruns/{recurring_run_id}:run",
+            Requires::Access(Resource::Runs, Verb::Create),
+            slots::run_now,
+        )
+        .describe(
+            Description::new("run_recurring_run", "Make a run of a recurring run now, for no slot")
+                .reply(&crate::runs::schema::RUN),
+        )
+        .post(
+            "/apis/penstock/v1/recurringruns/{recurring_run_id}:backfill",
+            Requires::Access(Resource::Runs, Verb::Create),
+            slots::backfill,
+        )
+        .describe(
+            Description::new("backfill_recurring_run", "Make runs for slots that have passed without one, at most 100")
+                .body(&schema::RANGE)
+                .reply(&schema::BACKFILLED),
+        )
 }
 
 /// `RecurringRun` as clients send it.
@@ -185,21 +226,32 @@ async fn source(
     (spec, reference): (Option<Map<String, Value>>, Option<Reference>),
     parameters: &Map<String, Value>,
 ) -> Result<RecurringSource, ApiError> {
+    let (source, text) = named_source(access, spec, reference.as_ref()).await?;
+    check_inputs(&text, parameters, api.limits())?;
+    Ok(source)
+}
+
+/// What a request names as the source of runs, and the pipeline that it is now.
+async fn named_source(
+    access: &Access,
+    spec: Option<Map<String, Value>>,
+    reference: Option<&Reference>,
+) -> Result<(RecurringSource, String), ApiError> {
     match (reference, spec) {
         (Some(reference), _) if !reference.is_empty() => {
             let found = reference.resolve(access).await?;
-            check_inputs(&found.pipeline_text, parameters, api.limits())?;
-            Ok(match reference.version.is_empty() {
+            let text = found.pipeline_text.clone();
+            let source = match reference.version.is_empty() {
                 true => RecurringSource::Latest(found.pipeline),
                 false => {
                     RecurringSource::Version { pipeline: found.pipeline, version: found.id, text: found.pipeline_text }
                 }
-            })
+            };
+            Ok((source, text))
         }
         (_, Some(spec)) => {
             let text = Value::Object(spec).to_string();
-            check_inputs(&text, parameters, api.limits())?;
-            Ok(RecurringSource::Inline(text))
+            Ok((RecurringSource::Inline(text.clone()), text))
         }
         (_, None) => Err(ApiError::invalid(
             "Cannot create a job with an empty pipeline ID: give pipeline_spec, or pipeline_version_reference with \

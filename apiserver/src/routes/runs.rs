@@ -193,7 +193,7 @@ async fn source(
     }
 }
 
-fn refused(error: SubmissionError) -> ApiError {
+pub(super) fn refused(error: SubmissionError) -> ApiError {
     match error {
         SubmissionError::Pipeline(text) | SubmissionError::Parameters(text) | SubmissionError::Refused(text) => {
             ApiError::invalid(text)
@@ -315,7 +315,7 @@ async fn command(api: &Api, record: &RunRecord, word: &str, command: Command) ->
 }
 
 /// The run; of one that has no version, with its pipeline.
-fn shown(api: &Api, record: &RunRecord) -> Result<Reply, ApiError> {
+pub(super) fn shown(api: &Api, record: &RunRecord) -> Result<Reply, ApiError> {
     let spec = record.inline_text.as_deref().map(|text| spec::shown_inline(text, api.limits())).transpose()?;
     Ok(view::run(record, spec))
 }

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::names::{check_length, name_and_display_name};
 use super::tags;
+use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
-use crate::api::Api;
 use crate::openapi::Description;
 use crate::openapi::schema::{Kind, Message, always, both, shown};
 use crate::router::{Access, Requires, Resource, Routes, Verb};

@@ -84,6 +84,14 @@ impl Cron {
         }
     }
 
+    /// Seconds between slots, of an expression that does not follow the clock.
+    pub(super) fn interval(&self) -> Option<i64> {
+        match &self.0 {
+            Form::Every(seconds) => Some(*seconds),
+            Form::Calendar(_) => None,
+        }
+    }
+
     /// The last slot after `base` that is not later than `bound`.
     pub(super) fn latest(&self, base: Timestamp, bound: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match &self.0 {

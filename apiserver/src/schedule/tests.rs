@@ -310,3 +310,50 @@ fn nothing_fires_after_the_end() {
         assert_eq!(fired(&schedule, "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), [""; 0]);
     }
 }
+
+fn passed(trigger: &Trigger, last: Option<&str>, from: &str, to: &str) -> Vec<String> {
+    let progress = Progress { created_at: time("2026-01-01T10:00:30Z"), last: last.map(time) };
+    let schedule = schedule(trigger);
+    schedule.passed(&progress, time(from), time(to)).map(|slot| slot.to_string()).take(1000).collect()
+}
+
+#[test]
+fn slots_that_a_schedule_has_left_behind_are_those_before_it_and_up_to_the_last_one() {
+    let hourly = cron("0 0 * * * *");
+    let (from, to) = ("2026-01-01T08:00:00Z", "2026-01-01T13:00:00Z");
+    let before = ["2026-01-01T08:00:00Z", "2026-01-01T09:00:00Z", "2026-01-01T10:00:00Z"];
+    assert_eq!(passed(&hourly, None, from, to), before);
+    let both = [before.as_slice(), &["2026-01-01T11:00:00Z"]].concat();
+    assert_eq!(passed(&hourly, Some("2026-01-01T11:00:00Z"), from, to), both);
+    assert_eq!(passed(&hourly, None, "2026-01-01T08:00:00.5Z", "2026-01-01T09:59:59Z"), before[1..2]);
+    // Before its start there is none.
+    let started = Trigger::Cron { expression: "0 0 * * * *".to_owned(), start: Some(time(before[1])), end: None };
+    assert_eq!(passed(&started, Some("2026-01-01T11:00:00Z"), from, to), both[2..]);
+    assert_eq!(passed(&started, None, from, to), [""; 0]);
+}
+
+#[test]
+fn slots_at_equal_distances_are_counted_back_from_the_last_one() {
+    let (from, to) = ("2026-01-01T08:00:00Z", "2026-01-01T13:00:00Z");
+    for trigger in [periodic(3600, None, None), cron("@every 1h")] {
+        assert_eq!(passed(&trigger, None, from, to), ["2026-01-01T08:00:30Z", "2026-01-01T09:00:30Z"]);
+        let late = passed(&trigger, Some("2026-01-01T11:15:00Z"), from, to);
+        assert_eq!(late, ["2026-01-01T08:15:00Z", "2026-01-01T09:15:00Z", "2026-01-01T10:15:00Z"]);
+    }
+    let bounded = periodic(3600, Some("2026-01-01T10:00:00Z"), Some("2026-01-01T11:30:00Z"));
+    assert_eq!(passed(&bounded, Some("2026-01-01T14:00:00Z"), from, to), ["2026-01-01T11:00:00Z"]);
+    assert_eq!(passed(&Trigger::Once, Some(from), from, to), [""; 0]);
+}
+
+#[test]
+fn upcoming_slots_follow_each_other() {
+    let progress = created("2026-01-01T10:00:30Z");
+    let upcoming = |no_catchup| {
+        let schedule = Schedule::new(&cron("0 0 * * * *"), no_catchup, &TimeZone::UTC).unwrap();
+        let slots = schedule.upcoming(progress, time("2026-01-01T12:30:00Z"));
+        slots.take(3).map(|slot| slot.strftime("%H").to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(upcoming(false), ["11", "12", "13"]);
+    assert_eq!(upcoming(true), ["12", "13", "14"]);
+    assert_eq!(schedule(&Trigger::Once).upcoming(progress, time("2026-01-01T12:30:00Z")).count(), 1);
+}

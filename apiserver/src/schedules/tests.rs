@@ -19,6 +19,7 @@ use crate::runs::Submission;
 struct Runs {
     metastore: Metastore,
     refuses: AtomicBool,
+    refuses_for_good: AtomicBool,
 }
 
 #[async_trait::async_trait]
@@ -26,6 +27,9 @@ impl Submission for Runs {
     async fn submit(&self, submission: NewSubmission) -> Result<(), SubmissionError> {
         if self.refuses.load(Ordering::Relaxed) {
             return Err(SubmissionError::Unavailable("the store is away".to_owned()));
+        }
+        if self.refuses_for_good.load(Ordering::Relaxed) {
+            return Err(SubmissionError::Parameters("the parameter n is missing".to_owned()));
         }
         let now = Timestamp::now();
         let info = RunInfo {
@@ -95,7 +99,11 @@ impl World {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let metastore = Metastore::open(&directory.path().join("penstock.db")).await.unwrap();
-        let runs = Arc::new(Runs { metastore: metastore.clone(), refuses: AtomicBool::new(false) });
+        let runs = Arc::new(Runs {
+            metastore: metastore.clone(),
+            refuses: AtomicBool::new(false),
+            refuses_for_good: AtomicBool::new(false),
+        });
         let api = Api::new(ApiSettings::default(), metastore, runs.clone()).await.unwrap();
         Self { api, runs, _directory: directory }
     }
@@ -223,7 +231,7 @@ async fn a_slot_whose_run_was_made_before_a_crash_fires_once() {
         let world = World::with(one.clone()).await;
         let name = naming::display_name(&one.run_name, 1);
         let (run, slot) = (naming::run_id(one.id, &name), time("2026-01-01T10:01:00Z"));
-        let submission = submission(&world.api, one, run, name, 1, slot).await.unwrap();
+        let submission = submission(&world.api, one, run, name, Slot::Due { index: 1, at: slot }).await.unwrap();
         world.runs.submit(submission).await.unwrap();
         // It is noticed later, when another slot is due already.
         let mut clockwork = world.clockwork();
@@ -317,4 +325,19 @@ async fn of_several_processes_each_slot_fires_once() {
     assert_eq!((slots.len(), slots.iter().collect::<BTreeSet<_>>().len()), (12, 12), "{slots:?}");
     let recurring = world.api.metastore().recurring_run(Uuid::from_u128(1)).await.unwrap();
     assert_eq!((recurring.fired, recurring.last_fired), (12, Some(time("2026-01-01T10:02:00Z"))));
+}
+
+#[tokio::test]
+async fn a_run_that_is_refused_for_good_has_failed_and_holds_up_no_other() {
+    let world = World::with(recurring(1, minutely())).await;
+    world.runs.refuses_for_good.store(true, Ordering::Relaxed);
+    let mut clockwork = world.clockwork();
+    world.settle(&mut clockwork, "2026-01-01T10:02:00Z").await;
+    world.runs.refuses_for_good.store(false, Ordering::Relaxed);
+    world.settle(&mut clockwork, "2026-01-01T10:03:00Z").await;
+    let runs = world.runs(1).await;
+    let seen: Vec<_> = runs.iter().map(|run| (run.row.status, run.row.error.as_deref(), run.row.fact_count)).collect();
+    let failed = (RunStatus::Failed, Some("the parameter n is missing"), 2);
+    assert_eq!(seen, [failed, failed, (RunStatus::Pending, None, 0)]);
+    assert_eq!(world.api.metastore().recurring_run(Uuid::from_u128(1)).await.unwrap().fired, 3);
 }

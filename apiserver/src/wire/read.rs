@@ -118,9 +118,14 @@ impl Fields {
 
     /// A boolean; false when it is unset.
     pub fn boolean(&mut self, name: &str) -> Result<bool, WireError> {
+        Ok(self.optional_boolean(name)?.unwrap_or_default())
+    }
+
+    /// A boolean that may be set and false.
+    pub fn optional_boolean(&mut self, name: &str) -> Result<Option<bool>, WireError> {
         match self.take(name)? {
-            None => Ok(false),
-            Some(Value::Bool(value)) => Ok(value),
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
             Some(other) => Err(self.wrong_type(name, "bool", &other)),
         }
     }

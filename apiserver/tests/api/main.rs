@@ -18,7 +18,9 @@ mod protocol;
 #[path = "../../../tests/support/real_cluster.rs"]
 mod real_cluster;
 mod recorded;
+mod records;
 mod recurring_runs;
+mod schedules;
 mod shared;
 mod uploads;
 mod v1beta1;

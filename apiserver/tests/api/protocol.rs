@@ -79,9 +79,15 @@ fn t11_every_route_says_what_it_requires() {
         let expected = match route.path {
             path if path.ends_with("/healthz") => None,
             // What it asks about is said by the request.
-            "/apis/v1beta1/auth" | "/metrics" | "/apis/penstock/v1/openapi.json" => None,
+            "/apis/v1beta1/auth"
+            | "/apis/penstock/v1/recurringruns:preview"
+            | "/metrics"
+            | "/apis/penstock/v1/openapi.json" => None,
             path if path.contains("beta1/experiments") => Some(Resource::Experiments),
             path if path.contains("beta1/pipeline") => Some(Resource::Pipelines),
+            // Both make runs.
+            path if path.ends_with(":run") || path.ends_with(":backfill") => Some(Resource::Runs),
+            path if path.starts_with("/apis/penstock/v1/recurringruns") => Some(Resource::RecurringRuns),
             path if path.contains("beta1/recurringruns") || path.contains("beta1/jobs") => {
                 Some(Resource::RecurringRuns)
             }
@@ -109,7 +115,11 @@ fn t11_the_routes_are_these() {
         "/apis/v1beta1/runs/{run_id}/nodes/{node_id}/log",
         "/apis/v2beta1/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read",
         "/apis/penstock/v1/runs/{run_id}/tasks/{task_id}/attempts/{attempt}/log",
+        "/apis/penstock/v1/runs",
+        "/apis/penstock/v1/runs:resolve",
+        "/apis/penstock/v1/runs/{run_id}",
         "/apis/penstock/v1/runs/{run_id}/events",
+        "/apis/penstock/v1/recurringruns/{recurring_run_id}/next",
         "/apis/penstock/v1/artifacts",
         "/apis/penstock/v1/artifacts/{artifact_id}/content",
         "/apis/penstock/v1/artifacts/{artifact_id}/link",
@@ -120,6 +130,15 @@ fn t11_the_routes_are_these() {
     ]
     .map(|path| format!("GET {path}"))
     .into();
+    expected.extend(
+        [
+            "PATCH /apis/penstock/v1/recurringruns/{recurring_run_id}",
+            "POST /apis/penstock/v1/recurringruns/{recurring_run_id}:backfill",
+            "POST /apis/penstock/v1/recurringruns/{recurring_run_id}:run",
+            "POST /apis/penstock/v1/recurringruns:preview",
+        ]
+        .map(str::to_owned),
+    );
     for (resource, id, methods, verbs) in [
         ("healthz", "", "GET", ""),
         ("experiments", "{experiment_id}", "POST GET / GET DELETE", "archive unarchive"),

@@ -1,0 +1,211 @@
+//! What Penstock adds to KFP's recurring runs: changes, times, and runs out of turn.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use penstock_apiserver::{Api, ApiSettings, NewSubmission, Submission, SubmissionError};
+use penstock_metastore::{Metastore, NewRun};
+use penstock_spec::Timestamp;
+use penstock_spec::run::RunInfo;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::fixture::{Answer, Server, shown};
+
+/// Stores runs without looking at them.
+#[derive(Debug)]
+struct Stored(Metastore);
+
+#[async_trait::async_trait]
+impl Submission for Stored {
+    async fn submit(&self, submission: NewSubmission) -> Result<(), SubmissionError> {
+        let now = Timestamp::now();
+        let info = RunInfo {
+            id: submission.id,
+            name: submission.display_name.clone(),
+            display_name: submission.display_name,
+            pipeline_name: "hello".to_owned(),
+            namespace: submission.namespace,
+            pipeline_root: String::new(),
+            created_at: now,
+            scheduled_at: submission.scheduled_at.unwrap_or(now),
+            caching: true,
+            workspace: None,
+        };
+        let (pipeline_text, parameters) = (submission.pipeline_text, submission.parameters);
+        let (options, registration) = (json!({}), submission.registration);
+        Ok(self.0.create_run(NewRun { info, pipeline_text, parameters, options, registration }).await?)
+    }
+}
+
+struct World {
+    server: Server,
+    store: Metastore,
+    id: String,
+}
+
+impl World {
+    /// A server with one recurring run.
+    async fn with(trigger: Value) -> World {
+        let directory = TempDir::new().expect("a directory");
+        let store = Metastore::open(&directory.path().join("penstock.db")).await.expect("a store");
+        let api = Api::new(ApiSettings::default(), store.clone(), Arc::new(Stored(store.clone()))).await;
+        let server = Server::over(api.expect("a server"), directory);
+        let body = json!({
+            "display_name": "nightly", "mode": "ENABLE", "max_concurrency": "2", "trigger": trigger,
+            "pipeline_spec": shown(),
+        });
+        let made = server.post("/recurringruns", body).await.ok();
+        let id = made["recurring_run_id"].as_str().expect("an id").to_owned();
+        World { server, store, id }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Value) -> Answer {
+        let path = format!("/apis/penstock/v1/recurringruns{}", path.replace("ID", &self.id));
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.server.send(Request::builder().method(method).uri(path).body(body).expect("a request")).await
+    }
+
+    async fn backfill(&self, from: &str, to: &str) -> Answer {
+        self.ask(Method::POST, "/ID:backfill", json!({"start_time": from, "end_time": to})).await
+    }
+
+    async fn slots(&self) -> Vec<String> {
+        let list = self.server.get("/runs?sort_by=scheduled_at").await.ok();
+        let runs = list["runs"].as_array().cloned().unwrap_or_default();
+        runs.iter().map(|run| run["scheduled_at"].as_str().expect("a time").to_owned()).collect()
+    }
+}
+
+fn hourly() -> Value {
+    json!({"cron_schedule": {"cron": "0 0 * * * *"}})
+}
+
+#[tokio::test]
+async fn only_what_is_named_changes() {
+    let world = World::with(hourly()).await;
+    let before = world.server.get(&format!("/recurringruns/{}", world.id)).await.ok();
+    let change = json!({"description": "d", "max_concurrency": 3, "noCatchup": true});
+    let after = world.ask(Method::PATCH, "/ID", change).await.ok();
+    let mut expected = before.clone();
+    expected["description"] = json!("d");
+    expected["max_concurrency"] = json!("3");
+    expected["no_catchup"] = json!(true);
+    expected["updated_at"] = after["updated_at"].clone();
+    assert_eq!(after, expected);
+    assert_eq!(world.server.get(&format!("/recurringruns/{}", world.id)).await.ok(), after);
+    let back = world.ask(Method::PATCH, "/ID", json!({"no_catchup": false, "description": ""})).await.ok();
+    assert_eq!((&back["no_catchup"], &back["description"]), (&Value::Null, &Value::Null));
+    assert_eq!(world.ask(Method::PATCH, "/ID", json!({})).await.ok()["max_concurrency"], "3");
+}
+
+#[tokio::test]
+async fn changes_that_make_no_sense_are_refused_and_change_nothing() {
+    let world = World::with(hourly()).await;
+    let before = world.server.get(&format!("/recurringruns/{}", world.id)).await.ok();
+    for (change, expected) in [
+        (json!({"display_name": ""}), "name cannot be empty"),
+        (json!({"max_concurrency": 11}), "at most 10. Received 11"),
+        (json!({"trigger": {}}), "cannot lose its trigger"),
+        (json!({"trigger": {"cron_schedule": {"cron": "x"}}}), "not a supported format"),
+        (json!({"runtime_config": {"parameters": {"a": 1}}}), "not required by pipeline: a"),
+        (json!({"mode": "ENABLE"}), "unknown field"),
+        (json!({"pipeline_spec": {"root": {}}}), ""),
+    ] {
+        let text = world.ask(Method::PATCH, "/ID", change).await.refused(400);
+        assert!(text.contains(expected), "{text}");
+    }
+    assert_eq!(world.server.get(&format!("/recurringruns/{}", world.id)).await.ok(), before);
+    let gone = world.ask(Method::PATCH, "/x", json!({})).await.refused(404);
+    assert_eq!(gone, "Job x not found");
+}
+
+#[tokio::test]
+async fn a_new_trigger_counts_from_the_change_on() {
+    let world =
+        World::with(json!({"cron_schedule": {"cron": "0 0 0 1 1 *", "start_time": "2020-01-01T00:00:00Z"}})).await;
+    world.ask(Method::PATCH, "/ID", json!({"trigger": hourly()})).await.ok();
+    let next = world.ask(Method::GET, "/ID/next?count=1", Value::Null).await.ok();
+    let first: Timestamp = next["next_times"][0].as_str().expect("a time").parse().expect("a time");
+    assert!(first > Timestamp::now(), "{first}");
+}
+
+#[tokio::test]
+async fn times_are_told_before_anything_is_made() {
+    let world = World::with(hourly()).await;
+    let next = world.ask(Method::GET, "/ID/next", Value::Null).await.ok();
+    let asked = json!({"trigger": hourly(), "count": 5});
+    assert_eq!(world.ask(Method::POST, ":preview", asked).await.ok(), next);
+    assert_eq!(next["next_times"].as_array().map(Vec::len), Some(5));
+    let zero = json!({"trigger": {"cron_schedule": {"cron": "0 0 0 30 2 *"}}});
+    assert_eq!(world.ask(Method::POST, ":preview", zero).await.ok(), json!({}));
+    let many = world.ask(Method::GET, "/ID/next?count=101", Value::Null).await.refused(400);
+    assert!(many.contains("at most 100. Received 101"), "{many}");
+    let text =
+        world.ask(Method::POST, ":preview", json!({"trigger": {"cron_schedule": {"cron": "1"}}})).await.refused(400);
+    assert!(text.contains("Expected 5 to 6 fields"), "{text}");
+    world.ask(Method::GET, "/x/next", Value::Null).await.refused(404);
+}
+
+#[tokio::test]
+async fn a_run_now_is_one_of_its_runs_and_takes_no_slot() {
+    let world = World::with(hourly()).await;
+    for _ in 0..2 {
+        let run = world.ask(Method::POST, "/ID:run", Value::Null).await.ok();
+        assert_eq!(run["recurring_run_id"], json!(world.id));
+        assert!(run["display_name"].as_str().is_some_and(|name| name.starts_with("nightly")), "{run}");
+    }
+    assert_eq!(world.slots().await.len(), 2);
+    let recurring = world.store.recurring_run(world.id.parse().expect("an id")).await.expect("it is there");
+    assert_eq!((recurring.fired, recurring.last_fired), (0, None));
+}
+
+#[tokio::test]
+async fn slots_are_filled_once_however_often_that_is_asked_for() {
+    let world = World::with(hourly()).await;
+    let (from, to) = ("2026-01-01T08:00:00Z", "2026-01-01T10:30:00Z");
+    let runs = world.backfill(from, to).await.ok();
+    let runs = runs["runs"].as_array().expect("runs");
+    assert!(runs.iter().all(|run| run["recurring_run_id"] == json!(world.id)), "{runs:?}");
+    let slots = ["2026-01-01T08:00:00Z", "2026-01-01T09:00:00Z", "2026-01-01T10:00:00Z"];
+    assert_eq!(world.slots().await, slots);
+    assert_eq!(world.backfill(from, to).await.ok(), json!({}));
+    let more = world.backfill(from, "2026-01-01T11:00:00Z").await.ok();
+    assert_eq!(more["runs"].as_array().map(Vec::len), Some(1));
+    // At the same time too.
+    let both = || world.backfill("2026-01-02T00:00:00Z", "2026-01-02T05:00:00Z");
+    futures::future::join_all((0..4).map(|_| both())).await;
+    assert_eq!(world.slots().await.len(), 4 + 6);
+}
+
+#[tokio::test]
+async fn slots_that_are_the_schedules_own_are_left_to_it() {
+    let world = World::with(json!({"periodic_schedule": {"interval_second": 3600}})).await;
+    let id = world.id.parse().expect("an id");
+    let now = Timestamp::now();
+    let ago = |hours: i64| now.checked_sub(jiff::SignedDuration::from_hours(hours)).expect("a time");
+    // It has fired some time ago, and stands still since.
+    assert!(world.store.advance_recurring_run(id, 0, ago(3)).await.expect("it moves on"));
+    world.backfill(&ago(6).to_string(), &now.to_string()).await.ok();
+    let slots: Vec<Timestamp> = world.slots().await.iter().map(|slot| slot.parse().expect("a time")).collect();
+    assert_eq!(slots.len(), 3, "{slots:?}");
+    assert!(slots.iter().all(|slot| *slot < ago(3)), "{slots:?}");
+    // A run that somebody wanted at once fills no slot.
+    world.ask(Method::POST, "/ID:run", Value::Null).await.ok();
+    assert_eq!(world.backfill(&ago(6).to_string(), &now.to_string()).await.ok(), json!({}));
+}
+
+#[tokio::test]
+async fn ranges_that_cannot_be_filled_are_refused() {
+    let world = World::with(hourly()).await;
+    let text = world.backfill("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z").await.refused(400);
+    assert!(text.contains("more than 100 slots"), "{text}");
+    let text = world.backfill("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z").await.refused(400);
+    assert!(text.contains("is before start_time"), "{text}");
+    world.ask(Method::POST, "/ID:backfill", json!({})).await.refused(400);
+    let once = World::with(json!({})).await;
+    let text = once.backfill("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z").await.refused(400);
+    assert!(text.contains("has no trigger"), "{text}");
+    assert_eq!(once.slots().await, [""; 0]);
+}
