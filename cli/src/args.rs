@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod cluster;
 mod environment;
+pub(crate) mod schedule;
 pub(crate) mod server;
 pub(crate) mod task_pods;
 
@@ -58,6 +59,11 @@ pub(crate) enum Command {
     /// Ask about cached results, or remove them
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Let pipelines run by themselves, by the clock or at equal distances
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
+    /// Bring pipelines, versions, experiments and recurring runs over from a server that speaks KFP's API
+    Import(schedule::ImportArgs),
     /// Examine a cluster: can it run tasks, and what to do where it cannot
     Doctor(cluster::DoctorArgs),
     /// Serve everything that a cluster needs of Penstock, in one process

@@ -13,6 +13,7 @@ use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings
 use uuid::Uuid;
 
 use crate::args::cluster::{ClusterArgs, PodArgs};
+use crate::args::schedule::ImportArgs;
 use crate::args::server::ServerArgs;
 use crate::args::{ColorChoice, Environment, ExecutionArgs, GlobalArgs, StorageArgs};
 use crate::cluster;
@@ -98,6 +99,12 @@ impl Context {
         let Some(url) = server.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let token = Token::find(token_file.as_deref(), self.token.as_ref(), "PENSTOCK_TOKEN")?;
         Client::new(url, "--server", token.as_ref(), ca_file.as_deref()).map(Some)
+    }
+
+    /// The server that things are imported from.
+    pub(crate) fn import_source(&self, args: &ImportArgs) -> anyhow::Result<Client> {
+        let token = Token::find(args.from_token_file.as_deref(), self.import_token.as_ref(), "PENSTOCK_FROM_TOKEN")?;
+        Client::new(&args.from, "--from", token.as_ref(), args.from_ca_file.as_deref())
     }
 
     /// Where a driver of this process looks for what tasks store.

@@ -89,6 +89,8 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Retry(args) => Box::pin(commands::retry::retry(context, args)).await,
         Command::Cp(args) => Box::pin(commands::cp::cp(context, args)).await,
         Command::Cache(command) => Box::pin(commands::cache::cache(context, command)).await,
+        Command::Schedule(command) => Box::pin(commands::schedule::schedule(context, command)).await,
+        Command::Import(args) => Box::pin(commands::import::import(context, args)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::doctor(context, args)).await,
         Command::Serve(args) => {
             let ServeArgs { service, webhook, driver } = *args;

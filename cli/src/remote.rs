@@ -4,6 +4,7 @@
 //! the facts that the server streams, so that everything that shows a run shows one from here and one from there alike.
 
 pub(crate) mod artifacts;
+pub(crate) mod catalog;
 pub(crate) mod client;
 pub(crate) mod document;
 pub(crate) mod error;
@@ -12,5 +13,6 @@ pub(crate) mod facts;
 pub(crate) mod local;
 pub(crate) mod logs;
 pub(crate) mod runs;
+pub(crate) mod schedules;
 pub(crate) mod session;
 pub(crate) mod token;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use penstock_driver::{BackendKind, CreateRun, CreateRunError, Driver, RunOptions, cluster_only_settings, is_served};
 use penstock_spec::check::{self, CheckedPipeline, LoadError};
+use penstock_spec::ir::{InputParameter, Named};
 use penstock_spec::keys;
 use penstock_spec::limits::Limits;
 use penstock_spec::package;
@@ -82,7 +83,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
             tracing::warn!("{}: {setting}", file.display());
         }
     }
-    let parameters = read_parameters(&pipeline, params_file.as_deref(), &param)?;
+    let parameters = read_parameters(&pipeline.spec.root.input_definitions.parameters, params_file.as_deref(), &param)?;
     let component_dir = component_directory(component_dir, file, is_python)?;
     let backend = if kubernetes.is_some() { BackendKind::Kubernetes } else { BackendKind::Process };
     let host_commands = host_commands && backend == BackendKind::Process;
@@ -264,7 +265,7 @@ fn load(file: &Path, is_python: bool, bytes: &[u8]) -> Result<(CheckedPipeline, 
 }
 
 pub(super) fn read_parameters(
-    pipeline: &CheckedPipeline,
+    declared: &Named<InputParameter>,
     file: Option<&Path>,
     assignments: &[String],
 ) -> anyhow::Result<Map<String, serde_json::Value>> {
@@ -275,7 +276,6 @@ pub(super) fn read_parameters(
         }
         None => Map::new(),
     };
-    let declared = &pipeline.spec.root.input_definitions.parameters;
     Ok(parameters::collect(declared, from_file, assignments).map_err(refuse_parameters)?)
 }
 

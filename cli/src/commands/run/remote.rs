@@ -24,7 +24,8 @@ pub(super) async fn run(context: &Context, client: &Client, args: RunArgs) -> an
     let Some(file) = &args.file else { return Err(Refusal::new("there is no FILE to run").into()) };
     let how = Compiling { function: args.function.as_deref(), timeout: args.compile_timeout };
     let (pipeline, text) = super::pipeline(context, file, &how, args.execution.python.as_deref()).await?;
-    let given = super::read_parameters(&pipeline, args.params_file.as_deref(), &args.param)?;
+    let takes = &pipeline.spec.root.input_definitions.parameters;
+    let given = super::read_parameters(takes, args.params_file.as_deref(), &args.param)?;
     let caching = if args.no_cache { Caching::Never } else { Caching::AsWritten };
     let name = args.name.clone();
     let name = name.unwrap_or_else(|| default_display_name(&pipeline.spec.pipeline_info.name, Timestamp::now()));
@@ -40,8 +41,8 @@ pub(super) async fn run(context: &Context, client: &Client, args: RunArgs) -> an
     });
     let run = runs::create(client, &body).await.map_err(|error| match error.status() {
         Some(400) => {
-            let takes = parameters::list(&pipeline.spec.root.input_definitions.parameters);
-            Refusal::new(format!("cannot create the run: {}", error.text())).with_hint(takes).into()
+            let text = format!("cannot create the run: {}", error.text());
+            Refusal::new(text).with_hint(parameters::list(takes)).into()
         }
         _ => anyhow::Error::from(error).context("cannot create the run"),
     })?;
