@@ -191,14 +191,15 @@ pub(super) fn versions(reply: Value) -> Value {
 }
 
 /// The specification of a version, as text.
-pub(super) fn template(version: Value) -> Value {
-    match version.get("pipeline_spec") {
+pub(super) fn template(mut version: Value) -> Value {
+    match version.get_mut("pipeline_spec").map(Value::take) {
         Some(spec) => json!({"template": spec.to_string()}),
         None => json!({}),
     }
 }
 
 /// Of a list of versions, the first; of a pipeline without versions there is nothing to show.
-pub(super) fn newest_template(versions: Value) -> Value {
-    template(versions.get("pipeline_versions").and_then(|versions| versions.get(0)).cloned().unwrap_or_default())
+pub(super) fn newest_template(mut versions: Value) -> Value {
+    let newest = versions.get_mut("pipeline_versions").and_then(|versions| versions.get_mut(0)).map(Value::take);
+    template(newest.unwrap_or_default())
 }
