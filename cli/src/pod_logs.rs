@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use penstock_driver::{Driver, KubernetesSettings, PodLogError, PodStanding};
+use penstock_driver::{Driver, KubernetesSettings, LogSoFar, PodStanding};
 use penstock_engine::{NodeId, RunState};
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunInfo;
@@ -20,9 +20,6 @@ use crate::cluster;
 use crate::context::Context;
 
 pub(crate) use mirror::Mirror;
-
-/// Longest wait for what the API server has already.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// An attempt that runs as a Pod.
 #[derive(Debug, Clone)]
@@ -67,8 +64,8 @@ impl<'a> PodLogs<'a> {
 
     /// Begins to mirror the log of a Pod, from its beginning.
     pub(crate) async fn mirror(&self, pod: &PodAttempt) -> anyhow::Result<Mirror> {
-        let source = mirror::Source { driver: self.driver().await?.clone(), run: self.run.clone(), pod: pod.clone() };
-        Mirror::start(source, self.path(pod)).context("cannot write a log of a Pod to a temporary file")
+        let log = self.driver().await?.follow_log(&self.run, &pod.key, &pod.attempt)?;
+        Mirror::start(log, self.path(pod)).context("cannot write a log of a Pod to a temporary file")
     }
 
     /// Writes what a Pod has said so far, if it has started.
@@ -77,28 +74,15 @@ impl<'a> PodLogs<'a> {
         pod: &PodAttempt,
         sink: &mut (impl AsyncWrite + Unpin),
     ) -> anyhow::Result<PodStanding> {
-        let driver = self.driver().await?;
-        let open = driver.pod_log(&self.run, &pod.key, &pod.attempt, false);
-        let refused = match tokio::time::timeout(ANSWER_LIMIT, open).await.context("the API server does not answer")? {
-            Ok(mut log) => {
-                let mut is_empty = true;
-                loop {
-                    let piece = tokio::time::timeout(ANSWER_LIMIT, log.next()).await;
-                    let Some(piece) = piece.context("the node does not send the log of the Pod")?? else { break };
-                    is_empty = false;
+        match self.driver().await?.log_so_far(&self.run, &pod.key, &pod.attempt).await? {
+            LogSoFar::Log(mut log) => {
+                while let Some(piece) = log.next().await? {
                     sink.write_all(&piece).await?;
                 }
-                // Of a Pod without a node, the API server says that the log is empty.
-                return match is_empty {
-                    true => Ok(driver.pod_standing(&self.run, &pod.key, &pod.attempt).await?),
-                    false => Ok(PodStanding::Started),
-                };
+                Ok(PodStanding::Started)
             }
-            Err(error) => error,
-        };
-        match driver.pod_standing(&self.run, &pod.key, &pod.attempt).await? {
-            PodStanding::Started => Err(refused.into()),
-            standing => Ok(standing),
+            LogSoFar::Waits(reason) => Ok(PodStanding::Waits(reason)),
+            LogSoFar::Absent => Ok(PodStanding::Absent),
         }
     }
 
@@ -119,28 +103,5 @@ impl<'a> PodLogs<'a> {
                 self.context.driver(&execution, Some(kubernetes)).await
             })
             .await
-    }
-}
-
-/// What a failure to read a log means for people.
-fn trouble(standing: Result<PodStanding, PodLogError>, error: &PodLogError) -> String {
-    match standing {
-        Ok(PodStanding::Waits(reason)) => reason,
-        Ok(PodStanding::Absent) => "its Pod is not there yet".to_owned(),
-        Ok(PodStanding::Started) | Err(_) => format!("its log cannot be read now: {}", error.reason),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pod_says_better_what_it_waits_for_than_the_refused_log() {
-        let error = PodLogError { pod: "n/p".to_owned(), reason: "pod p does not have a host assigned".to_owned() };
-        let text = |standing| trouble(standing, &error);
-        assert_eq!(text(Ok(PodStanding::Waits("0/1 nodes are available".to_owned()))), "0/1 nodes are available");
-        assert_eq!(text(Ok(PodStanding::Absent)), "its Pod is not there yet");
-        assert!(text(Ok(PodStanding::Started)).ends_with(&error.reason));
     }
 }

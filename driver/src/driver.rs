@@ -22,8 +22,8 @@ use crate::endpoints::StoreEndpoints;
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
 use crate::kubernetes::{
-    KubernetesBackend, KubernetesHost, KubernetesSettings, PodLog, PodLogError, PodStanding, RunPods, SweepError,
-    Swept, standing, sweep,
+    FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RunPods,
+    SweepError, Swept, sweep,
 };
 use crate::ownership::{Ownership, Presence};
 use crate::process::{ProcessBackend, ProcessSettings};
@@ -218,27 +218,21 @@ impl Driver {
         self.kubernetes().map(|host| host.reasons(run)).unwrap_or_default()
     }
 
-    /// The log of an attempt that runs as a Pod.
-    pub async fn pod_log(
+    /// What there is by now of the log of an attempt that is a Pod, also of a run that another process drives.
+    pub async fn log_so_far(
         &self,
         run: &RunInfo,
         task_key: &str,
         attempt: &AttemptRef,
-        follow: bool,
-    ) -> Result<PodLog, PodLogError> {
+    ) -> Result<LogSoFar, PodLogError> {
         let (host, name) = self.pod_of(run, task_key, attempt)?;
-        PodLog::open(&host.pods(&run.namespace), &run.namespace, &name, follow).await
+        PodLog::so_far(&host.pods(&run.namespace), &run.namespace, &name, attempt).await
     }
 
-    /// Where the Pod of an attempt is, also of a run that another process drives.
-    pub async fn pod_standing(
-        &self,
-        run: &RunInfo,
-        task_key: &str,
-        attempt: &AttemptRef,
-    ) -> Result<PodStanding, PodLogError> {
+    /// The log of an attempt that is a Pod, or is to become one, to its end.
+    pub fn follow_log(&self, run: &RunInfo, task_key: &str, attempt: &AttemptRef) -> Result<FollowedLog, PodLogError> {
         let (host, name) = self.pod_of(run, task_key, attempt)?;
-        standing(&host.pods(&run.namespace), &run.namespace, &name, attempt).await
+        Ok(FollowedLog::start(host.pods(&run.namespace), run.namespace.clone(), name, attempt.clone()))
     }
 
     fn pod_of(

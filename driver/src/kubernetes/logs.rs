@@ -1,5 +1,7 @@
 //! The log of an attempt that runs as a Pod, from the API server. Afterwards it is in the object store.
 
+mod follow;
+
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,10 +22,14 @@ use super::failure::RequestError;
 use super::identity::attempt_of_pod;
 use super::metrics::KubernetesMetrics;
 
+pub use follow::{FollowedLog, LogNews};
+
 /// How long a container may take to start before its log is given up.
 const START_LIMIT: Duration = Duration::from_secs(600);
 /// Wait between two looks whether it has started.
 const LOOK: Duration = Duration::from_millis(500);
+/// Longest wait for what a node has already.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Bytes of one piece.
 const PIECE: usize = 64 << 10;
 
@@ -87,26 +93,70 @@ pub(crate) async fn standing(
     Ok(pod.map_or(PodStanding::Absent, |pod| standing_of(&pod, attempt)))
 }
 
+/// What there is by now of the log of an attempt that is a Pod.
+pub enum LogSoFar {
+    /// Its beginning up to now.
+    Log(PodLog),
+    /// Nothing, as its container has not started, for this reason.
+    Waits(String),
+    /// Nothing, as there is no Pod: none yet, or none any more.
+    Absent,
+}
+
 /// The log of a Pod, piece by piece.
 pub struct PodLog {
     pod: String,
-    stream: Pin<Box<dyn AsyncBufRead + Send>>,
+    stream: LogStream,
+    /// What was read already, to see whether there is anything.
+    first: Option<Vec<u8>>,
+    /// Longest wait for a piece.
+    patience: Option<Duration>,
 }
 
+type LogStream = Pin<Box<dyn AsyncBufRead + Send>>;
+
 impl PodLog {
-    /// Opens the log of a Pod's user container; with `follow` it waits for the container's start and goes on to its end.
-    pub(crate) async fn open(api: &PodApi, namespace: &str, name: &str, follow: bool) -> Result<PodLog, PodLogError> {
-        let parameters = LogParams { container: Some(keys::MAIN_CONTAINER.to_owned()), follow, ..LogParams::default() };
+    /// Opens what there is by now of an attempt's log.
+    pub(crate) async fn so_far(
+        api: &PodApi,
+        namespace: &str,
+        name: &str,
+        attempt: &AttemptRef,
+    ) -> Result<LogSoFar, PodLogError> {
+        let pod = format!("{namespace}/{name}");
+        let opened = match tokio::time::timeout(ANSWER_LIMIT, request(api, name, false)).await {
+            Ok(Ok(stream)) => {
+                let mut log = PodLog { pod, stream, first: None, patience: Some(ANSWER_LIMIT) };
+                log.first = log.next().await?;
+                Ok(log)
+            }
+            Ok(Err(error)) => Err(PodLogError { pod, reason: error.reason() }),
+            Err(_) => Err(PodLogError { pod, reason: "the API server does not answer".to_owned() }),
+        };
+        // Of a Pod without a node, the API server says that the log is empty.
+        match opened {
+            Ok(log) if log.first.is_some() => Ok(LogSoFar::Log(log)),
+            opened => match standing(api, namespace, name, attempt).await? {
+                PodStanding::Waits(reason) => Ok(LogSoFar::Waits(reason)),
+                PodStanding::Absent => Ok(LogSoFar::Absent),
+                PodStanding::Started => opened.map(LogSoFar::Log),
+            },
+        }
+    }
+
+    /// Opens the log to follow it: waits for the container's start, and goes on to its end.
+    async fn open(api: &PodApi, namespace: &str, name: &str) -> Result<PodLog, PodLogError> {
         let pod = format!("{namespace}/{name}");
         let since = Instant::now();
         loop {
-            let error = match api.raw().log_stream(name, &parameters).await {
-                Ok(stream) => return Ok(PodLog { pod, stream: Box::pin(stream) }),
-                Err(error) => RequestError::from(error),
+            // No limit: of a container that says nothing, a node does not even send the head of the answer.
+            let error = match request(api, name, true).await {
+                Ok(stream) => return Ok(PodLog { pod, stream, first: None, patience: None }),
+                Err(error) => error,
             };
             let may_start = matches!(&error, RequestError::Passing { .. })
                 || matches!(&error, RequestError::Final(reason) if reason.contains("waiting to start"));
-            if !(follow && may_start) || since.elapsed() >= START_LIMIT {
+            if !may_start || since.elapsed() >= START_LIMIT {
                 return Err(PodLogError { pod, reason: error.reason() });
             }
             tokio::time::sleep(LOOK).await;
@@ -115,14 +165,38 @@ impl PodLog {
 
     /// The next piece; nothing at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, PodLogError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
         let mut piece = vec![0; PIECE];
-        match self.stream.read(&mut piece).await {
+        let read = self.stream.read(&mut piece);
+        let read = match self.patience {
+            None => read.await,
+            Some(patience) => match tokio::time::timeout(patience, read).await {
+                Ok(read) => read,
+                Err(_) => return Err(self.failed("its node does not send it".to_owned())),
+            },
+        };
+        match read {
             Ok(0) => Ok(None),
             Ok(length) => {
                 piece.truncate(length);
                 Ok(Some(piece))
             }
-            Err(error) => Err(PodLogError { pod: self.pod.clone(), reason: error.to_string() }),
+            Err(error) => Err(self.failed(error.to_string())),
         }
+    }
+
+    fn failed(&self, reason: String) -> PodLogError {
+        PodLogError { pod: self.pod.clone(), reason }
+    }
+}
+
+/// Asks for the log of a Pod's user container.
+async fn request(api: &PodApi, name: &str, follow: bool) -> Result<LogStream, RequestError> {
+    let parameters = LogParams { container: Some(keys::MAIN_CONTAINER.to_owned()), follow, ..LogParams::default() };
+    match api.raw().log_stream(name, &parameters).await {
+        Ok(stream) => Ok(Box::pin(stream)),
+        Err(error) => Err(RequestError::from(error)),
     }
 }

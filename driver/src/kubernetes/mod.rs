@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 pub use accounts::{TaskAccount, TaskAccountError};
 pub use classify::Timeouts;
 pub use cleanup::{SweepError, Swept};
-pub use logs::{PodLog, PodLogError, PodStanding, pod_standings};
+pub use logs::{FollowedLog, LogNews, LogSoFar, PodLog, PodLogError, PodStanding, pod_standings};
 pub use metrics::KubernetesMetrics;
 pub use namespace::NamespaceSettingsError;
 pub use penstock_spec::settings::RunAs;
@@ -42,7 +42,6 @@ pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings}
 pub(crate) use backend::KubernetesBackend;
 pub(crate) use cleanup::sweep;
 pub(crate) use identity::without_finalizer;
-pub(crate) use logs::standing;
 pub(crate) use namespace::{default_root, is_prepared};
 pub(crate) use run::RunPods;
 pub(crate) use view::View;

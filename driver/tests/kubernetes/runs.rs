@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use penstock_driver::service::PodSweeper;
-use penstock_driver::{BackendKind, CreateRunError, RunControl};
+use penstock_driver::{BackendKind, CreateRunError, LogNews, LogSoFar, RunControl};
 use penstock_spec::keys;
 use penstock_spec::report::{AttemptRef, FailureCause};
 use penstock_spec::run::RunStatus;
@@ -241,17 +241,26 @@ async fn log_of_a_running_attempt_is_followed_from_its_start() {
         let labels = world.api.pods()[0]["metadata"]["labels"].clone();
         let task_id = labels[keys::LABEL_TASK_ID].as_str().and_then(|id| id.parse().ok()).expect("an id");
         let attempt = AttemptRef { run_id: run, task_id, attempt: 0 };
-        let mut log = driver.pod_log(&row.info, "t1", &attempt, true).await.expect("a log");
+        let mut log = driver.follow_log(&row.info, "t1", &attempt).expect("a log");
         let mut text = Vec::new();
-        while let Some(piece) = log.next().await.expect("it can be read") {
-            text.extend(piece);
+        while let Some(news) = log.next().await {
+            if let LogNews::Piece(piece) = news {
+                text.extend(piece);
+            }
         }
+        let LogSoFar::Log(mut log) = driver.log_so_far(&row.info, "t1", &attempt).await.expect("it is read") else {
+            panic!("the Pod has a log")
+        };
+        assert_eq!(log.next().await.expect("it can be read").as_deref(), Some(text.as_slice()));
         control.cancel("read");
         let gone = AttemptRef { attempt: 7, ..attempt };
-        let error = driver.pod_log(&row.info, "t1", &gone, true).await.map(|_| ()).expect_err("there is no such Pod");
-        (String::from_utf8(text).expect("a text"), error.to_string())
+        let absent = driver.log_so_far(&row.info, "t1", &gone).await.expect("there is no such Pod");
+        assert!(matches!(absent, LogSoFar::Absent));
+        let mut log = driver.follow_log(&row.info, "t1", &gone).expect("one that is to come");
+        let Some(LogNews::Waits(reason)) = log.next().await else { panic!("it can only be waited for") };
+        (String::from_utf8(text).expect("a text"), reason)
     };
-    let ((text, error), _) = tokio::join!(read, drive(&driver, run, &control));
+    let ((text, reason), _) = tokio::join!(read, drive(&driver, run, &control));
     assert_eq!(text, "hello\nworld\n");
-    assert!(error.contains("team/hello-"), "{error}");
+    assert_eq!(reason, "its Pod is not there yet");
 }
