@@ -290,6 +290,13 @@ impl<'a> Turn<'a> {
                 self.purge_due = true;
                 return;
             }
+            // Somebody deleted it when it had ended, which may be before all was cleaned up behind it.
+            Err(Failure::Drive(DriveError::Metastore { source: MetastoreError::NoSuchRun { .. }, .. })) => {
+                info!(run.id = %run, "a run was deleted");
+                metrics.drive_ended("deleted");
+                self.work.ended(run, command, now);
+                return;
+            }
             Err(failure) => failure,
         };
         let (blame, result, reason) = match &failure {

@@ -31,6 +31,8 @@ pub(crate) enum Manner {
     StoreAway,
     /// Falls over.
     Panic,
+    /// Ends it, and somebody deletes it before all is cleaned up behind it.
+    Deleted,
 }
 
 /// A metastore, and how runs are driven there.
@@ -169,6 +171,11 @@ impl DriveRun for Double {
                 source: penstock_metastore::MetastoreError::Closed { what: "read".to_owned() },
             }),
             Manner::Panic => panic!("a fault that a test asked for"),
+            Manner::Deleted => {
+                self.end(run).await?;
+                self.store.delete_run(run).await.unwrap();
+                self.end(run).await
+            }
         }
     }
 }
@@ -206,6 +213,14 @@ impl Running {
         self.stop.send(()).unwrap();
         tokio::time::timeout(Duration::from_secs(10), self.task).await.unwrap().unwrap();
         assert_eq!(self.service.status(), penstock_driver::service::ServiceStatus::default());
+    }
+
+    /// How many drives have ended like this.
+    pub(crate) fn drives(&self, result: &str) -> f64 {
+        let name = "penstock_driver_drives_total";
+        let family = self.registry.gather().into_iter().find(|family| family.name() == name).unwrap();
+        let is_meant = |metric: &&prometheus::proto::Metric| metric.get_label()[0].value() == result;
+        family.get_metric().iter().find(is_meant).map_or(0.0, |metric| metric.get_counter().get_value())
     }
 
     /// A gauge's value.

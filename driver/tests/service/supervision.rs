@@ -60,6 +60,16 @@ async fn command_for_a_run_that_has_ended_drives_it_again() {
 }
 
 #[tokio::test]
+async fn run_that_is_deleted_right_after_its_end_is_no_failure() {
+    let double = Double::new().await;
+    let running = Running::start(&double, settings());
+    double.run(1, "kubernetes", Manner::Deleted).await;
+    until("it is seen to be gone", async || running.drives("deleted") == 1.0).await;
+    assert_eq!(running.drives("store"), 0.0);
+    running.end().await;
+}
+
+#[tokio::test]
 async fn r12_number_of_runs_at_work_is_bounded() {
     let double = Double::new().await;
     for number in 1..=20 {
