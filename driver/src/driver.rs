@@ -23,7 +23,7 @@ use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
 use crate::kubernetes::{
     FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RunPods,
-    SweepError, Swept, sweep,
+    SweepError, Swept, remove_kept, sweep,
 };
 use crate::ownership::{Ownership, Presence};
 use crate::process::{ProcessBackend, ProcessSettings};
@@ -112,6 +112,11 @@ impl Driver {
 
     pub(crate) fn kubernetes(&self) -> Option<&Arc<KubernetesHost>> {
         self.parts.kubernetes.as_ref()
+    }
+
+    /// Whether it knows a cluster.
+    pub fn has_cluster(&self) -> bool {
+        self.parts.kubernetes.is_some()
     }
 
     /// Whether some process of this machine drives the run now.
@@ -254,6 +259,14 @@ impl Driver {
         let Some(host) = self.kubernetes() else { return Ok(Swept::default()) };
         let status_of = |run| async move { self.metastore().run(run).await.ok().map(|row| row.status) };
         sweep(host, namespace, Timestamp::now(), status_of).await
+    }
+
+    /// Deletes the Pods of failed attempts that a run left to be looked at, when the run itself is deleted.
+    pub async fn remove_kept_pods(&self, run: &RunInfo) -> Result<(), SweepError> {
+        match self.kubernetes() {
+            Some(host) => remove_kept(host, &run.namespace, run.id).await,
+            None => Ok(()),
+        }
     }
 
     /// Stores the command that lets a failed or cancelled run go on; [`Driver::drive`] carries it out.

@@ -20,7 +20,7 @@ use super::KubernetesHost;
 use super::api::PodApi;
 use super::backoff::Backoff;
 use super::failure::RequestError;
-use super::identity::attempt_of_pod;
+use super::identity::{attempt_of_pod, is_held};
 use super::run::RunPods;
 use super::view::View;
 use super::watch::Sighting;
@@ -33,6 +33,9 @@ const FIND_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a Pod that has reported a success may take to end by itself.
 const ENDING: Duration = Duration::from_secs(10);
+
+/// How long a Pod is left of which no run is known.
+const LONGEST_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is to become of a Pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,9 +127,11 @@ fn fate_of_ended(pod: &Pod, end: AttemptEnd, keep_failed: Duration) -> Fate {
 /// the phase follows later: a Pod whose launcher has reported a failure ends by itself, and is kept from then on.
 fn fate_of_found(pod: &Pod, run: Option<RunStatus>, age: Duration, keep_failed: Duration) -> Fate {
     let view = View::new(pod);
-    let held = pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == keys::FINALIZER);
+    let held = is_held(pod);
     let too_old = view.is_over() && age >= keep_failed;
     match run {
+        // Of a run that was deleted, or of another driver's: its outcome is recorded, as nothing holds it any more.
+        None if !held && view.is_over() && age >= keep_failed.max(LONGEST_LOOK) => Fate::Delete,
         None => Fate::Leave,
         Some(status) if !status.is_final() => {
             if too_old && !held {
@@ -225,6 +230,20 @@ where
     }
 }
 
+/// Deletes the Pods of a run that are kept to be looked at. Those that are held are left to whoever holds them.
+pub(crate) async fn remove_kept(host: &KubernetesHost, namespace: &str, run: uuid::Uuid) -> Result<(), SweepError> {
+    let failed = |error: RequestError| SweepError { namespace: namespace.to_owned(), reason: error.reason() };
+    let api = host.pods(namespace);
+    let kept = api.list_of_run(run).await.map_err(failed)?;
+    let kept = kept.into_iter().filter(|pod| View::new(pod).is_over() && !is_held(pod));
+    let mut work: FuturesUnordered<_> = kept.map(|pod| sweep_one(host, &api, pod, Fate::Delete)).collect();
+    let mut first = Ok(());
+    while let Some((_, _, result)) = work.next().await {
+        first = first.and(result.map_err(failed));
+    }
+    first
+}
+
 async fn sweep_one(
     host: &KubernetesHost,
     api: &PodApi,
@@ -276,6 +295,10 @@ mod tests {
     fn f40_a_sweep_touches_only_what_is_over() {
         let fate = |phase, held, run, age| fate_of_found(&pod(phase, held, false), run, Duration::from_secs(age), KEEP);
         assert_eq!(fate("Failed", true, None, 9999), Fate::Leave, "a run of somebody else");
+        assert_eq!(fate("Failed", false, None, 9999), Fate::Leave, "somebody else keeps it for longer");
+        assert_eq!(fate("Failed", false, None, 86_400), Fate::Delete, "of a run that was deleted");
+        assert_eq!(fate("Failed", true, None, 86_400), Fate::Leave, "its outcome is not recorded yet");
+        assert_eq!(fate("Running", false, None, 86_400), Fate::Leave);
         assert_eq!(fate("Running", true, Some(RunStatus::Running), 9999), Fate::Leave);
         assert_eq!(
             fate("Failed", true, Some(RunStatus::Running), 9999),

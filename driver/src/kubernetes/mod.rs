@@ -40,7 +40,7 @@ pub use settings::KubernetesSettings;
 pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings};
 
 pub(crate) use backend::KubernetesBackend;
-pub(crate) use cleanup::sweep;
+pub(crate) use cleanup::{remove_kept, sweep};
 pub(crate) use identity::without_finalizer;
 pub(crate) use namespace::{default_root, is_prepared};
 pub(crate) use run::RunPods;
