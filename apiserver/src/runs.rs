@@ -4,7 +4,7 @@ pub(crate) mod schema;
 pub(crate) mod view;
 
 use async_trait::async_trait;
-use penstock_metastore::RunRegistration;
+use penstock_metastore::{RunRegistration, RunRow};
 use penstock_spec::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -57,4 +57,7 @@ pub enum SubmissionError {
 pub trait Submission: Send + Sync + std::fmt::Debug + 'static {
     /// Checks a run and stores it; it starts by itself.
     async fn submit(&self, submission: NewSubmission) -> Result<(), SubmissionError>;
+
+    /// A run was deleted: what it left outside of the store, to be looked at, may go. Nobody waits for that.
+    async fn forget(&self, _run: &RunRow) {}
 }

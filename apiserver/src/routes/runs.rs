@@ -211,7 +211,7 @@ pub(super) async fn get(access: Access, Path(id): Path<String>) -> Result<Reply,
     let rows = api.metastore().tasks(run).await.map_err(|error| failed(error.into()))?;
     let rows: Vec<TaskRow> = rows.into_iter().filter_map(Listed::readable).collect();
     let reply = shown(&api, &record)?;
-    Ok(match view::details(run, record.row.info.created_at, &rows) {
+    Ok(match view::details(&record.row, &rows) {
         Some(details) => reply.message("run_details", details),
         None => reply,
     })
@@ -249,6 +249,7 @@ pub(super) async fn delete(access: Access, Path(id): Path<String>) -> Result<Rep
     let failed = |error: ApiError| error.within("Failed to delete a run");
     let (api, record) = access.run(&id).await.map_err(failed)?;
     api.metastore().delete_run(record.row.info.id).await.map_err(|error| failed(error.into()))?;
+    api.submission().forget(&record.row).await;
     Ok(Reply::new())
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use penstock_engine::task_id;
-use penstock_metastore::{Command, RunRecord, RunStateChange, TaskKind, TaskRow};
-use penstock_spec::Timestamp;
+use penstock_metastore::{Command, RunRecord, RunRow, RunStateChange, TaskKind, TaskRow};
+use penstock_spec::pod::pod_name;
 use penstock_spec::run::{RunStatus, TaskStatus};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -49,25 +49,32 @@ pub(crate) fn run(record: &RunRecord, pipeline_spec: Option<Value>) -> Reply {
     }
 }
 
-/// `RunDetails`: none before there are tasks.
-pub(crate) fn details(run: Uuid, created_at: Timestamp, tasks: &[TaskRow]) -> Option<Reply> {
-    let ids: HashMap<_, _> = tasks.iter().map(|task| (task.node, task_id(run, &task.path))).collect();
+/// `RunDetails`: none before there are tasks. A task that is a Pod is told as one: by that name KFP's clients ask for logs.
+pub(crate) fn details(run: &RunRow, tasks: &[TaskRow]) -> Option<Reply> {
+    let id = run.info.id;
+    let ids: HashMap<_, _> = tasks.iter().map(|task| (task.node, task_id(id, &task.path))).collect();
     let mut children: HashMap<_, Vec<Reply>> = HashMap::new();
     for task in tasks {
         if let (Some(parent), Some(id)) = (task.parent, ids.get(&task.node)) {
-            children.entry(parent).or_default().push(Reply::new().text("task_id", *id));
+            // It is one or the other.
+            let child = match pod_of(run, task) {
+                Some(pod) => Reply::new().text("pod_name", pod),
+                None => Reply::new().text("task_id", *id),
+            };
+            children.entry(parent).or_default().push(child);
         }
     }
     let mut shown = Vec::with_capacity(tasks.len());
     for task in tasks {
         let parent = task.parent.and_then(|parent| ids.get(&parent).copied());
         let mut detail = Reply::new()
-            .text("run_id", run)
+            .text("run_id", id)
             .text("task_id", text_of(ids.get(&task.node).copied()))
             .text("display_name", if task.kind == TaskKind::Root { "root" } else { &task.display_name })
-            .time("create_time", created_at)
+            .time("create_time", run.info.created_at)
             .text("state", task_state(task))
             .text("parent_task_id", text_of(parent))
+            .text("pod_name", pod_of(run, task).unwrap_or_default())
             .list("child_tasks", children.remove(&task.node).unwrap_or_default());
         for (name, time) in [("start_time", task.started_at), ("end_time", task.finished_at)] {
             detail = if time.is_some() { detail.time(name, time) } else { detail.text(name, NEVER) };
@@ -78,6 +85,13 @@ pub(crate) fn details(run: Uuid, created_at: Timestamp, tasks: &[TaskRow]) -> Op
         shown.push(detail);
     }
     (!shown.is_empty()).then(|| Reply::new().list("task_details", shown))
+}
+
+/// The Pod of a task's newest attempt, in a run whose tasks are Pods.
+fn pod_of(run: &RunRow, task: &TaskRow) -> Option<String> {
+    let is_on_kubernetes = run.options.get("backend").and_then(Value::as_str) == Some("kubernetes");
+    let attempt = task.attempt.filter(|_| is_on_kubernetes && task.kind == TaskKind::Container)?;
+    Some(pod_name(&run.info.name, &task.key, task_id(run.info.id, &task.path), attempt))
 }
 
 /// With `RuntimeConfig`, unless it is empty.
