@@ -31,7 +31,7 @@ mod tasks;
 pub mod wire;
 
 pub use api::{Api, ApiSettings, ApiSetupError};
-pub use live_logs::{LiveLogs, LogReader};
+pub use live_logs::{LiveLog, LiveLogs, LogReader, WantedLog};
 pub use router::router;
 pub use runs::{NewSubmission, Submission, SubmissionError};
 pub use serve::serve;

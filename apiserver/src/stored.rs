@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use penstock_objectstore::retry::{RetrySettings, retry};
 use penstock_objectstore::{ErrorKind as StoreErrorKind, LinkSettings, ObjectMeta, ObjectStore, StoreError};
@@ -108,16 +109,7 @@ impl StoredObject {
         range: Range<u64>,
         room: OwnedSemaphorePermit,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, ApiError> {
-        let chunks = if range.is_empty() {
-            stream::empty().boxed()
-        } else {
-            let body = patiently(|| self.store.get(&self.meta.key, Some(range.clone()))).await?;
-            if self.meta.etag.is_some() && body.etag.is_some() && body.etag != self.meta.etag {
-                let text = format!("{} was replaced while it was opened; try again", self.meta.key);
-                return Err(ApiError::new(ErrorKind::Unavailable, text));
-            }
-            body.stream
-        };
+        let chunks = self.chunks(range).await?;
         Ok(stream::try_unfold((chunks, room), |(mut chunks, room)| async move {
             match timeout(CHUNK_WAIT, chunks.next()).await {
                 Ok(None) => Ok(None),
@@ -137,6 +129,31 @@ impl StoredObject {
     /// A link to it, if the store makes any.
     pub(crate) async fn link(&self, settings: &LinkSettings) -> Result<Option<String>, ApiError> {
         patiently(|| self.store.link(&self.meta.key, settings)).await
+    }
+
+    /// A part of it that is small.
+    pub(crate) async fn part(&self, range: Range<u64>) -> Result<Bytes, ApiError> {
+        let mut chunks = self.chunks(range).await?;
+        let mut part = BytesMut::new();
+        loop {
+            match timeout(CHUNK_WAIT, chunks.next()).await {
+                Ok(None) => return Ok(part.freeze()),
+                Ok(Some(chunk)) => part.extend_from_slice(&chunk.map_err(|error| refused(&error))?),
+                Err(_) => return Err(ApiError::new(ErrorKind::Unavailable, "the object store sends nothing")),
+            }
+        }
+    }
+
+    async fn chunks(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, ApiError> {
+        if range.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        let body = patiently(|| self.store.get(&self.meta.key, Some(range.clone()))).await?;
+        if self.meta.etag.is_some() && body.etag.is_some() && body.etag != self.meta.etag {
+            let text = format!("{} was replaced while it was opened; try again", self.meta.key);
+            return Err(ApiError::new(ErrorKind::Unavailable, text));
+        }
+        Ok(body.stream)
     }
 
     /// The same as a body.

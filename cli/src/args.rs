@@ -1,6 +1,7 @@
 //! Every flag and where its value may come from. Nothing else reads the environment.
 
 pub(crate) mod access;
+pub(crate) mod api;
 pub(crate) mod cluster;
 mod environment;
 pub(crate) mod schedule;
@@ -15,7 +16,6 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::tz::TimeZone;
-use penstock_apiserver::import::ImportRule;
 
 pub(crate) use environment::Environment;
 
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Webhook(Box<cluster::WebhookServiceArgs>),
     /// Drive runs on a cluster, and look after its namespaces, alone
     Driver(Box<cluster::DriverServiceArgs>),
+    /// Serve the API of Kubeflow Pipelines alone, for runs on a cluster that a driver over the same store carries out
+    Apiserver(Box<api::ApiServiceArgs>),
     /// Print a script that completes commands in a shell
     Completion {
         /// Shell
@@ -86,6 +88,7 @@ impl Command {
             Command::Serve(args) => Some(args.service.log_format.into()),
             Command::Webhook(args) => Some(args.service.log_format.into()),
             Command::Driver(args) => Some(args.service.log_format.into()),
+            Command::Apiserver(args) => Some(args.service.log_format.into()),
             _ => None,
         }
     }
@@ -211,11 +214,9 @@ pub(crate) struct UpArgs {
     /// Time zone in which cron expressions of recurring runs are read, such as Europe/Berlin
     #[arg(long, env = "PENSTOCK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = parse_time_zone)]
     pub(crate) time_zone: TimeZone,
-    /// From where pipelines may be imported by URL: a host (example.com, *.example.com, example.com:8443), or * for every
-    /// public one; and networks (10.1.0.0/16) whose addresses count although they are not public. Repeat it, or separate by
-    /// commas [default: from nowhere]
-    #[arg(long, env = "PENSTOCK_IMPORT_FROM", value_name = "HOST|NETWORK", value_delimiter = ',')]
-    pub(crate) import_from: Vec<ImportRule>,
+    /// From where pipelines may be imported by URL.
+    #[command(flatten)]
+    pub(crate) import: api::ImportArgs,
     /// Run the commands of components that are only an image and a command on this machine, without the image
     #[arg(long)]
     pub(crate) host_commands: bool,

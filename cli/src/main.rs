@@ -48,6 +48,7 @@ use crate::context::Context;
 use crate::failure::Refusal;
 use crate::live::Notices;
 use crate::progress::Stream;
+use crate::services::Roles;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -93,11 +94,22 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Import(args) => Box::pin(commands::import::import(context, args)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::doctor(context, args)).await,
         Command::Serve(args) => {
-            let ServeArgs { service, webhook, driver } = *args;
-            services::run(context, service, Some(webhook), Some(driver)).await
+            let ServeArgs { service, webhook, driver, api } = *args;
+            let roles = Roles { webhook: Some(webhook), driver: Some(driver), api: Some(api) };
+            Box::pin(services::run(context, service, roles)).await
         }
-        Command::Webhook(args) => services::run(context, args.service, Some(args.webhook), None).await,
-        Command::Driver(args) => services::run(context, args.service, None, Some(args.driver)).await,
+        Command::Webhook(args) => {
+            let roles = Roles { webhook: Some(args.webhook), ..Roles::default() };
+            Box::pin(services::run(context, args.service, roles)).await
+        }
+        Command::Driver(args) => {
+            let roles = Roles { driver: Some(args.driver), ..Roles::default() };
+            Box::pin(services::run(context, args.service, roles)).await
+        }
+        Command::Apiserver(args) => {
+            let roles = Roles { api: Some(args.api), ..Roles::default() };
+            Box::pin(services::run(context, args.service, roles)).await
+        }
         Command::Completion { shell } => {
             commands::completion::completion(shell);
             Ok(ExitCode::from(failure::SUCCEEDED))

@@ -11,12 +11,12 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use penstock_engine::{Fact, NodeId, task_id};
 use penstock_metastore::{RunRow, TaskKind, TaskRow};
+use penstock_spec::report::AttemptRef;
 use penstock_spec::run::TaskStatus;
-use uuid::Uuid;
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
-use crate::live_logs::LogReader;
+use crate::live_logs::{LiveLog, WantedLog};
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply};
 use crate::router::{Access, Requires, Resource, Routes, Verb};
@@ -81,7 +81,7 @@ async fn log(
             let follow = Follow::begin(api, attempt, room).await?;
             return Ok(text(Body::from_stream(follow.into_stream()), None));
         }
-        if let Some(reader) = attempt.live(api).await? {
+        if let LiveLog::Here(reader) = attempt.live(api, false).await? {
             return Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None));
         }
     }
@@ -90,10 +90,12 @@ async fn log(
         let size = object.meta.size;
         return Ok(text(object.body(0..size, room).await?, Some(size)));
     }
-    match attempt.live(api).await? {
-        Some(reader) => Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None)),
-        None => Err(ApiError::new(ErrorKind::NotFound, format!("{attempt} has no log, or none yet"))),
-    }
+    let reason = match attempt.live(api, false).await? {
+        LiveLog::Here(reader) => return Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None)),
+        LiveLog::NotYet(reason) => format!("{attempt} has no log yet: {reason}"),
+        LiveLog::Absent => format!("{attempt} has no log, or none yet"),
+    };
+    Err(ApiError::new(ErrorKind::NotFound, reason))
 }
 
 fn text(body: Body, length: Option<u64>) -> Response {
@@ -110,17 +112,16 @@ fn text(body: Body, length: Option<u64>) -> Response {
 /// An attempt that exists, or did.
 #[derive(Debug, Clone)]
 struct Attempt {
-    run: Uuid,
+    run: RunRow,
     node: NodeId,
     path: String,
+    key: String,
     number: u32,
-    /// Below which the run stores everything.
-    root: String,
 }
 
 impl std::fmt::Display for Attempt {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "attempt {} of task {} of run {}", self.number, self.path, self.run)
+        write!(formatter, "attempt {} of task {} of run {}", self.number, self.path, self.run.info.id)
     }
 }
 
@@ -142,13 +143,8 @@ impl Attempt {
         if number > latest {
             return none(&format!("has no attempt {number}: they count from 0, and {latest} is the newest"));
         }
-        Ok(Attempt {
-            run: run.info.id,
-            node: task.node,
-            path: task.path.clone(),
-            number,
-            root: run.info.pipeline_root.clone(),
-        })
+        let (path, key) = (task.path.clone(), task.key.clone());
+        Ok(Attempt { run: run.clone(), node: task.node, path, key, number })
     }
 
     /// Whether it has not ended, as far as the row of its task says.
@@ -157,16 +153,20 @@ impl Attempt {
     }
 
     /// What it has written where it runs.
-    async fn live(&self, api: &Api) -> Result<Option<LogReader>, ApiError> {
-        let Some(logs) = &api.settings().live_logs else { return Ok(None) };
-        let opened = logs.open(self.run, task_id(self.run, &self.path), self.number).await;
-        opened.map_err(|error| ApiError::internal(format!("cannot open the log of {self}: {error}")))
+    async fn live(&self, api: &Api, follow: bool) -> Result<LiveLog, ApiError> {
+        let Some(logs) = &api.settings().live_logs else { return Ok(LiveLog::Absent) };
+        let run_id = self.run.info.id;
+        let attempt = AttemptRef { run_id, task_id: task_id(run_id, &self.path), attempt: self.number };
+        let wanted = WantedLog { run: self.run.clone(), task_key: self.key.clone(), attempt, follow };
+        logs.open(&wanted).await.map_err(|error| {
+            ApiError::new(ErrorKind::Unavailable, format!("cannot read the log of {self} where it is written: {error}"))
+        })
     }
 
     /// What was stored of it.
     async fn stored(&self, api: &Api) -> Result<Option<StoredObject>, ApiError> {
         match self.log_uri(api).await? {
-            Some(uri) => Place::of_run(api, &self.root, &uri)?.object().await,
+            Some(uri) => Place::of_run(api, &self.run.info.pipeline_root, &uri)?.object().await,
             None => Ok(None),
         }
     }
@@ -175,12 +175,12 @@ impl Attempt {
     /// remember the others.
     async fn log_uri(&self, api: &Api) -> Result<Option<String>, ApiError> {
         let (mut after, mut found) = (0, None);
-        let task = api.metastore().task(self.run, &self.path).await?;
+        let task = api.metastore().task(self.run.info.id, &self.path).await?;
         if let Some(task) = task.filter(|task| task.attempt == Some(self.number) && task.status.is_final()) {
             return Ok(task.log_uri);
         }
         loop {
-            let page = api.metastore().facts(self.run, after, FACTS_PAGE).await?;
+            let page = api.metastore().facts(self.run.info.id, after, FACTS_PAGE).await?;
             let Some(last) = page.last() else { return Ok(found) };
             after = last.seq;
             // After a retry of the run attempts may repeat; the newest counts.

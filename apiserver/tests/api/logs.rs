@@ -3,6 +3,7 @@
 use penstock_metastore::TaskRow;
 use penstock_spec::pod::pod_name;
 use penstock_spec::run::TaskStatus;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::recorded::{Recorded, TASK, read_until, row};
 
@@ -91,6 +92,63 @@ async fn a_log_is_followed_until_its_attempt_has_ended() {
     recorded.succeed(0, Some(&stored)).await;
     let rest = axum::body::to_bytes(log.into_body(), usize::MAX).await.expect("it ends well");
     assert_eq!(rest, "last\n");
+}
+
+/// Everything that is still to come.
+async fn rest_of(log: axum::response::Response) -> Result<String, axum::Error> {
+    let rest = axum::body::to_bytes(log.into_body(), usize::MAX).await?;
+    Ok(String::from_utf8(rest.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn a_log_that_waits_at_its_end_is_given_up_for_the_stored_one() {
+    let recorded = Recorded::start().await;
+    let mut pipe = recorded.pipe();
+    let mut log = recorded.open(&format!("{}?follow=true", of_attempt(&recorded, "0"))).await;
+    pipe.write_all(b"one\n").await.expect("it is read");
+    read_until(&mut log, "one\n").await;
+    // Nobody closes the pipe.
+    let stored = recorded.store_file("log", b"one\ntwo\n");
+    recorded.succeed(0, Some(&stored)).await;
+    assert_eq!(rest_of(log).await.expect("it ends well"), "two\n");
+}
+
+#[tokio::test]
+async fn a_log_of_which_more_was_sent_than_stored_ends_where_it_is_written() {
+    let recorded = Recorded::start().await;
+    let mut pipe = recorded.pipe();
+    let mut log = recorded.open(&format!("{}?follow=true", of_attempt(&recorded, "0"))).await;
+    pipe.write_all(b"one\ntwo\n").await.expect("it is read");
+    read_until(&mut log, "two\n").await;
+    let stored = recorded.store_file("log", b"(cut off)\ntwo\nthree\n");
+    recorded.succeed(0, Some(&stored)).await;
+    pipe.write_all(b"three\n").await.expect("it is read");
+    drop(pipe);
+    assert_eq!(rest_of(log).await.expect("it ends well"), "three\n");
+}
+
+#[tokio::test]
+async fn a_log_that_breaks_off_goes_on_from_the_stored_one_or_ends_visibly() {
+    for (content, expected) in [(&b"one\ntwo\n"[..], Some("two\n")), (b"another\n", None)] {
+        let recorded = Recorded::start().await;
+        let mut pipe = recorded.pipe();
+        let mut log = recorded.open(&format!("{}?follow=true", of_attempt(&recorded, "0"))).await;
+        pipe.write_all(b"one\n").await.expect("it is read");
+        read_until(&mut log, "one\n").await;
+        recorded.break_off();
+        drop(pipe);
+        let stored = recorded.store_file("log", content);
+        recorded.succeed(0, Some(&stored)).await;
+        assert_eq!(rest_of(log).await.ok().as_deref(), expected);
+    }
+}
+
+#[tokio::test]
+async fn why_there_is_no_log_yet_is_told() {
+    let recorded = Recorded::start().await;
+    recorded.wait("0/1 nodes are available");
+    let refused = recorded.get(&of_attempt(&recorded, "0")).await.refused(404);
+    assert!(refused.contains("has no log yet: 0/1 nodes are available"), "{refused}");
 }
 
 #[tokio::test]

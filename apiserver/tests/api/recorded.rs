@@ -2,12 +2,15 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use http_body_util::BodyExt as _;
-use penstock_apiserver::{Api, ApiSettings, LiveLogs, LogReader};
+use penstock_apiserver::{Api, ApiSettings, LiveLog, LiveLogs, WantedLog};
 use penstock_engine::{Fact, NodeId, task_id};
 use penstock_metastore::{Append, ArtifactRow, Metastore, NewRun, RunRegistration, RunUpdate, TaskKind, TaskRow};
 use penstock_objectstore::{LocalAccess, StoreSettings, Stores};
@@ -18,6 +21,7 @@ use penstock_spec::report::TaskOutputs;
 use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 use uuid::Uuid;
 
 use crate::fixture::{Answer, NoSubmission, Server};
@@ -29,18 +33,46 @@ pub(crate) const TASK: &str = "loop[3]/train";
 
 /// Logs in a directory, by task and attempt.
 #[derive(Debug)]
-struct DirectoryLogs(PathBuf);
+struct DirectoryLogs {
+    files: PathBuf,
+    /// Where the next one that is followed is read instead.
+    pipe: Mutex<Option<tokio::io::DuplexStream>>,
+    /// Whether that breaks off at its end.
+    breaks: Arc<AtomicBool>,
+    /// Why there is no log yet.
+    waits: Mutex<Option<String>>,
+}
 
 fn log_name(task: Uuid, attempt: u32) -> String {
     format!("{task}.{attempt}")
 }
 
+/// Nothing more, or an error.
+struct Ending(Arc<AtomicBool>);
+
+impl AsyncRead for Ending {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match self.0.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("it breaks off")),
+            false => Ok(()),
+        })
+    }
+}
+
 #[async_trait::async_trait]
 impl LiveLogs for DirectoryLogs {
-    async fn open(&self, _run: Uuid, task: Uuid, attempt: u32) -> io::Result<Option<LogReader>> {
-        match tokio::fs::File::open(self.0.join(log_name(task, attempt))).await {
-            Ok(file) => Ok(Some(Box::pin(file))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+    async fn open(&self, wanted: &WantedLog) -> io::Result<LiveLog> {
+        assert_eq!((wanted.run.info.name.as_str(), wanted.task_key.as_str()), ("hello-abcde", "train"));
+        let name = log_name(wanted.attempt.task_id, wanted.attempt.attempt);
+        if let Some(pipe) = self.pipe.lock().expect("no panic").take_if(|_| wanted.follow) {
+            return Ok(LiveLog::Here(Box::pin(pipe.chain(Ending(Arc::clone(&self.breaks))))));
+        }
+        match tokio::fs::File::open(self.files.join(name)).await {
+            Ok(file) => Ok(LiveLog::Here(Box::pin(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match &*self.waits.lock().expect("no panic") {
+                Some(reason) => Ok(LiveLog::NotYet(reason.clone())),
+                None => Ok(LiveLog::Absent),
+            },
             Err(error) => Err(error),
         }
     }
@@ -52,7 +84,8 @@ pub(crate) struct Recorded {
     pub(crate) run: Uuid,
     pub(crate) task: Uuid,
     files: PathBuf,
-    facts: std::sync::atomic::AtomicU64,
+    logs: Arc<DirectoryLogs>,
+    facts: AtomicU64,
 }
 
 pub(crate) fn row(path: &str, status: TaskStatus, attempt: Option<u32>) -> TaskRow {
@@ -89,11 +122,10 @@ impl Recorded {
         let store = Metastore::open(&files.join("penstock.db")).await.expect("a store");
         let local = LocalAccess::Beneath(vec![files.clone()]);
         let stores = Stores::new(StoreSettings { local, ..stores }).expect("stores");
-        let settings = ApiSettings {
-            stores: Some(Arc::new(stores)),
-            live_logs: Some(Arc::new(DirectoryLogs(files.clone()))),
-            ..ApiSettings::default()
-        };
+        let (pipe, waits) = (Mutex::default(), Mutex::default());
+        let logs = Arc::new(DirectoryLogs { files: files.clone(), pipe, waits, breaks: Arc::default() });
+        let settings =
+            ApiSettings { stores: Some(Arc::new(stores)), live_logs: Some(logs.clone()), ..ApiSettings::default() };
         let api = Api::new(settings, store.clone(), Arc::new(NoSubmission)).await.expect("a server");
         let run = Uuid::from_u128(7);
         let now = Timestamp::now();
@@ -119,15 +151,15 @@ impl Recorded {
         store.create_run(new).await.expect("a run");
         assert_eq!(store.take_epoch(run).await.expect("an epoch"), 1);
         let server = Server::over(api, directory);
-        let facts = std::sync::atomic::AtomicU64::new(0);
-        let recorded = Recorded { server, store, run, task: task_id(run, TASK), files, facts };
+        let facts = AtomicU64::new(0);
+        let recorded = Recorded { server, store, run, task: task_id(run, TASK), files, logs, facts };
         let begun = Fact::AttemptStarted { node: NODE, attempt: 0 };
         recorded.append(begun, |append| append.tasks.push(row(TASK, TaskStatus::Running, Some(0)))).await;
         recorded
     }
 
     pub(crate) async fn append(&self, fact: Fact, add: impl FnOnce(&mut Append)) {
-        let expected = self.facts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let expected = self.facts.fetch_add(1, Ordering::Relaxed);
         let mut append = Append::new(self.run, 1, expected);
         append.facts.push((fact, Timestamp::now()));
         add(&mut append);
@@ -200,6 +232,23 @@ impl Recorded {
         let path = self.files.join(log_name(self.task, attempt));
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a file");
         file.write_all(text.as_bytes()).expect("it is written");
+    }
+
+    /// The next log that is followed is what is written here.
+    pub(crate) fn pipe(&self) -> tokio::io::DuplexStream {
+        let (read, write) = tokio::io::duplex(1024);
+        *self.logs.pipe.lock().expect("no panic") = Some(read);
+        write
+    }
+
+    /// What is followed breaks off at its end.
+    pub(crate) fn break_off(&self) {
+        self.logs.breaks.store(true, Ordering::Relaxed);
+    }
+
+    /// Says why there is no log yet.
+    pub(crate) fn wait(&self, reason: &str) {
+        *self.logs.waits.lock().expect("no panic") = Some(reason.to_owned());
     }
 
     /// Takes away what an attempt has printed.

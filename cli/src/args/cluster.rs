@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use penstock_spec::quantity;
 use penstock_spec::settings::ObjectKey;
 
+use super::api::ApiArgs;
 use super::task_pods::TaskPodArgs;
 use super::{OutputFormat, parse_duration};
 
@@ -306,6 +307,9 @@ pub(crate) struct ServeArgs {
     /// The driver.
     #[command(flatten)]
     pub(crate) driver: DriverArgs,
+    /// The API.
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 }
 
 #[cfg(test)]

@@ -1,20 +1,15 @@
 //! `penstock up`: Penstock on one machine. The API, what fires recurring runs, and the driver in one process, with tasks as
 //! processes.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use penstock_apiserver::import::{ImportRule, Importer};
-use penstock_apiserver::listing::TokenKey;
-use penstock_apiserver::{Api, ApiSettings};
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
 use penstock_driver::{BackendKind, Driver};
 use penstock_runtime::shutdown::Shutdown;
 use prometheus::Registry;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::args::UpArgs;
@@ -22,67 +17,50 @@ use crate::args::access::Listening;
 use crate::cluster;
 use crate::context::Context;
 use crate::failure::Refusal;
-use crate::live_logs::LocalLogs;
 use crate::progress::Stream;
 use crate::remote::local::Announcement;
 use crate::services;
-use crate::submission::LocalSubmission;
-
-/// The file of the data directory that keeps page tokens good from one start to the next.
-const TOKEN_KEY_FILE: &str = "page-tokens.key";
+use crate::services::api::{self, ApiService, ApiSetup};
+use crate::submission::TaskPlace;
 
 /// Serves until the process is told to end. Runs that are under way then go on with the next start.
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
-    let UpArgs { listen, allow_unauthenticated, access, runs, time_zone, import_from, host_commands, execution } = args;
-    access.check(&Listening { flag: "--listen", address: listen, allow_unauthenticated })?;
+    let UpArgs { listen, allow_unauthenticated, access, runs, time_zone, import, host_commands, execution } = args;
     if access.multi_user {
         let text = "--multi-user keeps namespaces apart, and tasks of penstock up are all processes of one account";
         return Err(Refusal::new(text).with_hint("serve a cluster with: penstock serve").into());
     }
+    let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
+    let listening = Listening { flag: "--listen", address: listen, allow_unauthenticated };
+    let listener = api::listen(&access, &listening).await?;
     let client = match access.needs_cluster() {
         true => Some(cluster::connect(&context.cluster, None).await?.client),
         false => None,
     };
-    let access = access.settings(client)?;
-    let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
-    let listener = bind(listen).await?;
-    let address = listener.local_addr().context("cannot read the address of the API")?;
     let driver = context.driver(&execution, None).await?;
     // Tells others that runs which wait for their turn are not left alone.
     let _presence = driver.announce(BackendKind::Process)?;
     let registry = Registry::new();
-    let _address = Announcement::write(driver.data_dir(), address)?;
-    let submission = Arc::new(LocalSubmission::new(driver.clone(), host_commands));
-    let settings = ApiSettings {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        access,
-        stores: Some(Arc::clone(driver.transfer().stores())),
-        schedule_zone: Some(time_zone),
-        live_logs: Some(Arc::new(LocalLogs::new(driver.data_dir().to_owned()))),
-        token_key: Some(TokenKey::of_file_or_new(&driver.data_dir().join(TOKEN_KEY_FILE))?),
-        importer: importer(import_from)?,
+    let setup = ApiSetup {
+        access: access.settings(client)?,
+        time_zone,
+        import_from: import.import_from,
+        token_key_file: None,
         registry: registry.clone(),
-        ..ApiSettings::default()
+        place: TaskPlace::Process { host_commands },
     };
-    let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
+    let api = ApiService::new(&driver, listener, setup).await?;
     let service = driving(&driver, runs, &registry)?;
 
+    let address = api.address();
+    let _address = Announcement::write(driver.data_dir(), address)?;
     Stream::Out.print(&format!(
         "Penstock is up at http://{address}\n\
          submit with kfp.Client(host=\"http://{address}\"); runs and artifacts are in {}; Ctrl-C ends it\n",
         driver.data_dir().display()
     ));
     let mut tasks = JoinSet::new();
-    let (of_schedules, ending) = (api.clone(), shutdown.clone());
-    services::spawn(&mut tasks, "schedules of recurring runs", async move {
-        penstock_apiserver::schedules::run(of_schedules, ending).await;
-        Ok(())
-    });
-    let ending = shutdown.clone();
-    services::spawn(&mut tasks, "API", async move {
-        penstock_apiserver::serve(listener, api, ending).await;
-        Ok(())
-    });
+    api.spawn(&mut tasks, &shutdown);
     let ending = shutdown.clone();
     services::spawn(&mut tasks, "driver", async move {
         service.run(ending.requested()).await;
@@ -91,21 +69,6 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let code = services::supervise(tasks, &shutdown).await;
     driver.close().await;
     code
-}
-
-/// None unless it is said from where: a server that fetches is one that can be sent somewhere (T-09).
-fn importer(rules: Vec<ImportRule>) -> anyhow::Result<Option<Importer>> {
-    if rules.is_empty() {
-        return Ok(None);
-    }
-    Importer::new(rules).map(Some).context("cannot import by URL (--import-from)")
-}
-
-async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(listen).await.map_err(|error| {
-        let text = format!("cannot listen on {listen}: {error}");
-        Refusal::new(text).with_hint("name another address with --listen; port 0 takes a free one").into()
-    })
 }
 
 /// Drives what there is to drive in the data directory.

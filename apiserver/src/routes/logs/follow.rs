@@ -8,18 +8,23 @@ use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Attempt;
 use crate::api::Api;
 use crate::changes::{OTHERS, RunChanges};
 use crate::error::ApiError;
-use crate::live_logs::LogReader;
+use crate::live_logs::{LiveLog, LogReader};
+use crate::stored::StoredObject;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 << 10;
 /// How long something may have been written before it is sent.
 const LOOK: Duration = Duration::from_millis(200);
+/// Longest wait for what is still on its way when the attempt has ended and no stored log goes on with what was sent.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Bytes by which two logs are taken for the same.
+const COMPARED: usize = 4096;
 
 /// What is there of a log by now.
 pub(super) fn to_its_end(
@@ -31,10 +36,30 @@ pub(super) fn to_its_end(
     })
 }
 
+/// Nothing is lost when it is not waited out.
 async fn read(reader: &mut LogReader) -> io::Result<Option<Bytes>> {
     let mut chunk = BytesMut::with_capacity(CHUNK);
     reader.read_buf(&mut chunk).await?;
     Ok(Some(chunk.freeze()).filter(|chunk| !chunk.is_empty()))
+}
+
+/// Reads until something is there, or the end; nothing if there may be news of the run first, or its time is over.
+async fn hear(
+    reader: &mut LogReader,
+    changes: &mut RunChanges,
+    until: Option<Instant>,
+) -> Option<io::Result<Option<Bytes>>> {
+    let news = async {
+        match until {
+            Some(until) => sleep_until(until).await,
+            None => changes.changed().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        read = read(reader) => Some(read),
+        () = news => None,
+    }
 }
 
 /// Where the next bytes come from.
@@ -43,8 +68,32 @@ enum Source {
     Nowhere,
     /// Where it is being written.
     Live(LogReader),
+    /// It was being read there, and cannot any more.
+    Broken(io::Error),
     /// The object store.
     Stored(BoxStream<'static, io::Result<Bytes>>),
+}
+
+/// What was sent so far.
+#[derive(Debug, Default)]
+struct Sent {
+    length: u64,
+    /// The last of it.
+    tail: Vec<u8>,
+}
+
+impl Sent {
+    fn add(&mut self, chunk: &[u8]) {
+        self.length += chunk.len() as u64;
+        self.tail.extend_from_slice(chunk);
+        self.tail.drain(..self.tail.len().saturating_sub(COMPARED));
+    }
+
+    /// Whether an object begins with it, as far as the last of it tells: what was stored of a long log may be its end.
+    async fn is_beginning_of(&self, object: &StoredObject) -> Result<bool, ApiError> {
+        let start = self.length.saturating_sub(self.tail.len() as u64);
+        Ok(self.length <= object.meta.size && object.part(start..self.length).await? == self.tail)
+    }
 }
 
 /// A log that is sent until its attempt has ended.
@@ -52,8 +101,10 @@ pub(super) struct Follow {
     api: Api,
     attempt: Attempt,
     source: Source,
+    sent: Sent,
     changes: RunChanges,
-    has_ended: bool,
+    /// When the attempt was seen to have ended.
+    ended: Option<Instant>,
     looked_at: Instant,
     /// Given to the reading of the stored log, or kept until the end.
     room: Option<OwnedSemaphorePermit>,
@@ -63,11 +114,12 @@ impl Follow {
     /// Begins with an attempt that was under way a moment ago.
     pub(super) async fn begin(api: &Api, attempt: Attempt, room: OwnedSemaphorePermit) -> Result<Follow, ApiError> {
         let mut follow = Follow {
-            changes: RunChanges::listen(api.metastore(), attempt.run),
+            changes: RunChanges::listen(api.metastore(), attempt.run.info.id),
             api: api.clone(),
             attempt,
             source: Source::Nowhere,
-            has_ended: false,
+            sent: Sent::default(),
+            ended: None,
             looked_at: Instant::now(),
             room: Some(room),
         };
@@ -82,66 +134,81 @@ impl Follow {
     }
 
     async fn open(&mut self) -> Result<(), ApiError> {
-        if let Some(reader) = self.attempt.live(&self.api).await? {
+        if let LiveLog::Here(reader) = self.attempt.live(&self.api, true).await? {
             self.source = Source::Live(reader);
         }
         Ok(())
     }
 
-    /// Looks whether the attempt has ended.
+    /// Looks whether the attempt has ended. Its log was stored before that is known, so it is read on from there.
     async fn look(&mut self) -> Result<(), ApiError> {
-        let task = self.api.metastore().task(self.attempt.run, &self.attempt.path).await?;
-        self.has_ended = !task.is_some_and(|task| self.attempt.is_under_way(&task));
+        let task = self.api.metastore().task(self.attempt.run.info.id, &self.attempt.path).await?;
         self.looked_at = Instant::now();
+        if task.is_some_and(|task| self.attempt.is_under_way(&task)) {
+            return Ok(());
+        }
+        self.ended.get_or_insert(self.looked_at);
+        match (self.read_stored().await, &self.source) {
+            // What was written may still be read where it was.
+            (Err(error), Source::Live(_)) => {
+                tracing::debug!(%error, "a log that is followed is not read on from the object store");
+                Ok(())
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// Goes on with the stored log behind what was sent, if there is one that does.
+    async fn read_stored(&mut self) -> Result<(), ApiError> {
+        if let Some(object) = self.attempt.stored(&self.api).await?
+            && self.sent.is_beginning_of(&object).await?
+            && let Some(room) = self.room.take()
+        {
+            self.source = Source::Stored(object.read(self.sent.length..object.meta.size, room).await?.boxed());
+        }
         Ok(())
     }
 
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
-            let chunk = match &mut self.source {
-                Source::Nowhere => None,
-                Source::Live(reader) => read(reader).await?,
+            let settled = self.ended.map(|ended| ended + SETTLE);
+            match &mut self.source {
                 Source::Stored(chunks) => return chunks.next().await.transpose(),
-            };
-            if let Some(chunk) = chunk {
-                return Ok(Some(chunk));
+                Source::Nowhere if settled.is_some() => return Ok(None),
+                Source::Broken(error) if settled.is_some() => return Err(io::Error::other(error.to_string())),
+                Source::Nowhere | Source::Broken(_) => {}
+                Source::Live(reader) => match hear(reader, &mut self.changes, settled).await {
+                    Some(Ok(Some(chunk))) => {
+                        self.sent.add(&chunk);
+                        return Ok(Some(chunk));
+                    }
+                    None | Some(Ok(None)) if settled.is_some() => return Ok(None),
+                    None => {
+                        self.look().await.map_err(io::Error::other)?;
+                        continue;
+                    }
+                    Some(Ok(None)) => {}
+                    Some(Err(error)) => self.source = Source::Broken(error),
+                },
             }
-            if !self.has_ended {
+            if self.ended.is_none() {
                 self.wait().await.map_err(io::Error::other)?;
-                continue;
-            }
-            // What was written is written before the end of an attempt is known.
-            if matches!(self.source, Source::Live(_)) {
-                return Ok(None);
-            }
-            match self.stored().await.map_err(io::Error::other)? {
-                Some(chunks) => self.source = Source::Stored(chunks),
-                None => return Ok(None),
             }
         }
     }
 
     /// Waits until there may be more.
     async fn wait(&mut self) -> Result<(), ApiError> {
-        let is_open = matches!(self.source, Source::Live(_));
         let is_news = tokio::select! {
             () = self.changes.changed() => true,
             () = sleep(LOOK) => false,
         };
-        if !is_open {
+        if matches!(self.source, Source::Nowhere) {
             self.open().await?;
         }
         if is_news || self.looked_at.elapsed() >= OTHERS {
             self.look().await?;
         }
         Ok(())
-    }
-
-    /// All of it, of an attempt that wrote nothing where this server could see it.
-    async fn stored(&mut self) -> Result<Option<BoxStream<'static, io::Result<Bytes>>>, ApiError> {
-        let (Some(object), Some(room)) = (self.attempt.stored(&self.api).await?, self.room.take()) else {
-            return Ok(None);
-        };
-        Ok(Some(object.read(0..object.meta.size, room).await?.boxed()))
     }
 }

@@ -1,0 +1,115 @@
+//! The API over a driver's store, and what fires recurring runs.
+//!
+//! Of several processes over one store each answers requests and fires what is due: the store settles who was first. Only
+//! driving is for one of them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use penstock_apiserver::auth::AccessSettings;
+use penstock_apiserver::import::{ImportRule, Importer};
+use penstock_apiserver::listing::TokenKey;
+use penstock_apiserver::{Api, ApiSettings};
+use penstock_driver::Driver;
+use penstock_runtime::shutdown::Shutdown;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::{Ended, spawn};
+use crate::args::access::{AccessArgs, Listening};
+use crate::failure::Refusal;
+use crate::live_logs::AttemptLogs;
+use crate::submission::{DriverSubmission, TaskPlace};
+
+/// The file of the data directory that keeps page tokens good from one start to the next.
+const TOKEN_KEY_FILE: &str = "page-tokens.key";
+
+/// Opens a listener of the API, if it may be.
+pub(crate) async fn listen(access: &AccessArgs, listening: &Listening) -> anyhow::Result<TcpListener> {
+    access.check(listening)?;
+    let Listening { flag, address, .. } = listening;
+    TcpListener::bind(address).await.map_err(|error| {
+        let text = format!("cannot listen on {address}: {error}");
+        Refusal::new(text).with_hint(format!("name another address with {flag}; port 0 takes a free one")).into()
+    })
+}
+
+/// What an API is told that is not the driver's.
+pub(crate) struct ApiSetup {
+    /// Who may ask for what.
+    pub(crate) access: AccessSettings,
+    /// The time zone of cron expressions.
+    pub(crate) time_zone: TimeZone,
+    /// From where pipelines may be imported by URL.
+    pub(crate) import_from: Vec<ImportRule>,
+    /// What keeps page tokens good from one start, and one replica, to the next; a file of the data directory when absent.
+    pub(crate) token_key_file: Option<PathBuf>,
+    /// Where requests are counted.
+    pub(crate) registry: Registry,
+    /// Where tasks of submitted runs are carried out.
+    pub(crate) place: TaskPlace,
+}
+
+/// The API, ready to be served.
+pub(crate) struct ApiService {
+    api: Api,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl ApiService {
+    /// Over the store of a driver, which makes the runs; whether it also drives them is not of interest.
+    pub(crate) async fn new(driver: &Driver, listener: TcpListener, setup: ApiSetup) -> anyhow::Result<ApiService> {
+        let ApiSetup { access, time_zone, import_from, token_key_file, registry, place } = setup;
+        let address = listener.local_addr().context("cannot read the address of the API")?;
+        let token_key_file = token_key_file.unwrap_or_else(|| driver.data_dir().join(TOKEN_KEY_FILE));
+        let settings = ApiSettings {
+            namespace: place.namespace().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            access,
+            stores: Some(Arc::clone(driver.transfer().stores())),
+            schedule_zone: Some(time_zone),
+            live_logs: Some(Arc::new(AttemptLogs::new(driver.clone()))),
+            token_key: Some(TokenKey::of_file_or_new(&token_key_file)?),
+            importer: importer(import_from)?,
+            registry,
+            ..ApiSettings::default()
+        };
+        let submission = Arc::new(DriverSubmission::new(driver.clone(), place));
+        let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
+        Ok(ApiService { api, listener, address })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests and fires recurring runs, beside the other services of the process.
+    pub(crate) fn spawn(self, services: &mut JoinSet<Ended>, shutdown: &Shutdown) {
+        let ApiService { api, listener, address } = self;
+        tracing::info!(%address, "the API is served");
+        let (of_schedules, ending) = (api.clone(), shutdown.clone());
+        spawn(services, "schedules of recurring runs", async move {
+            penstock_apiserver::schedules::run(of_schedules, ending).await;
+            Ok(())
+        });
+        let ending = shutdown.clone();
+        spawn(services, "API", async move {
+            penstock_apiserver::serve(listener, api, ending).await;
+            Ok(())
+        });
+    }
+}
+
+/// None unless it is said from where: a server that fetches is one that can be sent somewhere (T-09).
+fn importer(rules: Vec<ImportRule>) -> anyhow::Result<Option<Importer>> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    Importer::new(rules).map(Some).context("cannot import by URL (--import-from)")
+}
