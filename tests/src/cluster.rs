@@ -22,12 +22,16 @@ pub const IMAGE: &str = "PENSTOCK_TEST_IMAGE";
 const STATE: &str = "PENSTOCK_TEST_CLUSTER_STATE";
 /// Namespace that Penstock is installed in.
 pub const SYSTEM_NAMESPACE: &str = "penstock-system";
+/// Namespace in which the installed API runs what is submitted to it.
+pub const RUNS_NAMESPACE: &str = "pst-api-runs";
 /// Longest time for installing, images included.
 const INSTALL_LIMIT: Duration = Duration::from_secs(180);
 /// Largest object that a test looks at.
 const OBJECT_LIMIT: u64 = 16 << 20;
 /// Longest time for one call of kubectl.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// Longest time until a namespace is gone.
+const DELETION_LIMIT: Duration = Duration::from_secs(180);
 /// Longest time until a labelled namespace is ready for tasks.
 const NAMESPACE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -236,6 +240,7 @@ impl Cluster {
         let store = &self.store.cluster_endpoint;
         let text = text.replace("${OVERLAY}", overlay);
         let text = text.replace("${IMAGE}", name).replace("${TAG}", tag).replace("${STORE}", store);
+        let text = text.replace("${RUNS}", RUNS_NAMESPACE);
         std::fs::write(folder.path().join("kustomization.yaml"), text).expect("a file in the folder");
         self.call(["apply", "-k", &folder.path().display().to_string()]);
         let Store { access_key, secret_key, .. } = &self.store;
@@ -280,7 +285,18 @@ impl Namespace {
 
     /// A new one with further labels.
     pub fn with_labels(cluster: &'static Cluster, about: &str, labels: &[(&str, &str)]) -> Namespace {
-        let namespace = Namespace::unlabelled(cluster, about);
+        Namespace::unlabelled(cluster, about).prepared(labels)
+    }
+
+    /// The one in which the installed API runs what is submitted to it.
+    pub fn of_runs(cluster: &'static Cluster) -> Namespace {
+        // An earlier test may have left it behind.
+        cluster.kubectl(["delete", "namespace", RUNS_NAMESPACE, "--ignore-not-found"]).limit(DELETION_LIMIT).run();
+        Namespace::named(cluster, RUNS_NAMESPACE.to_owned()).prepared(&[])
+    }
+
+    fn prepared(self, labels: &[(&str, &str)]) -> Namespace {
+        let (cluster, namespace) = (self.cluster, self);
         let Store { access_key, secret_key, .. } = &cluster.store;
         let pair = json!({"accesskey": access_key, "secretkey": secret_key});
         cluster.put_secret(&namespace.name, "mlpipeline-minio-artifact", &pair);
@@ -296,7 +312,10 @@ impl Namespace {
 
     /// A new one that Penstock has nothing to do with.
     pub fn unlabelled(cluster: &'static Cluster, about: &str) -> Namespace {
-        let name = format!("pst-{about}-{:05x}", rand::random::<u32>() & 0xf_ffff);
+        Namespace::named(cluster, format!("pst-{about}-{:05x}", rand::random::<u32>() & 0xf_ffff))
+    }
+
+    fn named(cluster: &'static Cluster, name: String) -> Namespace {
         cluster.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
         let accounts = || cluster.get(["-n", &name, "serviceaccount", "default"]);
         wait_for("the namespace's default account", NAMESPACE_LIMIT, accounts);
@@ -322,6 +341,14 @@ impl Namespace {
     /// `penstock` in a sandbox, with what a user of the cluster has.
     pub fn penstock(&self, sandbox: &Sandbox) -> Invocation {
         self.for_user(sandbox.penstock())
+    }
+
+    /// Lets a process ask the cluster as the tests do.
+    pub fn for_kubectl(&self, process: Invocation) -> Invocation {
+        process
+            .env("KUBECONFIG", &self.cluster.kubeconfig)
+            .env("PENSTOCK_TEST_KUBECTL", &self.cluster.kubectl)
+            .env("PENSTOCK_TEST_NAMESPACE", &self.name)
     }
 
     /// Adds what a user of the cluster has.

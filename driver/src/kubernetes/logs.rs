@@ -28,8 +28,8 @@ pub use follow::{FollowedLog, LogNews};
 const START_LIMIT: Duration = Duration::from_secs(600);
 /// Wait between two looks whether it has started.
 const LOOK: Duration = Duration::from_millis(500);
-/// Longest wait for what a node has already.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// Longest wait for what a node has already: somebody waits for the answer, who may have little patience himself.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of one piece.
 const PIECE: usize = 64 << 10;
 
@@ -124,14 +124,16 @@ impl PodLog {
         attempt: &AttemptRef,
     ) -> Result<LogSoFar, PodLogError> {
         let pod = format!("{namespace}/{name}");
-        let opened = match tokio::time::timeout(ANSWER_LIMIT, request(api, name, false)).await {
-            Ok(Ok(stream)) => {
-                let mut log = PodLog { pod, stream, first: None, patience: Some(ANSWER_LIMIT) };
-                log.first = log.next().await?;
-                Ok(log)
-            }
-            Ok(Err(error)) => Err(PodLogError { pod, reason: error.reason() }),
-            Err(_) => Err(PodLogError { pod, reason: "the API server does not answer".to_owned() }),
+        let open = async {
+            let failed = |error: RequestError| PodLogError { pod: pod.clone(), reason: error.reason() };
+            let stream = request(api, name, false).await.map_err(failed)?;
+            let mut log = PodLog { pod: pod.clone(), stream, first: None, patience: Some(ANSWER_LIMIT) };
+            log.first = log.next().await?;
+            Ok(log)
+        };
+        let opened = match tokio::time::timeout(ANSWER_LIMIT, open).await {
+            Ok(opened) => opened,
+            Err(_) => Err(PodLogError { pod: pod.clone(), reason: "the API server does not answer".to_owned() }),
         };
         // Of a Pod without a node, the API server says that the log is empty.
         match opened {

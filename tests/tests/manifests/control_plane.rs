@@ -15,7 +15,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 const LEASES: &str = "coordination.k8s.io";
 
-const HELD: [Right; 35] = [
+const HELD: [Right; 36] = [
     ("", "list", "", "namespaces", ""),
     ("", "watch", "", "namespaces", ""),
     ("", "list", "", "pods", ""),
@@ -24,6 +24,7 @@ const HELD: [Right; 35] = [
     ("team", "create", "", "pods", ""),
     ("team", "patch", "", "pods", "any"),
     ("team", "delete", "", "pods", "any"),
+    ("team", "get", "", "pods/log", "any"),
     ("team", "create", "", "serviceaccounts", "penstock-task"),
     ("team", "patch", "", "serviceaccounts", "penstock-task"),
     ("team", "delete", "", "serviceaccounts", "penstock-task"),
@@ -53,7 +54,7 @@ const HELD: [Right; 35] = [
     (SYSTEM, "update", LEASES, "leases", "penstock-driver"),
 ];
 
-const NOT_HELD: [Right; 41] = [
+const NOT_HELD: [Right; 40] = [
     ("", "get", "", "secrets", ""),
     ("", "list", "", "secrets", ""),
     ("team", "get", "", "secrets", "penstock-webhook-certificate"),
@@ -71,7 +72,6 @@ const NOT_HELD: [Right; 41] = [
     ("team", "update", "", "pods", "any"),
     ("team", "deletecollection", "", "pods", ""),
     ("team", "create", "", "pods/exec", "any"),
-    ("team", "get", "", "pods/log", "any"),
     ("team", "patch", "", "pods/status", "any"),
     ("team", "patch", "", "pods/ephemeralcontainers", "any"),
     ("team", "create", "", "pods/eviction", "any"),

@@ -183,6 +183,30 @@ fn manifests_spell_keys_as_the_code_does() {
     }
 }
 
+/// KFP's clients look for a Service of this name, port and port's name.
+#[test]
+fn api_is_where_clients_of_kfp_look_for_it() {
+    let rendered = standalone();
+    let services = of_kinds(&rendered, &["Service"]);
+    let service =
+        services.split("\n---\n").find(|service| service.contains("\n  name: ml-pipeline\n")).expect("a Service");
+    for line in ["  - name: http\n", "    port: 8888\n", "    targetPort: api\n"] {
+        assert!(service.contains(line), "{line:?} is not in {service}");
+    }
+    // One of them has a list of arguments of its own.
+    for overlay in ["standalone", "cert-manager"] {
+        let deployment = of_kinds(&snapshot(overlay), &["Deployment"]);
+        let lines = [
+            "- containerPort: 8888\n          name: api\n",
+            "- --api-listen=0.0.0.0:8888\n",
+            "- --allow-unauthenticated\n",
+        ];
+        for line in lines {
+            assert!(deployment.contains(line), "{line:?} is not in {deployment}");
+        }
+    }
+}
+
 /// What `penstock doctor` expects is what is installed.
 #[test]
 fn policies_are_those_that_the_code_expects() {
