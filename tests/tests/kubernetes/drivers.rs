@@ -33,13 +33,14 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 const DELETION_LIMIT: Duration = Duration::from_secs(240);
 
 /// A driver of this machine.
-struct Host {
+pub(crate) struct Host {
     process: Background,
     admin: SocketAddr,
 }
 
 impl Host {
-    fn start(scenario: &Scenario) -> Host {
+    /// With the store of a scenario.
+    pub(crate) fn start(scenario: &Scenario) -> Host {
         Host::over(scenario, &scenario.sandbox, scenario.namespace.name())
     }
 
@@ -73,7 +74,7 @@ impl Host {
         self.metric("penstock_driver_leading") > 0.0
     }
 
-    fn wait_until_it_leads(&self) -> Duration {
+    pub(crate) fn wait_until_it_leads(&self) -> Duration {
         let since = Instant::now();
         wait_until("the driver to lead", TAKEOVER_LIMIT, || self.leads());
         since.elapsed()

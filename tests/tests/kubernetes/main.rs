@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod api;
 mod deaths;
 mod doctor;
 mod drivers;

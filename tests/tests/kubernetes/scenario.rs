@@ -33,6 +33,14 @@ impl Scenario {
         Scenario::with_labels(test, &[])
     }
 
+    /// In the namespace in which the installed API runs what is submitted to it.
+    pub(crate) fn of_runs(test: &str) -> Option<Scenario> {
+        let cluster = cluster::find_or_skip(test)?;
+        let shared = CLUSTER.read().unwrap_or_else(PoisonError::into_inner);
+        let namespace = Namespace::of_runs(cluster);
+        Some(Scenario { cluster, namespace, sandbox: Sandbox::new(), _shared: Some(shared), _alone: None })
+    }
+
     /// In a namespace with further labels.
     pub(crate) fn with_labels(test: &str, labels: &[(&str, &str)]) -> Option<Scenario> {
         let cluster = cluster::find_or_skip(test)?;
