@@ -164,11 +164,11 @@ impl AccessArgs {
     }
 
     /// What the API is told. `client` is needed when [`AccessArgs::needs_cluster`] says so.
-    pub(crate) fn settings(&self, client: Option<Client>) -> Result<AccessSettings, Refusal> {
+    pub(crate) fn settings(&self, client: Option<&Client>) -> Result<AccessSettings, Refusal> {
         if self.auth.is_empty() {
             return Ok(AccessSettings::open());
         }
-        let cluster = || client.clone().ok_or_else(no_cluster);
+        let cluster = || client.cloned().ok_or_else(no_cluster);
         let mut authenticators: Vec<Arc<dyn Authenticator>> = Vec::new();
         // As in KFP the header comes first. An issuer leaves tokens of others to the cluster, which has to know all.
         if self.has(AuthMethod::Header) {
