@@ -6,6 +6,9 @@
 //! (order, filters, pages). `spec` turns an upload into what is stored and shown of a pipeline. When recurring runs are due
 //! is computed by [`schedule`], and [`schedules::run`] makes their runs.
 //!
+//! Who asks and what they may do is found out by [`auth`]; the router lets nobody past it, and gives handlers what callers may
+//! have.
+//!
 //! This crate drives no run and knows no Pod: it asks the metastore, and hands new runs to a [`Submission`].
 
 mod api;

@@ -2,7 +2,8 @@
 //! handlers get the server only together with something that the caller may have.
 //!
 //! A handler cannot take the server out of the state of the router. It takes an [`Access`], which gives the server away
-//! for a namespace or an object once that was checked, or a [`Public`], which gives it away on routes that require nothing.
+//! for a namespace or an object once that was checked, or a [`Public`], which gives it away on routes that are about
+//! nobody's things and say so.
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -42,7 +43,7 @@ pub(crate) struct Access {
     requires: Requires,
 }
 
-/// The server, on a route that requires nothing.
+/// The server, on a route that requires nothing, or no more than a known caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Public(pub(crate) Api);
 
@@ -151,8 +152,8 @@ impl<S: Sync> FromRequestParts<S> for Public {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         match parts.extensions.get::<Access>() {
-            Some(Access { api, requires: Requires::Nothing, .. }) => Ok(Self(api.clone())),
-            _ => Err(forgotten("a route requires something and is answered as if it did not")),
+            Some(Access { api, requires: Requires::Nothing | Requires::Caller, .. }) => Ok(Self(api.clone())),
+            _ => Err(forgotten("a route requires rights and is answered as if it did not")),
         }
     }
 }
