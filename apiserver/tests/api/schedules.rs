@@ -129,6 +129,13 @@ async fn a_new_trigger_counts_from_the_change_on() {
     let next = world.ask(Method::GET, "/ID/next?count=1", Value::Null).await.ok();
     let first: Timestamp = next["next_times"][0].as_str().expect("a time").parse().expect("a time");
     assert!(first > Timestamp::now(), "{first}");
+    // One that is to begin later has the same slots as a new one.
+    let later = json!({"periodic_schedule": {
+        "interval_second": "1", "start_time": "2100-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:01Z",
+    }});
+    world.ask(Method::PATCH, "/ID", json!({"trigger": later})).await.ok();
+    let next = world.ask(Method::GET, "/ID/next", Value::Null).await.ok();
+    assert_eq!(next, json!({"next_times": ["2100-01-01T00:00:01Z"]}));
 }
 
 #[tokio::test]

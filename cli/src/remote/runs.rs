@@ -49,6 +49,17 @@ pub(crate) async fn terminate(client: &Client, run: Uuid) -> Result<(), RemoteEr
     client.act(Method::POST, &["apis", "v2beta1", "runs", &format!("{run}:terminate")]).await
 }
 
+/// Whether a command to go on waits for whoever drives the run.
+pub(crate) async fn is_to_go_on(client: &Client, run: Uuid) -> Result<bool, RemoteError> {
+    #[derive(serde::Deserialize)]
+    struct Shown {
+        #[serde(default)]
+        state: String,
+    }
+    let shown: Shown = client.get(&["apis", "v2beta1", "runs", &run.to_string()], &[]).await?;
+    Ok(shown.state != "FAILED")
+}
+
 /// Lets a run go on that failed.
 pub(crate) async fn retry(client: &Client, run: Uuid) -> Result<(), RemoteError> {
     client.act(Method::POST, &["apis", "v2beta1", "runs", &format!("{run}:retry")]).await

@@ -49,6 +49,13 @@ impl Schedule {
 /// A trigger in one line.
 pub(crate) fn trigger_text(trigger: &Value) -> String {
     let text = |pointer: &str| trigger.pointer(pointer).and_then(Value::as_str).map(inert);
+    let time = |name: &str| text(&format!("/periodic_schedule/{name}"))?.parse::<Timestamp>().ok();
+    if let (Some("1"), Some(start), Some(end)) =
+        (text("/periodic_schedule/interval_second").as_deref(), time("start_time"), time("end_time"))
+        && end.duration_since(start) == jiff::SignedDuration::from_secs(1)
+    {
+        return format!("once, at {end}");
+    }
     let mut shown = match (text("/cron_schedule/cron"), text("/periodic_schedule/interval_second")) {
         (Some(cron), _) => format!("cron {cron}"),
         (None, Some(seconds)) => match seconds.parse() {
@@ -200,6 +207,12 @@ mod tests {
             (json!({}), "once"),
             (json!({"cron_schedule": {"cron": "0 0 9 * * *"}}), "cron 0 0 9 * * *"),
             (json!({"periodic_schedule": {"interval_second": "5400"}}), "every 1h 30m"),
+            (
+                json!({"periodic_schedule": {
+                    "interval_second": "1", "start_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:01Z",
+                }}),
+                "once, at 2026-01-01T00:00:01Z",
+            ),
             (
                 json!({"cron_schedule": {"cron": "@daily", "end_time": "2026-01-01T00:00:00Z"}}),
                 "cron @daily, until 2026-01-01T00:00:00Z",

@@ -100,8 +100,12 @@ impl Change {
                 return Err(ApiError::invalid(text));
             }
             after.trigger = trigger.clone();
-            // What the new trigger would have fired before is not caught up with.
-            after.last_fired = Some(after.last_fired.map_or(now, |last| last.max(now)));
+            // What the new trigger would have fired before is not caught up with. One that starts later has nothing to catch
+            // up with, and counts from its start as if it were new.
+            after.last_fired = match start(trigger) {
+                Some(start) if start > now => None,
+                _ => Some(after.last_fired.map_or(now, |last| last.max(now))),
+            };
         }
         Schedule::new(&after.trigger, after.no_catchup, &api.schedule_zone())
             .map_err(|error| ApiError::invalid(error.to_string()))?;
@@ -122,5 +126,12 @@ impl Change {
             (None, _) => {}
         }
         Ok(after)
+    }
+}
+
+fn start(trigger: &Trigger) -> Option<Timestamp> {
+    match trigger {
+        Trigger::Once => None,
+        Trigger::Cron { start, .. } | Trigger::Periodic { start, .. } => *start,
     }
 }

@@ -195,7 +195,7 @@ fn trigger(args: &ApplyArgs, existing: Option<&Schedule>) -> Result<Option<Value
             if args.start.is_some() || args.end.is_some() {
                 return Err(Refusal::new("--at is one moment; --start and --end are for --cron and --every"));
             }
-            return at_once(at, old).map(Some);
+            return at_once(at).map(Some);
         }
         (None, None, None) if args.start.is_none() && args.end.is_none() => return Ok(None),
         (None, None, None) => match (inner("cron_schedule"), inner("periodic_schedule")) {
@@ -212,21 +212,12 @@ fn trigger(args: &ApplyArgs, existing: Option<&Schedule>) -> Result<Option<Value
     Ok(Some(json!({ kind: inner })))
 }
 
-/// Once, at a time: an interval that ends with its first slot. A schedule that was changed counts from then on, and its
-/// first slot is its start; that of a new one comes an interval later.
-fn at_once(at: Timestamp, old: Option<&Value>) -> Result<Value, Refusal> {
+/// Once, at a time: an interval that ends with its first slot.
+fn at_once(at: Timestamp) -> Result<Value, Refusal> {
     let at = whole_seconds(at)?;
-    let before = at
-        .checked_sub(jiff::SignedDuration::from_secs(1))
-        .map_err(|_| Refusal::new(format!("--at {at} is too early")))?;
-    let starting =
-        |start: Timestamp| json!({"periodic_schedule": {"interval_second": "1", "start_time": start, "end_time": at}});
-    let new = starting(before);
-    Ok(match old {
-        None => new,
-        Some(old) if *old == new => new,
-        Some(_) => starting(at),
-    })
+    let start = at.checked_sub(jiff::SignedDuration::from_secs(1));
+    let start = start.map_err(|_| Refusal::new(format!("--at {at} is too early")))?;
+    Ok(json!({"periodic_schedule": {"interval_second": "1", "start_time": start, "end_time": at}}))
 }
 
 fn whole_seconds(time: Timestamp) -> Result<Timestamp, Refusal> {
@@ -375,13 +366,11 @@ mod tests {
 
     #[test]
     fn one_moment_is_the_only_slot_of_an_interval_that_ends_there() {
-        let trigger = at_once("2026-12-31T23:00:00Z".parse().expect("a time"), None).expect("a trigger");
+        let trigger = at_once("2026-12-31T23:00:00Z".parse().expect("a time")).expect("a trigger");
         let expected = json!({"periodic_schedule": {
             "interval_second": "1", "start_time": "2026-12-31T22:59:59Z", "end_time": "2026-12-31T23:00:00Z",
         }});
         assert_eq!(trigger, expected);
-        let again = at_once("2026-12-31T23:00:00Z".parse().expect("a time"), Some(&expected)).expect("a trigger");
-        assert_eq!(again, expected);
-        assert!(at_once("2026-12-31T23:00:00.5Z".parse().expect("a time"), None).is_err());
+        assert!(at_once("2026-12-31T23:00:00.5Z".parse().expect("a time")).is_err());
     }
 }

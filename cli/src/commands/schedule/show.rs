@@ -74,8 +74,7 @@ pub(super) async fn get(client: &Client, word: &str, output: OutputFormat) -> an
             if let Some(Value::Object(parameters)) = schedule.0.pointer("/runtime_config/parameters") {
                 lines.extend(parameters.iter().map(|(name, value)| inert(&format!("  parameter    {name} = {value}"))));
             }
-            let word = if schedule.is_enabled() { "next" } else { "next, once it is resumed" };
-            lines.extend(next.iter().map(|at| format!("  {word:<12} {at}")));
+            lines.extend(next.iter().map(|at| format!("  next         {at}")));
             lines.iter().map(|line| format!("{line}\n")).collect()
         }
     };

@@ -1,0 +1,387 @@
+//! The command line against a server: the same runs, the same words, the same exit codes as against the data directory.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use penstock_tests::deadline::wait_until;
+use penstock_tests::invocation::Invocation;
+use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::sandbox::Sandbox;
+use penstock_tests::server::Server;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(60);
+/// Prints, says that it has started, and waits for the file `go`.
+const WAIT_FOR_GO: &str = r#"echo before; touch "$1/started"; while [ ! -e "$1/go" ]; do sleep 0.05; done; echo after"#;
+
+fn up(sandbox: &Sandbox) -> Server {
+    Server::start_with(sandbox.penstock(), &["--host-commands"])
+}
+
+/// The binary against a server: with a data directory in which there is nothing.
+fn against(sandbox: &Sandbox, url: &str) -> Invocation {
+    sandbox.penstock().env("PENSTOCK_DATA_DIR", sandbox.path("nothing")).env("PENSTOCK_SERVER", url)
+}
+
+fn failing() -> Value {
+    let make = Task::new("make", r#"echo made; mkdir -p "$(dirname "$1")"; printf model > "$1""#);
+    let make = make.artifact("model").arg("{{$.outputs.artifacts['model'].path}}");
+    Pipeline::new("mixed", [make, Task::new("fail", "echo about to fail; exit 3").after("make")]).build()
+}
+
+fn waiting(sandbox: &Sandbox) -> Value {
+    let folder = sandbox.folder().to_string_lossy().into_owned();
+    Pipeline::new(
+        "waiting",
+        [Task::new("wait", WAIT_FOR_GO).arg(&folder), Task::new("last", "echo last").after("wait")],
+    )
+    .build()
+}
+
+#[test]
+fn each_command_says_the_same_of_a_run_here_and_there() {
+    let sandbox = Sandbox::new();
+    let server = up(&sandbox);
+    let file = sandbox.write_pipeline("mixed.json", &failing());
+    let run = against(&sandbox, &server.url()).arg("run").arg(&file).run().expect_code(1);
+    for part in ["make succeeded", "fail failed", "about to fail", "penstock retry mixed-"] {
+        assert!(run.stdout.contains(part), "{part}: {run}");
+    }
+    for arguments in [
+        &["get"][..],
+        &["get", "-o", "json"],
+        &["get", "--expand", "latest"],
+        &["list", "-o", "json"],
+        &["list"],
+        &["logs"],
+        &["logs", "fail"],
+        &["logs", "latest", "make", "--attempt", "1"],
+        &["logs", "latest", "make", "--attempt", "2"],
+        &["logs", "latest", "-f"],
+        &["watch"],
+        &["watch", "-q"],
+        &["watch", "-o", "json"],
+        &["stop", "latest"],
+        &["cp", "latest/make/model", "-"],
+        &["cp", "latest/make/other", "-"],
+        &["cp", "latest/nobody/model", "-"],
+        &["get", "no-such-run"],
+        &["logs", "no-such-run", "a"],
+        &["logs", "no-such-run"],
+        &["watch", "no-such-run"],
+        &["stop", "no-such-run"],
+        &["retry", "no-such-run"],
+        &["list", "--page-token", "forged"],
+    ] {
+        let here = sandbox.penstock().args(arguments).run();
+        let there = against(&sandbox, &server.url()).args(arguments).run();
+        let said = |text: &str| text.replace("just now", "moments ago").replace("s ago", "moments ago");
+        assert_eq!(there.code(), here.code(), "{arguments:?}: {there}\n{here}");
+        if arguments != ["list"] {
+            assert_eq!(said(&there.stdout), said(&here.stdout), "{arguments:?}");
+        }
+        assert_eq!(there.stderr, here.stderr, "{arguments:?}");
+    }
+    assert!(!sandbox.has("nothing"), "a data directory was made");
+    server.stop().expect_code(0);
+    assert!(!sandbox.data_dir().join("server.json").exists());
+}
+
+#[test]
+fn parameters_and_names_go_along_and_what_does_not_fit_is_refused() {
+    let sandbox = Sandbox::new();
+    let server = up(&sandbox);
+    let file = sandbox.write_pipeline("p.json", &Pipeline::new("p", [Task::new("a", "true")]).build());
+    let run = |arguments: &[&str]| {
+        against(&sandbox, &server.url()).args(["run", "-o", "json"]).arg(&file).args(arguments).run()
+    };
+    let document = run(&["--name", "mine", "--no-cache"]).expect_code(0).document();
+    assert_eq!(document.state, "SUCCEEDED");
+    let shown = against(&sandbox, &server.url()).args(["get", "mine", "-o", "json"]).run().expect_code(0);
+    assert!(shown.stdout.contains("\"display_name\": \"mine\""), "{shown}");
+    run(&["-p", "unknown=1"]).expect_code(2).expect_complaint("unknown");
+    for (flags, word) in [
+        (&["--host-commands"][..], "--host-commands"),
+        (&["--on", "kubernetes"], "--on"),
+        (&["--root", "here"], "--root"),
+        (&["--component-dir", "."], "--component-dir"),
+    ] {
+        run(flags).expect_code(2).expect_complaint(word);
+    }
+    let cache = against(&sandbox, &server.url()).args(["cache", "why", "latest", "a"]).run();
+    cache.expect_code(2).expect_complaint("servers do not show their cache yet");
+    let id = run(&["--detach"]).expect_code(0).stdout;
+    against(&sandbox, &server.url()).args(["watch", id.trim()]).run().expect_code(0);
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn run_that_is_stopped_and_retried_there_is_seen_here() {
+    let sandbox = Sandbox::new();
+    let server = up(&sandbox);
+    let file = sandbox.write_pipeline("w.json", &waiting(&sandbox));
+    let run = against(&sandbox, &server.url()).arg("run").arg(&file).spawn();
+    wait_until("the task", SOON, || sandbox.has("started"));
+    let logs = against(&sandbox, &server.url()).args(["logs", "latest", "-f"]).spawn();
+    against(&sandbox, &server.url()).args(["stop", "latest"]).run().expect_code(0);
+    run.wait().expect_code(3);
+    assert!(logs.wait().expect_code(0).stdout.contains("wait | before"));
+    sandbox.write("go", "");
+    let retried = against(&sandbox, &server.url()).args(["retry", "latest"]).run().expect_code(0);
+    assert!(retried.stdout.contains("the run goes on"), "{retried}");
+    let again = against(&sandbox, &server.url()).args(["retry", "latest"]).run().expect_code(2);
+    again.expect_complaint("there is nothing to retry");
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn interrupt_cancels_the_run_there() {
+    let sandbox = Sandbox::new();
+    let server = up(&sandbox);
+    let file = sandbox.write_pipeline("w.json", &waiting(&sandbox));
+    let run = against(&sandbox, &server.url()).args(["run", "-o", "json"]).arg(&file).spawn();
+    wait_until("the task", SOON, || sandbox.has("started"));
+    run.signal(Signal::INT);
+    let ended = run.wait().expect_code(3).expect_complaint("cancelling");
+    assert_eq!(ended.document().state, "CANCELED");
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn what_is_no_server_is_said_to_be_none() {
+    let sandbox = Sandbox::new();
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("an address");
+    let away = against(&sandbox, &format!("http://{closed}")).arg("list").run().expect_code(1);
+    away.expect_complaint("cannot reach the server").expect_complaint("hint: ");
+    for (status, kind, body, code, part) in [
+        (404, "text/html", "<html>no such page", 1, "is not KFP's API"),
+        (200, "text/html", "<html>a dashboard", 1, "is not KFP's API"),
+        (302, "text/html", "", 1, "go to https://login.example"),
+        (404, "application/json", r#"{"code":5,"message":"Not Found"}"#, 1, "penstock import --from"),
+        (
+            401,
+            "application/json",
+            r#"{"code":16,"message":"Unauthenticated: x: who are you","details":[{"message":"who are you"}]}"#,
+            1,
+            "who are you",
+        ),
+        (
+            403,
+            "application/json",
+            r#"{"code":7,"message":"no","details":[{"message":"you may not"}]}"#,
+            1,
+            "PENSTOCK_TOKEN",
+        ),
+        (500, "application/json", r#"{"code":13,"message":"Failed: the disk is full"}"#, 1, "the disk is full"),
+    ] {
+        let url = answering(status, kind, body);
+        let told = against(&sandbox, &format!("{url}/prefix")).env("PENSTOCK_TOKEN", "s3cret").arg("list").run();
+        let told = told.expect_code(code).expect_complaint(part);
+        assert!(!told.stderr.contains("s3cret"), "{told}");
+    }
+    for url in ["localhost:8888", "ftp://x", "http://me:s3cret@x"] {
+        let refused = against(&sandbox, url).arg("list").run().expect_code(2).expect_complaint("--server");
+        assert!(!refused.stderr.contains("s3cret"), "{refused}");
+    }
+    let token = against(&sandbox, "http://127.0.0.1:1").args(["list", "--token-file", "/no/such/file"]).run();
+    token.expect_code(2).expect_complaint("/no/such/file");
+}
+
+/// Answers everything in one way.
+fn answering(status: u16, kind: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count > 0) {
+                request.push(byte[0]);
+            }
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nLocation: https://login.example\r\nConnection: close\r\n"
+            );
+            let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    format!("http://{address}")
+}
+
+/// Passes connections on, and cuts them.
+struct Proxy {
+    address: SocketAddr,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+    accepted: Arc<AtomicU32>,
+}
+
+impl Proxy {
+    fn before(server: &str) -> Proxy {
+        let target: SocketAddr = server.strip_prefix("http://").and_then(|it| it.parse().ok()).expect("an address");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let proxy = Proxy {
+            address: listener.local_addr().expect("an address"),
+            open: Arc::default(),
+            accepted: Arc::default(),
+        };
+        let (open, accepted) = (Arc::clone(&proxy.open), Arc::clone(&proxy.accepted));
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                accepted.fetch_add(1, Ordering::Relaxed);
+                let Ok(far) = TcpStream::connect(target) else { continue };
+                let both = [near.try_clone().expect("a stream"), far.try_clone().expect("a stream")];
+                open.lock().unwrap_or_else(PoisonError::into_inner).extend(both);
+                pass(near.try_clone().expect("a stream"), far.try_clone().expect("a stream"));
+                pass(far, near);
+            }
+        });
+        proxy
+    }
+
+    fn cut(&self) {
+        for stream in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
+#[test]
+fn f12_events_go_on_where_they_were_when_the_connection_is_cut() {
+    let sandbox = Sandbox::new();
+    let server = up(&sandbox);
+    let proxy = Proxy::before(&server.url());
+    let file = sandbox.write_pipeline("w.json", &waiting(&sandbox));
+    let run = against(&sandbox, &format!("http://{}", proxy.address)).arg("run").arg(&file).spawn();
+    wait_until("the task", SOON, || sandbox.has("started"));
+    for _ in 0..5 {
+        let before = proxy.accepted.load(Ordering::Relaxed);
+        proxy.cut();
+        wait_until("the next connection", SOON, || proxy.accepted.load(Ordering::Relaxed) > before);
+    }
+    sandbox.write("go", "");
+    let ended = run.wait().expect_code(0);
+    for line in ["wait started", "wait succeeded", "last started", "last succeeded", "run succeeded"] {
+        assert_eq!(ended.stdout.matches(line).count(), 1, "{line}: {ended}");
+    }
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn schedule_lives_its_life() {
+    let sandbox = Sandbox::new();
+    let none = sandbox.penstock().args(["schedule", "list"]).run().expect_code(2);
+    none.expect_complaint("penstock up");
+    let server = up(&sandbox);
+    let file = sandbox.write_pipeline("p.json", &Pipeline::new("nightly", [Task::new("a", "true")]).build());
+    // The server is found by itself, once it has said where it is.
+    wait_until("its address", SOON, || sandbox.data_dir().join("server.json").exists());
+    let call = |arguments: &[&str]| sandbox.penstock().arg("schedule").args(arguments).run();
+    let said = |arguments: &[&str]| call(arguments).expect_code(0).stdout;
+    let file = file.to_str().expect("text");
+    assert!(call(&["apply", file]).expect_code(2).stderr.contains("--cron"));
+    let dry = said(&["apply", file, "--cron", "0 0 3 * * *", "--dry-run"]);
+    assert_eq!(dry.matches("T03:00:00Z").count(), 5, "{dry}");
+    assert!(said(&["list"]).starts_with("no schedules at "));
+    assert!(said(&["apply", file, "--cron", "0 0 3 * * *"]).contains("is created"));
+    assert!(said(&["apply", file, "--cron", "0 0 3 * * *"]).contains("is as it should be"));
+    let changed = said(&["apply", file, "--cron", "0 0 4 * * *", "--description", "d", "--no-catchup"]);
+    assert!(changed.contains("trigger: cron 0 0 3 * * * -> cron 0 0 4 * * *"), "{changed}");
+    let changed = said(&["apply", "--name", "nightly", "--no-catchup=false", "-o", "json"]);
+    let changed: Value = serde_json::from_str(&changed).expect("a document");
+    assert_eq!((&changed["action"], &changed["changes"][0]["member"]), (&json!("changed"), &json!("no_catchup")));
+    assert!(said(&["get", "nightly"]).contains("cron 0 0 4 * * *"));
+    assert!(said(&["pause", "nightly"]).contains("is paused"));
+    assert!(said(&["list"]).contains("paused"));
+    assert!(said(&["resume", "nightly"]).contains("goes on"));
+    let run = said(&["run-now", "nightly"]);
+    sandbox.penstock().args(["watch", run.trim()]).run().expect_code(0);
+    let range = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-03T12:00:00Z"];
+    let filled = said(&["backfill", "nightly", range[0], range[1], range[2], range[3]]);
+    assert_eq!(filled.lines().count(), 3, "{filled}");
+    assert!(
+        said(&["backfill", "nightly", range[0], range[1], range[2], range[3]]).contains("no slot was without a run")
+    );
+    call(&["get", "nobody"]).expect_code(2).expect_complaint("penstock schedule list");
+    assert!(said(&["delete", "nightly"]).contains("is deleted"));
+    server.kill();
+    // What a killed server leaves behind is not taken for one.
+    call(&["list"]).expect_code(2).expect_complaint("none is at work");
+}
+
+#[test]
+fn import_brings_everything_over_once() {
+    let (source, target) = (Sandbox::new(), Sandbox::new());
+    let (from, to) = (up(&source), up(&target));
+    let pipeline = Pipeline::new("train", [Task::new("a", "true")]).build();
+    for sandbox in [&source, &target] {
+        wait_until("a server's address", SOON, || sandbox.data_dir().join("server.json").exists());
+    }
+    let file = source.write_pipeline("p.json", &pipeline);
+    let file = file.to_str().expect("text");
+    for name in ["one", "two"] {
+        let body = json!({"name": name, "description": "d", "tags": {"team": "x"}});
+        let made = post(&from.url(), "/apis/v2beta1/pipelines", &body);
+        upload(&from.url(), made["pipeline_id"].as_str().expect("an id"), "v1", &pipeline);
+    }
+    post(&from.url(), "/apis/v2beta1/experiments", &json!({"display_name": "e", "description": "d"}));
+    for (what, name, trigger) in [(file, "inline", "@daily"), ("one", "followed", "@hourly")] {
+        let apply = source.penstock().args(["schedule", "apply", what, "--name", name, "--cron", trigger]);
+        apply.run().expect_code(0);
+    }
+    let import = |more: &[&str]| {
+        let import = target.penstock().args(["import", "-o", "json", "--from", &from.url()]).args(more).run();
+        let document: Value = serde_json::from_str(&import.stdout).unwrap_or_else(|_| panic!("{import}"));
+        (import.code(), document)
+    };
+    let counts = |created: u32, skipped: u32, conflict: u32| json!({"created": created, "skipped": skipped, "conflict": conflict, "failed": 0});
+    let (code, dry) = import(&["--dry-run"]);
+    assert_eq!((code, &dry["counts"]), (Some(0), &counts(7, 1, 0)), "{dry}");
+    let (code, first) = import(&[]);
+    assert_eq!((code, &first["counts"]), (Some(0), &counts(7, 1, 0)), "{first}");
+    let (code, second) = import(&["--enable"]);
+    assert_eq!((code, &second["counts"]), (Some(0), &counts(0, 8, 0)), "{second}");
+    let list = target.penstock().args(["schedule", "list"]).run().expect_code(0).stdout;
+    assert_eq!(list.matches("paused").count(), 2, "{list}");
+    // Something else under the same name is left alone, and said.
+    target.penstock().args(["schedule", "apply", "--name", "inline", "--cron", "@weekly"]).run().expect_code(0);
+    let (code, third) = import(&[]);
+    assert_eq!((code, &third["counts"]), (Some(1), &counts(0, 7, 1)), "{third}");
+    let away = target.penstock().args(["import", "--from", "http://127.0.0.1:1"]).run().expect_code(1);
+    away.expect_complaint("cannot reach the server");
+    from.stop().expect_code(0);
+    to.stop().expect_code(0);
+}
+
+fn send(server: &str, head: &str, body: &str) -> Value {
+    let address = server.strip_prefix("http://").expect("a URL");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    write!(stream, "{head}Host: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        .expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).expect("a document")
+}
+
+fn post(server: &str, path: &str, body: &Value) -> Value {
+    send(server, &format!("POST {path} HTTP/1.1\r\nContent-Type: application/json\r\n"), &body.to_string())
+}
+
+fn upload(server: &str, pipeline: &str, name: &str, spec: &Value) {
+    let path = format!("/apis/v2beta1/pipelines/upload_version?pipelineid={pipeline}&name={name}");
+    let head = format!("POST {path} HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=edge\r\n");
+    let file = "Content-Disposition: form-data; name=\"uploadfile\"; filename=\"p.json\"";
+    send(server, &head, &format!("--edge\r\n{file}\r\n\r\n{spec}\r\n--edge--\r\n"));
+}
