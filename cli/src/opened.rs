@@ -57,7 +57,7 @@ impl OpenRun {
     }
 
     /// The run as it is now.
-    pub(crate) async fn from_now(&self) -> anyhow::Result<Feed> {
+    pub(crate) async fn feed_from_now(&self) -> anyhow::Result<Feed> {
         match self {
             OpenRun::Local { metastore, run } => Feed::from_now(metastore, *run).await,
             OpenRun::Remote { client, details } => {
@@ -69,7 +69,7 @@ impl OpenRun {
     }
 
     /// The run from its first fact.
-    pub(crate) async fn from_start(&self) -> anyhow::Result<Feed> {
+    pub(crate) async fn feed_from_start(&self) -> anyhow::Result<Feed> {
         match self {
             OpenRun::Local { metastore, run } => Feed::from_start(metastore, *run).await,
             OpenRun::Remote { client, details } => runs::feed(client, details),

@@ -24,7 +24,7 @@ pub(crate) async fn cp(context: &Context, args: CpArgs) -> anyhow::Result<ExitCo
     let CpArgs { source, destination } = args;
     let source = Source::parse(&source)?;
     let opened = OpenRun::find(context, source.run).await?;
-    let feed = opened.from_now().await?;
+    let feed = opened.feed_from_now().await?;
     let artifact = find(feed.state(), &source)?.clone();
     opened.close().await;
     let from = feed.client().map_or(From::Stores(context), From::Server);

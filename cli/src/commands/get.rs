@@ -26,7 +26,7 @@ use crate::waiting::Waiting;
 pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<ExitCode> {
     let GetArgs { run, output, expand } = args;
     let opened = OpenRun::find(context, &run).await?;
-    let mut feed = opened.from_now().await?;
+    let mut feed = opened.feed_from_now().await?;
     let run = feed.run();
     let (waiting, not_known) = match waits(context, &mut feed).await {
         Ok(waiting) => (waiting, None),

@@ -64,14 +64,14 @@ pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<Ex
 async fn target(context: &Context, run: &str, task: Option<String>) -> anyhow::Result<(OpenRun, Feed, Option<String>)> {
     let not_a_run = match OpenRun::find(context, run).await {
         Ok(opened) => {
-            let feed = opened.from_now().await?;
+            let feed = opened.feed_from_now().await?;
             return Ok((opened, feed, task));
         }
         Err(error) if task.is_some() || !error.is::<Refusal>() => return Err(error),
         Err(error) => error,
     };
     let Ok(latest) = OpenRun::find(context, LATEST).await else { return Err(not_a_run) };
-    let feed = latest.from_now().await?;
+    let feed = latest.feed_from_now().await?;
     if select(feed.state(), run).is_err() {
         latest.close().await;
         return Err(if is_unknown(&not_a_run) { neither(run, &feed.info().name).into() } else { not_a_run });

@@ -56,7 +56,7 @@ fn standing(feed: &Feed) -> Standing {
 
 /// The same of a run that a server carries out.
 async fn remote(context: &Context, client: &Client, run: &str, progress: &ProgressArgs) -> anyhow::Result<ExitCode> {
-    let feed = OpenRun::find_at(client.clone(), run).await?.from_now().await?;
+    let feed = OpenRun::find_at(client.clone(), run).await?.feed_from_now().await?;
     match standing(&feed) {
         Standing::MayGoOn => {}
         Standing::Succeeded(refusal) => return Err(refusal.into()),

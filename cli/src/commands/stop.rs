@@ -84,7 +84,7 @@ fn late(run: Uuid, timeout: Duration) -> Hinted {
 
 /// The same of a run that a server carries out.
 async fn remote(client: Client, run: &str, no_wait: bool, timeout: Duration) -> anyhow::Result<ExitCode> {
-    let mut feed = OpenRun::find_at(client.clone(), run).await?.from_now().await?;
+    let mut feed = OpenRun::find_at(client.clone(), run).await?.feed_from_now().await?;
     let run = feed.run();
     if feed.state().status().is_final() {
         let word = run_word(feed.state().status()).1;

@@ -11,7 +11,7 @@ use crate::session;
 pub(crate) async fn watch(context: &Context, args: WatchArgs) -> anyhow::Result<ExitCode> {
     let WatchArgs { run, progress } = args;
     let run = OpenRun::find(context, &run).await?;
-    let feed = run.from_start().await?;
+    let feed = run.feed_from_start().await?;
     let result = session::watch(context, feed, &progress).await;
     run.close().await;
     result

@@ -108,7 +108,7 @@ impl Client {
     ) -> Result<T, RemoteError> {
         let (request, path) = self.request(Method::POST, path, query);
         let response = self.answer(request.multipart(form), &path).await?;
-        read(self.whole(response, ANSWER_BYTES).await?, &path)
+        read(&self.whole(response, ANSWER_BYTES).await?, &path)
     }
 
     /// An answer that is read as it comes.
@@ -149,7 +149,7 @@ impl Client {
                 what: crate::text::inert(&what),
             });
         }
-        read(bytes, &path)
+        read(&bytes, &path)
     }
 
     fn request(&self, method: Method, path: Segments<'_>, query: Query<'_>) -> (RequestBuilder, String) {
@@ -212,8 +212,8 @@ fn content_type(response: &Response) -> Option<&str> {
     response.headers().get(reqwest::header::CONTENT_TYPE)?.to_str().ok()
 }
 
-fn read<T: DeserializeOwned>(bytes: Bytes, path: &str) -> Result<T, RemoteError> {
-    serde_json::from_slice(&bytes)
+fn read<T: DeserializeOwned>(bytes: &Bytes, path: &str) -> Result<T, RemoteError> {
+    serde_json::from_slice(bytes)
         .map_err(|error| RemoteError::Unreadable { path: path.to_owned(), reason: error.to_string() })
 }
 
