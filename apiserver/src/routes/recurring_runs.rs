@@ -63,7 +63,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .query("count", Kind::Int32, "How many times: 5 unless it is said, at most 100.")
                 .reply(&schema::TIMES),
         )
-        .post("/apis/penstock/v1/recurringruns:preview", Requires::Nothing, slots::preview)
+        .post("/apis/penstock/v1/recurringruns:preview", Requires::Caller, slots::preview)
         .describe(
             Description::new("preview_slots", "When a trigger would be due")
                 .body(&schema::PREVIEW)
