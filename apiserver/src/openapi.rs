@@ -99,6 +99,12 @@ fn is_id(path: &str, name: &str) -> bool {
     name.ends_with("_id") && !["node_id", "task_id"].contains(&name) && !through
 }
 
+/// A server-sent event: its number, and what happened as JSON.
+fn event() -> Value {
+    let text = json!({"type": "string"});
+    json!({"type": "object", "required": ["id", "data"], "properties": {"id": text, "event": text, "data": text}})
+}
+
 /// The group of an operation: the version of the interface, and the first word behind it.
 fn tag(path: &str) -> String {
     let mut parts = path.trim_start_matches('/').split(['/', ':']);
@@ -123,7 +129,7 @@ fn responses(description: &Description, schemas: &mut Schemas) -> Value {
             "416": {"description": "The part that was asked for is not in it."},
         }),
         Reply::Events => json!({
-            "200": described("Events as they happen.", "text/event-stream", json!({"type": "string"})),
+            "200": described("Events as they happen; the schema is that of one.", "text/event-stream", event()),
             "204": {"description": "There is no further event, and will be none."},
         }),
     };
