@@ -4,11 +4,11 @@ use penstock_engine::NodeId;
 use penstock_spec::artifact::Artifact;
 use penstock_spec::value::canonicalize;
 use serde_json::{Map, Value};
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, encode_count, json, listed, number};
+use crate::database::{Row, query};
 use crate::error::MetastoreError;
 use crate::rows::{ArtifactRow, CacheScope, Listed};
 use crate::runs::MAX_PAGE;
@@ -46,7 +46,7 @@ impl Metastore {
         limit: u32,
     ) -> Result<Vec<(ArtifactPosition, Listed<ArtifactRow>)>, MetastoreError> {
         let failed = |error| MetastoreError::database(format!("read artifacts of run {run}"), error);
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT node, output, position, artifact_id, record_json FROM artifacts \
              WHERE run_id = $1 AND (node, output, position) > ($2, $3, $4) ORDER BY node, output, position LIMIT $5",
         )
@@ -66,7 +66,7 @@ impl Metastore {
 
     /// An artifact. Those of deleted runs are not there.
     pub async fn artifact(&self, id: Uuid) -> Result<StoredArtifact, MetastoreError> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT run_id, record_json FROM artifacts JOIN runs ON runs.id = artifacts.run_id \
              WHERE artifact_id = $1 AND deleted_at IS NULL ORDER BY runs.created_at, runs.id, node LIMIT 1",
         )
@@ -81,7 +81,7 @@ impl Metastore {
 
     /// Artifacts of a run in the order of their nodes.
     pub async fn artifacts(&self, run: Uuid) -> Result<Vec<Listed<ArtifactRow>>, MetastoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT node, output, position, artifact_id, record_json FROM artifacts WHERE run_id = $1 \
              ORDER BY node, output, position",
         )
@@ -98,7 +98,7 @@ impl Metastore {
         scope: &CacheScope,
         wanted: &Artifact,
     ) -> Result<Option<Artifact>, MetastoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT record_json FROM artifacts JOIN runs ON runs.id = artifacts.run_id \
              WHERE artifacts.uri = $1 AND type_title = $2 AND pipeline_name = $3 AND namespace = $4 \
              ORDER BY runs.created_at DESC, runs.id DESC, node DESC LIMIT $5",
@@ -126,7 +126,7 @@ fn canonical(metadata: &Map<String, Value>) -> Value {
     value
 }
 
-fn artifact_row(row: &SqliteRow) -> Result<ArtifactRow, Reason> {
+fn artifact_row(row: &Row) -> Result<ArtifactRow, Reason> {
     Ok(ArtifactRow {
         node: NodeId(number(row, "node")?),
         output: column(row, "output")?,
@@ -135,7 +135,7 @@ fn artifact_row(row: &SqliteRow) -> Result<ArtifactRow, Reason> {
     })
 }
 
-fn position(row: &SqliteRow) -> Result<ArtifactPosition, Reason> {
+fn position(row: &Row) -> Result<ArtifactPosition, Reason> {
     Ok(ArtifactPosition {
         node: NodeId(number(row, "node")?),
         output: column(row, "output")?,
@@ -143,7 +143,7 @@ fn position(row: &SqliteRow) -> Result<ArtifactPosition, Reason> {
     })
 }
 
-fn identity(row: &SqliteRow) -> String {
+fn identity(row: &Row) -> String {
     let node = column::<i64>(row, "node").map_or_else(|_| "?".to_owned(), |node| node.to_string());
     format!("artifact {} of node {node}", crate::codec::identity(row, "artifact_id"))
 }

@@ -1,11 +1,10 @@
 //! The cache of results. Entries are written with the facts of the task that made them ([`crate::Append`]).
 
 use penstock_engine::CacheSource;
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 
 use crate::Metastore;
 use crate::codec::{Reason, column, encode_time, json, listed, time};
+use crate::database::{Connection, QueryBuilder, Row, query};
 use crate::error::MetastoreError;
 use crate::rows::{CacheEntry, CacheFilter, CacheScope, Listed};
 use crate::runs::MAX_PAGE;
@@ -17,7 +16,7 @@ const TRIED: i64 = 10;
 impl Metastore {
     /// The newest result under a key.
     pub async fn lookup(&self, scope: &CacheScope, key: &str) -> Result<Option<CacheEntry>, MetastoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM cache_entries WHERE pipeline_name = $1 AND namespace = $2 AND cache_key = $3 \
              ORDER BY id DESC LIMIT $4",
         )
@@ -46,7 +45,7 @@ impl Metastore {
         task_path: &str,
         limit: u32,
     ) -> Result<Vec<Listed<CacheEntry>>, MetastoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM cache_entries WHERE pipeline_name = $1 AND namespace = $2 AND task_path = $3 \
              ORDER BY id DESC LIMIT $4",
         )
@@ -57,7 +56,7 @@ impl Metastore {
         .fetch_all(&self.readers)
         .await
         .map_err(|error| MetastoreError::database(format!("look up cached results of {task_path}"), error))?;
-        let identity = |row: &SqliteRow| {
+        let identity = |row: &Row| {
             column::<i64>(row, "id").map_or_else(|_| "unknown".to_owned(), |id| format!("cache entry {id}"))
         };
         Ok(rows.iter().map(|row| listed(cache_entry(row), || identity(row))).collect())
@@ -70,9 +69,9 @@ impl Metastore {
 }
 
 /// Deletes what a filter selects, inside the writer's transaction.
-pub(crate) async fn evict(connection: &mut SqliteConnection, filter: &CacheFilter) -> Result<u64, sqlx::Error> {
+pub(crate) async fn evict(connection: &mut Connection, filter: &CacheFilter) -> Result<u64, sqlx::Error> {
     let CacheFilter { pipeline_name, namespace, key, task_path, run, created_before } = filter;
-    let mut sql = QueryBuilder::<Sqlite>::new("DELETE FROM cache_entries WHERE 1 = 1");
+    let mut sql = QueryBuilder::new(connection.dialect(), "DELETE FROM cache_entries WHERE 1 = 1");
     let texts = [
         (" AND pipeline_name = ", pipeline_name),
         (" AND namespace = ", namespace),
@@ -90,10 +89,10 @@ pub(crate) async fn evict(connection: &mut SqliteConnection, filter: &CacheFilte
     if let Some(time) = created_before {
         sql.push(" AND created_at < ").push_bind(encode_time(*time));
     }
-    Ok(sql.build().execute(connection).await?.rows_affected())
+    sql.build().execute(connection).await
 }
 
-fn cache_entry(row: &SqliteRow) -> Result<CacheEntry, Reason> {
+fn cache_entry(row: &Row) -> Result<CacheEntry, Reason> {
     Ok(CacheEntry {
         key: column(row, "cache_key")?,
         source: CacheSource { run_id: column(row, "run_id")?, task_path: column(row, "task_path")? },

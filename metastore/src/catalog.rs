@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 use uuid::Uuid;
 
 use crate::Metastore;
+use crate::database::{Connection, query};
 use crate::error::MetastoreError;
 use crate::experiments::{self, Experiment};
 use crate::pipelines::{self, StoredPipeline};
@@ -85,10 +85,22 @@ impl CatalogOperation {
         }
     }
 
+    /// Whether it may change which recurring runs are due.
+    pub(crate) fn is_of_recurring_runs(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateRecurringRun(_)
+                | Self::EnableRecurringRun { .. }
+                | Self::AdvanceRecurringRun { .. }
+                | Self::DeleteRecurringRun { .. }
+                | Self::StoreExperiment { state: StorageState::Archived, .. }
+        )
+    }
+
     /// Carries it out. The outer error ends the transaction; the inner one is this request's alone.
     pub(crate) async fn apply(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
     ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
         match self {
             Self::CreateExperiment(experiment) => experiments::create(connection, experiment).await,
@@ -121,8 +133,8 @@ impl CatalogOperation {
 }
 
 /// The answer to a change of one thing, which must exist.
-pub(crate) fn expect_row(changed: &SqliteQueryResult, kind: &'static str, id: Uuid) -> Result<Answer, MetastoreError> {
-    if changed.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::not_found(kind, &id)) }
+pub(crate) fn expect_row(changed: u64, kind: &'static str, id: Uuid) -> Result<Answer, MetastoreError> {
+    if changed > 0 { Ok(1) } else { Err(MetastoreError::not_found(kind, &id)) }
 }
 
 /// Where the tags of one kind of thing are.
@@ -135,24 +147,24 @@ pub(crate) struct TagTable {
 
 /// Gives something the tags that it is to have.
 pub(crate) async fn replace_tags(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     table: &TagTable,
     id: Uuid,
     tags: &Tags,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(table.clear).bind(id).execute(&mut *connection).await?;
+    query(table.clear).bind(id).execute(&mut *connection).await?;
     put_tags(connection, table, id, tags).await
 }
 
 /// Gives something new its tags.
 pub(crate) async fn put_tags(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     table: &TagTable,
     id: Uuid,
     tags: &Tags,
 ) -> Result<(), sqlx::Error> {
     for (key, value) in tags {
-        sqlx::query(table.put).bind(id).bind(key).bind(value).execute(&mut *connection).await?;
+        query(table.put).bind(id).bind(key).bind(value).execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Commands: what any process asks of a run. They wait here for whoever drives it.
 
 use penstock_spec::Timestamp;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, encode_json, encode_time, json, listed, time};
+use crate::database::{Row, query};
 use crate::error::MetastoreError;
 use crate::rows::{Command, PendingCommand};
 
@@ -31,7 +31,7 @@ impl Metastore {
     /// Commands of a run that nobody has taken, the oldest first.
     pub async fn pending_commands(&self, run: Uuid) -> Result<Vec<PendingCommand>, MetastoreError> {
         let what = || format!("read commands of run {run}");
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, run_id, idempotency_key, command_json, created_at FROM commands \
              WHERE run_id = $1 AND taken_at IS NULL ORDER BY id LIMIT $2",
         )
@@ -48,14 +48,14 @@ impl Metastore {
 
     /// Runs for which commands wait.
     pub async fn runs_with_commands(&self) -> Result<Vec<Uuid>, MetastoreError> {
-        sqlx::query_scalar("SELECT DISTINCT run_id FROM commands WHERE taken_at IS NULL")
-            .fetch_all(&self.readers)
+        query("SELECT DISTINCT run_id FROM commands WHERE taken_at IS NULL")
+            .fetch_values(&self.readers, "run_id")
             .await
             .map_err(|error| MetastoreError::database("look for commands", error))
     }
 }
 
-fn pending_command(row: &SqliteRow) -> Result<PendingCommand, Reason> {
+fn pending_command(row: &Row) -> Result<PendingCommand, Reason> {
     let id: i64 = column(row, "id")?;
     Ok(PendingCommand {
         id,

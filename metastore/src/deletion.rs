@@ -2,11 +2,11 @@
 //! under way is hidden and told to end, and removed when it has: until then its driver needs its rows.
 
 use penstock_spec::Timestamp;
-use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{encode_json, encode_time};
+use crate::database::{Connection, query};
 use crate::error::MetastoreError;
 use crate::rows::Command;
 use crate::runs::MAX_PAGE;
@@ -34,13 +34,12 @@ impl Metastore {
     /// Removes runs that were deleted while they were under way and have ended since; returns those that this call
     /// removed.
     pub async fn purge_deleted(&self) -> Result<Vec<Uuid>, MetastoreError> {
-        let ended: Vec<Uuid> = sqlx::query_scalar(
-            "SELECT id FROM runs WHERE deleted_at IS NOT NULL AND finished_at IS NOT NULL ORDER BY id LIMIT $1",
-        )
-        .bind(i64::from(MAX_PAGE))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(|error| MetastoreError::database("look for deleted runs", error))?;
+        let ended: Vec<Uuid> =
+            query("SELECT id FROM runs WHERE deleted_at IS NOT NULL AND finished_at IS NOT NULL ORDER BY id LIMIT $1")
+                .bind(i64::from(MAX_PAGE))
+                .fetch_values(&self.readers, "id")
+                .await
+                .map_err(|error| MetastoreError::database("look for deleted runs", error))?;
         let mut removed = Vec::with_capacity(ended.len());
         for run in ended {
             if self.writer.submit(Operation::PurgeRun { run }).await? > 0 {
@@ -52,26 +51,26 @@ impl Metastore {
 }
 
 pub(crate) async fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     run: Uuid,
     kind: &str,
     command_json: &str,
     at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     // The rows of a run refer to it and go with it.
-    let removed = sqlx::query("DELETE FROM runs WHERE id = $1 AND deleted_at IS NULL AND finished_at IS NOT NULL")
+    let removed = query("DELETE FROM runs WHERE id = $1 AND deleted_at IS NULL AND finished_at IS NOT NULL")
         .bind(run)
         .execute(&mut *connection)
         .await?;
-    if removed.rows_affected() > 0 {
+    if removed > 0 {
         return Ok(Ok(REMOVED));
     }
-    let hidden = sqlx::query("UPDATE runs SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL")
+    let hidden = query("UPDATE runs SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL")
         .bind(run)
         .bind(at)
         .execute(&mut *connection)
         .await?;
-    if hidden.rows_affected() == 0 {
+    if hidden == 0 {
         return Ok(Err(MetastoreError::NoSuchRun { run }));
     }
     // A key of its own: a run is hidden once.
@@ -80,10 +79,10 @@ pub(crate) async fn delete(
 }
 
 /// Removes a run if it is hidden and has ended.
-pub(crate) async fn purge(connection: &mut SqliteConnection, run: Uuid) -> Result<Answer, sqlx::Error> {
-    let removed = sqlx::query("DELETE FROM runs WHERE id = $1 AND deleted_at IS NOT NULL AND finished_at IS NOT NULL")
+pub(crate) async fn purge(connection: &mut Connection, run: Uuid) -> Result<Answer, sqlx::Error> {
+    let removed = query("DELETE FROM runs WHERE id = $1 AND deleted_at IS NOT NULL AND finished_at IS NOT NULL")
         .bind(run)
         .execute(connection)
         .await?;
-    Ok(removed.rows_affected())
+    Ok(removed)
 }

@@ -4,17 +4,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError as _;
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
 use uuid::Uuid;
+
+use crate::location::StoreLocation;
 
 /// A failure of the store, or a refusal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetastoreError {
-    /// The file could not be opened or created.
-    #[error("cannot open the store {}", path.display())]
+    /// The store could not be opened.
+    #[error("cannot open the store {store}")]
     Open {
-        /// The store's file.
-        path: PathBuf,
+        /// The store.
+        store: StoreLocation,
         /// Why.
         #[source]
         source: Arc<sqlx::Error>,
@@ -28,31 +33,31 @@ pub enum MetastoreError {
         #[source]
         source: std::io::Error,
     },
-    /// The file holds something else.
-    #[error("{} is not a Penstock store: {reason}; name another file or move this one away", path.display())]
+    /// The file or database holds something else.
+    #[error("{store} is not a Penstock store: {reason}; name another one, or move this away")]
     NotAStore {
-        /// The file.
-        path: PathBuf,
+        /// What was to be opened.
+        store: StoreLocation,
         /// What it is instead.
         reason: &'static str,
     },
     /// A newer Penstock has changed the store's layout. Nothing was touched.
     #[error(
-        "the store {} has layout {found}, and this build knows layouts up to {supported}; use the newer Penstock that wrote it, or another store", path.display()
+        "the store {store} has layout {found}, and this build knows layouts up to {supported}; use the newer Penstock that wrote it, or another store"
     )]
     NewerVersion {
-        /// The store's file.
-        path: PathBuf,
+        /// The store.
+        store: StoreLocation,
         /// Newest migration in the store.
         found: i64,
         /// Newest migration of this build.
         supported: i64,
     },
     /// The layout could not be brought up to date.
-    #[error("cannot bring the store {} up to date", path.display())]
+    #[error("cannot bring the store {store} up to date")]
     Migrate {
-        /// The store's file.
-        path: PathBuf,
+        /// The store.
+        store: StoreLocation,
         /// Why.
         #[source]
         source: Box<sqlx::migrate::MigrateError>,
@@ -195,6 +200,24 @@ pub enum MetastoreError {
         /// How long we waited.
         waited: Duration,
     },
+    /// The database server could not be reached, again and again. Nothing of the request was stored.
+    #[error("cannot {what}: the database cannot be reached")]
+    Unreachable {
+        /// What was attempted.
+        what: String,
+        /// Why the last time.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The connection was lost while the request was committed, and the server could not be asked afterwards.
+    #[error("cannot tell whether this is stored: {what}; the database was lost meanwhile")]
+    Unsettled {
+        /// What was attempted.
+        what: String,
+        /// Why.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
     /// Anything else that the database reported.
     #[error("cannot {what}")]
     Database {
@@ -229,6 +252,8 @@ impl MetastoreError {
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed { what },
             error if is_full(error) => Self::DiskFull { what, source },
             error if is_constraint(error) => Self::Refused { what, source },
+            sqlx::Error::PoolTimedOut => Self::Unreachable { what, source },
+            error if is_connection_lost(error) => Self::Unreachable { what, source },
             _ => Self::Database { what, source },
         }
     }
@@ -241,23 +266,47 @@ const FULL: i32 = 13;
 const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
 
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
+    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    let code: i32 = error.code()?.parse().ok()?;
     Some(code & 0xff)
 }
 
+/// PostgreSQL's code: a class of two characters, and three more.
+fn postgres_code(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code)
+}
+
+/// Whether others stand in the way, and it is worth another try.
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
-    matches!(primary_code(error), Some(BUSY | LOCKED))
+    matches!(sqlite_code(error), Some(BUSY | LOCKED))
+        // A conflict of transactions, a deadlock, a lock that was not to be had; a statement that took too long.
+        || matches!(postgres_code(error), Some("40001" | "40P01" | "55P03" | "57014"))
 }
 
 pub(crate) fn is_full(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(FULL)
+    sqlite_code(error) == Some(FULL) || postgres_code(error) == Some("53100")
 }
 
+/// Whether the database objects to what it was given, and not to whoever gives it.
 pub(crate) fn is_constraint(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(CONSTRAINT)
+    sqlite_code(error) == Some(CONSTRAINT)
+        // Values that cannot be, constraints, and more than an index holds.
+        || postgres_code(error).is_some_and(|code| ["22", "23", "54"].contains(&&code[..2]))
 }
 
 pub(crate) fn is_not_a_database(error: &sqlx::Error) -> bool {
-    primary_code(error) == Some(NOT_A_DATABASE)
+    sqlite_code(error) == Some(NOT_A_DATABASE)
+}
+
+/// Whether the server, or the way to it, has gone: nothing is known of what was asked of it last.
+pub(crate) fn is_connection_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+        error => postgres_code(error).is_some_and(|code| {
+            // Connections, a server that stops or starts, one that has no room or has become a replica, a transaction that
+            // was left alone.
+            code.starts_with("08") || code.starts_with("57P") || matches!(code, "53300" | "25P03" | "25006")
+        }),
+    }
 }

@@ -1,15 +1,16 @@
 //! Experiments: what users group their runs by.
 
+use std::borrow::Cow;
+
 use penstock_spec::Timestamp;
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::catalog::{CatalogOperation, expect_row};
 use crate::codec::{Reason, column, encode_time, time, time_unless_zero, word};
+use crate::database::{Connection, Dialect, Row, query};
 use crate::error::MetastoreError;
-use crate::listing::{Entity, ExperimentField, Listing, Page, select};
+use crate::listing::{Entity, ExperimentField, Listing, Page, by_name};
 use crate::recurring;
 use crate::rows::StorageState;
 use crate::statements::Answer;
@@ -39,9 +40,11 @@ impl Entity for Experiment {
     type Field = ExperimentField;
     const KIND: &'static str = KIND;
     const TABLE: &'static str = "experiments";
-    const COLUMNS: &'static str = "id, namespace, name, description, created_at, last_run_created_at, storage_state";
+    fn columns(_dialect: Dialect) -> Cow<'static, str> {
+        Cow::Borrowed("id, namespace, name, description, created_at, last_run_created_at, storage_state")
+    }
 
-    fn read(row: &SqliteRow) -> Result<Self, Reason> {
+    fn read(row: &Row) -> Result<Self, Reason> {
         Ok(Self {
             id: column(row, "id")?,
             namespace: column(row, "namespace")?,
@@ -75,9 +78,8 @@ impl Metastore {
 
     /// The experiment of a name, if there is one.
     pub async fn experiment_by_name(&self, namespace: &str, name: &str) -> Result<Option<Experiment>, MetastoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(select::<Experiment>());
-        query.push(" AND namespace = ").push_bind(namespace).push(" AND name = ").push_bind(name);
-        self.find_by(&mut query, || format!("{name:?}")).await
+        let sql = by_name::<Experiment>(self.readers.dialect(), namespace, name);
+        self.find_by(sql, || format!("{name:?}")).await
     }
 
     /// Archives an experiment together with all its runs, and disables its recurring runs; or takes the experiment, and it
@@ -102,7 +104,7 @@ impl Metastore {
 }
 
 pub(crate) async fn create(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     experiment: &Experiment,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let created = ensure(connection, experiment).await?;
@@ -110,12 +112,13 @@ pub(crate) async fn create(
     Ok(if created > 0 { Ok(created) } else { Err(taken()) })
 }
 
-pub(crate) async fn ensure(connection: &mut SqliteConnection, experiment: &Experiment) -> Result<Answer, sqlx::Error> {
+pub(crate) async fn ensure(connection: &mut Connection, experiment: &Experiment) -> Result<Answer, sqlx::Error> {
     let Experiment { id, namespace, name, description, created_at, storage_state, last_run_created_at } = experiment;
-    let created = sqlx::query(
+    let name_key = connection.dialect().folded("name");
+    let created = query(format!(
         "INSERT INTO experiments (id, namespace, name, description, created_at, last_run_created_at, storage_state) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (namespace, name) DO NOTHING",
-    )
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (namespace, {name_key}) DO NOTHING"
+    ))
     .bind(id)
     .bind(namespace)
     .bind(name)
@@ -125,39 +128,37 @@ pub(crate) async fn ensure(connection: &mut SqliteConnection, experiment: &Exper
     .bind(storage_state.as_str())
     .execute(connection)
     .await?;
-    Ok(created.rows_affected())
+    Ok(created)
 }
 
 pub(crate) async fn store(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     experiment: Uuid,
     state: StorageState,
     at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let stored = sqlx::query("UPDATE experiments SET storage_state = $2 WHERE id = $1")
+    let stored = query("UPDATE experiments SET storage_state = $2 WHERE id = $1")
         .bind(experiment)
         .bind(state.as_str())
         .execute(&mut *connection)
         .await?;
-    if stored.rows_affected() == 0 {
+    if stored == 0 {
         return Ok(Err(MetastoreError::not_found(KIND, &experiment)));
     }
     if state == StorageState::Archived {
-        sqlx::query(
-            "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE'",
-        )
-        .bind(experiment)
-        .execute(&mut *connection)
-        .await?;
+        query("UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE'")
+            .bind(experiment)
+            .execute(&mut *connection)
+            .await?;
         recurring::disable_of(connection, experiment, at).await?;
     }
     Ok(Ok(1))
 }
 
 pub(crate) async fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     experiment: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let deleted = sqlx::query("DELETE FROM experiments WHERE id = $1").bind(experiment).execute(connection).await?;
-    Ok(expect_row(&deleted, KIND, experiment))
+    let deleted = query("DELETE FROM experiments WHERE id = $1").bind(experiment).execute(connection).await?;
+    Ok(expect_row(deleted, KIND, experiment))
 }

@@ -1,11 +1,11 @@
 //! Facts as text, for those who pass them on without reading them: also facts of a newer build.
 
 use penstock_spec::Timestamp;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, count, time};
+use crate::database::Row;
 use crate::error::MetastoreError;
 
 /// A fact as it is stored.
@@ -30,6 +30,6 @@ impl Metastore {
     }
 }
 
-fn fact_text(row: &SqliteRow) -> Result<FactText, Reason> {
+fn fact_text(row: &Row) -> Result<FactText, Reason> {
     Ok(FactText { seq: count(row, "seq")?, at: time(row, "at")?, json: column(row, "fact_json")? })
 }

@@ -6,7 +6,7 @@
 //! is durable); readers never wait for it. Several processes may use one store: who drives a run is settled by its
 //! epoch and its number of facts, which every append compares.
 //!
-//! The store is a SQLite file on a local disk. This crate knows nothing of objects, processes or Kubernetes, and leaves
+//! The store is a SQLite file on a local disk, or a database of a PostgreSQL server. This crate knows nothing of objects, processes or Kubernetes, and leaves
 //! the meaning of facts to the engine.
 
 mod artifacts;
@@ -14,11 +14,13 @@ mod cache;
 mod catalog;
 mod codec;
 mod commands;
+mod database;
 mod deletion;
 mod error;
 mod experiments;
 mod fact_texts;
 mod listing;
+mod location;
 mod open;
 mod pipelines;
 mod recurring;
@@ -30,13 +32,12 @@ mod statements;
 mod tasks;
 mod to_drive;
 mod versions;
+mod wake;
 mod writer;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use penstock_spec::Timestamp;
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -51,9 +52,9 @@ pub use crate::listing::{
 };
 #[doc(hidden)]
 pub use crate::listing::{
-    experiment_list_statements, pipeline_list_statements, recurring_run_list_statements, run_list_statements,
-    version_list_statements,
+    experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans, version_list_plans,
 };
+pub use crate::location::{InvalidDatabaseUrl, PostgresLocation, StoreLocation};
 pub use crate::pipelines::StoredPipeline;
 pub use crate::recurring::{RecurringRun, RecurringSource, ScheduleState, Trigger};
 pub use crate::remarks::{Remark, RemarkKind};
@@ -65,11 +66,12 @@ pub use crate::rows::{
 pub use crate::run_records::{RunRecord, RunStateChange};
 pub use crate::runs::{MAX_PAGE, RunPage, RunQuery};
 #[doc(hidden)]
-pub use crate::to_drive::runs_to_drive_query;
+pub use crate::to_drive::runs_to_drive_plan;
 pub use crate::to_drive::{DrivePosition, RunToDrive, RunsToDrive};
 pub use crate::versions::PipelineVersion;
 pub use crate::writer::WriterStats;
 
+use crate::database::{Query, Readers};
 use crate::statements::{EncodedAppend, Operation};
 use crate::writer::WriterHandle;
 
@@ -77,21 +79,23 @@ use crate::writer::WriterHandle;
 #[derive(Debug, Clone)]
 pub struct Metastore {
     writer: WriterHandle,
-    readers: SqlitePool,
+    readers: Readers,
 }
 
 impl Metastore {
-    /// Opens the store in this file; creates it, or brings its layout up to date, if need be. Starts the writer on the
-    /// current tokio runtime.
+    /// Opens a store; creates it, or brings its layout up to date, if need be. A path is that of a SQLite file. Starts the
+    /// writer on the current tokio runtime.
     ///
-    /// A store of a newer layout, or a file that is something else, is refused and not touched.
-    pub async fn open(path: &Path) -> Result<Self, MetastoreError> {
-        open::prepare(path).await?;
-        let connection = open::connect_writer(path)
-            .await
-            .map_err(|source| MetastoreError::Open { path: path.to_owned(), source: Arc::new(source) })?;
-        let writer = WriterHandle::spawn(path.to_owned(), connection);
-        Ok(Self { writer, readers: open::reader_pool(path) })
+    /// A store of a newer layout, or a file or database that is something else, is refused and not touched.
+    pub async fn open(location: impl Into<StoreLocation>) -> Result<Self, MetastoreError> {
+        let store = location.into();
+        open::prepare(&store).await?;
+        let connection = match open::connect_writer(&store).await {
+            Ok(connection) => connection,
+            Err(source) => return Err(MetastoreError::Open { store, source: Arc::new(source) }),
+        };
+        let readers = open::reader_pool(&store);
+        Ok(Self { writer: WriterHandle::spawn(store, connection), readers })
     }
 
     /// Stores what is queued and closes the file. Later requests, of clones too, are refused.
@@ -116,9 +120,20 @@ impl Metastore {
     }
 
     /// What this process stores from now on, as it becomes durable. A subscriber that lags loses the oldest changes and
-    /// is told so; what other processes store does not appear here.
+    /// is told so. What other processes store appears here too if the store is in PostgreSQL, but not while the connection
+    /// is lost; of a SQLite store it does not.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.writer.subscribe()
+    }
+
+    /// How the database carries out a statement.
+    async fn explain(&self, query: Query<'_>) -> Result<Vec<String>, MetastoreError> {
+        let dialect = self.readers.dialect();
+        query
+            .explained(dialect)
+            .fetch_values(&self.readers, dialect.explained_column())
+            .await
+            .map_err(|error| MetastoreError::database("explain a statement", error))
     }
 
     /// What the writer has done so far.

@@ -4,13 +4,14 @@
 //! A page starts at a row that is named by what it is sorted by and its id (keyset paging), so that rows which come and go
 //! before it move nothing, and finding it costs the same wherever it is.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, identity, listed};
+use crate::database::{Dialect, QueryBuilder, Row};
 use crate::error::MetastoreError;
 use crate::experiments::Experiment;
 use crate::pipelines::StoredPipeline;
@@ -26,7 +27,7 @@ mod sql;
 
 pub(crate) use fields::Column;
 pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RecurringRunField, RunField, VersionField};
-pub(crate) use sql::{Within, select};
+pub(crate) use sql::{Within, by_name, select};
 
 /// Most conditions of one list.
 pub const MAX_PREDICATES: usize = 64;
@@ -158,7 +159,7 @@ pub(crate) trait Entity: Sized {
     const KIND: &'static str;
     const TABLE: &'static str;
     /// What `read` needs.
-    const COLUMNS: &'static str;
+    fn columns(dialect: Dialect) -> Cow<'static, str>;
     /// What every row must meet to be seen at all.
     const VISIBLE: &'static str = "1 = 1";
     /// Table of tags, and its reference to this one.
@@ -166,7 +167,7 @@ pub(crate) trait Entity: Sized {
     /// How many visible rows there are, where somebody keeps count of them.
     const COUNTS: Option<Counts> = None;
 
-    fn read(row: &SqliteRow) -> Result<Self, Reason>;
+    fn read(row: &Row) -> Result<Self, Reason>;
 }
 
 /// A table of how many visible rows there are by the fields that are [`Column::counted`].
@@ -176,6 +177,8 @@ pub(crate) struct Counts {
     pub(crate) count: &'static str,
     /// The rows that may count as something else than what was counted, for a statement to go through.
     pub(crate) unsettled: &'static str,
+    /// Their ids.
+    pub(crate) key: &'static str,
 }
 
 impl Metastore {
@@ -185,32 +188,34 @@ impl Metastore {
         within: Option<Within>,
     ) -> Result<Page<E>, MetastoreError> {
         let size = listing.size.clamp(1, MAX_PAGE) as usize;
-        let mut page = sql::page::<E>(listing, within, size)?;
-        let mut total = sql::total::<E>(listing, within);
+        let dialect = self.readers.dialect();
+        let page = sql::page::<E>(dialect, listing, within, size)?.build();
+        let total = sql::total::<E>(dialect, listing, within).build();
         let failed = |error| MetastoreError::database(format!("list {}s", E::KIND), error);
-        let rows = async { page.build().fetch_all(&self.readers).await };
-        let total = async { total.build_query_scalar::<i64>().fetch_one(&self.readers).await };
-        let (mut rows, total) = tokio::try_join!(rows, total).map_err(failed)?;
+        let (mut rows, total) =
+            tokio::try_join!(page.fetch_all(&self.readers), total.fetch_value::<i64>(&self.readers, sql::TOTAL))
+                .map_err(failed)?;
         let next = rows.get(size).and_then(|row| cursor(listing.sort, row).ok());
         rows.truncate(size);
         let rows = rows.iter().map(|row| listed(E::read(row), || identity(row, "id"))).collect();
-        Ok(Page { rows, next, total: u64::try_from(total).unwrap_or(0) })
+        Ok(Page { rows, next, total: total.and_then(|total| u64::try_from(total).ok()).unwrap_or(0) })
     }
 
     /// The visible row of an id.
     pub(crate) async fn find<E: Entity>(&self, id: Uuid) -> Result<Option<E>, MetastoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(sql::select::<E>());
-        query.push(" AND id = ").push_bind(id);
-        self.find_by(&mut query, || id.to_string()).await
+        let dialect = self.readers.dialect();
+        let mut sql = QueryBuilder::new(dialect, sql::select::<E>(dialect));
+        sql.push(" AND id = ").push_bind(id);
+        self.find_by(sql, || id.to_string()).await
     }
 
     /// The first row of a query, if it has any.
     pub(crate) async fn find_by<E: Entity>(
         &self,
-        query: &mut QueryBuilder<Sqlite>,
+        sql: QueryBuilder<'_>,
         name: impl Fn() -> String,
     ) -> Result<Option<E>, MetastoreError> {
-        let row = query
+        let row = sql
             .build()
             .fetch_optional(&self.readers)
             .await
@@ -221,7 +226,7 @@ impl Metastore {
 }
 
 /// Names a row. One of which not even this can be read ends the list.
-fn cursor<F: Column>(sort: F, row: &SqliteRow) -> Result<Cursor, Reason> {
+fn cursor<F: Column>(sort: F, row: &Row) -> Result<Cursor, Reason> {
     let value = match sort.kind() {
         FieldKind::Time => Operand::Integer(column(row, sql::SORTED_BY)?),
         FieldKind::Text | FieldKind::Word => Operand::Text(column(row, sql::SORTED_BY)?),
@@ -230,38 +235,60 @@ fn cursor<F: Column>(sort: F, row: &SqliteRow) -> Result<Cursor, Reason> {
     Ok(Cursor { value, id: column(row, "id")? })
 }
 
-/// The page and the total of a list, for tests that look at how they are carried out.
-fn statements<E: Entity>(listing: &Listing<E::Field>, within: Option<Within>) -> Result<[String; 2], MetastoreError> {
-    let page = sql::page::<E>(listing, within, listing.size as usize)?;
-    Ok([page.into_string(), sql::total::<E>(listing, within).into_string()])
+/// How the page and the total of a list are carried out, for tests.
+async fn plans<E: Entity>(
+    store: &Metastore,
+    listing: &Listing<E::Field>,
+    within: Option<Within>,
+) -> Result<[Vec<String>; 2], MetastoreError> {
+    let dialect = store.readers.dialect();
+    let page = sql::page::<E>(dialect, listing, within, listing.size as usize)?.build();
+    let total = sql::total::<E>(dialect, listing, within).build();
+    Ok([store.explain(page).await?, store.explain(total).await?])
 }
 
-/// See [`statements`].
+/// See [`plans`].
 #[doc(hidden)]
-pub fn experiment_list_statements(listing: &Listing<ExperimentField>) -> Result<[String; 2], MetastoreError> {
-    statements::<Experiment>(listing, None)
+pub async fn experiment_list_plans(
+    store: &Metastore,
+    listing: &Listing<ExperimentField>,
+) -> Result<[Vec<String>; 2], MetastoreError> {
+    plans::<Experiment>(store, listing, None).await
 }
 
-/// See [`statements`].
+/// See [`plans`].
 #[doc(hidden)]
-pub fn pipeline_list_statements(listing: &Listing<PipelineField>) -> Result<[String; 2], MetastoreError> {
-    statements::<StoredPipeline>(listing, None)
+pub async fn pipeline_list_plans(
+    store: &Metastore,
+    listing: &Listing<PipelineField>,
+) -> Result<[Vec<String>; 2], MetastoreError> {
+    plans::<StoredPipeline>(store, listing, None).await
 }
 
-/// See [`statements`].
+/// See [`plans`].
 #[doc(hidden)]
-pub fn version_list_statements(listing: &Listing<VersionField>) -> Result<[String; 2], MetastoreError> {
-    statements::<PipelineVersion>(listing, Some(versions::within(Uuid::nil())))
+pub async fn version_list_plans(
+    store: &Metastore,
+    pipeline: Uuid,
+    listing: &Listing<VersionField>,
+) -> Result<[Vec<String>; 2], MetastoreError> {
+    plans::<PipelineVersion>(store, listing, Some(versions::within(pipeline))).await
 }
 
-/// See [`statements`].
+/// See [`plans`].
 #[doc(hidden)]
-pub fn run_list_statements(listing: &Listing<RunField>) -> Result<[String; 2], MetastoreError> {
-    statements::<RunRecord>(listing, None)
+pub async fn run_list_plans(
+    store: &Metastore,
+    listing: &Listing<RunField>,
+) -> Result<[Vec<String>; 2], MetastoreError> {
+    plans::<RunRecord>(store, listing, None).await
 }
 
-/// See [`statements`].
+/// See [`plans`].
 #[doc(hidden)]
-pub fn recurring_run_list_statements(listing: &Listing<RecurringRunField>) -> Result<[String; 2], MetastoreError> {
-    statements::<RecurringRun>(listing, None)
+pub async fn recurring_run_list_plans(
+    store: &Metastore,
+    listing: &Listing<RecurringRunField>,
+) -> Result<[Vec<String>; 2], MetastoreError> {
+    plans::<RecurringRun>(store, listing, None).await
 }

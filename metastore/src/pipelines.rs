@@ -1,15 +1,16 @@
 //! Pipelines: names under which versions are kept.
 
+use std::borrow::Cow;
+
 use penstock_spec::Timestamp;
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
-use crate::codec::{Reason, column, encode_time, json, time};
+use crate::codec::{Reason, column, encode_time, tags, time};
+use crate::database::{Connection, Dialect, Row, query};
 use crate::error::MetastoreError;
-use crate::listing::{Entity, Listing, Page, PipelineField, select};
+use crate::listing::{Entity, Listing, Page, PipelineField, by_name};
 use crate::statements::Answer;
 use crate::versions::{self, EncodedVersion, PipelineVersion};
 
@@ -42,11 +43,14 @@ impl Entity for StoredPipeline {
     type Field = PipelineField;
     const KIND: &'static str = KIND;
     const TABLE: &'static str = "pipelines";
-    const COLUMNS: &'static str = "id, namespace, name, display_name, description, created_at, \
-        (SELECT json_group_object(tag_key, tag_value) FROM pipeline_tags WHERE pipeline_id = pipelines.id) AS tags_json";
+    fn columns(dialect: Dialect) -> Cow<'static, str> {
+        let tags = dialect.tags_json("pipeline_tags", "pipeline_id", Self::TABLE);
+        let columns = "id, namespace, name, display_name, description, created_at";
+        Cow::Owned(format!("{columns}, {tags}"))
+    }
     const TAGS: Option<(&'static str, &'static str)> = Some(("pipeline_tags", "pipeline_id"));
 
-    fn read(row: &SqliteRow) -> Result<Self, Reason> {
+    fn read(row: &Row) -> Result<Self, Reason> {
         Ok(Self {
             id: column(row, "id")?,
             namespace: column(row, "namespace")?,
@@ -54,7 +58,7 @@ impl Entity for StoredPipeline {
             display_name: column(row, "display_name")?,
             description: column(row, "description")?,
             created_at: time(row, "created_at")?,
-            tags: json(row, "tags_json")?,
+            tags: tags(row, "tags_json")?,
         })
     }
 }
@@ -78,9 +82,8 @@ impl Metastore {
 
     /// The pipeline of a name.
     pub async fn pipeline_by_name(&self, namespace: &str, name: &str) -> Result<StoredPipeline, MetastoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(select::<StoredPipeline>());
-        query.push(" AND namespace = ").push_bind(namespace).push(" AND name = ").push_bind(name);
-        let found = self.find_by(&mut query, || format!("{name:?}")).await?;
+        let sql = by_name::<StoredPipeline>(self.readers.dialect(), namespace, name);
+        let found = self.find_by(sql, || format!("{name:?}")).await?;
         found.ok_or_else(|| MetastoreError::not_found(KIND, &name))
     }
 
@@ -110,15 +113,16 @@ impl Metastore {
 }
 
 pub(crate) async fn create(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     pipeline: &StoredPipeline,
     version: Option<&EncodedVersion>,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let StoredPipeline { id, namespace, name, display_name, description, created_at, tags } = pipeline;
-    let created = sqlx::query(
+    let name_key = connection.dialect().folded("name");
+    let created = query(format!(
         "INSERT INTO pipelines (id, namespace, name, display_name, description, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (namespace, name) DO NOTHING",
-    )
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (namespace, {name_key}) DO NOTHING"
+    ))
     .bind(id)
     .bind(namespace)
     .bind(name)
@@ -127,7 +131,7 @@ pub(crate) async fn create(
     .bind(encode_time(*created_at))
     .execute(&mut *connection)
     .await?;
-    if created.rows_affected() == 0 {
+    if created == 0 {
         return Ok(Err(MetastoreError::NameTaken { kind: KIND, name: name.clone() }));
     }
     put_tags(connection, &TAGS, *id, tags).await?;
@@ -139,16 +143,16 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn update(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     pipeline: Uuid,
     update: &EntityUpdate,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let updated = sqlx::query("UPDATE pipelines SET display_name = COALESCE($2, display_name) WHERE id = $1")
+    let updated = query("UPDATE pipelines SET display_name = COALESCE($2, display_name) WHERE id = $1")
         .bind(pipeline)
         .bind(&update.display_name)
         .execute(&mut *connection)
         .await?;
-    if updated.rows_affected() == 0 {
+    if updated == 0 {
         return Ok(Err(MetastoreError::not_found(KIND, &pipeline)));
     }
     if let Some(tags) = &update.tags {
@@ -158,13 +162,13 @@ pub(crate) async fn update(
 }
 
 pub(crate) async fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     pipeline: Uuid,
     cascade: bool,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     if !cascade && let Some(version) = versions::any(connection, pipeline).await? {
         return Ok(Err(MetastoreError::HasVersions { pipeline, version }));
     }
-    let deleted = sqlx::query("DELETE FROM pipelines WHERE id = $1").bind(pipeline).execute(connection).await?;
-    Ok(expect_row(&deleted, KIND, pipeline))
+    let deleted = query("DELETE FROM pipelines WHERE id = $1").bind(pipeline).execute(connection).await?;
+    Ok(expect_row(deleted, KIND, pipeline))
 }

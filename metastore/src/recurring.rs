@@ -1,9 +1,10 @@
 //! Recurring runs: what makes runs by itself, and how far it has come. When a slot is due is not known here.
 
+use std::borrow::Cow;
+
 use penstock_spec::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
@@ -12,6 +13,7 @@ use crate::codec::{
     Reason, column, count, encode_count, encode_json, encode_time, identity, json, listed, number, optional_time,
     reference, time,
 };
+use crate::database::{Connection, Dialect, Row, query};
 use crate::error::MetastoreError;
 use crate::listing::{Entity, Listing, Page, RecurringRunField};
 use crate::rows::Listed;
@@ -129,11 +131,15 @@ impl Entity for RecurringRun {
     type Field = RecurringRunField;
     const KIND: &'static str = KIND;
     const TABLE: &'static str = "recurring_runs";
-    const COLUMNS: &'static str = "id, namespace, display_name, description, experiment_id, created_at, updated_at, \
+    fn columns(_dialect: Dialect) -> Cow<'static, str> {
+        Cow::Borrowed(
+            "id, namespace, display_name, description, experiment_id, created_at, updated_at, \
         run_name, enabled, max_concurrency, no_catchup, trigger_json, fired_count, last_fired_at, service_account, \
-        pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, pipeline_text";
+        pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, pipeline_text",
+        )
+    }
 
-    fn read(row: &SqliteRow) -> Result<Self, Reason> {
+    fn read(row: &Row) -> Result<Self, Reason> {
         Ok(Self {
             id: column(row, "id")?,
             namespace: column(row, "namespace")?,
@@ -158,7 +164,7 @@ impl Entity for RecurringRun {
     }
 }
 
-fn source(row: &SqliteRow) -> Result<RecurringSource, Reason> {
+fn source(row: &Row) -> Result<RecurringSource, Reason> {
     let text: String = column(row, "pipeline_text")?;
     Ok(match (reference(row, "pipeline_id")?, reference(row, "version_id")?) {
         (Some(pipeline), Some(version)) => RecurringSource::Version { pipeline, version, text },
@@ -224,14 +230,14 @@ impl Metastore {
 
     /// All recurring runs that are enabled.
     pub async fn enabled_schedules(&self) -> Result<Vec<Listed<ScheduleState>>, MetastoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, created_at, trigger_json, no_catchup, max_concurrency, fired_count, last_fired_at \
              FROM recurring_runs WHERE enabled = 1",
         )
         .fetch_all(&self.readers)
         .await
         .map_err(|error| MetastoreError::database("read the enabled recurring runs", error))?;
-        let read = |row: &SqliteRow| {
+        let read = |row: &Row| {
             Ok(ScheduleState {
                 id: column(row, "id")?,
                 created_at: time(row, "created_at")?,
@@ -247,13 +253,13 @@ impl Metastore {
 
     /// How many runs of a recurring run have not ended, those included that were deleted and are about to end.
     pub async fn active_runs_of(&self, recurring: Uuid) -> Result<u64, MetastoreError> {
-        let active: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM runs WHERE recurring_run_id = $1 AND finished_at IS NULL")
+        let active: Option<i64> =
+            query("SELECT COUNT(*) AS active FROM runs WHERE recurring_run_id = $1 AND finished_at IS NULL")
                 .bind(recurring)
-                .fetch_one(&self.readers)
+                .fetch_value(&self.readers, "active")
                 .await
                 .map_err(|error| MetastoreError::database(format!("count the runs of {KIND} {recurring}"), error))?;
-        Ok(u64::try_from(active).unwrap_or(0))
+        Ok(active.and_then(|active| u64::try_from(active).ok()).unwrap_or(0))
     }
 }
 
@@ -277,13 +283,10 @@ impl EncodedRecurringRun {
     }
 }
 
-pub(crate) async fn create(
-    connection: &mut SqliteConnection,
-    encoded: &EncodedRecurringRun,
-) -> Result<Answer, sqlx::Error> {
+pub(crate) async fn create(connection: &mut Connection, encoded: &EncodedRecurringRun) -> Result<Answer, sqlx::Error> {
     let row = &encoded.recurring;
     let (pipeline, version, text) = source_columns(&row.source);
-    let created = sqlx::query(
+    let created = query(
         "INSERT INTO recurring_runs (id, namespace, display_name, description, experiment_id, created_at, updated_at, \
            run_name, enabled, max_concurrency, no_catchup, trigger_json, fired_count, last_fired_at, service_account, \
            pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, pipeline_text) \
@@ -312,7 +315,7 @@ pub(crate) async fn create(
     .bind(text)
     .execute(connection)
     .await?;
-    Ok(created.rows_affected())
+    Ok(created)
 }
 
 /// A source as columns; ids that are not set are all zeros.
@@ -326,13 +329,13 @@ fn source_columns(source: &RecurringSource) -> (Uuid, Uuid, &str) {
 
 /// Whether it fires, and what has fired, are changed by others.
 pub(crate) async fn update(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     encoded: &EncodedRecurringRun,
     fired_before: u64,
 ) -> Result<Answer, sqlx::Error> {
     let row = &encoded.recurring;
     let (pipeline, version, text) = source_columns(&row.source);
-    let updated = sqlx::query(
+    let updated = query(
         "UPDATE recurring_runs SET display_name = $3, description = $4, updated_at = $5, max_concurrency = $6, \
            no_catchup = $7, trigger_json = $8, last_fired_at = $9, parameters_json = $10, pipeline_id = $11, \
            version_id = $12, pipeline_text = $13 \
@@ -353,32 +356,28 @@ pub(crate) async fn update(
     .bind(text)
     .execute(connection)
     .await?;
-    Ok(updated.rows_affected())
+    Ok(updated)
 }
 
 /// Enabling what is enabled is no change, but it must exist.
 pub(crate) async fn enable(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     recurring: Uuid,
     enabled: bool,
     at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let changed = sqlx::query("UPDATE recurring_runs SET enabled = $2, updated_at = $3 WHERE id = $1")
+    let changed = query("UPDATE recurring_runs SET enabled = $2, updated_at = $3 WHERE id = $1")
         .bind(recurring)
         .bind(enabled)
         .bind(at)
         .execute(connection)
         .await?;
-    Ok(expect_row(&changed, KIND, recurring))
+    Ok(expect_row(changed, KIND, recurring))
 }
 
 /// Keeps all recurring runs of an experiment from firing.
-pub(crate) async fn disable_of(
-    connection: &mut SqliteConnection,
-    experiment: Uuid,
-    at: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE recurring_runs SET enabled = 0, updated_at = $2 WHERE experiment_id = $1 AND enabled = 1")
+pub(crate) async fn disable_of(connection: &mut Connection, experiment: Uuid, at: i64) -> Result<(), sqlx::Error> {
+    query("UPDATE recurring_runs SET enabled = 0, updated_at = $2 WHERE experiment_id = $1 AND enabled = 1")
         .bind(experiment)
         .bind(at)
         .execute(connection)
@@ -387,21 +386,21 @@ pub(crate) async fn disable_of(
 }
 
 pub(crate) async fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     recurring: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let deleted = sqlx::query("DELETE FROM recurring_runs WHERE id = $1").bind(recurring).execute(connection).await?;
-    Ok(expect_row(&deleted, KIND, recurring))
+    let deleted = query("DELETE FROM recurring_runs WHERE id = $1").bind(recurring).execute(connection).await?;
+    Ok(expect_row(deleted, KIND, recurring))
 }
 
 pub(crate) async fn advance(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     recurring: Uuid,
     fired_before: u64,
     slot: i64,
     at: i64,
 ) -> Result<Answer, sqlx::Error> {
-    let advanced = sqlx::query(
+    let advanced = query(
         "UPDATE recurring_runs SET fired_count = fired_count + 1, last_fired_at = $3, updated_at = $4 \
          WHERE id = $1 AND fired_count = $2",
     )
@@ -411,5 +410,5 @@ pub(crate) async fn advance(
     .bind(at)
     .execute(connection)
     .await?;
-    Ok(advanced.rows_affected())
+    Ok(advanced)
 }

@@ -2,11 +2,11 @@
 
 use penstock_spec::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, encode_time, encode_word, identity, listed, time, word};
+use crate::database::{Connection, Row, query};
 use crate::error::MetastoreError;
 use crate::rows::Listed;
 use crate::statements::{Answer, Operation};
@@ -62,27 +62,26 @@ impl Metastore {
 
     /// Remarks on a run, the oldest first.
     pub async fn remarks(&self, run: Uuid) -> Result<Vec<Listed<Remark>>, MetastoreError> {
-        let rows =
-            sqlx::query("SELECT run_id, kind, subject, at, text FROM remarks WHERE run_id = $1 ORDER BY at LIMIT $2")
-                .bind(run)
-                .bind(MAX_LISTED)
-                .fetch_all(&self.readers)
-                .await
-                .map_err(|error| MetastoreError::database(format!("read the remarks on run {run}"), error))?;
+        let rows = query("SELECT run_id, kind, subject, at, text FROM remarks WHERE run_id = $1 ORDER BY at LIMIT $2")
+            .bind(run)
+            .bind(MAX_LISTED)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| MetastoreError::database(format!("read the remarks on run {run}"), error))?;
         Ok(rows.iter().map(|row| listed(remark(row), || identity(row, "run_id"))).collect())
     }
 
     /// Runs that have a remark of a kind.
     pub async fn remarked_runs(&self, kind: RemarkKind) -> Result<Vec<Uuid>, MetastoreError> {
-        sqlx::query_scalar("SELECT DISTINCT run_id FROM remarks WHERE kind = $1")
+        query("SELECT DISTINCT run_id FROM remarks WHERE kind = $1")
             .bind(encode_word(kind))
-            .fetch_all(&self.readers)
+            .fetch_values(&self.readers, "run_id")
             .await
             .map_err(|error| MetastoreError::database("look for runs with remarks", error))
     }
 }
 
-fn remark(row: &SqliteRow) -> Result<Remark, Reason> {
+fn remark(row: &Row) -> Result<Remark, Reason> {
     Ok(Remark {
         kind: word(row, "kind")?,
         subject: column(row, "subject")?,
@@ -98,30 +97,27 @@ impl EncodedRemark {
 }
 
 pub(crate) async fn put(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     remark: &EncodedRemark,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let EncodedRemark { run, kind, subject, at, text } = remark;
     // INSERT .. SELECT, so that a run which does not exist is told from other objections.
-    let stored = sqlx::query(
+    let stored = query(
         "INSERT INTO remarks (run_id, kind, subject, at, text) SELECT id, $2, $3, $4, $5 FROM runs WHERE id = $1 \
          ON CONFLICT (run_id, kind, subject) DO UPDATE SET at = excluded.at, text = excluded.text",
     )
     .bind(run)
     .bind(kind)
     .bind(subject)
-    .bind(at)
+    .bind(*at)
     .bind(text)
     .execute(connection)
     .await?;
-    Ok(if stored.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::NoSuchRun { run: *run }) })
+    Ok(if stored > 0 { Ok(1) } else { Err(MetastoreError::NoSuchRun { run: *run }) })
 }
 
-pub(crate) async fn clear(connection: &mut SqliteConnection, run: Uuid, kind: &str) -> Result<Answer, sqlx::Error> {
-    let cleared = sqlx::query("DELETE FROM remarks WHERE run_id = $1 AND kind = $2")
-        .bind(run)
-        .bind(kind)
-        .execute(connection)
-        .await?;
-    Ok(cleared.rows_affected())
+pub(crate) async fn clear(connection: &mut Connection, run: Uuid, kind: &str) -> Result<Answer, sqlx::Error> {
+    let cleared =
+        query("DELETE FROM remarks WHERE run_id = $1 AND kind = $2").bind(run).bind(kind).execute(connection).await?;
+    Ok(cleared)
 }

@@ -353,7 +353,7 @@ impl Append {
     }
 }
 
-/// Something that this process stored; see [`crate::Metastore::subscribe`].
+/// Something that was stored; see [`crate::Metastore::subscribe`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// A run was created.
@@ -373,4 +373,6 @@ pub enum Change {
         /// The run.
         run: Uuid,
     },
+    /// A recurring run was created, enabled, disabled or deleted, or has fired.
+    RecurringRunsChanged,
 }

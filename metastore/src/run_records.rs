@@ -1,15 +1,17 @@
 //! Runs as those see them who arrange and look for them: with what they belong to, what became of them when, and whether
 //! they are put away. Runs that were deleted are not seen here, even while they are still under way.
 
+use std::borrow::Cow;
+
 use penstock_spec::Timestamp;
 use penstock_spec::run::RunStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, encode_time, json, optional_json, reference, word};
+use crate::database::{Connection, Dialect, Row, query};
 use crate::error::MetastoreError;
 use crate::listing::{Counts, Entity, Listing, Page, RunField};
 use crate::rows::{Command, RunRegistration, RunRow, StorageState};
@@ -50,24 +52,29 @@ impl Entity for RunRecord {
     type Field = RunField;
     const KIND: &'static str = "run";
     const TABLE: &'static str = "runs";
-    const COLUMNS: &'static str = "id, info_json, options_json, status, error, started_at, finished_at, epoch, \
-        fact_count, experiment_id, description, pipeline_id, version_id, recurring_run_id, pipeline_root, \
-        plugins_input_json, storage_state, history, \
-        (SELECT command_json FROM commands WHERE run_id = runs.id AND taken_at IS NULL ORDER BY commands.id DESC LIMIT 1) \
-          AS pending_json, \
-        (SELECT parameters_json FROM run_specs WHERE run_id = runs.id) AS parameters_json, \
-        CASE WHEN pipeline_id = zeroblob(16) AND version_id = zeroblob(16) \
-          THEN (SELECT pipeline_text FROM run_specs WHERE run_id = runs.id) END AS inline_text";
+    fn columns(dialect: Dialect) -> Cow<'static, str> {
+        let nil = dialect.nil_id();
+        Cow::Owned(format!(
+            "id, info_json, options_json, status, error, started_at, finished_at, epoch, fact_count, experiment_id, \
+             description, pipeline_id, version_id, recurring_run_id, pipeline_root, plugins_input_json, storage_state, \
+             history, \
+             (SELECT command_json FROM commands WHERE run_id = runs.id AND taken_at IS NULL \
+                ORDER BY commands.id DESC LIMIT 1) AS pending_json, \
+             (SELECT parameters_json FROM run_specs WHERE run_id = runs.id) AS parameters_json, \
+             CASE WHEN pipeline_id = {nil} AND version_id = {nil} \
+               THEN (SELECT pipeline_text FROM run_specs WHERE run_id = runs.id) END AS inline_text"
+        ))
+    }
     const VISIBLE: &'static str = "deleted_at IS NULL";
     const COUNTS: Option<Counts> = Some(Counts {
         table: "run_counts",
         count: "run_count",
-        // CROSS JOIN says in which order: commands that wait are few.
-        unsettled: "(SELECT DISTINCT run_id AS commanded FROM commands WHERE taken_at IS NULL) \
-            CROSS JOIN runs ON runs.id = commanded",
+        // Commands that wait are few.
+        unsettled: "(SELECT DISTINCT run_id AS commanded FROM commands WHERE taken_at IS NULL) AS waiting",
+        key: "commanded",
     });
 
-    fn read(row: &SqliteRow) -> Result<Self, Reason> {
+    fn read(row: &Row) -> Result<Self, Reason> {
         Ok(Self {
             row: run_row(row)?,
             registration: RunRegistration {
@@ -80,7 +87,7 @@ impl Entity for RunRecord {
                 plugins_input: json(row, "plugins_input_json")?,
             },
             storage_state: word(row, "storage_state")?,
-            history: history(column(row, "history")?)?,
+            history: history(&column::<Cow<'_, str>>(row, "history")?)?,
             // One of a newer build takes nothing away from the run.
             pending: optional_json(row, "pending_json").unwrap_or(None),
             parameters: json(row, "parameters_json")?,
@@ -107,16 +114,16 @@ impl Metastore {
 }
 
 pub(crate) async fn store(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     run: Uuid,
     state: StorageState,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let stored = sqlx::query("UPDATE runs SET storage_state = $2 WHERE id = $1 AND deleted_at IS NULL")
+    let stored = query("UPDATE runs SET storage_state = $2 WHERE id = $1 AND deleted_at IS NULL")
         .bind(run)
         .bind(state.as_str())
         .execute(connection)
         .await?;
-    Ok(if stored.rows_affected() > 0 { Ok(1) } else { Err(MetastoreError::NoSuchRun { run }) })
+    Ok(if stored > 0 { Ok(1) } else { Err(MetastoreError::NoSuchRun { run }) })
 }
 
 /// A change as it is stored: a line of JSON.

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 
 use penstock_spec::run::RunStatus;
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
@@ -12,6 +10,7 @@ use crate::codec::{
     Reason, column, count, encode_count, encode_json, encode_time, encode_word, identity, json, listed, optional_time,
     time, word,
 };
+use crate::database::{Dialect, QueryBuilder, Row, Value, query};
 use crate::error::MetastoreError;
 use crate::rows::{Listed, NewRun, RunRow, RunSpec, StoredFact};
 use crate::run_records::history_line;
@@ -89,11 +88,9 @@ impl Metastore {
         run_row(&row).map_err(|reason| MetastoreError::Unreadable { row: format!("run {run}"), reason })
     }
 
-    async fn fetch_run(&self, run: Uuid) -> Result<SqliteRow, MetastoreError> {
-        QueryBuilder::<Sqlite>::new(COLUMNS)
-            .push(" WHERE id = ")
-            .push_bind(run)
-            .build()
+    async fn fetch_run(&self, run: Uuid) -> Result<Row, MetastoreError> {
+        query(format!("{COLUMNS} WHERE id = $1"))
+            .bind(run)
             .fetch_optional(&self.readers)
             .await
             .map_err(|error| MetastoreError::database(format!("read run {run}"), error))?
@@ -102,7 +99,7 @@ impl Metastore {
 
     /// What a run was made from.
     pub async fn run_spec(&self, run: Uuid) -> Result<RunSpec, MetastoreError> {
-        let row = sqlx::query("SELECT pipeline_text, parameters_json FROM run_specs WHERE run_id = $1")
+        let row = query("SELECT pipeline_text, parameters_json FROM run_specs WHERE run_id = $1")
             .bind(run)
             .fetch_optional(&self.readers)
             .await
@@ -116,22 +113,24 @@ impl Metastore {
     }
 
     /// Runs, the newest first. The cost does not grow with the number of runs before the page.
-    pub async fn list_runs(&self, query: &RunQuery) -> Result<RunPage, MetastoreError> {
-        let size = if query.page_size == 0 { DEFAULT_PAGE } else { query.page_size.min(MAX_PAGE) };
-        let mut sql = QueryBuilder::<Sqlite>::new(COLUMNS);
+    pub async fn list_runs(&self, wanted: &RunQuery) -> Result<RunPage, MetastoreError> {
+        let size = if wanted.page_size == 0 { DEFAULT_PAGE } else { wanted.page_size.min(MAX_PAGE) };
+        let dialect = self.readers.dialect();
+        let mut sql = QueryBuilder::new(dialect, COLUMNS);
         sql.push(" WHERE deleted_at IS NULL");
-        if let Some(namespace) = &query.namespace {
+        if let Some(namespace) = &wanted.namespace {
             sql.push(" AND namespace = ").push_bind(namespace);
         }
-        if let Some(pipeline_name) = &query.pipeline_name {
+        if let Some(pipeline_name) = &wanted.pipeline_name {
             sql.push(" AND pipeline_name = ").push_bind(pipeline_name);
         }
-        if query.unfinished {
+        if wanted.unfinished {
             sql.push(" AND finished_at IS NULL");
         }
-        if let Some(token) = &query.page_token {
-            let (created_at, id) =
-                parse_token(token).ok_or_else(|| MetastoreError::PageToken { token: token.clone() })?;
+        if let Some(token) = &wanted.page_token {
+            let (created_at, id) = parse_token(token)
+                .and_then(|(created_at, id)| Some((created_at, position(dialect, id)?)))
+                .ok_or_else(|| MetastoreError::PageToken { token: token.clone() })?;
             sql.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id).push(")");
         }
         sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(i64::from(size) + 1);
@@ -147,8 +146,8 @@ impl Metastore {
     /// The namespaces that runs are of, in order. The cost grows with their number, not with that of runs: each is found
     /// by one step along the index.
     pub async fn namespaces(&self) -> Result<Vec<String>, MetastoreError> {
-        sqlx::query_scalar(NAMESPACES)
-            .fetch_all(&self.readers)
+        query(NAMESPACES)
+            .fetch_values(&self.readers, "namespace")
             .await
             .map_err(|error| MetastoreError::database("list the namespaces of runs", error))
     }
@@ -171,13 +170,8 @@ impl Metastore {
     }
 
     /// The rows of [`Metastore::facts`], for whoever reads them otherwise.
-    pub(crate) async fn fetch_facts(
-        &self,
-        run: Uuid,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<SqliteRow>, MetastoreError> {
-        sqlx::query("SELECT seq, at, fact_json FROM facts WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+    pub(crate) async fn fetch_facts(&self, run: Uuid, after: u64, limit: u32) -> Result<Vec<Row>, MetastoreError> {
+        query("SELECT seq, at, fact_json FROM facts WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
             .bind(run)
             .bind(encode_count(after))
             .bind(i64::from(limit.min(MAX_PAGE)))
@@ -212,7 +206,7 @@ impl Metastore {
         // A full name wins over longer names that begin with it; names repeat only if somebody chose them.
         for (first, last) in [(selector.to_owned(), selector.to_owned()), name_range(selector)] {
             let (id_first, id_last) = id_range(selector).unzip();
-            let rows = sqlx::query(
+            let rows = query(
                 "SELECT id, name FROM runs \
                  WHERE (name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 OR display_name = $6) AND deleted_at IS NULL \
                  ORDER BY created_at DESC, id DESC LIMIT $5",
@@ -244,24 +238,24 @@ impl Metastore {
     }
 
     async fn visible_run(&self, run: Uuid) -> Result<Uuid, MetastoreError> {
-        sqlx::query_scalar("SELECT id FROM runs WHERE id = $1 AND deleted_at IS NULL")
+        query("SELECT id FROM runs WHERE id = $1 AND deleted_at IS NULL")
             .bind(run)
-            .fetch_optional(&self.readers)
+            .fetch_value(&self.readers, "id")
             .await
             .map_err(|error| MetastoreError::database(format!("read run {run}"), error))?
             .ok_or(MetastoreError::NoSuchRun { run })
     }
 
     async fn latest_run(&self) -> Result<Uuid, MetastoreError> {
-        sqlx::query_scalar("SELECT id FROM runs WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 1")
-            .fetch_optional(&self.readers)
+        query("SELECT id FROM runs WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 1")
+            .fetch_value(&self.readers, "id")
             .await
             .map_err(|error| MetastoreError::database("look for the latest run", error))?
             .ok_or(MetastoreError::NoRuns)
     }
 }
 
-pub(crate) fn run_row(row: &SqliteRow) -> Result<RunRow, Reason> {
+pub(crate) fn run_row(row: &Row) -> Result<RunRow, Reason> {
     Ok(RunRow {
         info: json(row, "info_json")?,
         options: json(row, "options_json")?,
@@ -274,13 +268,16 @@ pub(crate) fn run_row(row: &SqliteRow) -> Result<RunRow, Reason> {
     })
 }
 
-fn stored_fact(row: &SqliteRow) -> Result<StoredFact, Reason> {
+fn stored_fact(row: &Row) -> Result<StoredFact, Reason> {
     Ok(StoredFact { seq: count(row, "seq")?, at: time(row, "at")?, fact: json(row, "fact_json")? })
 }
 
-fn token_of(row: &SqliteRow) -> Option<String> {
+fn token_of(row: &Row) -> Option<String> {
     let created_at: i64 = column(row, "created_at").ok()?;
-    let id: Vec<u8> = column(row, "id").ok()?;
+    let id = match column::<Uuid>(row, "id") {
+        Ok(id) => id.as_bytes().to_vec(),
+        Err(_) => column(row, "id").ok()?,
+    };
     let mut token = format!("{created_at}.");
     for byte in id {
         // Writing to a string cannot fail.
@@ -300,6 +297,15 @@ fn parse_token(token: &str) -> Option<(i64, Vec<u8>)> {
         Some((hex_digit(*high)? << 4) | hex_digit(*low)?)
     };
     Some((created_at.parse().ok()?, bytes.chunks(2).map(byte).collect::<Option<_>>()?))
+}
+
+/// The id of a token, to compare rows with. SQLite also has rows whose ids are damaged.
+fn position(dialect: Dialect, id: Vec<u8>) -> Option<Value<'static>> {
+    match (Uuid::from_slice(&id), dialect) {
+        (Ok(id), _) => Some(Value::Id(Some(id))),
+        (Err(_), Dialect::Sqlite) => Some(Value::Bytes(id)),
+        (Err(_), Dialect::Postgres) => None,
+    }
 }
 
 fn hex_digit(digit: u8) -> Option<u8> {
@@ -322,7 +328,7 @@ fn id_range(prefix: &str) -> Option<(Uuid, Uuid)> {
     Some((first, last))
 }
 
-fn candidates(rows: &[SqliteRow]) -> Vec<String> {
+fn candidates(rows: &[Row]) -> Vec<String> {
     let mut names: Vec<String> = rows
         .iter()
         .take(CANDIDATES)

@@ -1,10 +1,10 @@
 //! What the writer can be asked to do, and the SQL for it. All of it runs inside the writer's transaction.
 
-use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use crate::catalog::CatalogOperation;
 use crate::codec::{count, encode_count};
+use crate::database::{Connection, query};
 use crate::deletion::{self, HIDDEN};
 use crate::error::MetastoreError;
 use crate::remarks::{self, EncodedRemark};
@@ -98,6 +98,7 @@ impl Operation {
             Self::Append(append) => Some(Change::FactsAppended { run: append.run, seq: answer }),
             Self::PutCommand { run, .. } if answer > 0 => Some(Change::CommandStored { run: *run }),
             Self::DeleteRun { run, .. } if answer == HIDDEN => Some(Change::CommandStored { run: *run }),
+            Self::Catalog(operation) if operation.is_of_recurring_runs() => Some(Change::RecurringRunsChanged),
             Self::PutCommand { .. }
             | Self::DeleteRun { .. }
             | Self::PurgeRun { .. }
@@ -114,7 +115,7 @@ impl Operation {
 /// Carries out one request. The outer error ends the transaction; the inner one is this request's alone, and the
 /// request has changed nothing then.
 pub(crate) async fn apply<'a>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     staged: &mut Staged<'a>,
     operation: &'a Operation,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
@@ -147,12 +148,12 @@ pub(crate) async fn apply<'a>(
 }
 
 async fn create_run(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     run: &EncodedRun,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let RunRegistration { experiment, description, pipeline, version, recurring_run, pipeline_root, plugins_input: _ } =
         &run.registration;
-    let created = sqlx::query(
+    let created = query(
         "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, \
            status, scheduled_at, history, experiment_id, description, pipeline_id, version_id, recurring_run_id, \
            pipeline_root, plugins_input_json) \
@@ -179,18 +180,18 @@ async fn create_run(
     .bind(&run.plugins_input_json)
     .execute(&mut *connection)
     .await?;
-    if created.rows_affected() == 0 {
+    if created == 0 {
         let same = is_stored(connection, run).await?;
         return Ok(if same { Ok(0) } else { Err(MetastoreError::RunExists { run: run.id }) });
     }
-    sqlx::query("INSERT INTO run_specs (run_id, pipeline_text, parameters_json) VALUES ($1, $2, $3)")
+    query("INSERT INTO run_specs (run_id, pipeline_text, parameters_json) VALUES ($1, $2, $3)")
         .bind(run.id)
         .bind(&run.pipeline_text)
         .bind(&run.parameters_json)
         .execute(&mut *connection)
         .await?;
     if let Some(experiment) = experiment {
-        sqlx::query("UPDATE experiments SET last_run_created_at = $2 WHERE id = $1 AND last_run_created_at < $2")
+        query("UPDATE experiments SET last_run_created_at = $2 WHERE id = $1 AND last_run_created_at < $2")
             .bind(experiment)
             .bind(run.created_at)
             .execute(connection)
@@ -200,8 +201,8 @@ async fn create_run(
 }
 
 /// Whether this very run exists: the same request again, after an answer that was lost, is no error.
-async fn is_stored(connection: &mut SqliteConnection, run: &EncodedRun) -> Result<bool, sqlx::Error> {
-    let same = sqlx::query(
+async fn is_stored(connection: &mut Connection, run: &EncodedRun) -> Result<bool, sqlx::Error> {
+    let same = query(
         "SELECT 1 FROM runs JOIN run_specs ON run_id = runs.id \
          WHERE runs.id = $1 AND info_json = $2 AND pipeline_text = $3 AND parameters_json = $4 \
            AND experiment_id = $5 AND deleted_at IS NULL",
@@ -216,19 +217,16 @@ async fn is_stored(connection: &mut SqliteConnection, run: &EncodedRun) -> Resul
     Ok(same.is_some())
 }
 
-async fn take_epoch(
-    connection: &mut SqliteConnection,
-    run: Uuid,
-) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let epoch: Option<i64> = sqlx::query_scalar("UPDATE runs SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch")
+async fn take_epoch(connection: &mut Connection, run: Uuid) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    let epoch: Option<i64> = query("UPDATE runs SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch")
         .bind(run)
-        .fetch_optional(connection)
+        .fetch_value(connection, "epoch")
         .await?;
     Ok(epoch.and_then(|epoch| u64::try_from(epoch).ok()).ok_or(MetastoreError::NoSuchRun { run }))
 }
 
 pub(crate) async fn put_command(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     run: Uuid,
     key: &str,
     kind: &str,
@@ -236,7 +234,7 @@ pub(crate) async fn put_command(
     at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     // INSERT .. SELECT, so that a run which does not exist is told from other objections.
-    let stored = sqlx::query(
+    let stored = query(
         "INSERT INTO commands (run_id, idempotency_key, kind, command_json, created_at) \
          SELECT id, $2, $3, $4, $5 FROM runs WHERE id = $1 ON CONFLICT (run_id, idempotency_key) DO NOTHING",
     )
@@ -247,16 +245,16 @@ pub(crate) async fn put_command(
     .bind(at)
     .execute(&mut *connection)
     .await?;
-    if stored.rows_affected() > 0 {
+    if stored > 0 {
         return Ok(Ok(1));
     }
-    let existing: Option<Option<String>> = sqlx::query_scalar(
+    let existing: Option<Option<String>> = query(
         "SELECT command_json FROM runs \
          LEFT JOIN commands ON run_id = runs.id AND idempotency_key = $2 WHERE runs.id = $1",
     )
     .bind(run)
     .bind(key)
-    .fetch_optional(connection)
+    .fetch_value(connection, "command_json")
     .await?;
     Ok(match existing {
         None => Err(MetastoreError::NoSuchRun { run }),
@@ -267,13 +265,12 @@ pub(crate) async fn put_command(
 
 /// Why a guarded update of `run` met no row.
 pub(crate) async fn explain_conflict(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     run: Uuid,
     epoch: u64,
     expected: u64,
 ) -> Result<MetastoreError, sqlx::Error> {
-    let row =
-        sqlx::query("SELECT epoch, fact_count FROM runs WHERE id = $1").bind(run).fetch_optional(connection).await?;
+    let row = query("SELECT epoch, fact_count FROM runs WHERE id = $1").bind(run).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(MetastoreError::NoSuchRun { run }) };
     let unreadable = |reason| MetastoreError::Unreadable { row: format!("run {run}"), reason };
     Ok(match (count(&row, "epoch"), count(&row, "fact_count")) {

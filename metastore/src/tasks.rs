@@ -1,11 +1,11 @@
 //! Tasks of a run, for lists and trees.
 
 use penstock_engine::NodeId;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, listed, number, optional_json, optional_number, optional_time, word};
+use crate::database::{Row, query};
 use crate::error::MetastoreError;
 use crate::rows::{Listed, TaskRow};
 use crate::runs::MAX_PAGE;
@@ -14,7 +14,7 @@ use crate::statements::encode_node;
 impl Metastore {
     /// All tasks of a run in the order of their nodes.
     pub async fn tasks(&self, run: Uuid) -> Result<Vec<Listed<TaskRow>>, MetastoreError> {
-        let rows = self.fetch_tasks(run, -1, -1).await?;
+        let rows = self.fetch_tasks(run, -1, i64::MAX).await?;
         Ok(rows.iter().map(listed_task).collect())
     }
 
@@ -31,7 +31,7 @@ impl Metastore {
 
     /// The task at a path.
     pub async fn task(&self, run: Uuid, path: &str) -> Result<Option<TaskRow>, MetastoreError> {
-        let row = sqlx::query("SELECT * FROM tasks WHERE run_id = $1 AND path = $2")
+        let row = query("SELECT * FROM tasks WHERE run_id = $1 AND path = $2")
             .bind(run)
             .bind(path)
             .fetch_optional(&self.readers)
@@ -42,8 +42,8 @@ impl Metastore {
             .map_err(|reason| MetastoreError::Unreadable { row: format!("task {path} of run {run}"), reason })
     }
 
-    async fn fetch_tasks(&self, run: Uuid, after: i64, limit: i64) -> Result<Vec<SqliteRow>, MetastoreError> {
-        sqlx::query("SELECT * FROM tasks WHERE run_id = $1 AND node > $2 ORDER BY node LIMIT $3")
+    async fn fetch_tasks(&self, run: Uuid, after: i64, limit: i64) -> Result<Vec<Row>, MetastoreError> {
+        query("SELECT * FROM tasks WHERE run_id = $1 AND node > $2 ORDER BY node LIMIT $3")
             .bind(run)
             .bind(after)
             .bind(limit)
@@ -53,7 +53,7 @@ impl Metastore {
     }
 }
 
-fn listed_task(row: &SqliteRow) -> Listed<TaskRow> {
+fn listed_task(row: &Row) -> Listed<TaskRow> {
     listed(task_row(row), || {
         let node = column::<i64>(row, "node").map_or_else(|_| "?".to_owned(), |node| node.to_string());
         match column::<String>(row, "path") {
@@ -63,7 +63,7 @@ fn listed_task(row: &SqliteRow) -> Listed<TaskRow> {
     })
 }
 
-fn task_row(row: &SqliteRow) -> Result<TaskRow, Reason> {
+fn task_row(row: &Row) -> Result<TaskRow, Reason> {
     Ok(TaskRow {
         node: NodeId(number(row, "node")?),
         parent: optional_number(row, "parent")?.map(NodeId),

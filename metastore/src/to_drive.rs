@@ -1,13 +1,13 @@
 //! Runs that somebody has to drive: those that have not ended, and those that have and for which a command waits.
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use penstock_spec::Timestamp;
 
 use crate::Metastore;
 use crate::codec::{Reason, column, identity, json, listed, time};
+use crate::database::{Dialect, Query, Row, query};
 use crate::error::MetastoreError;
 use crate::rows::Listed;
 use crate::runs::MAX_PAGE;
@@ -44,20 +44,30 @@ pub struct RunsToDrive {
 }
 
 /// Both halves go along an index of their own, so that the cost does not grow with the number of runs that have ended.
-const QUERY: &str = "\
-    SELECT id, created_at, options_json, ended, \
-      (SELECT MAX(commands.id) FROM commands WHERE run_id = page.id AND taken_at IS NULL) AS newest_command \
-    FROM ( \
-      SELECT * FROM ( \
-        SELECT id, created_at, options_json, 0 AS ended FROM runs \
-        WHERE finished_at IS NULL AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3) \
-      UNION ALL \
-      SELECT * FROM ( \
-        SELECT runs.id, created_at, options_json, 1 AS ended FROM \
-          (SELECT DISTINCT run_id FROM commands WHERE taken_at IS NULL) AS commanded \
-          CROSS JOIN runs ON runs.id = commanded.run_id \
-        WHERE finished_at IS NOT NULL AND (created_at, runs.id) > ($1, $2) ORDER BY created_at, runs.id LIMIT $3) \
-    ) AS page ORDER BY created_at, id LIMIT $3";
+fn statement(dialect: Dialect) -> String {
+    let join = dialect.join_in_order();
+    format!(
+        "SELECT id, created_at, options_json, ended, \
+           (SELECT MAX(commands.id) FROM commands WHERE run_id = page.id AND taken_at IS NULL) AS newest_command \
+         FROM ( \
+           SELECT * FROM ( \
+             SELECT id, created_at, options_json, CAST(0 AS BIGINT) AS ended FROM runs \
+             WHERE finished_at IS NULL AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3) AS unfinished \
+           UNION ALL \
+           SELECT * FROM ( \
+             SELECT runs.id, created_at, options_json, CAST(1 AS BIGINT) AS ended FROM \
+               (SELECT DISTINCT run_id FROM commands WHERE taken_at IS NULL) AS waiting \
+               {join} runs ON runs.id = waiting.run_id \
+             WHERE finished_at IS NOT NULL AND (created_at, runs.id) > ($1, $2) \
+             ORDER BY created_at, runs.id LIMIT $3) AS commanded \
+         ) AS page ORDER BY created_at, id LIMIT $3"
+    )
+}
+
+fn to_drive(dialect: Dialect, after: Option<DrivePosition>, rows: usize) -> Query<'static> {
+    let after = after.unwrap_or(DrivePosition { created_at: i64::MIN, run: Uuid::nil() });
+    query(statement(dialect)).bind(after.created_at).bind(after.run).bind(i64::try_from(rows).unwrap_or(i64::MAX))
+}
 
 impl Metastore {
     /// Runs that somebody has to drive, the oldest first, after a position or from the start.
@@ -67,11 +77,7 @@ impl Metastore {
         page_size: u32,
     ) -> Result<RunsToDrive, MetastoreError> {
         let size = page_size.clamp(1, MAX_PAGE) as usize;
-        let after = after.unwrap_or(DrivePosition { created_at: i64::MIN, run: Uuid::nil() });
-        let mut rows = sqlx::query(QUERY)
-            .bind(after.created_at)
-            .bind(after.run)
-            .bind(i64::try_from(size + 1).unwrap_or(i64::MAX))
+        let mut rows = to_drive(self.readers.dialect(), after, size + 1)
             .fetch_all(&self.readers)
             .await
             .map_err(|error| MetastoreError::database("list runs to drive", error))?;
@@ -84,11 +90,11 @@ impl Metastore {
 }
 
 /// A page that ends with a row of which not even this can be read is the last: what follows waits for the next poll.
-fn position(row: &SqliteRow) -> Option<DrivePosition> {
+fn position(row: &Row) -> Option<DrivePosition> {
     Some(DrivePosition { created_at: column(row, "created_at").ok()?, run: column(row, "id").ok()? })
 }
 
-fn run_to_drive(row: &SqliteRow) -> Result<RunToDrive, Reason> {
+fn run_to_drive(row: &Row) -> Result<RunToDrive, Reason> {
     let ended: i64 = column(row, "ended")?;
     Ok(RunToDrive {
         run: column(row, "id")?,
@@ -99,8 +105,8 @@ fn run_to_drive(row: &SqliteRow) -> Result<RunToDrive, Reason> {
     })
 }
 
-/// The query, for a test that looks at how it is carried out.
+/// How the runs to drive are looked for, for a test.
 #[doc(hidden)]
-pub fn runs_to_drive_query() -> &'static str {
-    QUERY
+pub async fn runs_to_drive_plan(store: &Metastore) -> Result<Vec<String>, MetastoreError> {
+    store.explain(to_drive(store.readers.dialect(), None, 10)).await
 }

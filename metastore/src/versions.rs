@@ -1,14 +1,15 @@
 //! Versions of pipelines: what was uploaded, and what the API shows of it.
 
+use std::borrow::Cow;
+
 use penstock_spec::Timestamp;
 use serde_json::Value;
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
-use crate::codec::{Reason, column, encode_time, json, time};
+use crate::codec::{Reason, column, encode_time, json, tags, time};
+use crate::database::{Connection, Dialect, QueryBuilder, Row, query};
 use crate::error::MetastoreError;
 use crate::listing::{Entity, Listing, Page, VersionField, Within, select};
 use crate::statements::Answer;
@@ -50,13 +51,15 @@ impl Entity for PipelineVersion {
     type Field = VersionField;
     const KIND: &'static str = KIND;
     const TABLE: &'static str = "pipeline_versions";
-    const COLUMNS: &'static str = "id, pipeline_id, name, display_name, description, created_at, package_url, \
-        code_source_url, spec_json, pipeline_text, \
-        (SELECT json_group_object(tag_key, tag_value) FROM version_tags WHERE version_id = pipeline_versions.id) \
-          AS tags_json";
+    fn columns(dialect: Dialect) -> Cow<'static, str> {
+        let tags = dialect.tags_json("version_tags", "version_id", Self::TABLE);
+        let columns = "id, pipeline_id, name, display_name, description, created_at, package_url, \
+        code_source_url, spec_json, pipeline_text";
+        Cow::Owned(format!("{columns}, {tags}"))
+    }
     const TAGS: Option<(&'static str, &'static str)> = Some(("version_tags", "version_id"));
 
-    fn read(row: &SqliteRow) -> Result<Self, Reason> {
+    fn read(row: &Row) -> Result<Self, Reason> {
         Ok(Self {
             id: column(row, "id")?,
             pipeline: column(row, "pipeline_id")?,
@@ -66,7 +69,7 @@ impl Entity for PipelineVersion {
             created_at: time(row, "created_at")?,
             package_url: column(row, "package_url")?,
             code_source_url: column(row, "code_source_url")?,
-            tags: json(row, "tags_json")?,
+            tags: tags(row, "tags_json")?,
             spec: json(row, "spec_json")?,
             pipeline_text: column(row, "pipeline_text")?,
         })
@@ -87,9 +90,10 @@ impl Metastore {
 
     /// The version of a pipeline that was created last; of several the one of the greatest id.
     pub async fn latest_version(&self, pipeline: Uuid) -> Result<PipelineVersion, MetastoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(select::<PipelineVersion>());
-        query.push(" AND pipeline_id = ").push_bind(pipeline).push(" ORDER BY created_at DESC, id DESC LIMIT 1");
-        let found = self.find_by(&mut query, || format!("of pipeline {pipeline}")).await?;
+        let dialect = self.readers.dialect();
+        let mut sql = QueryBuilder::new(dialect, select::<PipelineVersion>(dialect));
+        sql.push(" AND pipeline_id = ").push_bind(pipeline).push(" ORDER BY created_at DESC, id DESC LIMIT 1");
+        let found = self.find_by(sql, || format!("of pipeline {pipeline}")).await?;
         found.ok_or_else(|| MetastoreError::not_found(KIND, &pipeline))
     }
 
@@ -138,17 +142,18 @@ pub(crate) fn within(pipeline: Uuid) -> Within {
 }
 
 pub(crate) async fn create(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     encoded: &EncodedVersion,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let EncodedVersion { version, spec_json } = encoded;
     // INSERT .. SELECT, so that a pipeline which does not exist is told from a name that is taken.
-    let created = sqlx::query(
+    let name_key = connection.dialect().folded("name");
+    let created = query(format!(
         "INSERT INTO pipeline_versions (id, pipeline_id, name, display_name, description, created_at, package_url, \
            code_source_url, spec_json, pipeline_text) \
          SELECT $2, id, $3, $4, $5, $6, $7, $8, $9, $10 FROM pipelines WHERE id = $1 \
-         ON CONFLICT (pipeline_id, name) DO NOTHING",
-    )
+         ON CONFLICT (pipeline_id, {name_key}) DO NOTHING"
+    ))
     .bind(version.pipeline)
     .bind(version.id)
     .bind(&version.name)
@@ -161,12 +166,12 @@ pub(crate) async fn create(
     .bind(&version.pipeline_text)
     .execute(&mut *connection)
     .await?;
-    if created.rows_affected() > 0 {
+    if created > 0 {
         put_tags(connection, &TAGS, version.id, &version.tags).await?;
         return Ok(Ok(1));
     }
     let pipeline =
-        sqlx::query("SELECT 1 FROM pipelines WHERE id = $1").bind(version.pipeline).fetch_optional(connection).await?;
+        query("SELECT 1 FROM pipelines WHERE id = $1").bind(version.pipeline).fetch_optional(connection).await?;
     Ok(Err(match pipeline {
         Some(_) => MetastoreError::NameTaken { kind: KIND, name: version.name.clone() },
         None => MetastoreError::not_found("pipeline", &version.pipeline),
@@ -174,16 +179,16 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn update(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     version: Uuid,
     update: &EntityUpdate,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let updated = sqlx::query("UPDATE pipeline_versions SET display_name = COALESCE($2, display_name) WHERE id = $1")
+    let updated = query("UPDATE pipeline_versions SET display_name = COALESCE($2, display_name) WHERE id = $1")
         .bind(version)
         .bind(&update.display_name)
         .execute(&mut *connection)
         .await?;
-    if updated.rows_affected() == 0 {
+    if updated == 0 {
         return Ok(Err(MetastoreError::not_found(KIND, &version)));
     }
     if let Some(tags) = &update.tags {
@@ -193,19 +198,17 @@ pub(crate) async fn update(
 }
 
 pub(crate) async fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     version: Uuid,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let deleted = sqlx::query("DELETE FROM pipeline_versions WHERE id = $1").bind(version).execute(connection).await?;
-    Ok(expect_row(&deleted, KIND, version))
+    let deleted = query("DELETE FROM pipeline_versions WHERE id = $1").bind(version).execute(connection).await?;
+    Ok(expect_row(deleted, KIND, version))
 }
 
 /// The newest version of a pipeline, if it has any.
-pub(crate) async fn any(connection: &mut SqliteConnection, pipeline: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT id FROM pipeline_versions WHERE pipeline_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1",
-    )
-    .bind(pipeline)
-    .fetch_optional(connection)
-    .await
+pub(crate) async fn any(connection: &mut Connection, pipeline: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+    query("SELECT id FROM pipeline_versions WHERE pipeline_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1")
+        .bind(pipeline)
+        .fetch_value(connection, "id")
+        .await
 }

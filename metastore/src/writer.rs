@@ -3,19 +3,24 @@
 //!
 //! A request that was queued is carried out whether or not its caller still waits.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use uuid::Uuid;
 
-use crate::error::{MetastoreError, is_busy, is_constraint};
-use crate::open;
+use crate::database::Connection;
+use crate::error::{MetastoreError, is_constraint};
+use crate::location::StoreLocation;
 use crate::rows::Change;
-use crate::statements::{self, Answer, Operation, Staged};
+use crate::statements::{Answer, Operation};
+use crate::wake;
+
+mod transaction;
+
+use transaction::Failure;
 
 /// Requests that may wait. Callers wait for a place beyond that.
 const QUEUE: usize = 1024;
@@ -23,8 +28,6 @@ const QUEUE: usize = 1024;
 const BATCH_REQUESTS: usize = 256;
 /// A transaction takes no further request once it has this many rows.
 const BATCH_ROWS: usize = 8192;
-/// How long one transaction waits for other processes before its requests fail.
-const BUSY_BUDGET: Duration = Duration::from_secs(30);
 /// Changes that a slow subscriber may lag behind.
 const CHANGES: usize = 4096;
 
@@ -69,12 +72,28 @@ pub(crate) struct WriterHandle {
 
 impl WriterHandle {
     /// Starts the writer of a store that is prepared already.
-    pub(crate) fn spawn(path: PathBuf, connection: SqliteConnection) -> Self {
+    pub(crate) fn spawn(store: StoreLocation, connection: Connection) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         let (changes, _) = broadcast::channel(CHANGES);
         let counters = Arc::new(Counters::default());
-        let writer =
-            Writer { path, connection: Some(connection), counters: Arc::clone(&counters), changes: changes.clone() };
+        let id = Uuid::new_v4();
+        let listener = match &store {
+            StoreLocation::Sqlite(_) => None,
+            StoreLocation::Postgres(location) => {
+                let listening = wake::listen(location.clone(), id, changes.clone());
+                Some(Listener(tokio::spawn(listening).abort_handle()))
+            }
+        };
+        let writer = Writer {
+            store,
+            id,
+            batch: 0,
+            connection: Some(connection),
+            begun: false,
+            counters: Arc::clone(&counters),
+            changes: changes.clone(),
+            _listener: listener,
+        };
         tokio::spawn(writer.run(requests));
         Self { queue, counters, changes }
     }
@@ -113,12 +132,28 @@ impl WriterHandle {
     }
 }
 
+/// Ends with the writer.
+struct Listener(AbortHandle);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 struct Writer {
-    path: PathBuf,
+    store: StoreLocation,
+    /// Names this writer among those of a store on a server.
+    id: Uuid,
+    /// Number of the newest transaction, tried ones included.
+    batch: i64,
     /// Absent after an error that may have left the connection in an unknown state; opened anew for the next request.
-    connection: Option<SqliteConnection>,
+    connection: Option<Connection>,
+    /// Whether the connection is in a transaction.
+    begun: bool,
     counters: Arc<Counters>,
     changes: broadcast::Sender<Change>,
+    _listener: Option<Listener>,
 }
 
 impl Writer {
@@ -207,63 +242,11 @@ impl Writer {
             let error = match failure {
                 Failure::Busy(waited) => MetastoreError::Busy { what, waited: *waited },
                 Failure::Database(error) => MetastoreError::database(what, Arc::clone(error)),
+                Failure::Unsettled(source) => MetastoreError::Unsettled { what, source: Arc::clone(source) },
             };
             let _ = request.reply.send(Err(error));
         }
     }
-
-    async fn transact(&mut self, operations: &[&Operation]) -> Result<Vec<Result<Answer, MetastoreError>>, Failure> {
-        let started = Instant::now();
-        let mut waited = false;
-        loop {
-            match self.try_transact(operations).await {
-                Err(error) if is_busy(&error) => {
-                    if started.elapsed() > BUSY_BUDGET {
-                        return Err(Failure::Busy(started.elapsed()));
-                    }
-                    if !std::mem::replace(&mut waited, true) {
-                        self.counters.lock_waits.fetch_add(1, Ordering::Relaxed);
-                    }
-                    pause().await;
-                }
-                Err(error) => {
-                    if !is_constraint(&error) {
-                        // The state of the connection is not known (a failed commit, a lost file): start afresh.
-                        self.connection = None;
-                    }
-                    return Err(Failure::Database(Arc::new(error)));
-                }
-                Ok(answers) => {
-                    self.counters.transactions.fetch_add(1, Ordering::Relaxed);
-                    return Ok(answers);
-                }
-            }
-        }
-    }
-
-    async fn try_transact(
-        &mut self,
-        operations: &[&Operation],
-    ) -> Result<Vec<Result<Answer, MetastoreError>>, sqlx::Error> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(open::connect_writer(&self.path).await?),
-        };
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut staged = Staged::default();
-        let mut answers = Vec::with_capacity(operations.len());
-        for operation in operations {
-            answers.push(statements::apply(&mut transaction, &mut staged, operation).await?);
-        }
-        staged.store(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(answers)
-    }
-}
-
-enum Failure {
-    Busy(Duration),
-    Database(Arc<sqlx::Error>),
 }
 
 /// A short wait of random length, for another process to give up the lock.

@@ -1,6 +1,10 @@
 //! What lists can be narrowed and sorted by, and the columns behind that.
 
+use std::borrow::Cow;
+
 use penstock_spec::run::RunStatus;
+
+use crate::database::Dialect;
 
 /// A field of something that can be listed.
 pub trait Field: Copy {
@@ -100,8 +104,18 @@ pub enum RunField {
 
 /// The column behind a field.
 pub(crate) trait Column: Field + PartialEq {
-    /// The column, or an expression that is never NULL. Lists are sorted by it.
+    /// The column, or an expression that is never NULL.
     fn expression(self) -> &'static str;
+
+    /// Whether the case of ASCII letters makes no difference to it.
+    fn is_folded(self) -> bool {
+        self.kind() == FieldKind::Text && self.expression() != NAMESPACE
+    }
+
+    /// What lists are narrowed and sorted by.
+    fn key(self, dialect: Dialect) -> Cow<'static, str> {
+        if self.is_folded() { dialect.folded(self.expression()) } else { Cow::Borrowed(self.expression()) }
+    }
 
     /// All that a field of [`FieldKind::Word`] can hold.
     fn words(self) -> &'static [&'static str] {
@@ -139,6 +153,9 @@ pub(super) fn is_one_of(column: &str, words: &[&'static str]) -> String {
     format!("{column} IN ('{}')", words.join("', '"))
 }
 
+/// Compared to the letter, as nothing else is that users name.
+const NAMESPACE: &str = "namespace";
+
 const STORAGE_STATES: &[&str] = &["ARCHIVED", "AVAILABLE"];
 
 impl Field for ExperimentField {
@@ -160,7 +177,7 @@ impl Column for ExperimentField {
             Self::CreatedAt => "created_at",
             Self::LastRunCreatedAt => "last_run_created_at",
             Self::Description => "description",
-            Self::Namespace => "namespace",
+            Self::Namespace => NAMESPACE,
             Self::StorageState => "storage_state",
         }
     }
@@ -188,7 +205,7 @@ impl Column for PipelineField {
             Self::DisplayName => "display_name",
             Self::CreatedAt => "created_at",
             Self::Description => "description",
-            Self::Namespace => "namespace",
+            Self::Namespace => NAMESPACE,
         }
     }
 }
@@ -233,7 +250,7 @@ impl Column for RecurringRunField {
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
             Self::Description => "description",
-            Self::Namespace => "namespace",
+            Self::Namespace => NAMESPACE,
             Self::Experiment => "experiment_id",
         }
     }
@@ -282,7 +299,7 @@ impl Column for RunField {
             Self::FinishedAt => "listed_finish",
             Self::Description => "description",
             Self::StorageState => "storage_state",
-            Self::Namespace => "namespace",
+            Self::Namespace => NAMESPACE,
             Self::Experiment => "experiment_id",
             Self::RecurringRun => "recurring_run_id",
             Self::State => concat!(

@@ -2,14 +2,13 @@
 
 use std::cmp::Ordering;
 
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::Sqlite;
-
 use super::fields::is_one_of;
+use crate::database::{Dialect, QueryBuilder};
+
 use super::{Column, Comparison, Entity, FieldKind, Operand, Predicate};
 
 /// Appends a condition on the rows themselves.
-pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predicate<E::Field>) {
+pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<'_>, predicate: &Predicate<E::Field>) {
     if let Some((field, words)) = words(predicate) {
         push_words(sql, field, &words, |words| field.among(words));
         return;
@@ -18,7 +17,9 @@ pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predic
         Predicate::Compare { field, comparison, operand } => push_comparison(sql, *field, *comparison, operand),
         Predicate::In { field, operands } => push_in(sql, *field, operands),
         Predicate::Contains { field, text } => {
-            sql.push(as_text(*field)).push(" LIKE ").push_bind(format!("%{text}%"));
+            let dialect = sql.dialect();
+            let (before, after) = dialect.like(&as_text(dialect, *field));
+            sql.push(before).push_bind(dialect.fold(&format!("%{text}%")).into_owned()).push(after);
         }
         Predicate::Outside { field, from, to } => {
             let field = field.expression();
@@ -28,8 +29,10 @@ pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predic
         Predicate::Tag { key, value } => match E::TAGS {
             Some((table, reference)) => {
                 sql.push(format_args!("EXISTS (SELECT 1 FROM {table} WHERE {reference} = {}.id", E::TABLE));
+                let dialect = sql.dialect();
                 sql.push(" AND tag_key = ").push_bind(key.clone());
-                sql.push(" AND tag_value = ").push_bind(value.clone()).push(")");
+                sql.push(format_args!(" AND {} = ", dialect.folded("tag_value")));
+                sql.push_bind(dialect.fold(value).into_owned()).push(")");
             }
             None => {
                 sql.push(NEVER);
@@ -39,7 +42,7 @@ pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predic
 }
 
 /// Appends a condition on the table of counts.
-pub(super) fn push_counted<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate: &Predicate<E::Field>) {
+pub(super) fn push_counted<E: Entity>(sql: &mut QueryBuilder<'_>, predicate: &Predicate<E::Field>) {
     match words(predicate) {
         Some((field, words)) => {
             let column = field.counted().unwrap_or_else(|| field.expression());
@@ -52,25 +55,28 @@ pub(super) fn push_counted<E: Entity>(sql: &mut QueryBuilder<Sqlite>, predicate:
 const NEVER: &str = "0 = 1";
 const ALWAYS: &str = "1 = 1";
 
-fn push_comparison<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, comparison: Comparison, operand: &Operand) {
+fn push_comparison<F: Column>(sql: &mut QueryBuilder<'_>, field: F, comparison: Comparison, operand: &Operand) {
+    let dialect = sql.dialect();
     if fits(field.kind(), operand) {
-        sql.push(field.expression()).push(comparison.operator());
-        bind(sql, operand);
+        sql.push(field.key(dialect)).push(comparison.operator());
+        bind(sql, field, operand);
     } else {
-        sql.push(as_text(field)).push(" COLLATE NOCASE").push(comparison.operator()).push_bind(text_of(operand));
+        sql.push(dialect.folded_expression(&as_text(dialect, field))).push(comparison.operator());
+        sql.push_bind(dialect.fold(&text_of(operand)).into_owned());
     }
 }
 
-fn push_in<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, operands: &[Operand]) {
+fn push_in<F: Column>(sql: &mut QueryBuilder<'_>, field: F, operands: &[Operand]) {
     if operands.is_empty() {
         sql.push(NEVER);
         return;
     }
+    let dialect = sql.dialect();
     let native = operands.iter().all(|operand| fits(field.kind(), operand));
     if native {
-        sql.push(field.expression());
+        sql.push(field.key(dialect));
     } else {
-        sql.push(as_text(field)).push(" COLLATE NOCASE");
+        sql.push(dialect.folded_expression(&as_text(dialect, field)));
     }
     sql.push(" IN (");
     for (index, operand) in operands.iter().enumerate() {
@@ -78,9 +84,9 @@ fn push_in<F: Column>(sql: &mut QueryBuilder<Sqlite>, field: F, operands: &[Oper
             sql.push(", ");
         }
         if native {
-            bind(sql, operand);
+            bind(sql, field, operand);
         } else {
-            sql.push_bind(text_of(operand));
+            sql.push_bind(dialect.fold(&text_of(operand)).into_owned());
         }
     }
     sql.push(")");
@@ -103,7 +109,7 @@ pub(super) fn words<F: Column>(predicate: &Predicate<F>) -> Option<(F, Vec<&'sta
 }
 
 fn push_words<F: Column>(
-    sql: &mut QueryBuilder<Sqlite>,
+    sql: &mut QueryBuilder<'_>,
     field: F,
     words: &[&'static str],
     condition: impl Fn(&[&'static str]) -> String,
@@ -155,26 +161,23 @@ pub(super) fn fits(kind: FieldKind, operand: &Operand) -> bool {
     )
 }
 
-pub(super) fn bind(sql: &mut QueryBuilder<Sqlite>, operand: &Operand) {
+/// Appends an operand that fits the field, to be compared with its key.
+pub(super) fn bind<F: Column>(sql: &mut QueryBuilder<'_>, field: F, operand: &Operand) {
     match operand {
         Operand::Integer(value) => sql.push_bind(*value),
+        Operand::Text(text) if field.is_folded() => sql.push_bind(sql.dialect().fold(text).into_owned()),
         Operand::Text(text) => sql.push_bind(text.clone()),
         Operand::Id(id) => sql.push_bind(*id),
     };
 }
 
 /// A column as its users know it: times as whole seconds, ids as they are written, absent references as nothing.
-fn as_text<F: Column>(field: F) -> String {
+fn as_text<F: Column>(dialect: Dialect, field: F) -> String {
     let column = field.expression();
     match field.kind() {
         FieldKind::Text | FieldKind::Word => column.to_owned(),
         FieldKind::Time => format!("CAST({column} / 1000000000 AS TEXT)"),
-        FieldKind::Id => {
-            let digits = |from: u8, count: u8| format!("substr(hex({column}), {from}, {count})");
-            let groups = [digits(1, 8), digits(9, 4), digits(13, 4), digits(17, 4), digits(21, 12)];
-            let written = groups.join(" || '-' || ");
-            format!("CASE WHEN {column} = zeroblob(16) THEN '' ELSE lower({written}) END")
-        }
+        FieldKind::Id => dialect.written_id(column),
     }
 }
 

@@ -1,17 +1,18 @@
 //! The two statements of a list.
 
-use sqlx::query_builder::QueryBuilder;
-use sqlx::sqlite::Sqlite;
 use uuid::Uuid;
 
 use super::predicates::{self, bind, fits};
 use super::{
     Column, Comparison, Counts, Entity, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Predicate,
 };
+use crate::database::{Dialect, QueryBuilder};
 use crate::error::MetastoreError;
 
 /// Name of the column that a page is sorted by.
 pub(super) const SORTED_BY: &str = "sorted_by";
+/// Name of the column with the number of rows.
+pub(super) const TOTAL: &str = "total";
 
 /// What a list is part of, whatever else it asks for.
 #[derive(Debug, Clone, Copy)]
@@ -21,37 +22,47 @@ pub(crate) struct Within {
 }
 
 /// All that can be seen, for conditions to follow.
-pub(crate) fn select<E: Entity>() -> String {
-    format!("SELECT {} FROM {} WHERE {}", E::COLUMNS, E::TABLE, E::VISIBLE)
+pub(crate) fn select<E: Entity>(dialect: Dialect) -> String {
+    format!("SELECT {} FROM {} WHERE {}", E::columns(dialect), E::TABLE, E::VISIBLE)
+}
+
+/// What has a name in a namespace.
+pub(crate) fn by_name<'q, E: Entity>(dialect: Dialect, namespace: &'q str, name: &'q str) -> QueryBuilder<'q> {
+    let mut sql = QueryBuilder::new(dialect, select::<E>(dialect));
+    sql.push(" AND namespace = ").push_bind(namespace);
+    sql.push(format_args!(" AND {} = ", dialect.folded("name"))).push_bind(dialect.fold(name));
+    sql
 }
 
 /// A page, and one row more if there is any.
 pub(super) fn page<E: Entity>(
+    dialect: Dialect,
     listing: &Listing<E::Field>,
     within: Option<Within>,
     size: usize,
-) -> Result<QueryBuilder<Sqlite>, MetastoreError> {
+) -> Result<QueryBuilder<'static>, MetastoreError> {
     check(listing)?;
-    let (sort, direction) = (listing.sort.expression(), direction(listing));
+    let (sort, direction, columns) = (listing.sort.key(dialect), direction(listing), E::columns(dialect));
     let rows = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
     let Some((split, branches)) = branches(listing) else {
-        let head = format!("SELECT {}, {sort} AS {SORTED_BY} FROM {} WHERE {}", E::COLUMNS, E::TABLE, E::VISIBLE);
-        let mut sql = QueryBuilder::new(head);
+        let head = format!("SELECT {columns}, {sort} AS {SORTED_BY} FROM {} WHERE {}", E::TABLE, E::VISIBLE);
+        let mut sql = QueryBuilder::new(dialect, head);
         push_page::<E>(&mut sql, listing, within, None, rows);
         return Ok(sql);
     };
     // Each branch goes along an index of its own, and at most a page of each is put in order.
-    let mut sql = QueryBuilder::new(format!("SELECT {}, {SORTED_BY} FROM (SELECT * FROM (", E::COLUMNS));
+    let mut sql = QueryBuilder::new(dialect, format!("SELECT {columns}, {SORTED_BY} FROM (SELECT * FROM ("));
     for (index, branch) in branches.iter().enumerate() {
         sql.push(if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
         sql.push(format_args!("SELECT id AS listed_id, {sort} AS {SORTED_BY} FROM {} ", E::TABLE));
         sql.push(format_args!("WHERE {} AND {branch}", E::VISIBLE));
         push_page::<E>(&mut sql, listing, within, Some(split), rows);
-        sql.push(")");
+        sql.push(format_args!(") AS branch_{index}"));
     }
     let order = format!("ORDER BY {SORTED_BY} {direction}, listed_id {direction}");
-    sql.push(format_args!(") {order} LIMIT ")).push_bind(rows);
-    sql.push(format_args!(") AS listed CROSS JOIN {table} ON {table}.id = listed_id {order}", table = E::TABLE));
+    sql.push(format_args!(") AS branches {order} LIMIT ")).push_bind(rows);
+    let join = dialect.join_in_order();
+    sql.push(format_args!(") AS listed {join} {table} ON {table}.id = listed_id {order}", table = E::TABLE));
     Ok(sql)
 }
 
@@ -81,7 +92,7 @@ fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<String>)> {
 
 /// The rows of a page: all conditions but one, where they start, their order and number.
 fn push_page<E: Entity>(
-    sql: &mut QueryBuilder<Sqlite>,
+    sql: &mut QueryBuilder<'_>,
     listing: &Listing<E::Field>,
     within: Option<Within>,
     but: Option<usize>,
@@ -96,23 +107,28 @@ fn push_page<E: Entity>(
             predicates::push::<E>(sql, predicate);
         }
     }
-    let (sort, direction) = (listing.sort.expression(), direction(listing));
+    let (sort, direction) = (listing.sort.key(sql.dialect()), direction(listing));
     if let Some(cursor) = &listing.from {
         // Compared as a pair, which an index of both is entered by at the very row.
         sql.push(format_args!(" AND ({sort}, id) {} (", if listing.descending { "<=" } else { ">=" }));
-        bind(sql, &cursor.value);
+        bind(sql, listing.sort, &cursor.value);
         sql.push(", ").push_bind(cursor.id).push(")");
     }
     sql.push(format_args!(" ORDER BY {sort} {direction}, id {direction} LIMIT ")).push_bind(rows);
 }
 
 /// The number of rows on all pages.
-pub(super) fn total<E: Entity>(listing: &Listing<E::Field>, within: Option<Within>) -> QueryBuilder<Sqlite> {
+pub(super) fn total<E: Entity>(
+    dialect: Dialect,
+    listing: &Listing<E::Field>,
+    within: Option<Within>,
+) -> QueryBuilder<'static> {
     let all_counted = within.is_none() && listing.predicates.iter().all(is_counted);
     if let Some(counts) = E::COUNTS.filter(|_| all_counted) {
-        return counted_total::<E>(listing, &counts);
+        return counted_total::<E>(dialect, listing, &counts);
     }
-    let mut sql = QueryBuilder::new(format!("SELECT COUNT(*) FROM {} WHERE {}", E::TABLE, E::VISIBLE));
+    let mut sql =
+        QueryBuilder::new(dialect, format!("SELECT COUNT(*) AS {TOTAL} FROM {} WHERE {}", E::TABLE, E::VISIBLE));
     if let Some(Within { column, id }) = within {
         sql.push(format_args!(" AND {column} = ")).push_bind(id);
     }
@@ -122,28 +138,25 @@ pub(super) fn total<E: Entity>(listing: &Listing<E::Field>, within: Option<Withi
 
 /// The total by the table of counts. Rows that are unsettled are few: those are taken out as they were counted, and put
 /// back as what they count as.
-fn counted_total<E: Entity>(listing: &Listing<E::Field>, counts: &Counts) -> QueryBuilder<Sqlite> {
-    let Counts { table, count, unsettled } = counts;
-    let mut sql = QueryBuilder::new(format!("SELECT COALESCE(SUM({count}), 0)"));
+fn counted_total<E: Entity>(dialect: Dialect, listing: &Listing<E::Field>, counts: &Counts) -> QueryBuilder<'static> {
+    let Counts { table, count, unsettled, key } = counts;
+    let mut sql = QueryBuilder::new(dialect, format!("SELECT CAST(COALESCE(SUM({count}), 0) AS BIGINT)"));
     let derived = |predicate| field_of(predicate).is_some_and(Column::is_derived);
     if listing.predicates.iter().any(derived) {
-        let head = format!("(SELECT COUNT(*) FROM {unsettled} WHERE {}", E::VISIBLE);
+        let (join, rows) = (dialect.join_in_order(), E::TABLE);
+        let head = format!("(SELECT COUNT(*) FROM {unsettled} {join} {rows} ON {rows}.id = {key} WHERE {}", E::VISIBLE);
         sql.push(format_args!(" - {head}"));
         push_all(&mut sql, listing, predicates::push_counted::<E>);
         sql.push(format_args!(") + {head}"));
         push_all(&mut sql, listing, predicates::push::<E>);
         sql.push(")");
     }
-    sql.push(format_args!(" FROM {table} WHERE 1 = 1"));
+    sql.push(format_args!(" AS {TOTAL} FROM {table} WHERE 1 = 1"));
     push_all(&mut sql, listing, predicates::push_counted::<E>);
     sql
 }
 
-fn push_all<F>(
-    sql: &mut QueryBuilder<Sqlite>,
-    listing: &Listing<F>,
-    push: impl Fn(&mut QueryBuilder<Sqlite>, &Predicate<F>),
-) {
+fn push_all<F>(sql: &mut QueryBuilder<'_>, listing: &Listing<F>, push: impl Fn(&mut QueryBuilder<'_>, &Predicate<F>)) {
     for predicate in &listing.predicates {
         sql.push(" AND ");
         push(sql, predicate);

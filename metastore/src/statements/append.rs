@@ -2,11 +2,11 @@
 
 use penstock_engine::NodeId;
 use penstock_spec::Timestamp;
-use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::{Answer, Staged, explain_conflict};
 use crate::codec::{encode_count, encode_json, encode_time, encode_word};
+use crate::database::{Connection, query};
 use crate::error::MetastoreError;
 use crate::rows::{Append, ArtifactRow, MAX_OUTPUTS_BYTES, NewCacheEntry, RunUpdate, TaskRow};
 use crate::run_records::history_line;
@@ -118,7 +118,7 @@ pub(crate) fn encode_node(node: NodeId) -> i64 {
 }
 
 pub(crate) async fn apply<'a>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     staged: &mut Staged<'a>,
     append: &'a EncodedAppend,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
@@ -130,7 +130,7 @@ pub(crate) async fn apply<'a>(
         return explain_conflict(connection, append.run, append.epoch, append.expected).await.map(Err);
     }
     for command in &append.commands_taken {
-        sqlx::query("UPDATE commands SET taken_at = $1 WHERE id = $2 AND run_id = $3 AND taken_at IS NULL")
+        query("UPDATE commands SET taken_at = $1 WHERE id = $2 AND run_id = $3 AND taken_at IS NULL")
             .bind(append.now)
             .bind(*command)
             .bind(append.run)
@@ -142,24 +142,24 @@ pub(crate) async fn apply<'a>(
 }
 
 /// The fence: one statement compares the epoch and the number of facts, and moves on.
-async fn advance(connection: &mut SqliteConnection, append: &EncodedAppend) -> Result<bool, sqlx::Error> {
+async fn advance(connection: &mut Connection, append: &EncodedAppend) -> Result<bool, sqlx::Error> {
     let updated =
-        sqlx::query("UPDATE runs SET fact_count = fact_count + $1 WHERE id = $2 AND epoch = $3 AND fact_count = $4")
+        query("UPDATE runs SET fact_count = fact_count + $1 WHERE id = $2 AND epoch = $3 AND fact_count = $4")
             .bind(encode_count(append.facts.len() as u64))
             .bind(append.run)
             .bind(encode_count(append.epoch))
             .bind(encode_count(append.expected))
             .execute(connection)
             .await?;
-    Ok(updated.rows_affected() == 1)
+    Ok(updated == 1)
 }
 
 async fn advance_and_update(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     append: &EncodedAppend,
     EncodedRunUpdate { update, history }: &EncodedRunUpdate,
 ) -> Result<bool, sqlx::Error> {
-    let updated = sqlx::query(
+    let updated = query(
         "UPDATE runs SET fact_count = fact_count + $1, status = $5, error = $6, started_at = $7, finished_at = $8, \
            history = CASE WHEN status = $5 THEN history ELSE history || $9 END \
          WHERE id = $2 AND epoch = $3 AND fact_count = $4",
@@ -175,5 +175,5 @@ async fn advance_and_update(
     .bind(history)
     .execute(connection)
     .await?;
-    Ok(updated.rows_affected() == 1)
+    Ok(updated == 1)
 }

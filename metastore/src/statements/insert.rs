@@ -1,11 +1,14 @@
 //! Multi-row inserts: the rows of all appends of a transaction go to the database in a few statements.
 
-use sqlx::query_builder::{QueryBuilder, Separated};
-use sqlx::sqlite::{Sqlite, SqliteConnection};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
 use uuid::Uuid;
 
 use super::append::{EncodedAppend, EncodedArtifact, EncodedCacheEntry, EncodedFact, EncodedTask, encode_node};
 use crate::codec::{encode_count, encode_time};
+use crate::database::{Connection, QueryBuilder, RowValues};
 
 /// Rows that wait for the end of the transaction.
 #[derive(Default)]
@@ -31,10 +34,15 @@ impl<'a> Staged<'a> {
     }
 
     /// Writes everything.
-    pub(crate) async fn store(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    pub(crate) async fn store(self, connection: &mut Connection) -> Result<(), sqlx::Error> {
         insert(connection, &FACTS, &self.facts, bind_fact).await?;
-        insert(connection, &TASKS, &self.tasks, bind_task).await?;
-        insert(connection, &ARTIFACTS, &self.artifacts, bind_artifact).await?;
+        let tasks = newest(self.tasks, |(run, task)| (*run, task.row.node));
+        insert(connection, &TASKS, &tasks, bind_task).await?;
+        let artifacts = newest(self.artifacts, |(run, artifact)| {
+            let row = &artifact.row;
+            (*run, row.node, row.output.as_str(), row.position)
+        });
+        insert(connection, &ARTIFACTS, &artifacts, bind_artifact).await?;
         insert(connection, &CACHE_ENTRIES, &self.cache_entries, bind_cache_entry).await
     }
 }
@@ -45,20 +53,34 @@ struct Insert {
     after: &'static str,
 }
 
-type Values<'b> = Separated<'b, Sqlite, &'static str>;
+/// Of several rows of one key the last. PostgreSQL does not write one row twice in a statement.
+fn newest<T: Copy, K: Eq + Hash>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut places = HashMap::with_capacity(rows.len());
+    let mut kept: Vec<T> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match places.entry(key(&row)) {
+            Entry::Occupied(place) => kept[*place.get()] = row,
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(row);
+            }
+        }
+    }
+    kept
+}
 
 async fn insert<T>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     insert: &Insert,
     rows: &[T],
-    bind: impl Fn(&mut Values<'_>, &T),
+    bind: impl for<'q> Fn(&mut RowValues<'_, 'q>, &'q T),
 ) -> Result<(), sqlx::Error> {
     let mut rest = rows;
     for size in ROWS_PER_STATEMENT {
         while let Some((chunk, after)) = rest.split_at_checked(size) {
             rest = after;
-            let mut query = QueryBuilder::<Sqlite>::new(insert.before);
-            query.push_values(chunk, |mut values, row| bind(&mut values, row));
+            let mut query = QueryBuilder::new(connection.dialect(), insert.before);
+            query.push_values(chunk, |values, row| bind(values, row));
             query.push(insert.after);
             query.build().execute(&mut *connection).await?;
         }
@@ -68,7 +90,7 @@ async fn insert<T>(
 
 const FACTS: Insert = Insert { before: "INSERT INTO facts (run_id, seq, at, fact_json) ", after: "" };
 
-fn bind_fact(values: &mut Values<'_>, (run, fact): &(Uuid, &EncodedFact)) {
+fn bind_fact<'q>(values: &mut RowValues<'_, 'q>, (run, fact): &'q (Uuid, &EncodedFact)) {
     values.push_bind(*run).push_bind(fact.seq).push_bind(fact.at).push_bind(fact.json.as_str());
 }
 
@@ -83,7 +105,7 @@ const TASKS: Insert = Insert {
             outputs_json = excluded.outputs_json",
 };
 
-fn bind_task(values: &mut Values<'_>, (run, task): &(Uuid, &EncodedTask)) {
+fn bind_task<'q>(values: &mut RowValues<'_, 'q>, (run, task): &'q (Uuid, &EncodedTask)) {
     let row = &task.row;
     values
         .push_bind(*run)
@@ -113,7 +135,7 @@ const ARTIFACTS: Insert = Insert {
             size = excluded.size, record_json = excluded.record_json",
 };
 
-fn bind_artifact(values: &mut Values<'_>, (run, encoded): &(Uuid, &EncodedArtifact)) {
+fn bind_artifact<'q>(values: &mut RowValues<'_, 'q>, (run, encoded): &'q (Uuid, &EncodedArtifact)) {
     let row = &encoded.row;
     let content = row.artifact.content.as_ref();
     values
@@ -136,7 +158,7 @@ const CACHE_ENTRIES: Insert = Insert {
     after: "",
 };
 
-fn bind_cache_entry(values: &mut Values<'_>, (run, encoded): &(Uuid, &EncodedCacheEntry)) {
+fn bind_cache_entry<'q>(values: &mut RowValues<'_, 'q>, (run, encoded): &'q (Uuid, &EncodedCacheEntry)) {
     let entry = &encoded.entry;
     values
         .push_bind(entry.scope.pipeline_name.as_str())
