@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, artifact, at, fact, new_run, one_fact, task};
 
 #[tokio::test]
 async fn append_stores_facts_and_lists_together() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let run = fixture.run(1).await;
     let mut model = artifact(7, "s3://bucket/model", &json!({"accuracy": 0.5, "size": 12}));
@@ -64,7 +64,7 @@ async fn append_stores_facts_and_lists_together() {
 
 #[tokio::test]
 async fn task_row_is_replaced_by_a_later_append() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     let mut append = one_fact(run, 1, 0);
     append.tasks.push(task(1, "fit"));
@@ -81,7 +81,7 @@ async fn task_row_is_replaced_by_a_later_append() {
 
 #[tokio::test]
 async fn large_outputs_are_left_to_the_facts() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     let mut large = task(1, "fit");
     let mut outputs = TaskOutputs::default();
@@ -96,7 +96,7 @@ async fn large_outputs_are_left_to_the_facts() {
 /// R4, F-36: the older driver's writes are refused, whole.
 #[tokio::test]
 async fn f36_append_with_an_older_epoch_is_refused() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     fixture.store.append(one_fact(run, 1, 0)).await.unwrap();
     assert_eq!(fixture.store.take_epoch(run).await.unwrap(), 2);
@@ -114,7 +114,7 @@ async fn f36_append_with_an_older_epoch_is_refused() {
 /// F-02: the same append twice adds nothing the second time.
 #[tokio::test]
 async fn f02_append_that_does_not_know_the_newest_facts_is_refused() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     fixture.store.append(one_fact(run, 1, 0)).await.unwrap();
     for expected in [0, 2] {
@@ -127,7 +127,7 @@ async fn f02_append_that_does_not_know_the_newest_facts_is_refused() {
 
 #[tokio::test]
 async fn append_to_an_unknown_run_says_so() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let unknown = uuid::Uuid::from_u128(1);
     let error = fixture.store.append(one_fact(unknown, 1, 0)).await.unwrap_err();
     assert!(matches!(error, MetastoreError::NoSuchRun { .. }), "{error}");
@@ -136,7 +136,7 @@ async fn append_to_an_unknown_run_says_so() {
 
 #[tokio::test]
 async fn append_survives_a_caller_that_goes_away() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     let mut changes = fixture.store.subscribe();
     {
@@ -151,7 +151,7 @@ async fn append_survives_a_caller_that_goes_away() {
 
 #[tokio::test]
 async fn close_stores_what_is_queued_and_refuses_what_follows() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let mut appends = Vec::new();
     for number in 1..=20 {
@@ -169,15 +169,14 @@ async fn close_stores_what_is_queued_and_refuses_what_follows() {
     assert!(matches!(error, MetastoreError::Closed { .. }), "{error}");
     let error = store.all_facts(run).await.unwrap_err();
     assert!(matches!(error, MetastoreError::Closed { .. }), "{error}");
-    // The last connection folds the write-ahead log into the store.
-    assert!(!fixture.path.with_extension("db-wal").exists());
-    let again = penstock_metastore::Metastore::open(&fixture.path).await.unwrap();
+    fixture.place.assert_closed().await;
+    let again = fixture.open().await;
     assert_eq!(again.all_facts(run).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn subscribers_learn_of_what_is_durable() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let mut changes = fixture.store.subscribe();
     let run = fixture.run(1).await;
     fixture.store.append(one_fact(run, 1, 0)).await.unwrap();

@@ -29,7 +29,7 @@ async fn remember(fixture: &Fixture, run: Uuid, expected: u64, key: &str, task_p
 
 #[tokio::test]
 async fn lookup_gives_the_newest_entry_of_the_scope() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let (first, second) = (fixture.run(1).await, fixture.run(2).await);
     remember(&fixture, first, 0, "k", "fit").await;
     remember(&fixture, second, 0, "k", "fit").await;
@@ -47,7 +47,7 @@ async fn lookup_gives_the_newest_entry_of_the_scope() {
 
 #[tokio::test]
 async fn refused_append_remembers_nothing() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     fixture.store.append(one_fact(run, 1, 0)).await.unwrap();
     let mut append = one_fact(run, 1, 0);
@@ -65,7 +65,7 @@ async fn refused_append_remembers_nothing() {
 
 #[tokio::test]
 async fn i30_unreadable_cache_entry_is_passed_over() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let (first, second) = (fixture.run(1).await, fixture.run(2).await);
     remember(&fixture, first, 0, "k", "fit").await;
     remember(&fixture, second, 0, "k", "fit").await;
@@ -78,7 +78,7 @@ async fn i30_unreadable_cache_entry_is_passed_over() {
 
 #[tokio::test]
 async fn nearest_gives_the_newest_results_of_a_task_under_any_key() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     for (expected, (key, path)) in (0..).zip([("a", "fit"), ("b", "fit"), ("c", "score")]) {
         remember(&fixture, run, expected, key, path).await;
@@ -90,7 +90,7 @@ async fn nearest_gives_the_newest_results_of_a_task_under_any_key() {
 
 #[tokio::test]
 async fn evict_forgets_what_the_filter_selects() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     for (expected, (key, path)) in (0..).zip([("a", "fit"), ("b", "fit"), ("c", "score"), ("d", "late")]) {
         remember(&fixture, run, expected, key, path).await;
@@ -107,7 +107,7 @@ async fn evict_forgets_what_the_filter_selects() {
 
 #[tokio::test]
 async fn imported_artifact_is_found_by_type_uri_and_metadata() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     let model = artifact(1, "s3://b/model", &json!({"a": 1, "b": {"c": [2.0]}}));
     let mut append = one_fact(run, 1, 0);
@@ -137,7 +137,7 @@ async fn imported_artifact_is_found_by_type_uri_and_metadata() {
 
 #[tokio::test]
 async fn artifacts_are_read_in_pages_and_by_their_ids() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let (first, second) = (fixture.run(1).await, fixture.run(2).await);
     for run in [second, first] {
         let mut append = one_fact(run, 1, 0);
@@ -169,7 +169,7 @@ async fn artifacts_are_read_in_pages_and_by_their_ids() {
 
 #[tokio::test]
 async fn i30_facts_of_newer_builds_are_passed_on_as_text() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     for expected in 0..3 {
         fixture.store.append(one_fact(run, 1, expected)).await.unwrap();

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use penstock_metastore::{Metastore, MetastoreError, WriterStats};
-use sqlx::Connection;
+use penstock_metastore::{MetastoreError, WriterStats};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, execute, new_run, one_fact, task};
+use crate::fixture::{Fixture, close, execute, new_run, one_fact, task};
+use crate::place::LOCK;
 
 async fn runs(fixture: &Fixture, count: u128) -> Vec<Uuid> {
     let mut runs = Vec::new();
@@ -23,7 +23,7 @@ fn since(before: WriterStats, after: WriterStats) -> (u64, u64) {
 
 #[tokio::test]
 async fn appends_of_many_runs_share_transactions() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let runs = runs(&fixture, 64).await;
     let before = fixture.store.stats();
     let appends = runs.iter().map(|run| fixture.store.append(one_fact(*run, 1, 0)));
@@ -39,7 +39,7 @@ async fn appends_of_many_runs_share_transactions() {
 /// A conflict is found by the fence, and the rest of the transaction goes on.
 #[tokio::test]
 async fn conflicting_append_fails_alone() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let runs = runs(&fixture, 10).await;
     let before = fixture.store.stats();
     let appends = (0..).zip(&runs).map(|(index, run)| {
@@ -63,7 +63,7 @@ async fn conflicting_append_fails_alone() {
 /// An objection of the database names no request; the transaction is repeated request by request.
 #[tokio::test]
 async fn append_that_the_database_refuses_fails_alone() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let runs = runs(&fixture, 10).await;
     let appends = (0..).zip(&runs).map(|(index, run)| {
         let mut append = one_fact(*run, 1, 0);
@@ -87,8 +87,8 @@ async fn append_that_the_database_refuses_fails_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn f33_two_stores_on_one_file_both_make_progress() {
     const APPENDS: u64 = 300;
-    let fixture = Fixture::new().await;
-    let other = Metastore::open(&fixture.path).await.unwrap();
+    let Some(fixture) = Fixture::new().await else { return };
+    let other = fixture.open().await;
     let runs = runs(&fixture, 8).await;
     let stores = [fixture.store.clone(), other];
     let started = Instant::now();
@@ -118,8 +118,8 @@ async fn f33_two_stores_on_one_file_both_make_progress() {
 /// F-36: of two drivers with the same epoch and knowledge, exactly one wins each step.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn f36_two_writers_of_one_run_cannot_both_win() {
-    let fixture = Fixture::new().await;
-    let other = Metastore::open(&fixture.path).await.unwrap();
+    let Some(fixture) = Fixture::new().await else { return };
+    let other = fixture.open().await;
     let run = fixture.run(1).await;
     for expected in 0..100 {
         let (first, second) =
@@ -132,8 +132,8 @@ async fn f36_two_writers_of_one_run_cannot_both_win() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_take_over_gets_an_epoch_of_its_own() {
-    let fixture = Fixture::new().await;
-    let other = Metastore::open(&fixture.path).await.unwrap();
+    let Some(fixture) = Fixture::new().await else { return };
+    let other = fixture.open().await;
     fixture.store.create_run(new_run(1)).await.unwrap();
     let run = new_run(1).info.id;
     let takes = (0..20).map(|index| {
@@ -148,10 +148,12 @@ async fn every_take_over_gets_an_epoch_of_its_own() {
 /// F-33: a lock that somebody else holds is waited for, and reading does not wait at all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f33_append_waits_for_a_lock_and_reads_do_not() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     let mut raw = fixture.raw().await;
-    execute(&mut raw, "BEGIN IMMEDIATE").await;
+    for statement in LOCK {
+        execute(&mut raw, statement).await;
+    }
     execute(&mut raw, "UPDATE runs SET error = 'half done'").await;
     let waits = fixture.store.stats().lock_waits;
     let store = fixture.store.clone();
@@ -165,5 +167,5 @@ async fn f33_append_waits_for_a_lock_and_reads_do_not() {
     assert!(!append.is_finished());
     execute(&mut raw, "COMMIT").await;
     assert_eq!(append.await.unwrap().unwrap(), 1);
-    raw.close().await.unwrap();
+    close(raw).await;
 }

@@ -1,7 +1,5 @@
 //! Values and stores that the tests share.
 
-use std::path::{Path, PathBuf};
-
 use penstock_engine::{Fact, NodeId};
 use penstock_metastore::{Append, Metastore, NewRun, RunRegistration, RunUpdate, TaskKind, TaskRow};
 use penstock_spec::Timestamp;
@@ -9,29 +7,33 @@ use penstock_spec::artifact::Artifact;
 use penstock_spec::ir::ArtifactType;
 use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
 use serde_json::json;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
-use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A store in a directory of its own.
+use crate::place::{Place, Raw};
+pub(crate) use crate::place::{close, count, execute, execute_for};
+
+/// A store in a place of its own.
 pub(crate) struct Fixture {
     pub(crate) store: Metastore,
-    pub(crate) path: PathBuf,
-    _directory: TempDir,
+    pub(crate) place: Place,
 }
 
 impl Fixture {
-    pub(crate) async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("penstock.db");
-        let store = Metastore::open(&path).await.unwrap();
-        Self { store, path, _directory: directory }
+    /// `None` after saying that the test is skipped.
+    pub(crate) async fn new() -> Option<Self> {
+        let place = Place::new().await?;
+        let store = Metastore::open(place.location()).await.unwrap();
+        Some(Self { store, place })
+    }
+
+    /// The same store once more, as another process has it.
+    pub(crate) async fn open(&self) -> Metastore {
+        Metastore::open(self.place.location()).await.unwrap()
     }
 
     /// A connection beside the store, to look at it or to damage it.
-    pub(crate) async fn raw(&self) -> SqliteConnection {
-        raw(&self.path).await
+    pub(crate) async fn raw(&self) -> Raw {
+        self.place.raw().await
     }
 
     /// A new run with epoch 1.
@@ -51,18 +53,6 @@ impl Fixture {
         append.run_update = Some(RunUpdate { status, error: None, started_at: Some(at(0)), finished_at });
         self.store.append(append).await.unwrap();
     }
-}
-
-pub(crate) async fn raw(path: &Path) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
-}
-
-pub(crate) async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> u64 {
-    sqlx::query(sql).execute(connection).await.unwrap().rows_affected()
-}
-
-pub(crate) async fn close(connection: SqliteConnection) {
-    connection.close().await.unwrap();
 }
 
 pub(crate) fn at(second: i64) -> Timestamp {

@@ -15,6 +15,7 @@ mod listing;
 mod opening;
 mod paging;
 mod pipelines;
+mod place;
 mod plans;
 mod quarantine;
 mod recurring;

@@ -5,12 +5,13 @@ use std::fs;
 use futures::future::join_all;
 use penstock_metastore::{Metastore, MetastoreError};
 
-use crate::fixture::{Fixture, close, execute, new_run, raw};
+use crate::fixture::{Fixture, close, execute, new_run};
+use crate::place::raw;
 
 /// F-43: a store of a newer build is refused with the versions named, and stays as it is.
 #[tokio::test]
 async fn f43_store_of_a_newer_layout_is_refused_and_not_touched() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     fixture.run(1).await;
     fixture.store.close().await;
     let mut raw = fixture.raw().await;
@@ -21,14 +22,14 @@ async fn f43_store_of_a_newer_layout_is_refused_and_not_touched() {
     )
     .await;
     close(raw).await;
-    let before = fs::read(&fixture.path).unwrap();
+    let before = fs::read(fixture.place.path()).unwrap();
 
-    let error = Metastore::open(&fixture.path).await.unwrap_err();
+    let error = Metastore::open(fixture.place.location()).await.unwrap_err();
 
     assert!(matches!(error, MetastoreError::NewerVersion { found: 9999, .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains("9999") && text.contains("penstock.db"), "{text}");
-    assert_eq!(fs::read(&fixture.path).unwrap(), before);
+    assert_eq!(fs::read(fixture.place.path()).unwrap(), before);
 }
 
 #[tokio::test]
@@ -67,12 +68,12 @@ async fn missing_directory_is_named() {
 
 #[tokio::test]
 async fn migration_that_was_changed_after_the_fact_is_refused() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     fixture.store.close().await;
     let mut raw = fixture.raw().await;
     execute(&mut raw, "UPDATE _sqlx_migrations SET checksum = x'00'").await;
     close(raw).await;
-    let error = Metastore::open(&fixture.path).await.unwrap_err();
+    let error = Metastore::open(fixture.place.location()).await.unwrap_err();
     assert!(matches!(error, MetastoreError::Migrate { .. }), "{error}");
 }
 
@@ -101,10 +102,10 @@ async fn new_store_can_be_opened_by_many_at_once() {
 #[tokio::test]
 async fn store_can_be_read_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     fixture.run(1).await;
     for name in ["penstock.db", "penstock.db-wal", "penstock.db-shm"] {
-        let mode = fs::metadata(fixture.path.with_file_name(name)).unwrap().permissions().mode();
+        let mode = fs::metadata(fixture.place.path().with_file_name(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }

@@ -7,7 +7,7 @@ use penstock_metastore::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, at, execute};
+use crate::fixture::{Fixture, at, count, execute};
 
 pub(crate) fn pipeline(number: u128, name: &str) -> StoredPipeline {
     StoredPipeline {
@@ -47,7 +47,7 @@ fn is_not_found(error: &MetastoreError, wanted: &'static str, name: &str) -> boo
 
 #[tokio::test]
 async fn pipeline_and_first_version_read_back() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let train = StoredPipeline { tags: tags([("team", "a\"b"), ("ünit", "")]), ..pipeline(1, "train") };
     let first = PipelineVersion { tags: tags([("stage", "Beta")]), ..version(2, 1, "train") };
@@ -64,7 +64,7 @@ async fn pipeline_and_first_version_read_back() {
 
 #[tokio::test]
 async fn pipeline_and_version_are_created_both_or_neither() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     store.create_pipeline(pipeline(1, "one"), Some(version(1, 1, "v"))).await.unwrap();
     // The version's id is taken.
@@ -82,7 +82,7 @@ async fn pipeline_and_version_are_created_both_or_neither() {
 
 #[tokio::test]
 async fn version_needs_its_pipeline_and_a_name_of_its_own() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let error = store.create_version(version(1, 1, "v1")).await.unwrap_err();
     assert!(is_not_found(&error, "pipeline", &Uuid::from_u128(1).to_string()), "{error}");
@@ -98,7 +98,7 @@ async fn version_needs_its_pipeline_and_a_name_of_its_own() {
 
 #[tokio::test]
 async fn latest_version_is_the_newest_and_of_several_the_greatest() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     store.create_pipeline(pipeline(1, "one"), None).await.unwrap();
     for (number, second) in [(5, 10), (7, 10), (6, 10), (9, 3)] {
@@ -114,7 +114,7 @@ async fn latest_version_is_the_newest_and_of_several_the_greatest() {
 
 #[tokio::test]
 async fn update_changes_what_it_names() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let train = StoredPipeline { tags: tags([("a", "1"), ("b", "2")]), ..pipeline(1, "train") };
     let first = PipelineVersion { tags: tags([("a", "1")]), ..version(2, 1, "v") };
@@ -146,7 +146,7 @@ async fn update_changes_what_it_names() {
 
 #[tokio::test]
 async fn pipeline_goes_with_its_versions_only_if_they_may() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let train = StoredPipeline { tags: tags([("a", "1")]), ..pipeline(1, "train") };
     let first = PipelineVersion { tags: tags([("a", "1")]), ..version(2, 1, "v") };
@@ -165,8 +165,7 @@ async fn pipeline_goes_with_its_versions_only_if_they_may() {
         ("version_tags", "SELECT COUNT(*) FROM version_tags"),
         ("pipeline_versions", "SELECT COUNT(*) FROM pipeline_versions"),
     ] {
-        let rows: i64 = sqlx::query_scalar(sql).fetch_one(&mut raw).await.unwrap();
-        assert_eq!(rows, 0, "{table}");
+        assert_eq!(count(&mut raw, sql).await, 0, "{table}");
     }
     for cascade in [false, true] {
         let error = store.delete_pipeline(id, cascade).await.unwrap_err();
@@ -180,7 +179,7 @@ async fn pipeline_goes_with_its_versions_only_if_they_may() {
 
 #[tokio::test]
 async fn lists_are_narrowed_by_tags() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     for (number, entries) in [
         (1, tags([("team", "Red"), ("stage", "beta")])),
@@ -217,7 +216,7 @@ async fn lists_are_narrowed_by_tags() {
 
 #[tokio::test]
 async fn versions_are_listed_of_one_pipeline_that_exists() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     store.create_pipeline(pipeline(1, "one"), Some(version(1, 1, "a"))).await.unwrap();
     store.create_pipeline(pipeline(2, "two"), Some(version(2, 2, "a"))).await.unwrap();
@@ -233,7 +232,7 @@ async fn versions_are_listed_of_one_pipeline_that_exists() {
 /// I-30: a damaged row is named and takes no other with it.
 #[tokio::test]
 async fn i30_damaged_version_is_listed_as_unreadable() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     store.create_pipeline(pipeline(1, "one"), Some(version(1, 1, "a"))).await.unwrap();
     store.create_version(version(2, 1, "b")).await.unwrap();

@@ -2,21 +2,12 @@
 
 use penstock_metastore::{
     Comparison, Cursor, ExperimentField, Listing, Operand, PipelineField, Predicate, RecurringRunField, RunField,
-    VersionField, experiment_list_statements, pipeline_list_statements, recurring_run_list_statements,
-    run_list_statements, version_list_statements,
+    VersionField, experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
+    version_list_plans,
 };
-use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use crate::fixture::Fixture;
-
-/// The steps in which a statement is carried out. Its arguments do not matter.
-async fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
-    let query = format!("EXPLAIN QUERY PLAN {statement}");
-    let steps: Vec<(i64, i64, i64, String)> =
-        sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_all(connection).await.unwrap();
-    steps.into_iter().map(|(_, _, _, detail)| detail).collect()
-}
 
 /// A page and where it starts, in both directions; the first page too.
 fn pages<F: Copy>(sort: F, value: &Operand, predicates: &[Predicate<F>]) -> Vec<Listing<F>> {
@@ -30,16 +21,15 @@ fn pages<F: Copy>(sort: F, value: &Operand, predicates: &[Predicate<F>]) -> Vec<
 }
 
 /// The page goes along this index, entered by the cursor if there is one, and nothing is sorted.
-async fn assert_page(connection: &mut SqliteConnection, statement: &str, index: &str, entered: Option<&str>) {
-    let steps = plan(connection, statement).await;
+fn assert_page(steps: &[String], index: &str, entered: Option<&str>) {
     let uses =
         |step: &&String| step.split_once("USING INDEX ").is_some_and(|(_, used)| used.split(' ').next() == Some(index));
     let step = steps.iter().find(uses);
-    let Some(step) = step else { panic!("{index}: {steps:#?}\n{statement}") };
+    let Some(step) = step else { panic!("{index}: {steps:#?}") };
     if let Some(condition) = entered {
-        assert!(step.starts_with("SEARCH") && step.contains(condition), "{condition}: {step}\n{statement}");
+        assert!(step.starts_with("SEARCH") && step.contains(condition), "{condition}: {step}");
     }
-    assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:#?}\n{statement}");
+    assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:#?}");
 }
 
 fn equal<F>(field: F, operand: Operand) -> Predicate<F> {
@@ -52,8 +42,7 @@ fn word(text: &str) -> Operand {
 
 #[tokio::test]
 async fn pages_of_runs_go_along_an_index() {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let namespace = || equal(RunField::Namespace, word("team"));
     let experiment = || equal(RunField::Experiment, Operand::Id(Uuid::nil()));
     let recurring = || equal(RunField::RecurringRun, Operand::Id(Uuid::nil()));
@@ -78,14 +67,14 @@ async fn pages_of_runs_go_along_an_index() {
     ];
     for (sort, value, predicates, index) in cases {
         for listing in pages(sort, &value, &predicates) {
-            let [page, _] = run_list_statements(&listing).unwrap();
+            let [page, _] = run_list_plans(&fixture.store, &listing).await.unwrap();
             let column = match sort {
                 RunField::Name => "(listed_name,id)",
                 RunField::FinishedAt => "(listed_finish,id)",
                 _ => "(created_at,id)",
             };
             let entered = listing.from.is_some().then_some(column);
-            assert_page(&mut raw, &page, index, entered).await;
+            assert_page(&page, index, entered);
         }
     }
 }
@@ -93,8 +82,7 @@ async fn pages_of_runs_go_along_an_index() {
 /// However many or few runs are in the states that are meant, no more than a page of each is put in order.
 #[tokio::test]
 async fn pages_of_runs_in_several_states_go_along_an_index_each() {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let field = RunField::State;
     for predicate in [
         Predicate::Compare { field, comparison: Comparison::NotEqual, operand: word("SUCCEEDED") },
@@ -102,14 +90,14 @@ async fn pages_of_runs_in_several_states_go_along_an_index_each() {
         Predicate::In { field, operands: vec![word("PENDING"), word("CANCELING")] },
     ] {
         for listing in pages(RunField::CreatedAt, &Operand::Integer(5), &[predicate]) {
-            let [page, _] = run_list_statements(&listing).unwrap();
-            let steps = plan(&mut raw, &page).await;
+            let [page, _] = run_list_plans(&fixture.store, &listing).await.unwrap();
+            let steps = page;
             for step in steps.iter().filter(|step| step.contains(" runs ")) {
                 let by_state = step.starts_with("SEARCH runs USING INDEX runs_of_status_by_age (status=?")
                     && step.contains("(created_at,id)") == listing.from.is_some();
                 // The rows of the page, and runs for which commands wait.
                 let by_id = step.starts_with("SEARCH runs USING INDEX sqlite_autoindex_runs_1 (id=?");
-                assert!(by_state || by_id, "{step}: {steps:#?}\n{page}");
+                assert!(by_state || by_id, "{step}: {steps:#?}");
             }
         }
     }
@@ -118,21 +106,19 @@ async fn pages_of_runs_in_several_states_go_along_an_index_each() {
 /// The runs of an experiment are fewer than those in a state.
 #[tokio::test]
 async fn pages_of_runs_of_an_experiment_in_a_state_go_along_the_experiment() {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let predicates = [equal(RunField::Experiment, Operand::Id(Uuid::nil())), equal(RunField::State, word("FAILED"))];
     for listing in pages(RunField::CreatedAt, &Operand::Integer(5), &predicates) {
-        let [page, _] = run_list_statements(&listing).unwrap();
+        let [page, _] = run_list_plans(&fixture.store, &listing).await.unwrap();
         let entered = listing.from.is_some().then_some("(created_at,id)");
-        assert_page(&mut raw, &page, "runs_of_experiment_by_age", entered).await;
+        assert_page(&page, "runs_of_experiment_by_age", entered);
     }
 }
 
 /// Nobody counts a million runs to say how many there are.
 #[tokio::test]
 async fn totals_of_runs_are_not_counted() {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let namespace = equal(RunField::Namespace, word("team"));
     let experiment = equal(RunField::Experiment, Operand::Id(Uuid::nil()));
     let archived = equal(RunField::StorageState, word("ARCHIVED"));
@@ -141,18 +127,17 @@ async fn totals_of_runs_are_not_counted() {
         [vec![], vec![namespace.clone()], vec![experiment.clone()], vec![experiment, archived], vec![namespace, failed]]
     {
         let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 100) };
-        let [_, total] = run_list_statements(&listing).unwrap();
-        for step in plan(&mut raw, &total).await {
+        let [_, total] = run_list_plans(&fixture.store, &listing).await.unwrap();
+        for step in total {
             // Those for which commands wait are looked at one by one.
-            assert!(step != "SCAN runs" && !step.contains("runs USING INDEX runs_"), "{step}\n{total}");
+            assert!(step != "SCAN runs" && !step.contains("runs USING INDEX runs_"), "{step}");
         }
     }
 }
 
 #[tokio::test]
 async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let (by_age, time) = (ExperimentField::CreatedAt, Operand::Integer(5));
     let namespace = equal(ExperimentField::Namespace, word("team"));
     let available = equal(ExperimentField::StorageState, word("available"));
@@ -165,8 +150,8 @@ async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
         (ExperimentField::LastRunCreatedAt, &time, vec![], "experiments_by_last_run"),
     ] {
         for listing in pages(sort, value, &predicates) {
-            let [page, _] = experiment_list_statements(&listing).unwrap();
-            assert_page(&mut raw, &page, index, listing.from.is_some().then_some(",id)")).await;
+            let [page, _] = experiment_list_plans(&fixture.store, &listing).await.unwrap();
+            assert_page(&page, index, listing.from.is_some().then_some(",id)"));
         }
     }
     let namespace = equal(PipelineField::Namespace, word("team"));
@@ -177,8 +162,8 @@ async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
         (PipelineField::DisplayName, &word("a"), vec![], "pipelines_by_display_name"),
     ] {
         for listing in pages(sort, value, &predicates) {
-            let [page, _] = pipeline_list_statements(&listing).unwrap();
-            assert_page(&mut raw, &page, index, listing.from.is_some().then_some(",id)")).await;
+            let [page, _] = pipeline_list_plans(&fixture.store, &listing).await.unwrap();
+            assert_page(&page, index, listing.from.is_some().then_some(",id)"));
         }
     }
     for (sort, value, index) in [
@@ -186,9 +171,9 @@ async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
         (VersionField::DisplayName, &word("a"), "versions_of_pipeline_by_display_name"),
     ] {
         for listing in pages(sort, value, &[]) {
-            let [page, total] = version_list_statements(&listing).unwrap();
-            assert_page(&mut raw, &page, index, Some("pipeline_id=?")).await;
-            for step in plan(&mut raw, &total).await {
+            let [page, total] = version_list_plans(&fixture.store, Uuid::nil(), &listing).await.unwrap();
+            assert_page(&page, index, Some("pipeline_id=?"));
+            for step in total {
                 assert!(step.starts_with("SEARCH"), "{step}");
             }
         }
@@ -197,8 +182,7 @@ async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
 
 #[tokio::test]
 async fn pages_of_recurring_runs_go_along_an_index() {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let experiment = || equal(RecurringRunField::Experiment, Operand::Id(Uuid::nil()));
     let time = Operand::Integer(5);
     for (sort, value, predicates, index) in [
@@ -208,17 +192,30 @@ async fn pages_of_recurring_runs_go_along_an_index() {
         (RecurringRunField::Name, word("a"), vec![], "recurring_runs_by_name"),
     ] {
         for listing in pages(sort, &value, &predicates) {
-            let [page, _] = recurring_run_list_statements(&listing).unwrap();
-            assert_page(&mut raw, &page, index, None).await;
+            let [page, _] = recurring_run_list_plans(&fixture.store, &listing).await.unwrap();
+            assert_page(&page, index, None);
         }
     }
 }
 
 #[tokio::test]
 async fn the_runs_under_way_of_a_recurring_run_are_counted_along_an_index() {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
-    let statement = "SELECT COUNT(*) FROM runs WHERE recurring_run_id = $1 AND finished_at IS NULL";
-    let steps = plan(&mut raw, statement).await;
+    let Some(fixture) = Fixture::new().await else { return };
+    let statement = "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM runs WHERE recurring_run_id = $1 AND finished_at IS NULL";
+    let steps: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as(statement).fetch_all(&mut fixture.raw().await).await.unwrap();
+    let steps: Vec<String> = steps.into_iter().map(|(_, _, _, detail)| detail).collect();
     assert!(steps.iter().any(|step| step.contains("runs_of_recurring_active")), "{steps:#?}");
+}
+
+/// The poll of a store with a million ended runs costs what the unfinished ones cost.
+#[tokio::test]
+async fn runs_to_drive_are_never_looked_for_among_all_through_all_runs() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let steps = penstock_metastore::runs_to_drive_plan(&fixture.store).await.unwrap();
+    assert!(steps.iter().any(|step| step.contains("runs_unfinished")), "{steps:#?}");
+    for step in &steps {
+        assert!(!step.starts_with("SCAN runs") && !step.starts_with("SCAN commands USING INDEX sqlite"), "{steps:#?}");
+        assert!(step != "SCAN commands", "{steps:#?}");
+    }
 }

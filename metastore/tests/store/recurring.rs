@@ -38,7 +38,7 @@ pub(crate) fn recurring(number: u128) -> RecurringRun {
 
 #[tokio::test]
 async fn recurring_run_reads_back() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let (pipeline, version) = (Uuid::from_u128(8), Uuid::from_u128(9));
     let text = "pipelineInfo: {name: other}\n".to_owned();
@@ -76,7 +76,7 @@ async fn listed(fixture: &Fixture, listing: &Listing<RecurringRunField>) -> (Vec
 
 #[tokio::test]
 async fn recurring_runs_are_listed() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     for number in 1..=3 {
         let experiment = Uuid::from_u128(number % 2);
         fixture.store.create_recurring_run(RecurringRun { experiment, ..recurring(number) }).await.unwrap();
@@ -107,7 +107,7 @@ async fn enabled(fixture: &Fixture) -> Vec<u128> {
 
 #[tokio::test]
 async fn enabling_and_disabling_touch_the_time_of_the_update() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     store.create_recurring_run(recurring(1)).await.unwrap();
     store.create_recurring_run(RecurringRun { enabled: false, ..recurring(2) }).await.unwrap();
@@ -125,7 +125,7 @@ async fn enabling_and_disabling_touch_the_time_of_the_update() {
 
 #[tokio::test]
 async fn archiving_an_experiment_disables_what_recurs_in_it() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     store.create_experiment(experiment(7, "a")).await.unwrap();
     store.create_recurring_run(recurring(1)).await.unwrap();
@@ -138,7 +138,7 @@ async fn archiving_an_experiment_disables_what_recurs_in_it() {
 
 #[tokio::test]
 async fn a_slot_fires_for_one_of_all_who_try() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     store.create_recurring_run(recurring(1)).await.unwrap();
     let id = Uuid::from_u128(1);
@@ -157,7 +157,7 @@ async fn a_slot_fires_for_one_of_all_who_try() {
 
 #[tokio::test]
 async fn active_are_the_runs_that_have_not_ended() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let id = Uuid::from_u128(1);
     for number in 1..=3 {

@@ -22,7 +22,7 @@ fn update(status: RunStatus, error: Option<&str>) -> Option<RunUpdate> {
 
 #[tokio::test]
 async fn registration_reads_back() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let mut run = new_run(1);
     run.registration = RunRegistration {
@@ -59,7 +59,7 @@ async fn registration_reads_back() {
 /// F-34: the same run in another experiment is another run.
 #[tokio::test]
 async fn f34_creating_a_run_again_elsewhere_is_refused() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     fixture.store.create_run(new_run(1)).await.unwrap();
     let mut other = new_run(1);
     other.registration.experiment = Some(Uuid::from_u128(1));
@@ -69,7 +69,7 @@ async fn f34_creating_a_run_again_elsewhere_is_refused() {
 
 #[tokio::test]
 async fn history_has_each_change_of_status_once() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let run = fixture.run(1).await;
     // Started, by the second of two facts.
@@ -129,7 +129,7 @@ async fn take_commands(fixture: &Fixture, run: Uuid, expected: u64, status: RunS
 
 #[tokio::test]
 async fn newest_command_that_waits_counts_as_the_state_that_it_leads_to() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let run = fixture.run(1).await;
     let terminate = Command::Terminate { reason: "test".to_owned() };
@@ -156,7 +156,7 @@ async fn newest_command_that_waits_counts_as_the_state_that_it_leads_to() {
 /// I-30: a command of a newer build takes nothing away from the run.
 #[tokio::test]
 async fn i30_run_with_an_unknown_command_can_be_read() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let run = fixture.run(1).await;
     fixture.store.put_command(run, "a", &Command::Retry).await.unwrap();
     let mut raw = fixture.raw().await;
@@ -167,7 +167,7 @@ async fn i30_run_with_an_unknown_command_can_be_read() {
 
 #[tokio::test]
 async fn archived_run_goes_on() {
-    let fixture = Fixture::new().await;
+    let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
     let run = fixture.run(1).await;
     let before = store.run_record(run).await.unwrap();

@@ -11,13 +11,14 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use crate::fixture::{at, close, execute, new_run, raw};
+use crate::fixture::{at, close, execute, new_run};
+use crate::place::raw;
 
 /// A store as the builds before layout 4 left it.
 async fn store_of_layout_3(path: &Path) -> SqliteConnection {
     std::fs::write(path, "").unwrap();
     let mut raw = raw(path).await;
-    let migrations = sqlx::migrate!("./migrations");
+    let migrations = sqlx::migrate!("./migrations/sqlite");
     let old = migrations.iter().filter(|migration| migration.version <= 3).cloned().collect();
     Migrator::with_migrations(old).run(&mut raw).await.unwrap();
     execute(&mut raw, "PRAGMA application_id = 1347310420").await;

@@ -1,0 +1,214 @@
+//! How lists are carried out when there is much to list: along an index, and nothing is sorted or read to its end.
+
+use penstock_metastore::{
+    Comparison, Cursor, ExperimentField, Listing, Metastore, Operand, PipelineField, Predicate, RecurringRunField,
+    RunField, VersionField, experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
+    version_list_plans,
+};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, execute};
+use crate::place::Place;
+
+const FILL: [&str; 8] = [
+    "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, status, \
+       finished_at, experiment_id, pipeline_id, version_id, recurring_run_id, pipeline_root, plugins_input_json, \
+       description, scheduled_at, storage_state, history) \
+     SELECT gen_random_uuid(), 'run-' || n, 'Run ' || (n * 7919 % 30000), 'p-' || (n % 40), 'team-' || (n % 20), n, '{}', \
+       '{}', CASE WHEN n % 1000 = 0 THEN 'RUNNING' WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, \
+       CASE WHEN n % 1000 = 0 THEN NULL ELSE n + 5 END, CAST(lpad(to_hex(n % 50), 32, '0') AS UUID), \
+       CAST(lpad('', 32, '0') AS UUID), CAST(lpad('', 32, '0') AS UUID), CAST(lpad(to_hex(n % 60), 32, '0') AS UUID), '', \
+       '{}', '', n, CASE WHEN n % 3 = 0 THEN 'ARCHIVED' ELSE 'AVAILABLE' END, '' FROM generate_series(1, 30000) AS n",
+    "INSERT INTO experiments (id, namespace, name, description, created_at, last_run_created_at, storage_state) \
+     SELECT gen_random_uuid(), 'team-' || (n % 20), 'Experiment ' || n, '', n, n, \
+       CASE WHEN n % 3 = 0 THEN 'ARCHIVED' ELSE 'AVAILABLE' END FROM generate_series(1, 20000) AS n",
+    "INSERT INTO pipelines (id, namespace, name, display_name, description, created_at) \
+     SELECT CAST(lpad(to_hex(n), 32, '0') AS UUID), 'team-' || (n % 20), 'Pipeline ' || n, 'Pipeline ' || n, '', n \
+     FROM generate_series(1, 20000) AS n",
+    "INSERT INTO pipeline_versions (id, pipeline_id, name, display_name, description, created_at, package_url, \
+       code_source_url, spec_json, pipeline_text) \
+     SELECT gen_random_uuid(), CAST(lpad(to_hex(1 + n % 20), 32, '0') AS UUID), 'v' || n, 'v' || n, '', n, '', '', '{}', '' \
+     FROM generate_series(1, 20000) AS n",
+    "INSERT INTO recurring_runs (id, namespace, display_name, description, experiment_id, created_at, updated_at, \
+       run_name, enabled, max_concurrency, no_catchup, trigger_json, service_account, pipeline_root, parameters_json, \
+       plugins_input_json, pipeline_id, version_id, pipeline_text) \
+     SELECT gen_random_uuid(), 'team-' || (n % 20), 'Nightly ' || n, '', CAST(lpad(to_hex(n % 50), 32, '0') AS UUID), n, n, \
+       '', 1, 1, 0, '{}', '', '', '{}', '{}', CAST(lpad('', 32, '0') AS UUID), CAST(lpad('', 32, '0') AS UUID), '' \
+     FROM generate_series(1, 20000) AS n",
+    "INSERT INTO commands (run_id, idempotency_key, command_json, created_at, taken_at, kind) \
+     SELECT id, 'a', '{}', 0, CASE WHEN created_at % 3000 = 0 THEN NULL ELSE 1 END, 'terminate' FROM runs",
+    "VACUUM",
+    "ANALYZE",
+];
+
+/// A store on what all these tests look at.
+async fn filled() -> Option<Metastore> {
+    static FILLED: OnceCell<Option<Place>> = OnceCell::const_new();
+    let fill = async || {
+        let Fixture { place, .. } = Fixture::new().await?;
+        let mut raw = place.raw().await;
+        for statement in FILL {
+            execute(&mut raw, statement).await;
+        }
+        Some(place)
+    };
+    let place = FILLED.get_or_init(fill).await.as_ref();
+    if place.is_none() {
+        // Says that this test, too, is skipped.
+        Place::new().await?;
+    }
+    Some(Metastore::open(place?.location()).await.unwrap())
+}
+
+/// A page and where it starts, in both directions; the first page too.
+fn pages<F: Copy>(sort: F, value: &Operand, predicates: &[Predicate<F>]) -> Vec<Listing<F>> {
+    let mut pages = Vec::new();
+    for descending in [false, true] {
+        for from in [None, Some(Cursor { value: value.clone(), id: Uuid::nil() })] {
+            pages.push(Listing { predicates: predicates.to_vec(), descending, from, ..Listing::by(sort, 100) });
+        }
+    }
+    pages
+}
+
+/// The page goes along this index and nothing is sorted, unless hardly more is left than the page itself. An index that is
+/// in the order of time and has rows of others too is as good where those are not many.
+fn assert_page(plan: &[String], table: &str, index: &str) {
+    let shown = plan.join("\n");
+    let is_of_time = index.ends_with("_by_age") || index.starts_with("runs_newest");
+    let by_time = if table == "runs" { "runs_newest".to_owned() } else { format!("{table}_by_age") };
+    let in_order = |index: &str| shown.contains(&format!(" using {index} on {table}")) && !shown.contains("Sort  (");
+    let is_page = shown.contains(&format!("Bitmap Index Scan on {index} "));
+    assert!(in_order(index) || (is_of_time && in_order(&by_time)) || is_page, "{index}:\n{shown}");
+    assert!(!shown.contains(&format!("Seq Scan on {table}")), "{index}:\n{shown}");
+}
+
+fn equal<F>(field: F, operand: Operand) -> Predicate<F> {
+    Predicate::Compare { field, comparison: Comparison::Equal, operand }
+}
+
+fn word(text: &str) -> Operand {
+    Operand::Text(text.to_owned())
+}
+
+fn id(number: u128) -> Operand {
+    Operand::Id(Uuid::from_u128(number))
+}
+
+#[tokio::test]
+async fn pages_of_runs_go_along_an_index() {
+    let Some(store) = filled().await else { return };
+    let namespace = || equal(RunField::Namespace, word("team-7"));
+    let experiment = || equal(RunField::Experiment, id(7));
+    let recurring = || equal(RunField::RecurringRun, id(7));
+    let archived = || equal(RunField::StorageState, word("ARCHIVED"));
+    let available = || Predicate::Compare {
+        field: RunField::StorageState,
+        comparison: Comparison::NotEqual,
+        operand: word("ARCHIVED"),
+    };
+    let time = Operand::Integer(15_000);
+    for (sort, value, predicates, index) in [
+        (RunField::CreatedAt, &time, vec![], "runs_newest"),
+        (RunField::CreatedAt, &time, vec![namespace()], "runs_newest_of_namespace"),
+        (RunField::CreatedAt, &time, vec![experiment()], "runs_of_experiment_by_age"),
+        (RunField::CreatedAt, &time, vec![recurring()], "runs_of_recurring_by_age"),
+        (RunField::CreatedAt, &time, vec![archived()], "runs_stored_by_age"),
+        (RunField::CreatedAt, &time, vec![available()], "runs_stored_by_age"),
+        (RunField::CreatedAt, &time, vec![namespace(), available()], "runs_of_namespace_stored_by_age"),
+        (RunField::CreatedAt, &time, vec![experiment(), archived()], "runs_of_experiment_stored_by_age"),
+        (RunField::Name, &word("run 2"), vec![], "runs_listed_by_name"),
+        (RunField::FinishedAt, &time, vec![], "runs_listed_by_finish"),
+    ] {
+        for listing in pages(sort, value, &predicates) {
+            let [page, total] = run_list_plans(&store, &listing).await.unwrap();
+            assert_page(&page, "runs", index);
+            if index != "runs_of_recurring_by_age" {
+                assert!(total.iter().all(|step| !step.contains(" on runs")) || !predicates.is_empty(), "{total:#?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_and_totals_of_runs_in_several_states_read_no_more_than_they_show() {
+    let Some(store) = filled().await else { return };
+    let field = RunField::State;
+    for predicate in [
+        Predicate::Compare { field, comparison: Comparison::NotEqual, operand: word("SUCCEEDED") },
+        Predicate::In { field, operands: vec![word("SUCCEEDED"), word("FAILED")] },
+        Predicate::In { field, operands: vec![word("PENDING"), word("CANCELING")] },
+    ] {
+        for listing in pages(RunField::CreatedAt, &Operand::Integer(15_000), &[predicate]) {
+            for plan in run_list_plans(&store, &listing).await.unwrap() {
+                assert!(!plan.iter().any(|step| step.contains("Seq Scan on runs")), "{}", plan.join("\n"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_experiments_pipelines_versions_and_recurring_runs_go_along_an_index() {
+    let Some(store) = filled().await else { return };
+    let time = Operand::Integer(10_000);
+    let (by_age, namespace) = (ExperimentField::CreatedAt, equal(ExperimentField::Namespace, word("team-7")));
+    let available = equal(ExperimentField::StorageState, word("available"));
+    for (sort, value, predicates, index) in [
+        (by_age, &time, vec![], "experiments_by_age"),
+        (by_age, &time, vec![namespace.clone()], "experiments_of_namespace_by_age"),
+        (by_age, &time, vec![available.clone()], "experiments_stored_by_age"),
+        (by_age, &time, vec![namespace, available], "experiments_of_namespace_stored_by_age"),
+        (ExperimentField::Name, &word("Experiment 5"), vec![], "experiments_by_name"),
+        (ExperimentField::LastRunCreatedAt, &time, vec![], "experiments_by_last_run"),
+    ] {
+        for listing in pages(sort, value, &predicates) {
+            let [page, _] = experiment_list_plans(&store, &listing).await.unwrap();
+            assert_page(&page, "experiments", index);
+        }
+    }
+    let namespace = equal(PipelineField::Namespace, word("team-7"));
+    for (sort, value, predicates, index) in [
+        (PipelineField::CreatedAt, &time, vec![], "pipelines_by_age"),
+        (PipelineField::CreatedAt, &time, vec![namespace], "pipelines_of_namespace_by_age"),
+        (PipelineField::Name, &word("Pipeline 5"), vec![], "pipelines_by_name"),
+        (PipelineField::DisplayName, &word("Pipeline 5"), vec![], "pipelines_by_display_name"),
+    ] {
+        for listing in pages(sort, value, &predicates) {
+            let [page, _] = pipeline_list_plans(&store, &listing).await.unwrap();
+            assert_page(&page, "pipelines", index);
+        }
+    }
+    for (sort, value, index) in [
+        (VersionField::CreatedAt, &time, "versions_of_pipeline_by_age"),
+        (VersionField::DisplayName, &word("v5"), "versions_of_pipeline_by_display_name"),
+    ] {
+        for listing in pages(sort, value, &[]) {
+            let [page, total] = version_list_plans(&store, Uuid::from_u128(7), &listing).await.unwrap();
+            assert_page(&page, "pipeline_versions", index);
+            assert!(!total.iter().any(|step| step.contains("Seq Scan")), "{total:#?}");
+        }
+    }
+    let experiment = equal(RecurringRunField::Experiment, id(7));
+    for (sort, value, predicates, index) in [
+        (RecurringRunField::CreatedAt, &time, vec![], "recurring_runs_by_age"),
+        (RecurringRunField::CreatedAt, &time, vec![experiment], "recurring_runs_of_experiment_by_age"),
+        (RecurringRunField::UpdatedAt, &time, vec![], "recurring_runs_by_update"),
+        (RecurringRunField::Name, &word("Nightly 5"), vec![], "recurring_runs_by_name"),
+    ] {
+        for listing in pages(sort, value, &predicates) {
+            let [page, _] = recurring_run_list_plans(&store, &listing).await.unwrap();
+            assert_page(&page, "recurring_runs", index);
+        }
+    }
+}
+
+/// The poll of a store with a million ended runs costs what the unfinished ones cost.
+#[tokio::test]
+async fn runs_to_drive_are_never_looked_for_among_all() {
+    let Some(store) = filled().await else { return };
+    let plan = penstock_metastore::runs_to_drive_plan(&store).await.unwrap();
+    let shown = plan.join("\n");
+    assert!(shown.contains("using runs_unfinished on runs"), "{shown}");
+    assert!(!shown.contains("Seq Scan"), "{shown}");
+}
