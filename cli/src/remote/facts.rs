@@ -37,6 +37,8 @@ pub(crate) struct RemoteFacts {
     /// Facts that the server had when it was asked first; they are waited for.
     known: u64,
     arrived: mpsc::Receiver<Result<StoredFact, RemoteError>>,
+    /// Why nothing more arrives; told once everything before it was handed out.
+    failure: Option<RemoteError>,
     stream: JoinHandle<()>,
 }
 
@@ -45,7 +47,7 @@ impl RemoteFacts {
     pub(crate) fn follow(client: &Client, run: Uuid, known: u64) -> RemoteFacts {
         let (sender, arrived) = mpsc::channel(WAITING);
         let stream = Stream { client: client.clone(), run, after: 0, failures: 0, sender };
-        RemoteFacts { client: client.clone(), run, known, arrived, stream: tokio::spawn(stream.run()) }
+        RemoteFacts { client: client.clone(), run, known, arrived, failure: None, stream: tokio::spawn(stream.run()) }
     }
 }
 
@@ -58,10 +60,13 @@ impl Drop for RemoteFacts {
 #[async_trait]
 impl FactSource for RemoteFacts {
     fn has_news(&mut self) -> bool {
-        !self.arrived.is_empty() || self.arrived.is_closed()
+        self.failure.is_some() || !self.arrived.is_empty()
     }
 
     async fn facts(&mut self, after: u64, limit: u32) -> anyhow::Result<Vec<StoredFact>> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure.into());
+        }
         let mut facts: Vec<StoredFact> = Vec::new();
         while facts.len() < limit as usize {
             let last = facts.last().map_or(after, |fact| fact.seq);
@@ -75,8 +80,11 @@ impl FactSource for RemoteFacts {
             };
             let fact = match next {
                 Ok(fact) => fact,
-                // What came before is shown first; the stream has ended then, and says so again.
-                Err(error) => return Err(error.into()),
+                Err(error) if facts.is_empty() => return Err(error.into()),
+                Err(error) => {
+                    self.failure = Some(error);
+                    break;
+                }
             };
             if fact.seq != last.saturating_add(1) {
                 anyhow::bail!("fact {} of run {} came after fact {last}", fact.seq, self.run);
