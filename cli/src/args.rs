@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod api;
 pub(crate) mod cluster;
+pub(crate) mod database;
 mod environment;
 pub(crate) mod schedule;
 pub(crate) mod server;
@@ -124,6 +125,11 @@ pub(crate) struct StorageArgs {
     /// [default: $XDG_DATA_HOME/penstock or ~/.local/share/penstock]
     #[arg(long, env = "PENSTOCK_DATA_DIR", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// PostgreSQL database for runs and all that belongs to them, such as postgres://user@host:5432/penstock. No password:
+    /// put it into $PENSTOCK_DATABASE_URL, which is read when this is not given, or into $PGPASSWORD or the file that
+    /// $PGPASSFILE names [default: penstock.db in the data directory]
+    #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) database_url: Option<database::DatabaseUrl>,
     /// URL of an S3 server other than AWS. Credentials come from the standard AWS places (environment, profile, ...)
     #[arg(long, env = "PENSTOCK_S3_ENDPOINT", global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) s3_endpoint: Option<String>,

@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use penstock_driver::{
     BackendKind, Driver, DriverSettings, KubernetesSettings, PodSettings, RunOptions, StoreEndpoints,
 };
-use penstock_metastore::{Metastore, MetastoreError, RunRow};
+use penstock_metastore::{Metastore, MetastoreError, RunRow, StoreLocation};
 use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
 use uuid::Uuid;
 
 use crate::args::cluster::{ClusterArgs, PodArgs};
+use crate::args::database;
 use crate::args::schedule::ImportArgs;
 use crate::args::server::ServerArgs;
 use crate::args::{ColorChoice, Environment, ExecutionArgs, GlobalArgs, StorageArgs};
@@ -43,6 +44,8 @@ pub(crate) struct Context {
     server: ServerArgs,
     token: Option<TokenText>,
     import_token: Option<TokenText>,
+    /// Where the metastore is, if it is not in the data directory.
+    store: Option<StoreLocation>,
     stores: StoreSettings,
     virtual_env: Option<PathBuf>,
 }
@@ -51,12 +54,14 @@ impl Context {
     /// Puts flags and environment together.
     pub(crate) fn new(global: GlobalArgs, environment: Environment, notices: Notices) -> anyhow::Result<Context> {
         let GlobalArgs { color, log_level: _, server, storage, cluster } = global;
-        let StorageArgs { data_dir, s3_endpoint, s3_region, s3_path_style, s3_ca_file, s3_anonymous } = storage;
+        let StorageArgs { data_dir, database_url, s3_endpoint, s3_region, s3_path_style, s3_ca_file, s3_anonymous } =
+            storage;
         let data_dir = data_dir.or_else(|| environment.default_data_dir()).ok_or_else(|| {
             Refusal::new("there is no place for data: HOME is not set").with_hint("name a directory with --data-dir")
         })?;
         let data_dir = std::path::absolute(&data_dir)
             .with_context(|| format!("cannot use the data directory {}", data_dir.display()))?;
+        let store = database::store(database_url.as_ref(), environment.database_url.as_ref())?;
         let colored = |terminal: bool| match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -89,6 +94,7 @@ impl Context {
             server,
             token: environment.token,
             import_token: environment.import_token,
+            store,
             data_dir,
         })
     }
@@ -128,6 +134,7 @@ impl Context {
             || std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
         DriverSettings {
             data_dir: self.data_dir.clone(),
+            store: self.store.clone(),
             default_root: None,
             stores: self.stores.clone(),
             concurrency: concurrency.map_or_else(processors, NonZeroU32::get),
@@ -169,12 +176,17 @@ impl Context {
 
     /// The metastore, for commands that only look; `None` if nothing ever ran here.
     pub(crate) async fn metastore(&self) -> anyhow::Result<Option<Metastore>> {
-        let path = self.data_dir.join("penstock.db");
-        if !path.exists() {
-            return Ok(None);
-        }
-        let metastore =
-            Metastore::open(&path).await.with_context(|| format!("cannot open the metastore {}", path.display()))?;
+        let store = match &self.store {
+            Some(store) => store.clone(),
+            None => {
+                let path = self.data_dir.join("penstock.db");
+                if !path.exists() {
+                    return Ok(None);
+                }
+                StoreLocation::Sqlite(path)
+            }
+        };
+        let metastore = Metastore::open(&store).await.with_context(|| format!("cannot open the metastore {store}"))?;
         Ok(Some(metastore))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_launcher::{PythonHost, PythonSettings};
-use penstock_metastore::{CacheScope, Command, Metastore};
+use penstock_metastore::{CacheScope, Command, Metastore, StoreLocation};
 use penstock_objectstore::{StoreSettings, Stores, Transfer, TransferSettings};
 use penstock_spec::Timestamp;
 use penstock_spec::pod::pod_name;
@@ -36,6 +36,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 pub struct DriverSettings {
     /// Where everything is kept: `penstock.db`, `artifacts/`, `work/`, `envs/`, `runs/`.
     pub data_dir: PathBuf,
+    /// The metastore; `penstock.db` in the data directory when absent.
+    pub store: Option<StoreLocation>,
     /// Pipeline root of runs that name none; `artifacts/` in the data directory when absent.
     pub default_root: Option<String>,
     /// How object stores are reached.
@@ -72,14 +74,13 @@ struct Parts {
 impl Driver {
     /// Opens the data directory.
     pub async fn open(settings: DriverSettings) -> Result<Driver, DriverError> {
-        let DriverSettings { data_dir, default_root, stores, concurrency, python, grace, kubernetes } = settings;
+        let DriverSettings { data_dir, store, default_root, stores, concurrency, python, grace, kubernetes } = settings;
         let unusable = |source| DriverError::DataDir { path: data_dir.clone(), source };
         std::fs::create_dir_all(&data_dir).map_err(unusable)?;
         let data_dir = data_dir.canonicalize().map_err(unusable)?;
-        let database = data_dir.join("penstock.db");
-        let metastore = Metastore::open(&database)
-            .await
-            .map_err(|source| DriverError::Metastore { path: database.clone(), source })?;
+        let store = store.unwrap_or_else(|| StoreLocation::Sqlite(data_dir.join("penstock.db")));
+        let metastore =
+            Metastore::open(&store).await.map_err(|source| DriverError::Metastore { store: store.clone(), source })?;
         let endpoints = StoreEndpoints::of(&stores);
         let stores = Arc::new(Stores::new(stores).map_err(DriverError::Stores)?);
         let transfer = Arc::new(Transfer::new(stores, TransferSettings::default()));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use penstock_metastore::MetastoreError;
+use penstock_metastore::{MetastoreError, StoreLocation};
 pub(crate) use penstock_runtime::logs::chain;
 use thiserror::Error;
 use uuid::Uuid;
@@ -19,10 +19,10 @@ pub enum DriverError {
         source: std::io::Error,
     },
     /// The metastore cannot be used.
-    #[error("cannot open the metastore {path}")]
+    #[error("cannot open the metastore {store}")]
     Metastore {
-        /// Its file.
-        path: PathBuf,
+        /// Where it is.
+        store: StoreLocation,
         /// Why.
         source: MetastoreError,
     },

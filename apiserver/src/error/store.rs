@@ -20,9 +20,10 @@ impl From<MetastoreError> for ApiError {
             MetastoreError::RunExists { .. } => Self::already_exists(error.to_string()),
             MetastoreError::PageToken { .. } => Self::invalid("Invalid page token"),
             MetastoreError::TooManyConditions { .. } => Self::invalid(error.to_string()),
-            MetastoreError::Busy { .. } | MetastoreError::Closed { .. } => {
-                Self::new(ErrorKind::Unavailable, chain(&error))
-            }
+            MetastoreError::Busy { .. }
+            | MetastoreError::Closed { .. }
+            | MetastoreError::Unreachable { .. }
+            | MetastoreError::Unsettled { .. } => Self::new(ErrorKind::Unavailable, chain(&error)),
             _ => Self::internal(chain(&error)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::database::DatabaseUrl;
 use super::task_pods::PROXY_VARIABLES;
 use crate::remote::token::TokenText;
 
@@ -22,6 +23,8 @@ pub(crate) struct Environment {
     pub(crate) token: Option<TokenText>,
     /// Token that the server is shown from which things are imported.
     pub(crate) import_token: Option<TokenText>,
+    /// URL of the database, unless a flag says otherwise. It may hold a password: nobody but its owner sees a variable.
+    pub(crate) database_url: Option<DatabaseUrl>,
     /// Variables of an HTTP proxy, in a fixed order.
     pub(crate) proxy: Vec<(String, String)>,
 }
@@ -40,6 +43,7 @@ impl Environment {
             store_profile: path("AWS_SHARED_CREDENTIALS_FILE").filter(|_| path("AWS_ACCESS_KEY_ID").is_none()),
             token: text("PENSTOCK_TOKEN").map(TokenText),
             import_token: text("PENSTOCK_FROM_TOKEN").map(TokenText),
+            database_url: text("PENSTOCK_DATABASE_URL").map(DatabaseUrl::new),
             proxy: PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect(),
         }
     }
@@ -66,6 +70,7 @@ mod tests {
             store_profile: None,
             token: None,
             import_token: None,
+            database_url: None,
             proxy: Vec::new(),
         };
         assert_eq!(environment.default_data_dir(), Some("/home/me/.local/share/penstock".into()));

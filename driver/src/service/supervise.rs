@@ -361,9 +361,9 @@ fn backend_of(options: &Value) -> &str {
     options.get("backend").and_then(Value::as_str).unwrap_or("process")
 }
 
-/// Whether a change of this process means that there may be something to do. One that was lost may.
+/// Whether a change means that there may be something to do. One that was lost may.
 fn is_new_work(change: &Result<Change, broadcast::error::RecvError>) -> bool {
-    !matches!(change, Ok(Change::FactsAppended { .. }))
+    !matches!(change, Ok(Change::FactsAppended { .. } | Change::RecurringRunsChanged))
 }
 
 /// Whose fault a failure is, and its word in metrics.

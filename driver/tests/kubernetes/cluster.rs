@@ -200,6 +200,7 @@ async fn chain_and_fan_run_on_a_real_cluster() {
     kubernetes.metrics = Some(Arc::new(KubernetesMetrics::new(&registry).expect("metrics")));
     let settings = DriverSettings {
         data_dir: home.path().join("data"),
+        store: None,
         default_root: None,
         stores: stores(),
         concurrency: 2,

@@ -90,6 +90,7 @@ impl World {
         });
         let settings = DriverSettings {
             data_dir: self.home.path().join("data"),
+            store: None,
             default_root: None,
             stores: StoreSettings { s3: s3.unwrap_or_default(), ..stores() },
             concurrency: 2,

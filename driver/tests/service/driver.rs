@@ -45,6 +45,7 @@ impl Machine {
         let directory = tempfile::tempdir().unwrap();
         let driver = Driver::open(DriverSettings {
             data_dir: directory.path().join("data"),
+            store: None,
             default_root: None,
             stores: StoreSettings { local: LocalAccess::Anywhere, ..StoreSettings::default() },
             concurrency: 4,
