@@ -12,10 +12,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use penstock_metastore::{Listed, MetastoreError, RecurringRun, RecurringSource, RunRegistration, ScheduleState};
+use penstock_metastore::{
+    Change, Listed, MetastoreError, RecurringRun, RecurringSource, RunRegistration, ScheduleState,
+};
 use penstock_runtime::logs::chain;
 use penstock_runtime::shutdown::Shutdown;
 use penstock_spec::Timestamp;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use crate::api::Api;
@@ -36,6 +40,7 @@ const AT_A_TIME: usize = 8;
 /// Fires what is due until the end is asked for.
 pub async fn run(api: Api, shutdown: Shutdown) {
     let mut clockwork = Clockwork::new(api.clone());
+    let mut changes = api.metastore().subscribe();
     loop {
         // Dropped in the middle, it is taken up by the next start.
         let sleep = tokio::select! {
@@ -45,7 +50,20 @@ pub async fn run(api: Api, shutdown: Shutdown) {
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = api.schedule_changes().notified() => {}
+            () = recurring_runs_changed(&mut changes) => {}
             () = shutdown.requested() => return,
+        }
+    }
+}
+
+/// Waits until a recurring run was changed, by other processes too where the store tells.
+async fn recurring_runs_changed(changes: &mut broadcast::Receiver<Change>) {
+    loop {
+        match changes.recv().await {
+            Ok(Change::RecurringRunsChanged) | Err(RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            // The store is closed, and tells nothing any more.
+            Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }
