@@ -1,0 +1,142 @@
+//! `penstock up` on a PostgreSQL database, alone and beside another one. The stock client and the command line use it as
+//! they use a store in a file.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use penstock_tests::deadline::wait_until;
+use penstock_tests::invocation::Invocation;
+use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::python;
+use penstock_tests::sandbox::Sandbox;
+use penstock_tests::server::Server;
+use serde_json::{Value, json};
+
+#[path = "../../metastore/tests/postgres/server.rs"]
+mod database;
+
+const SOON: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(400);
+
+/// A database of its own; `None` after saying that the test is skipped.
+fn database() -> Option<(database::Server, String)> {
+    let server = database::Server::start()?;
+    server.sql("postgres", "CREATE DATABASE penstock");
+    let url = server.url("penstock");
+    Some((server, url))
+}
+
+fn call(server: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+    let address = server.strip_prefix("http://").expect("a URL");
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(SOON)).ok()?;
+    let head = format!("{method} /apis/v2beta1{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
+}
+
+fn submit(server: &Server, name: &str, script: &str) -> String {
+    let pipeline = Pipeline::new("api", [Task::new("task", script)]).build();
+    let body = json!({"display_name": name, "pipeline_spec": pipeline});
+    let (status, made) = call(&server.url(), "POST", "/runs", Some(&body)).expect("an answer");
+    assert_eq!(status, 200, "{made}");
+    made["run_id"].as_str().expect("an id").to_owned()
+}
+
+fn state(server: &Server, run: &str) -> Option<String> {
+    let (_, run) = call(&server.url(), "GET", &format!("/runs/{run}"), None)?;
+    Some(run["state"].as_str()?.to_owned())
+}
+
+fn await_success(server: &Server, run: &str) {
+    wait_until("the run's end", SOON, || state(server, run).as_deref() == Some("SUCCEEDED"));
+}
+
+#[test]
+fn f01_run_goes_on_after_a_kill_of_the_server_and_a_crash_of_its_database() {
+    let Some((database, url)) = database() else { return };
+    let sandbox = Sandbox::new();
+    let start = || Server::start_with(sandbox.penstock(), &["--host-commands", "--database-url", &url]);
+    let server = start();
+    let folder = sandbox.folder().display();
+    let run =
+        submit(&server, "killed", &format!("touch {folder}/started; while [ ! -e {folder}/go ]; do sleep 0.05; done"));
+    wait_until("its task", SOON, || sandbox.has("started"));
+    server.kill();
+    database.crash_and_restart();
+    let server = start();
+    assert_ne!(state(&server, &run).as_deref(), Some("FAILED"));
+    sandbox.write("go", "");
+    await_success(&server, &run);
+    // What is at work survives that its database goes away.
+    let during = submit(&server, "during", "sleep 3");
+    database.crash_and_restart();
+    await_success(&server, &during);
+    // The command line looks at the same runs.
+    let seen = sandbox.penstock().args(["get", &run, "-o", "json", "--database-url", &url]).run().expect_code(0);
+    assert_eq!(seen.document().state, "SUCCEEDED");
+    assert!(!sandbox.data_dir().join("penstock.db").exists());
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn two_servers_on_one_database_see_and_drive_the_same_runs() {
+    let Some((_database, url)) = database() else { return };
+    let sandbox = Sandbox::new();
+    let start = || Server::start_with(sandbox.penstock().env("PENSTOCK_DATABASE_URL", &url), &["--host-commands"]);
+    let (first, second) = (start(), start());
+    let runs: Vec<String> = (0..6)
+        .map(|number| submit(if number % 2 == 0 { &first } else { &second }, &number.to_string(), "true"))
+        .collect();
+    for run in &runs {
+        await_success(&first, run);
+        await_success(&second, run);
+    }
+    // The other one goes on when one is gone.
+    first.kill();
+    let run = submit(&second, "alone", "true");
+    await_success(&second, &run);
+    let (_, listed) = call(&second.url(), "GET", "/runs", None).expect("an answer");
+    assert_eq!(listed["total_size"], 7, "{listed}");
+    second.stop().expect_code(0);
+}
+
+/// The scenarios of runs by the stock client, in `tests/client/`.
+#[test]
+fn stock_client_runs_pipelines() {
+    let name = "stock_client_runs_pipelines";
+    let Some(python) = python::find_or_skip(name) else { return };
+    let Some((_database, url)) = database() else { return };
+    let sandbox = Sandbox::new();
+    let server = Server::start(sandbox.penstock().python(&python).env("PENSTOCK_DATABASE_URL", &url));
+    for file in ["experiments.py", "uploads.py", "runs.py", "recurring.py"] {
+        let finished = Invocation::new(&python)
+            .environment(&sandbox.path("home"), &sandbox.data_dir())
+            .env("PENSTOCK_TEST_API", server.url())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("client").join(file))
+            .limit(LIMIT)
+            .run();
+        assert!(finished.code() == Some(0), "{finished}");
+    }
+    server.stop().expect_code(0);
+}
+
+#[test]
+fn t30_password_on_the_command_line_is_refused_and_not_shown() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.penstock().args(["list", "--database-url", "postgres://me:s3cret@127.0.0.1:1/x"]).run();
+    let list = list.expect_code(2).expect_complaint("PENSTOCK_DATABASE_URL");
+    assert!(!format!("{}{}", list.stdout, list.stderr).contains("s3cret"), "{list}");
+    let url = "postgres://me:s3cret@127.0.0.1:1/x";
+    let list = sandbox.penstock().args(["list"]).env("PENSTOCK_DATABASE_URL", url).run();
+    let list = list.expect_code(1).expect_complaint("postgres://me@127.0.0.1:1/x");
+    assert!(!format!("{}{}", list.stdout, list.stderr).contains("s3cret"), "{list}");
+}
