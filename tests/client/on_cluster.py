@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+import uuid
 
 from harness import HOST, client, compiled, expect_error, main
 from kfp import dsl
@@ -190,7 +191,8 @@ def deleted_run_takes_its_pods_along():
 
 
 def recurring_run_fires_once():
-    experiment = c.create_experiment("clockwork").experiment_id
+    # The store outlives the test.
+    experiment = c.create_experiment(f"clockwork-{uuid.uuid4()}").experiment_id
     # KFP's clients make a run that fires once of a cron expression with an end.
     start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
     stamp = lambda time: time.strftime("%Y-%m-%dT%H:%M:%SZ")

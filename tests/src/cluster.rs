@@ -22,7 +22,7 @@ pub const IMAGE: &str = "PENSTOCK_TEST_IMAGE";
 const STATE: &str = "PENSTOCK_TEST_CLUSTER_STATE";
 /// Namespace that Penstock is installed in.
 pub const SYSTEM_NAMESPACE: &str = "penstock-system";
-/// Namespace in which the installed API runs what is submitted to it.
+/// Namespace in which the installed API runs what is submitted to it; `cluster/overlay` says it to the service.
 pub const RUNS_NAMESPACE: &str = "pst-api-runs";
 /// Longest time for installing, images included.
 const INSTALL_LIMIT: Duration = Duration::from_secs(180);
@@ -240,7 +240,6 @@ impl Cluster {
         let store = &self.store.cluster_endpoint;
         let text = text.replace("${OVERLAY}", overlay);
         let text = text.replace("${IMAGE}", name).replace("${TAG}", tag).replace("${STORE}", store);
-        let text = text.replace("${RUNS}", RUNS_NAMESPACE);
         std::fs::write(folder.path().join("kustomization.yaml"), text).expect("a file in the folder");
         self.call(["apply", "-k", &folder.path().display().to_string()]);
         let Store { access_key, secret_key, .. } = &self.store;
