@@ -63,6 +63,8 @@ struct State {
     calls: Vec<Call>,
     faults: VecDeque<(&'static str, Fault)>,
     webhook_is_absent: bool,
+    /// Logs that are to break off in the middle.
+    broken_logs: u32,
     /// Says which events are never delivered, by their kind and Pod.
     mute: Option<fn(&str, &Value) -> bool>,
     /// Watches that are open now deliver nothing, and never end: those opened up to this one.
@@ -80,6 +82,20 @@ pub(crate) struct FakeApi {
     /// Counts up to cut all watches.
     cut: watch::Sender<u64>,
     address: std::net::SocketAddr,
+}
+
+/// The first line of a log that is shorter than it says it is.
+fn broken_log() -> Answer {
+    let pieces = futures::stream::unfold(true, |is_first| async move {
+        if !is_first {
+            // By now the line was sent.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            return None;
+        }
+        Some((Ok(Frame::data(Bytes::from_static(b"hello\n"))), false))
+    });
+    let body = BodyExt::boxed(StreamBody::new(Box::pin(pieces) as BoxedEvents));
+    Response::builder().header("content-length", 12).body(body).expect("an answer")
 }
 
 impl FakeApi {
@@ -131,6 +147,18 @@ impl FakeApi {
     /// The next request of this verb meets a fault.
     pub(crate) fn fault(&self, verb: &'static str, fault: Fault) {
         self.state().faults.push_back((verb, fault));
+    }
+
+    /// Answers with a log that break off in the middle.
+    pub(crate) fn break_logs(&self, count: u32) {
+        self.state().broken_logs = count;
+    }
+
+    fn log_breaks_off(&self) -> bool {
+        let mut state = self.state();
+        let left = state.broken_logs.checked_sub(1);
+        state.broken_logs = left.unwrap_or_default();
+        left.is_some()
     }
 
     pub(crate) fn pending_faults(&self) -> usize {
@@ -333,6 +361,7 @@ impl FakeApi {
             Some(false) => {
                 status(400, "BadRequest", "container \"main\" in pod \"p\" is waiting to start: PodInitializing")
             }
+            Some(true) if self.log_breaks_off() => broken_log(),
             Some(true) => Response::new(Full::new(Bytes::from_static(b"hello\nworld\n")).boxed()),
         }
     }

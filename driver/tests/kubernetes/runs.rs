@@ -230,7 +230,7 @@ async fn run_knows_its_namespace_and_backend() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn log_of_a_running_attempt_is_followed_from_its_start() {
+async fn log_of_a_running_attempt_is_followed_from_its_start_over_whatever_interrupts_it() {
     let world = World::new(|_, _| Act::Hang).await;
     let driver = world.driver().await;
     let run = world.create(&driver, &chain(1)).await;
@@ -241,13 +241,18 @@ async fn log_of_a_running_attempt_is_followed_from_its_start() {
         let labels = world.api.pods()[0]["metadata"]["labels"].clone();
         let task_id = labels[keys::LABEL_TASK_ID].as_str().and_then(|id| id.parse().ok()).expect("an id");
         let attempt = AttemptRef { run_id: run, task_id, attempt: 0 };
+        world.api.break_logs(2);
         let mut log = driver.follow_log(&row.info, "t1", &attempt).expect("a log");
-        let mut text = Vec::new();
+        let (mut text, mut opened) = (Vec::new(), 0);
         while let Some(news) = log.next().await {
-            if let LogNews::Piece(piece) = news {
-                text.extend(piece);
+            match news {
+                LogNews::Piece(piece) => text.extend(piece),
+                LogNews::Reads => opened += 1,
+                LogNews::Waits(_) => {}
+                LogNews::Gap => panic!("it is the same log"),
             }
         }
+        assert_eq!((opened, text.as_slice()), (3, &b"hello\nworld\n"[..]), "it broke off twice");
         let LogSoFar::Log(mut log) = driver.log_so_far(&row.info, "t1", &attempt).await.expect("it is read") else {
             panic!("the Pod has a log")
         };
