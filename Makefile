@@ -11,7 +11,8 @@ PROFILE ?= release
 IMAGE ?= penstock.dev/penstock:dev
 ROUNDS ?= 7
 
-.PHONY: help run test check lint fmt image snapshots soak bench bench-kubernetes conformance cluster cluster-down clean
+.PHONY: help run test check lint fmt image snapshots soak bench bench-kubernetes bench-api conformance conformance-api cluster \
+  cluster-down clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,11 +24,13 @@ run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
 	  PENSTOCK_PYTHON="$$python" PENSTOCK_DATA_DIR="$${PENSTOCK_DATA_DIR:-$(CURDIR)/.penstock}" \
 	  $$($(TOOLS) target)/debug/penstock run $(PIPELINE)
 
-test: ## All tests: unit, property, component (real S3 server), end to end (real Python, real Kubernetes)
+test: ## All tests: unit, property, component (real S3 server, PostgreSQL), end to end (real Python, real Kubernetes)
 	@$(TOOLS) build
 	@$(TOOLS) image
+	@$(TOOLS) postgresql
 	@cargo build --quiet --workspace --all-targets
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
+	  export PENSTOCK_TEST_SCHEMATHESIS="$$($(TOOLS) schemathesis)"; \
 	  tests/cluster/around .ci/count-skipped cargo test --workspace --no-fail-fast
 
 check: ## The quick part of the tests, to run all day
@@ -50,12 +53,14 @@ image: ## Build the image as an archive and print where it is (PROFILE=dev is fa
 	@$(TOOLS) image
 	@tests/image/image build "$(PROFILE)" "$(IMAGE)"
 
-soak: ## The long counts: a million random pipelines, 150 schedules over ten years, fifty kills here and twenty on Kubernetes (about an hour)
+soak: ## The long counts: a million random pipelines, 150 schedules over ten years, requests of every kind, fifty kills here and twenty on Kubernetes (about an hour)
 	@$(TOOLS) build
 	@cargo build --quiet -p penstock-cli
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
 	  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-50} cargo test -p penstock-tests --test faults_kill
 	@PENSTOCK_KILLS=$${PENSTOCK_KILLS:-20} tests/cluster/around cargo test -p penstock-tests --test kubernetes f01
+	@PENSTOCK_TEST_SCHEMATHESIS="$$($(TOOLS) schemathesis)" PENSTOCK_SCHEMATHESIS_SECONDS=450 PENSTOCK_SEED=$$RANDOM \
+	  cargo test -p penstock-tests --test api_contract no_request
 	@PENSTOCK_SCHEDULES=$${PENSTOCK_SCHEDULES:-150} cargo test -p penstock-apiserver --lib -- every_due_slot --nocapture
 	@export PENSTOCK_MODEL_CASES=$${PENSTOCK_MODEL_CASES:-1000000}; \
 	  export PENSTOCK_MODEL_SEED=$${PENSTOCK_MODEL_SEED:-$$(date +%s)}; \
@@ -81,6 +86,13 @@ bench-kubernetes: ## Measure beside bare Pods on the test cluster and write docs
 	    --penstock "$$target/release/penstock" --programs "$$target/image/tree" \
 	    --start-time "$$target/release/examples/start_time" --rounds $(ROUNDS) --write docs/benchmarks.md
 
+bench-api: ## Measure the API over a million runs and write docs/benchmarks.md (POSTGRES=url of a server for tests; REQUESTS=n)
+	@$(TOOLS) build
+	@cargo build --quiet --release -p penstock-cli
+	@python="$$($(TOOLS) python)"; \
+	  "$$python" bench/api.py --penstock "$$($(TOOLS) target)/release/penstock" $(if $(POSTGRES),--postgres "$(POSTGRES)") \
+	    $(if $(REQUESTS),--requests $(REQUESTS)) --write docs/benchmarks.md
+
 conformance: ## Run Kubeflow's own samples here and on a cluster: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone; ON=machine or kubernetes)
 	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }
 	@$(TOOLS) build
@@ -89,6 +101,15 @@ conformance: ## Run Kubeflow's own samples here and on a cluster: CORPUS=clone o
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)"; \
 	  $(if $(filter machine,$(ON)),,tests/cluster/around) $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" \
 	    $(if $(COMMIT),--commit "$(COMMIT)") $(if $(ON),--on "$(ON)")
+
+conformance-api: ## Run Kubeflow's own API suites against `penstock up`: KFP=clone of kubeflow/pipelines (ARGO=version; SUITE=one of them)
+	@test -n "$(KFP)" || { echo "error: say where the suites are: make conformance-api KFP=DIR" >&2; exit 2; }
+	@$(TOOLS) build
+	@cargo build --quiet -p penstock-cli
+	@python="$$($(TOOLS) python)"; \
+	  "$$python" tests/conformance/api_suites.py --kfp "$(KFP)" --penstock "$$($(TOOLS) target)/debug/penstock" \
+	    --work "$(PENSTOCK_CACHE)/api-suites" $(if $(ARGO),--argo "$(ARGO)") $(if $(SUITE),--suite "$(SUITE)") \
+	    $(if $(SUITE),,--write docs/conformance-api.md)
 
 cluster: ## Build and start a real one-node Kubernetes for tests, with its images (as root, on Linux)
 	@cluster="$$($(TOOLS) cluster)"; \
@@ -100,7 +121,7 @@ cluster-down: ## End the test cluster and undo what it did to the machine
 	@"$$($(TOOLS) cluster)" down
 
 snapshots: ## Accept changed golden files; read them in the diff
-	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test -p penstock-spec -p penstock-engine -p penstock-driver -p penstock-webhook -p penstock-cli
+	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test -p penstock-spec -p penstock-engine -p penstock-driver -p penstock-webhook -p penstock-apiserver -p penstock-cli
 
 clean: ## Remove what the checkout built
 	cargo clean

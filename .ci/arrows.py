@@ -1,6 +1,8 @@
 """Fails when a crate depends on something that the map in ARCHITECTURE.md keeps it free of."""
 
 import json
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -37,5 +39,9 @@ for package in metadata["packages"]:
             problems.append(f"{name} must not use {other}")
         if other in foreign:
             problems.append(f"{name} must stay free of {other}")
+# In the API's server Kubernetes is asked about callers, and for nothing else.
+for path in pathlib.Path("apiserver/src").rglob("*.rs"):
+    if "auth" not in path.with_suffix("").parts and re.search(r"\b(kube|k8s_openapi)::", path.read_text()):
+        problems.append(f"{path} must stay free of kube: only apiserver/src/auth may use it")
 if problems:
     sys.exit("error: " + "\nerror: ".join(problems))
