@@ -8,8 +8,9 @@ use penstock_metastore::{
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, execute};
+use crate::fixture::execute;
 use crate::place::Place;
+use crate::server::shared;
 
 const FILL: [&str; 8] = [
     "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, status, \
@@ -44,21 +45,20 @@ const FILL: [&str; 8] = [
 
 /// A store on what all these tests look at.
 async fn filled() -> Option<Metastore> {
-    static FILLED: OnceCell<Option<Place>> = OnceCell::const_new();
+    static FILLED: OnceCell<Place> = OnceCell::const_new();
+    let server = shared()?;
     let fill = async || {
-        let Fixture { place, .. } = Fixture::new().await?;
+        let place = Place::on(server).await;
+        let store = Metastore::open(place.location()).await.unwrap();
         let mut raw = place.raw().await;
         for statement in FILL {
             execute(&mut raw, statement).await;
         }
-        Some(place)
+        store.close().await;
+        place
     };
-    let place = FILLED.get_or_init(fill).await.as_ref();
-    if place.is_none() {
-        // Says that this test, too, is skipped.
-        Place::new().await?;
-    }
-    Some(Metastore::open(place?.location()).await.unwrap())
+    let place = FILLED.get_or_init(fill).await;
+    Some(Metastore::open(place.location()).await.unwrap())
 }
 
 /// A page and where it starts, in both directions; the first page too.

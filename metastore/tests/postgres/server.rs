@@ -29,8 +29,10 @@ impl Server {
         let Some(binaries) = binaries() else {
             assert!(std::env::var_os("CI").is_none(), "PostgreSQL is missing, and in CI nothing is skipped");
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            // Past the capture of the test's output. If standard error is gone, nobody is there to be told.
-            let _ = writeln!(std::io::stderr(), "SKIPPED {test}: PostgreSQL is not installed; `make test` installs it");
+            let said = format!("SKIPPED {test}: PostgreSQL is not installed; `make test` installs it\n");
+            // Past the capture of the test's output, and at once: others say the same. If standard error is gone, nobody is
+            // there to be told.
+            let _ = std::io::stderr().write_all(said.as_bytes());
             return None;
         };
         let directory = tempfile::Builder::new().prefix("pgtest").tempdir_in("/tmp").unwrap();
@@ -149,7 +151,7 @@ fn as_nobody(root: bool, binaries: &Path, program: &str) -> Command {
 }
 
 fn watch(root: bool, binaries: &Path, directory: &Path) -> Child {
-    let script = "read _; \"$0\" stop -m immediate -D \"$1/data\"; rm -rf \"$1\"/*";
+    let script = "read _; \"$0\" stop -m immediate -D \"$1/data\"; rm -rf \"$1\"";
     let mut command = as_nobody(root, Path::new("/bin"), "sh");
     command.args(["-c", script]).arg(binaries.join("pg_ctl")).arg(directory);
     // A signal that ends a test run from the keyboard is not for it.
