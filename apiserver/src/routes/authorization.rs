@@ -1,11 +1,18 @@
 //! Whether the caller may look at what KFP's dashboard shows of a namespace. It asks before it shows logs and artifacts.
 
 use crate::error::ApiError;
+use crate::openapi::Description;
+use crate::openapi::schema::Kind;
 use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::{Query, Reply};
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.get("/apis/v1beta1/auth", Requires::Caller, authorize)
+    routes.get("/apis/v1beta1/auth", Requires::Caller, authorize).describe(
+        Description::new("old_authorize", "Whether the caller may do something with what is shown of a namespace")
+            .required("namespace", Kind::Text, "The namespace.")
+            .required("resources", Kind::Words(&["VIEWERS"]), "What of it.")
+            .required("verb", Kind::Words(&["GET", "CREATE", "DELETE"]), "What the caller would do."),
+    )
 }
 
 /// `GET /auth?namespace=&resources=&verb=`
