@@ -155,6 +155,7 @@ impl RunState {
             started_at: at,
             ended_at: None,
             deadline: None,
+            retried: false,
         });
         self.set_deadline(at)?;
         let mut root = Node::new(NodeId::ROOT, 0, 0, NodeKind::Root);

@@ -5,6 +5,7 @@
 //! argument, identifiers follow from the run and the task's path.
 
 mod apply;
+mod cache_explanation;
 mod cache_key;
 mod effect;
 mod event;
@@ -27,6 +28,9 @@ mod trigger;
 mod view;
 
 pub use apply::FoldError;
+pub use cache_explanation::{
+    CacheRefusal, CacheVerdict, Difference, EarlierResult, NearestResult, PassedOver, differences, explain_cache,
+};
 pub use effect::{Effect, ImportRequest, Timer};
 pub use event::{CacheHit, Event, ImportResult};
 pub use fact::{CacheSource, Fact, NodeId, SkipReason};

@@ -64,6 +64,8 @@ pub(crate) struct Run {
     pub(crate) ended_at: Option<Timestamp>,
     /// When the run has taken as long as it may.
     pub(crate) deadline: Option<Timestamp>,
+    /// Whether it went on after it had ended.
+    pub(crate) retried: bool,
 }
 
 /// Why a run is being brought to an end.
@@ -126,6 +128,11 @@ impl RunState {
     /// Outputs of the pipeline, once the run has ended.
     pub fn outputs(&self) -> Option<&TaskOutputs> {
         self.run.as_ref()?.outputs.as_ref()
+    }
+
+    /// Whether the run went on after it had ended, so that tasks may have begun more than once.
+    pub fn was_retried(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.retried)
     }
 
     /// When the run started.

@@ -145,6 +145,24 @@ impl<'a> NodeView<'a> {
         if self.has_inputs() { crate::plan::plan_inputs(&self.state.scope(self.id)) } else { PlanInputs::default() }
     }
 
+    /// Whether it does something itself, rather than hold tasks that do.
+    pub fn is_executed(&self) -> bool {
+        matches!(self.kind, NodeKind::Container | NodeKind::Importer)
+    }
+
+    /// The artifacts among its inputs: name of the input, place in its list, and the artifact; at most `limit`.
+    pub fn input_artifacts(&self, limit: usize) -> Vec<(String, u32, Uuid)> {
+        if !self.has_inputs() {
+            return Vec::new();
+        }
+        let scope = self.state.scope(self.id);
+        let lists = scope.all_artifacts();
+        let artifacts = lists.iter().flat_map(|(name, list)| {
+            (0_u32..).zip(list.iter()).map(move |(position, artifact)| ((*name).to_owned(), position, artifact.id))
+        });
+        artifacts.take(limit).collect()
+    }
+
     fn has_inputs(&self) -> bool {
         let mut around = Some(self.id);
         while let Some(id) = around {

@@ -36,6 +36,39 @@ pub struct RunInfo {
     pub workspace: Option<String>,
 }
 
+/// Who decided that a run takes no results from the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CacheOff {
+    /// Whoever runs Penstock, for all runs.
+    Deployment,
+    /// The pipeline or its version, by a tag.
+    Pipeline,
+    /// Whoever submitted the run.
+    Run,
+}
+
+/// What decides about a run's results from the cache, beside what its tasks say. Settled when the run is created.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CacheRules {
+    /// Who turned it off; nobody when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub off: Option<CacheOff>,
+    /// Results that are older, in seconds, are not taken; any age will do when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<u64>,
+}
+
+impl CacheRules {
+    /// Whether a result of this time is too old for a task that became ready at `ready`.
+    pub fn is_too_old(&self, created_at: Timestamp, ready: Timestamp) -> bool {
+        let Some(limit) = self.max_age_seconds else { return false };
+        let age = ready.as_nanosecond().saturating_sub(created_at.as_nanosecond());
+        age > i128::from(limit).saturating_mul(1_000_000_000)
+    }
+}
+
 /// The name for people of a run that nobody gave one: its pipeline and when it was created.
 pub fn default_display_name(pipeline_name: &str, created_at: Timestamp) -> String {
     format!("{pipeline_name} {}", created_at.strftime("%Y-%m-%d %H:%M:%S"))
@@ -99,5 +132,22 @@ impl TaskStatus {
     /// Whether nothing more can happen without a retry of the run.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Skipped | Self::Failed | Self::Canceled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_grow_too_old_for_a_run_that_says_so() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (then, now) = (at("2026-08-01T10:00:00Z"), at("2026-08-01T11:00:00Z"));
+        let rules = |max_age_seconds| CacheRules { off: None, max_age_seconds };
+        assert!(!rules(None).is_too_old(then, now));
+        assert!(!rules(Some(3600)).is_too_old(then, now));
+        assert!(rules(Some(3599)).is_too_old(then, now));
+        assert!(!rules(Some(0)).is_too_old(now, then), "clocks differ");
+        assert!(!rules(Some(u64::MAX)).is_too_old(then, now));
     }
 }

@@ -28,6 +28,7 @@ impl RunState {
         run.outputs = None;
         run.failure = None;
         run.ended_at = None;
+        run.retried = true;
         self.set_deadline(at)?;
         self.reopen(NodeId::ROOT)
     }
