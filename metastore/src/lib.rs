@@ -11,6 +11,7 @@
 
 mod artifacts;
 mod cache;
+mod cache_list;
 mod catalog;
 mod codec;
 mod commands;
@@ -19,8 +20,11 @@ mod deletion;
 mod error;
 mod experiments;
 mod fact_texts;
+mod feed;
+mod lineage;
 mod listing;
 mod location;
+mod notifications;
 mod open;
 mod pipelines;
 mod recurring;
@@ -42,10 +46,19 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 pub use crate::artifacts::{ArtifactPosition, StoredArtifact};
+#[doc(hidden)]
+pub use crate::cache_list::cache_list_plan;
+pub use crate::cache_list::{CacheList, CacheSummary};
 pub use crate::catalog::{EntityUpdate, Tags};
 pub use crate::error::MetastoreError;
 pub use crate::experiments::Experiment;
 pub use crate::fact_texts::FactText;
+#[doc(hidden)]
+pub use crate::feed::changes_plan;
+pub use crate::feed::{ChangeKind, FeedChange, FeedPosition};
+pub use crate::lineage::{ArtifactCursor, ArtifactQuery, ArtifactRecord, ConsumedInput, Execution, ProducedOutput};
+#[doc(hidden)]
+pub use crate::lineage::{artifact_list_plan, lineage_plans};
 pub use crate::listing::{
     Comparison, Cursor, ExperimentField, Field, FieldKind, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES,
     Operand, Page, PipelineField, Predicate, RecurringRunField, RunField, VersionField,
@@ -55,13 +68,14 @@ pub use crate::listing::{
     experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans, version_list_plans,
 };
 pub use crate::location::{InvalidDatabaseUrl, PostgresLocation, StoreLocation};
+pub use crate::notifications::{NotificationFailure, NotificationRule};
 pub use crate::pipelines::StoredPipeline;
 pub use crate::recurring::{RecurringRun, RecurringSource, ScheduleState, Trigger};
 pub use crate::remarks::{Remark, RemarkKind};
 pub use crate::rows::{
     Append, ArtifactRow, CacheEntry, CacheFilter, CacheScope, Change, Command, Listed, MAX_OUTPUTS_BYTES,
-    NewCacheEntry, NewRun, PendingCommand, RunRegistration, RunRow, RunSpec, RunUpdate, StorageState, StoredFact,
-    TaskKind, TaskRow, Unreadable,
+    MAX_TASK_INPUTS, NewCacheEntry, NewRun, PendingCommand, RunRegistration, RunRow, RunSpec, RunUpdate, StorageState,
+    StoredFact, TaskInput, TaskKind, TaskRow, Unreadable,
 };
 pub use crate::run_records::{RunRecord, RunStateChange};
 pub use crate::runs::{MAX_PAGE, RunPage, RunQuery};

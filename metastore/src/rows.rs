@@ -206,6 +206,25 @@ pub struct ArtifactRow {
     pub artifact: Artifact,
 }
 
+/// An artifact that a task took as an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskInput {
+    /// The task's node.
+    pub node: NodeId,
+    /// Name of the input.
+    pub input: String,
+    /// Place in the input's list, normally 0.
+    pub position: u32,
+    /// The artifact.
+    pub artifact: Uuid,
+    /// When the task became ready.
+    pub taken_at: Timestamp,
+}
+
+/// Most artifacts that are recorded of one task's inputs. A loop whose every task takes the outputs of all of another loop
+/// would make a square of them.
+pub const MAX_TASK_INPUTS: usize = 1000;
+
 /// A fact as stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredFact {
@@ -330,6 +349,10 @@ pub struct Append {
     pub run_update: Option<RunUpdate>,
     /// Artifacts that tasks have put out.
     pub artifacts: Vec<ArtifactRow>,
+    /// Artifacts that tasks which became ready have taken; at most [`MAX_TASK_INPUTS`] each.
+    pub inputs: Vec<TaskInput>,
+    /// Tasks that became ready and may have done so before, whose earlier inputs no longer count.
+    pub restarted: Vec<NodeId>,
     /// Results to remember.
     pub cache_entries: Vec<NewCacheEntry>,
     /// Commands that led to these facts, or that are done with because they change nothing.
@@ -347,6 +370,8 @@ impl Append {
             tasks: Vec::new(),
             run_update: None,
             artifacts: Vec::new(),
+            inputs: Vec::new(),
+            restarted: Vec::new(),
             cache_entries: Vec::new(),
             commands_taken: Vec::new(),
         }
@@ -370,6 +395,11 @@ pub enum Change {
     },
     /// A command waits.
     CommandStored {
+        /// The run.
+        run: Uuid,
+    },
+    /// A run was archived, taken out of the archive, deleted, or has another state without new facts.
+    RunChanged {
         /// The run.
         run: Uuid,
     },

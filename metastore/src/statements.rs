@@ -1,21 +1,27 @@
 //! What the writer can be asked to do, and the SQL for it. All of it runs inside the writer's transaction.
 
+use penstock_spec::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::catalog::CatalogOperation;
-use crate::codec::{count, encode_count};
+use crate::codec::{count, encode_count, encode_time};
 use crate::database::{Connection, query};
 use crate::deletion::{self, HIDDEN};
 use crate::error::MetastoreError;
+use crate::feed::{self, ChangeKind, NewChange};
+use crate::notifications::NotificationOperation;
 use crate::remarks::{self, EncodedRemark};
-use crate::rows::{CacheFilter, Change, RunRegistration, StorageState};
+use crate::rows::{CacheFilter, Change, RunRegistration, StorageState, TaskInput};
 use crate::run_records;
 
 mod append;
 mod insert;
+mod records;
 
 pub(crate) use append::{EncodedAppend, encode_node};
-pub(crate) use insert::Staged;
+pub(crate) use insert::{Insert, Staged, insert};
+pub(crate) use records::fill_inputs;
 
 /// What a request returns: the number of facts, the epoch, or how many rows it touched.
 pub(crate) type Answer = u64;
@@ -34,6 +40,8 @@ pub(crate) enum Operation {
     StoreRun { run: Uuid, state: StorageState },
     DeleteRun { run: Uuid, kind: &'static str, command_json: String, at: i64 },
     PurgeRun { run: Uuid },
+    FillInputs { run: Uuid, inputs: Vec<TaskInput> },
+    Notification(Box<NotificationOperation>),
 }
 
 /// A run to create, as columns.
@@ -71,6 +79,8 @@ impl Operation {
             Self::StoreRun { run, state: StorageState::Archived } => format!("archive run {run}"),
             Self::StoreRun { run, state: StorageState::Available } => format!("unarchive run {run}"),
             Self::DeleteRun { run, .. } | Self::PurgeRun { run } => format!("delete run {run}"),
+            Self::FillInputs { run, .. } => format!("store what tasks of run {run} took"),
+            Self::Notification(operation) => operation.description(),
         }
     }
 
@@ -78,6 +88,7 @@ impl Operation {
     pub(crate) fn rows(&self) -> usize {
         match self {
             Self::Append(append) => append.rows(),
+            Self::FillInputs { inputs, .. } => inputs.len() + 1,
             _ => 1,
         }
     }
@@ -94,19 +105,22 @@ impl Operation {
     pub(crate) fn change(&self, answer: Answer) -> Option<Change> {
         match self {
             Self::CreateRun(run) => Some(Change::RunCreated { run: run.id }),
-            Self::Append(append) if append.facts.is_empty() => None,
+            Self::Append(append) if append.facts.is_empty() => {
+                append.records.has_changes().then_some(Change::RunChanged { run: append.run })
+            }
             Self::Append(append) => Some(Change::FactsAppended { run: append.run, seq: answer }),
             Self::PutCommand { run, .. } if answer > 0 => Some(Change::CommandStored { run: *run }),
             Self::DeleteRun { run, .. } if answer == HIDDEN => Some(Change::CommandStored { run: *run }),
+            Self::StoreRun { run, .. } | Self::DeleteRun { run, .. } => Some(Change::RunChanged { run: *run }),
             Self::Catalog(operation) if operation.is_of_recurring_runs() => Some(Change::RecurringRunsChanged),
             Self::PutCommand { .. }
-            | Self::DeleteRun { .. }
             | Self::PurgeRun { .. }
-            | Self::StoreRun { .. }
             | Self::Catalog(_)
             | Self::TakeEpoch { .. }
             | Self::EvictCache { .. }
             | Self::PutRemark(_)
+            | Self::FillInputs { .. }
+            | Self::Notification(_)
             | Self::ClearRemarks { .. } => None,
         }
     }
@@ -121,10 +135,22 @@ pub(crate) async fn apply<'a>(
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     match operation {
         Operation::Append(append) => append::apply(connection, staged, append).await,
-        Operation::CreateRun(run) => create_run(connection, run).await,
+        Operation::CreateRun(run) => {
+            let created = create_run(connection, run).await?;
+            if let Ok(1) = created {
+                let change = NewChange::new(ChangeKind::RunCreated, run.created_at, json!({ "state": run.status }));
+                feed::add_one(connection, run.id, change).await?;
+            }
+            Ok(created)
+        }
         Operation::TakeEpoch { run } => take_epoch(connection, *run).await,
         Operation::PutCommand { run, key, kind, command_json, at } => {
-            put_command(connection, *run, key, kind, command_json, *at).await
+            let stored = put_command(connection, *run, key, kind, command_json, *at).await?;
+            if let Ok(1) = stored {
+                let change = NewChange::new(ChangeKind::RunCommand, *at, json!({ "command": kind }));
+                feed::add_one(connection, *run, change).await?;
+            }
+            Ok(stored)
         }
         Operation::EvictCache { filter } => {
             // Entries of earlier requests in this transaction count too.
@@ -134,16 +160,31 @@ pub(crate) async fn apply<'a>(
         Operation::PutRemark(remark) => remarks::put(connection, remark).await,
         Operation::ClearRemarks { run, kind } => remarks::clear(connection, *run, kind).await.map(Ok),
         Operation::Catalog(operation) => operation.apply(connection).await,
-        Operation::StoreRun { run, state } => run_records::store(connection, *run, *state).await,
+        Operation::StoreRun { run, state } => {
+            let stored = run_records::store(connection, *run, *state).await?;
+            if stored.is_ok() {
+                let now = encode_time(Timestamp::now());
+                let change = NewChange::new(ChangeKind::RunStorage, now, json!({ "storage_state": state }));
+                feed::add_one(connection, *run, change).await?;
+            }
+            Ok(stored)
+        }
         Operation::DeleteRun { run, kind, command_json, at } => {
             // Rows of earlier requests in this transaction go too, and have no run to refer to afterwards.
             std::mem::take(staged).store(connection).await?;
-            deletion::delete(connection, *run, kind, command_json, *at).await
+            let labels = feed::labels(connection, *run).await?;
+            let deleted = deletion::delete(connection, *run, kind, command_json, *at).await?;
+            if let (Ok(_), Some(labels)) = (&deleted, labels) {
+                feed::add(connection, &[(labels, NewChange::new(ChangeKind::RunDeleted, *at, json!({})))]).await?;
+            }
+            Ok(deleted)
         }
         Operation::PurgeRun { run } => {
             std::mem::take(staged).store(connection).await?;
             deletion::purge(connection, *run).await.map(Ok)
         }
+        Operation::FillInputs { run, inputs } => fill_inputs(connection, *run, inputs).await.map(Ok),
+        Operation::Notification(operation) => operation.apply(connection).await.map(Ok),
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn payloads(sender: Uuid, changes: impl IntoIterator<Item = Change>) 
             Change::RunCreated { run } => format!(" n{}", run.simple()),
             Change::FactsAppended { run, seq } => format!(" f{}.{seq}", run.simple()),
             Change::CommandStored { run } => format!(" c{}", run.simple()),
+            Change::RunChanged { run } => format!(" s{}", run.simple()),
             Change::RecurringRunsChanged => " r".to_owned(),
         };
         match payloads.last_mut().filter(|payload| payload.len() + word.len() <= PAYLOAD_BYTES) {
@@ -66,6 +67,7 @@ fn change(word: &str) -> Option<Change> {
     match kind {
         "n" => Some(Change::RunCreated { run: rest.parse().ok()? }),
         "c" => Some(Change::CommandStored { run: rest.parse().ok()? }),
+        "s" => Some(Change::RunChanged { run: rest.parse().ok()? }),
         "r" => Some(Change::RecurringRunsChanged),
         "f" => {
             let (run, seq) = rest.split_once('.')?;
@@ -138,7 +140,7 @@ mod tests {
             .flat_map(|seq| {
                 [Change::RunCreated { run }, Change::FactsAppended { run, seq }, Change::CommandStored { run }]
             })
-            .chain([Change::RecurringRunsChanged])
+            .chain([Change::RunChanged { run }, Change::RecurringRunsChanged])
             .collect();
         let payloads = payloads(sender, sent.clone());
         assert!(payloads.len() > 1 && payloads.iter().all(|payload| payload.len() < 8000));

@@ -98,6 +98,15 @@ impl Dialect {
         }
     }
 
+    /// How many characters of a text of any length its index has; `None` if that is all of it. Conditions have to name the
+    /// beginning too, then. Goes with the layout.
+    pub(crate) fn indexed_beginning(self) -> Option<u32> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(400),
+        }
+    }
+
     /// The tags of a row as one JSON object.
     pub(crate) fn tags_json(self, table: &str, reference: &str, entity: &str) -> String {
         let object = match self {

@@ -4,6 +4,7 @@ use penstock_engine::NodeId;
 use penstock_spec::Timestamp;
 use uuid::Uuid;
 
+use super::records::RecordRows;
 use super::{Answer, Staged, explain_conflict};
 use crate::codec::{encode_count, encode_json, encode_time, encode_word};
 use crate::database::{Connection, query};
@@ -22,6 +23,7 @@ pub(crate) struct EncodedAppend {
     pub(crate) run_update: Option<EncodedRunUpdate>,
     pub(crate) artifacts: Vec<EncodedArtifact>,
     pub(crate) cache_entries: Vec<EncodedCacheEntry>,
+    pub(crate) records: RecordRows,
     pub(crate) commands_taken: Vec<i64>,
     /// When commands count as taken.
     pub(crate) now: i64,
@@ -63,11 +65,12 @@ pub(crate) struct EncodedCacheEntry {
 }
 
 impl EncodedAppend {
-    pub(crate) fn new(append: Append, now: Timestamp) -> Result<Self, MetastoreError> {
-        let Append { run, epoch, expected, facts, tasks, run_update, artifacts, cache_entries, commands_taken } =
-            append;
+    pub(crate) fn new(mut append: Append, now: Timestamp) -> Result<Self, MetastoreError> {
         // The last of the facts is what changed the run.
-        let changed_at = facts.last().map_or(now, |(_, at)| *at);
+        let changed_at = append.facts.last().map_or(now, |(_, at)| *at);
+        let mut records = RecordRows::take(&mut append, encode_time(changed_at));
+        let Append { run, epoch, expected, facts, tasks, run_update, artifacts, cache_entries, commands_taken, .. } =
+            append;
         let run_update = run_update.map(|update| {
             let history = history_line(changed_at, update.status, update.error.as_deref());
             EncodedRunUpdate { update, history }
@@ -85,13 +88,16 @@ impl EncodedAppend {
             let key_json = encode_json(run, "a cache key", &entry.key_document)?;
             Ok(EncodedCacheEntry { entry, outputs_json, key_json })
         });
+        let tasks: Vec<_> = tasks.into_iter().map(|row| encode_task(run, row)).collect::<Result<_, _>>()?;
+        records.note(&tasks, run_update.as_ref());
         Ok(Self {
             run,
             epoch,
             expected,
             facts: facts.collect::<Result<_, MetastoreError>>()?,
-            tasks: tasks.into_iter().map(|row| encode_task(run, row)).collect::<Result<_, _>>()?,
+            tasks,
             run_update,
+            records,
             artifacts: artifacts.collect::<Result<_, MetastoreError>>()?,
             cache_entries: cache_entries.collect::<Result<_, MetastoreError>>()?,
             commands_taken,
@@ -100,7 +106,7 @@ impl EncodedAppend {
     }
 
     pub(crate) fn rows(&self) -> usize {
-        1 + self.facts.len() + self.tasks.len() + self.artifacts.len() + self.cache_entries.len()
+        1 + self.facts.len() + self.tasks.len() + self.artifacts.len() + self.cache_entries.len() + self.records.rows()
     }
 }
 

@@ -7,6 +7,7 @@ use std::hash::Hash;
 use uuid::Uuid;
 
 use super::append::{EncodedAppend, EncodedArtifact, EncodedCacheEntry, EncodedFact, EncodedTask, encode_node};
+use super::records::{self, OfAppend};
 use crate::codec::{encode_count, encode_time};
 use crate::database::{Connection, QueryBuilder, RowValues};
 
@@ -17,6 +18,7 @@ pub(crate) struct Staged<'a> {
     tasks: Vec<(Uuid, &'a EncodedTask)>,
     artifacts: Vec<(Uuid, &'a EncodedArtifact)>,
     cache_entries: Vec<(Uuid, &'a EncodedCacheEntry)>,
+    records: Vec<OfAppend<'a>>,
 }
 
 /// Few different lengths, so that the prepared statements are found again. A step of a chain has two or three rows of a
@@ -31,6 +33,8 @@ impl<'a> Staged<'a> {
         self.tasks.extend(append.tasks.iter().map(|row| (run, row)));
         self.artifacts.extend(append.artifacts.iter().map(|row| (run, row)));
         self.cache_entries.extend(append.cache_entries.iter().map(|row| (run, row)));
+        let (records, artifacts, tasks) = (&append.records, &append.artifacts, &append.tasks);
+        self.records.push(OfAppend { run, records, artifacts, tasks });
     }
 
     /// Writes everything.
@@ -43,18 +47,19 @@ impl<'a> Staged<'a> {
             (*run, row.node, row.output.as_str(), row.position)
         });
         insert(connection, &ARTIFACTS, &artifacts, bind_artifact).await?;
-        insert(connection, &CACHE_ENTRIES, &self.cache_entries, bind_cache_entry).await
+        insert(connection, &CACHE_ENTRIES, &self.cache_entries, bind_cache_entry).await?;
+        records::store(connection, &self.records).await
     }
 }
 
 /// A statement around its list of values.
-struct Insert {
-    before: &'static str,
-    after: &'static str,
+pub(crate) struct Insert {
+    pub(crate) before: &'static str,
+    pub(crate) after: &'static str,
 }
 
 /// Of several rows of one key the last. PostgreSQL does not write one row twice in a statement.
-fn newest<T: Copy, K: Eq + Hash>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+pub(super) fn newest<T: Copy, K: Eq + Hash>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     let mut places = HashMap::with_capacity(rows.len());
     let mut kept: Vec<T> = Vec::with_capacity(rows.len());
     for row in rows {
@@ -69,7 +74,8 @@ fn newest<T: Copy, K: Eq + Hash>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> 
     kept
 }
 
-async fn insert<T>(
+/// Writes rows, many in a statement.
+pub(crate) async fn insert<T>(
     connection: &mut Connection,
     insert: &Insert,
     rows: &[T],

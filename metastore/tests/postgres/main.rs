@@ -14,8 +14,12 @@ mod concurrency;
 mod deletion;
 #[path = "../store/experiments.rs"]
 mod experiments;
+#[path = "../store/feed.rs"]
+mod feed;
 #[path = "../store/fixture.rs"]
 mod fixture;
+#[path = "../store/lineage.rs"]
+mod lineage;
 #[path = "../store/listing.rs"]
 mod listing;
 mod opening;
@@ -41,3 +45,4 @@ mod several;
 mod text;
 #[path = "../store/to_drive.rs"]
 mod to_drive;
+mod upgrade;

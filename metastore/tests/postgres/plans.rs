@@ -1,8 +1,10 @@
 //! How lists are carried out when there is much to list: along an index, and nothing is sorted or read to its end.
 
+use penstock_engine::NodeId;
 use penstock_metastore::{
-    Comparison, Cursor, ExperimentField, Listing, Metastore, Operand, PipelineField, Predicate, RecurringRunField,
-    RunField, VersionField, experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
+    ArtifactQuery, CacheList, Comparison, Cursor, ExperimentField, Listing, Metastore, Operand, PipelineField,
+    Predicate, RecurringRunField, RunField, VersionField, artifact_list_plan, cache_list_plan, changes_plan,
+    experiment_list_plans, lineage_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
     version_list_plans,
 };
 use tokio::sync::OnceCell;
@@ -12,7 +14,7 @@ use crate::fixture::execute;
 use crate::place::Place;
 use crate::server::shared;
 
-const FILL: [&str; 8] = [
+const FILL: [&str; 14] = [
     "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, status, \
        finished_at, experiment_id, pipeline_id, version_id, recurring_run_id, pipeline_root, plugins_input_json, \
        description, scheduled_at, storage_state, history) \
@@ -39,6 +41,24 @@ const FILL: [&str; 8] = [
      FROM generate_series(1, 20000) AS n",
     "INSERT INTO commands (run_id, idempotency_key, command_json, created_at, taken_at, kind) \
      SELECT id, 'a', '{}', 0, CASE WHEN created_at % 3000 = 0 THEN NULL ELSE 1 END, 'terminate' FROM runs",
+    "INSERT INTO tasks (run_id, node, path, task_key, display_name, kind, status, cached) \
+     SELECT runs.id, node, 'task-' || node, '', '', 'CONTAINER', 'SUCCEEDED', 0 FROM runs, generate_series(1, 2) AS node",
+    "INSERT INTO artifacts (run_id, node, output, position, artifact_id, name, type_title, uri, record_json) \
+     SELECT id, 1, 'out', 0, CAST(lpad(to_hex(created_at / 2), 32, '0') AS UUID), 'model', 'system.Model', \
+       's3://b/' || created_at / 2, '{}' FROM runs",
+    "INSERT INTO artifact_records (artifact_id, namespace, pipeline_name, run_id, node, task_path, output, position, \
+       name, type_title, uri, digest, recorded_at, record_json) \
+     SELECT CAST(lpad(to_hex(n), 32, '0') AS UUID), 'team-' || (n % 2), 'p-' || (n % 30), \
+       CAST(lpad('', 32, '0') AS UUID), 1, 'task-' || (n % 31), 'out', 0, 'name-' || (n % 32), 'type-' || (n % 33), \
+       's3://b/' || (n % 34), 'sha256:' || (n % 35), n, '{}' FROM generate_series(1, 15000) AS n",
+    "INSERT INTO task_inputs (run_id, node, input, position, artifact_id, taken_at) \
+     SELECT id, 2, 'in', 0, CAST(lpad(to_hex(created_at / 2), 32, '0') AS UUID), created_at FROM runs",
+    "INSERT INTO cache_entries (pipeline_name, namespace, cache_key, run_id, task_path, outputs_json, key_json, \
+       created_at) \
+     SELECT 'p-' || (n % 30), 'team-' || (n % 100), 'key-' || n, gen_random_uuid(), 'task', '{}', '{}', n \
+     FROM generate_series(1, 20000) AS n",
+    "INSERT INTO changes (id, namespace, run_id, kind, at, detail_json) \
+     SELECT n, 'team-' || (n % 100), gen_random_uuid(), 'run_state', n, '{}' FROM generate_series(1, 20000) AS n",
     "VACUUM",
     "ANALYZE",
 ];
@@ -211,4 +231,38 @@ async fn runs_to_drive_are_never_looked_for_among_all() {
     let shown = plan.join("\n");
     assert!(shown.contains("using runs_unfinished on runs"), "{shown}");
     assert!(!shown.contains("Seq Scan"), "{shown}");
+}
+
+#[tokio::test]
+async fn lists_across_runs_go_along_an_index() {
+    let Some(store) = filled().await else { return };
+    let text = |text: &str| Some(text.to_owned());
+    let all = ArtifactQuery { namespace: "team-1".to_owned(), ..ArtifactQuery::default() };
+    for (query, index) in [
+        (all.clone(), "artifact_records_by_age"),
+        (ArtifactQuery { type_title: text("type-5"), ..all.clone() }, "artifact_records_by_type"),
+        (ArtifactQuery { name: text("name-5"), ..all.clone() }, "artifact_records_by_name"),
+        (ArtifactQuery { uri: text("s3://b/5"), ..all.clone() }, "artifact_records_by_uri"),
+        (ArtifactQuery { digest: text("sha256:5"), ..all.clone() }, "artifact_records_by_digest"),
+        (ArtifactQuery { task_path: text("task-5"), ..all.clone() }, "artifact_records_by_task"),
+        (ArtifactQuery { pipeline_name: text("p-5"), ..all.clone() }, "artifact_records_by_pipeline"),
+    ] {
+        let plan = artifact_list_plan(&store, &query).await.unwrap();
+        assert_page(&plan, "artifact_records", index);
+        assert_reads_parts(&plan);
+    }
+    let entries = CacheList { namespace: "team-7".to_owned(), before: Some(10_000), ..CacheList::default() };
+    let of_pipeline = CacheList { pipeline_name: text("p-7"), ..entries.clone() };
+    for (list, index) in [(entries, "cache_entries_of_namespace"), (of_pipeline, "cache_entries_of_pipeline")] {
+        assert_page(&cache_list_plan(&store, &list).await.unwrap(), "cache_entries", index);
+    }
+    assert_page(&changes_plan(&store, Some("team-7"), 100).await.unwrap(), "changes", "changes_of_namespace");
+    assert_page(&changes_plan(&store, None, 10_000).await.unwrap(), "changes", "changes_pkey");
+    for plan in lineage_plans(&store, Uuid::from_u128(7), (Uuid::nil(), NodeId(0))).await.unwrap() {
+        assert_reads_parts(&plan);
+    }
+}
+
+fn assert_reads_parts(plan: &[String]) {
+    assert!(!plan.iter().any(|step| step.contains("Seq Scan")), "{}", plan.join("\n"));
 }

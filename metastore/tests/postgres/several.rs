@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
-use penstock_metastore::{Change, Command, Experiment, Metastore, MetastoreError, StoreLocation};
+use penstock_metastore::{Change, Command, Experiment, Metastore, MetastoreError, StorageState, StoreLocation};
+use penstock_spec::run::RunStatus;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -156,7 +157,18 @@ async fn other_processes_are_told_of_what_is_stored() {
     fixture.store.append(one_fact(run, 1, 0)).await.unwrap();
     fixture.store.append(one_fact(run, 1, 0)).await.unwrap_err();
     fixture.store.put_command(run, "a", &Command::Retry).await.unwrap();
-    let expected = [Change::RunCreated { run }, Change::FactsAppended { run, seq: 1 }, Change::CommandStored { run }];
+    fixture.store.set_run_storage(run, StorageState::Archived).await.unwrap();
+    fixture.set_status_after(run, 1, RunStatus::Failed).await;
+    fixture.store.delete_run(run).await.unwrap();
+    let changed = Change::RunChanged { run };
+    let expected = [
+        Change::RunCreated { run },
+        Change::FactsAppended { run, seq: 1 },
+        Change::CommandStored { run },
+        changed,
+        changed,
+        changed,
+    ];
     for change in expected {
         assert_eq!(next(&mut changes).await, change);
         assert_eq!(next(&mut own).await, change);
@@ -176,6 +188,35 @@ async fn other_processes_are_told_of_what_is_stored() {
         }
     }
     panic!("it does not listen any more");
+}
+
+/// Who goes on behind the newest change that it has seen misses none, however many processes add some at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_become_visible_in_the_order_of_their_numbers() {
+    const WRITERS: u128 = 4;
+    const RUNS: u128 = 50;
+    let Some(fixture) = Fixture::new().await else { return };
+    let mut writers = Vec::new();
+    for writer in 0..WRITERS {
+        let store = fixture.open().await;
+        writers.push(tokio::spawn(async move {
+            for number in 1..=RUNS {
+                store.create_run(new_run(writer * RUNS + number)).await.unwrap();
+            }
+        }));
+    }
+    let mut seen = Vec::new();
+    timeout(3 * LONG, async {
+        while seen.len() < usize::try_from(WRITERS * RUNS).unwrap() {
+            let after = seen.last().copied().unwrap_or(0);
+            let changes = fixture.store.changes_after(None, after, 100).await.unwrap();
+            seen.extend(changes.iter().map(|change| change.id));
+        }
+    })
+    .await
+    .unwrap();
+    join_all(writers).await.into_iter().for_each(|writer| writer.unwrap());
+    assert!(seen.iter().copied().eq(1..=u64::try_from(WRITERS * RUNS).unwrap()), "{seen:?}");
 }
 
 /// Somebody who was stopped in the middle of a transaction keeps the others from writing for a while, and not for good.

@@ -79,6 +79,7 @@ async fn ended_run_is_removed_with_all_its_rows_but_cached_results() {
     assert!(matches!(store.run(run).await, Err(MetastoreError::NoSuchRun { .. })));
     assert!(matches!(store.delete_run(run).await, Err(MetastoreError::NoSuchRun { .. })));
     assert!(matches!(store.append(one_fact(run, 1, 2)).await, Err(MetastoreError::NoSuchRun { .. })));
+    assert_eq!(changes.try_recv().unwrap(), Change::RunChanged { run }, "who follows is told");
     assert!(changes.try_recv().is_err(), "nobody has anything to do");
     assert_eq!(store.run(other).await.unwrap().fact_count, 1);
     let filter = CacheFilter { run: Some(run), ..CacheFilter::default() };

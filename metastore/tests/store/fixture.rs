@@ -49,7 +49,15 @@ impl Fixture {
 impl Fixture {
     /// Gives a run of [`Fixture::run`] another status.
     pub(crate) async fn set_status(&self, run: Uuid, status: RunStatus, finished_at: Option<Timestamp>) {
-        let mut append = Append::new(run, 1, 0);
+        self.update(Append::new(run, 1, 0), status, finished_at).await;
+    }
+
+    /// Ends a run that has so many facts.
+    pub(crate) async fn set_status_after(&self, run: Uuid, facts: u64, status: RunStatus) {
+        self.update(Append::new(run, 1, facts), status, Some(at(0))).await;
+    }
+
+    async fn update(&self, mut append: Append, status: RunStatus, finished_at: Option<Timestamp>) {
         append.run_update = Some(RunUpdate { status, error: None, started_at: Some(at(0)), finished_at });
         self.store.append(append).await.unwrap();
     }

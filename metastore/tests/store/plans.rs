@@ -1,8 +1,10 @@
 //! How lists are carried out: along an index, from the first row of the page, whatever comes before it.
 
+use penstock_engine::NodeId;
 use penstock_metastore::{
-    Comparison, Cursor, ExperimentField, Listing, Operand, PipelineField, Predicate, RecurringRunField, RunField,
-    VersionField, experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
+    ArtifactQuery, CacheList, Comparison, Cursor, ExperimentField, Listing, Operand, PipelineField, Predicate,
+    RecurringRunField, RunField, VersionField, artifact_list_plan, cache_list_plan, changes_plan,
+    experiment_list_plans, lineage_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
     version_list_plans,
 };
 use uuid::Uuid;
@@ -217,5 +219,39 @@ async fn runs_to_drive_are_never_looked_for_among_all_through_all_runs() {
     for step in &steps {
         assert!(!step.starts_with("SCAN runs") && !step.starts_with("SCAN commands USING INDEX sqlite"), "{steps:#?}");
         assert!(step != "SCAN commands", "{steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn lists_across_runs_go_along_an_index() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let text = || Some("x".to_owned());
+    let all = ArtifactQuery::default();
+    for (query, index) in [
+        (all.clone(), "artifact_records_by_age"),
+        (ArtifactQuery { type_title: text(), ..all.clone() }, "artifact_records_by_type"),
+        (ArtifactQuery { name: text(), ..all.clone() }, "artifact_records_by_name"),
+        (ArtifactQuery { uri: text(), ..all.clone() }, "artifact_records_by_uri"),
+        (ArtifactQuery { digest: text(), ..all.clone() }, "artifact_records_by_digest"),
+        (ArtifactQuery { task_path: text(), ..all.clone() }, "artifact_records_by_task"),
+        (ArtifactQuery { pipeline_name: text(), ..all.clone() }, "artifact_records_by_pipeline"),
+    ] {
+        assert_page(&artifact_list_plan(store, &query).await.unwrap(), index, None);
+    }
+    let entries = CacheList { before: Some(5), ..CacheList::default() };
+    let of_pipeline = CacheList { pipeline_name: text(), ..entries.clone() };
+    for (list, index) in [(entries, "cache_entries_of_namespace"), (of_pipeline, "cache_entries_of_pipeline")] {
+        assert_page(&cache_list_plan(store, &list).await.unwrap(), index, Some("id<?"));
+    }
+    assert_page(&changes_plan(store, Some("team"), 5).await.unwrap(), "changes_of_namespace", Some("id>?"));
+    let mut plans = lineage_plans(store, Uuid::nil(), (Uuid::nil(), NodeId(0))).await.unwrap();
+    plans.push(changes_plan(store, None, 5).await.unwrap());
+    for plan in plans {
+        for step in &plan {
+            let reads_table = ["artifacts", "runs", "tasks", "task_inputs", "artifact_records", "changes"];
+            assert!(!reads_table.iter().any(|table| *step == format!("SCAN {table}")), "{plan:#?}");
+            assert!(!step.contains("TEMP B-TREE FOR ORDER BY") || step.contains("LAST"), "{plan:#?}");
+        }
     }
 }

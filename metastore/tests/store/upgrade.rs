@@ -2,24 +2,29 @@
 
 use std::path::Path;
 
+use penstock_engine::NodeId;
 use penstock_metastore::{
-    Command, Comparison, Listing, Metastore, Operand, Predicate, RunField, RunRegistration, RunStateChange,
-    StorageState,
+    ArtifactQuery, Command, Comparison, Listed, Listing, Metastore, Operand, Predicate, RunField, RunRegistration,
+    RunStateChange, StorageState, TaskInput,
 };
 use penstock_spec::run::RunStatus;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use crate::fixture::{at, close, execute, new_run};
+use crate::fixture::{artifact, at, close, execute, new_run};
 use crate::place::raw;
 
 /// A store as the builds before layout 4 left it.
 async fn store_of_layout_3(path: &Path) -> SqliteConnection {
+    store_of_layout(path, 3).await
+}
+
+async fn store_of_layout(path: &Path, layout: i64) -> SqliteConnection {
     std::fs::write(path, "").unwrap();
     let mut raw = raw(path).await;
     let migrations = sqlx::migrate!("./migrations/sqlite");
-    let old = migrations.iter().filter(|migration| migration.version <= 3).cloned().collect();
+    let old = migrations.iter().filter(|migration| migration.version <= layout).cloned().collect();
     Migrator::with_migrations(old).run(&mut raw).await.unwrap();
     execute(&mut raw, "PRAGMA application_id = 1347310420").await;
     raw
@@ -113,4 +118,58 @@ async fn runs_of_layout_3_are_listed_with_their_history() {
     }
     store.delete_run(failed).await.unwrap();
     assert_eq!(store.list_run_records(&Listing::by(RunField::CreatedAt, 10)).await.unwrap().total, 3);
+}
+
+#[tokio::test]
+async fn artifacts_of_layout_5_are_recorded_with_the_tasks_that_made_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("penstock.db");
+    let mut raw = store_of_layout(&path, 5).await;
+    // The run that took it from the cache was created first.
+    let holder = insert_run(&mut raw, 1, "SUCCEEDED", None, Some(10), Some(30)).await;
+    let maker = insert_run(&mut raw, 2, "SUCCEEDED", None, Some(10), Some(20)).await;
+    let artifact = serde_json::to_string(&artifact(7, "s3://b/7", &serde_json::json!({}))).unwrap();
+    for (run, cached) in [(holder, 1), (maker, 0)] {
+        sqlx::query(
+            "INSERT INTO tasks (run_id, node, path, task_key, display_name, kind, status, cached, finished_at) \
+             VALUES ($1, 1, 'make', 'make', 'make', 'CONTAINER', 'SUCCEEDED', $2, 20)",
+        )
+        .bind(run)
+        .bind(cached)
+        .execute(&mut raw)
+        .await
+        .unwrap();
+        sqlx::query(
+            "INSERT INTO artifacts (run_id, node, output, position, artifact_id, name, type_title, uri, record_json) \
+             VALUES ($1, 1, 'out', 0, $2, 'model', 'system.Model', 's3://b/7', $3)",
+        )
+        .bind(run)
+        .bind(Uuid::from_u128(7))
+        .bind(&artifact)
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    }
+    execute(&mut raw, "UPDATE runs SET fact_count = 3").await;
+    close(raw).await;
+
+    let store = Metastore::open(&path).await.unwrap();
+
+    let records = store.list_artifacts(&ArtifactQuery::default(), 10).await.unwrap();
+    let [(_, Listed::Readable(record))] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((record.run, record.task_path.as_str()), (maker, "make"));
+    assert_eq!(record.recorded_at.as_nanosecond(), 20);
+    assert_eq!(store.runs_without_inputs(Some(""), 10).await.unwrap().len(), 2);
+    let input = TaskInput {
+        node: NodeId(2),
+        input: "in".to_owned(),
+        position: 0,
+        artifact: Uuid::from_u128(7),
+        taken_at: at(1),
+    };
+    assert!(store.fill_inputs(maker, vec![input.clone()]).await.unwrap());
+    assert!(!store.fill_inputs(maker, vec![input]).await.unwrap(), "somebody was faster");
+    assert_eq!(store.runs_without_inputs(None, 10).await.unwrap(), [holder]);
+    assert_eq!(store.consumers(Uuid::from_u128(7), None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.changes_after(None, 0, 10).await.unwrap(), [], "what was is not news");
 }
