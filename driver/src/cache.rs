@@ -5,7 +5,9 @@ use std::sync::Arc;
 use penstock_engine::{CacheHit, Event, NodeId};
 use penstock_metastore::{CacheScope, Metastore};
 use penstock_objectstore::Transfer;
+use penstock_spec::Timestamp;
 use penstock_spec::report::TaskOutputs;
+use penstock_spec::run::CacheRules;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
 use uuid::Uuid;
@@ -23,6 +25,8 @@ pub(crate) struct CacheLookups {
     scope: CacheScope,
     /// Whether the run takes results of commands that ran without their images.
     host_commands: bool,
+    /// How old a result may be.
+    rules: CacheRules,
     limit: Arc<Semaphore>,
 }
 
@@ -32,20 +36,23 @@ impl CacheLookups {
         transfer: Arc<Transfer>,
         scope: CacheScope,
         host_commands: bool,
+        rules: CacheRules,
     ) -> CacheLookups {
-        CacheLookups { metastore, transfer, scope, host_commands, limit: Arc::new(Semaphore::new(CONCURRENT_LOOKUPS)) }
+        let limit = Arc::new(Semaphore::new(CONCURRENT_LOOKUPS));
+        CacheLookups { metastore, transfer, scope, host_commands, rules, limit }
     }
 
     /// Answers with `CacheAnswered`. Whatever goes wrong is a miss: running the task again is always right.
     pub(crate) fn look_up(&self, node: NodeId, key: String, events: mpsc::Sender<Event>) {
         let (metastore, transfer) = (self.metastore.clone(), Arc::clone(&self.transfer));
         let (scope, limit) = (self.scope.clone(), Arc::clone(&self.limit));
-        let host_commands = self.host_commands;
+        let (host_commands, rules) = (self.host_commands, self.rules);
         tokio::spawn(async move {
             let _permit = limit.acquire().await;
             let hit = match metastore.lookup(&scope, &key).await {
                 Ok(Some(entry))
-                    if (host_commands || needs_no_leave(&metastore, entry.source.run_id).await)
+                    if !rules.is_too_old(entry.created_at, Timestamp::now())
+                        && (host_commands || needs_no_leave(&metastore, entry.source.run_id).await)
                         && all_exist(&transfer, &entry.outputs).await =>
                 {
                     Some(CacheHit { source: entry.source, outputs: entry.outputs })

@@ -8,7 +8,7 @@ use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::keys;
-use penstock_spec::run::{RunInfo, default_display_name};
+use penstock_spec::run::{CacheOff, CacheRules, RunInfo, default_display_name};
 use penstock_spec::uri::split_query;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -81,6 +81,8 @@ pub struct RunOptions {
     /// KFP's service account of the run. It is shown again, and nothing runs under it: user code has no token, and a task
     /// that needs one asks for an account of its own.
     pub service_account: String,
+    /// What decides about results from the cache, beside the tasks.
+    pub cache: CacheRules,
 }
 
 impl Default for RunOptions {
@@ -90,6 +92,7 @@ impl Default for RunOptions {
             host_commands: false,
             component_dir: None,
             service_account: keys::KFP_SERVICE_ACCOUNT.to_owned(),
+            cache: CacheRules::default(),
         }
     }
 }
@@ -174,7 +177,10 @@ impl Place {
 
 impl Driver {
     /// Checks a run and stores it. It starts when it is driven.
-    pub async fn create_run(&self, request: CreateRun) -> Result<Uuid, CreateRunError> {
+    pub async fn create_run(&self, mut request: CreateRun) -> Result<Uuid, CreateRunError> {
+        if !request.caching {
+            request.options.cache.off.get_or_insert(CacheOff::Run);
+        }
         let place = Box::pin(self.place(&request)).await?;
         let local = |root: &str| CreateRunError::LocalRoot { root: root.to_owned() };
         let root = self.pipeline_root(&request, &place).map_err(local)?.to_owned();
@@ -191,7 +197,7 @@ impl Driver {
             pipeline_root: without_last_slash(&root).to_owned(),
             created_at: now,
             scheduled_at: request.scheduled_at.unwrap_or(now),
-            caching: request.caching,
+            caching: request.options.cache.off.is_none(),
             workspace: place.has_directories.then(|| self.workspace(&request.pipeline, id)).flatten(),
         };
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;

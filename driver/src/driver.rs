@@ -142,7 +142,7 @@ impl Driver {
         let (sender, events) = event_queue();
         let on_cluster = options.backend == BackendKind::Kubernetes;
         let namespace = row.info.namespace.clone();
-        let host_commands = options.host_commands;
+        let (host_commands, rules) = (options.host_commands, options.cache);
         let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
         let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
         let host = Box::pin(RunHost::load(
@@ -155,6 +155,7 @@ impl Driver {
                     Arc::clone(&parts.transfer),
                     scope.clone(),
                     host_commands,
+                    rules,
                 ),
                 imports: Imports::new(parts.metastore.clone(), scope, has_workspace),
                 sender,

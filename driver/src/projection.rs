@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use penstock_engine::{Fact, NodeId, NodeKind, NodeView, RunState, SkipReason};
-use penstock_metastore::{Append, ArtifactRow, CacheScope, NewCacheEntry, RunUpdate, TaskKind, TaskRow};
+use penstock_metastore::{
+    Append, ArtifactRow, CacheScope, MAX_TASK_INPUTS, NewCacheEntry, RunUpdate, TaskInput, TaskKind, TaskRow,
+};
 use penstock_spec::Timestamp;
 use penstock_spec::report::TaskOutputs;
 use penstock_spec::run::TaskStatus;
@@ -13,6 +15,10 @@ pub(crate) fn fill(append: &mut Append, state: &RunState, facts: Vec<(Fact, Time
     let mut changed = BTreeSet::new();
     for (fact, at) in &facts {
         changed.extend(nodes_of(fact));
+        if let Fact::TaskReady { node, .. } = fact {
+            append.inputs.extend(inputs(state, *node, *at));
+            append.restarted.extend(state.was_retried().then_some(*node));
+        }
         if let Fact::TaskSucceeded { node, outputs, .. } = fact {
             append.artifacts.extend(artifact_rows(*node, outputs));
             if is_new_result(fact) {
@@ -109,6 +115,18 @@ fn skip_text(reason: &SkipReason) -> String {
         SkipReason::Upstream { task } => format!("{task} did not run"),
         SkipReason::UpstreamFailed { task } => format!("{task} failed"),
     }
+}
+
+/// The artifacts that a task has taken. One that the cache answers for takes them as well.
+fn inputs(state: &RunState, node: NodeId, at: Timestamp) -> impl Iterator<Item = TaskInput> {
+    let artifacts = state.node(node).map(|view| view.input_artifacts(MAX_TASK_INPUTS)).unwrap_or_default();
+    artifacts.into_iter().map(move |(input, position, artifact)| TaskInput {
+        node,
+        input,
+        position,
+        artifact,
+        taken_at: at,
+    })
 }
 
 fn artifact_rows(node: NodeId, outputs: &TaskOutputs) -> impl Iterator<Item = ArtifactRow> {
