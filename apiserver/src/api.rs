@@ -12,11 +12,14 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::auth::AccessSettings;
+use crate::caching::CachePolicy;
 use crate::error::{ApiError, ErrorKind};
+use crate::feed::Feed;
 use crate::import::Importer;
 use crate::listing::TokenKey;
 use crate::live_logs::LiveLogs;
 use crate::metrics::ApiMetrics;
+use crate::notifications::NotificationRules;
 use crate::runs::Submission;
 use crate::wire::body::BodyBudget;
 
@@ -26,8 +29,13 @@ const DEFAULT_DESCRIPTION: &str = "All runs created without specifying an experi
 /// What a body may take beside the document that it holds.
 const BODY_SLACK_BYTES: usize = 1 << 20;
 
-/// Answers that come over time at once; fewer than there are connections, so that other requests find room.
-const STREAMS: usize = 768;
+/// Logs and artifacts that are sent at once; with the event streams, fewer than there are connections, so that other
+/// requests find room.
+pub(crate) const STREAMS: usize = 768;
+/// Streams of events at once. Each waits most of the time, and holds next to nothing.
+pub(crate) const EVENT_STREAMS: usize = 2048;
+/// Runs that are folded at once.
+const FOLDS: usize = 2;
 
 /// What the server is told when it starts.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +65,10 @@ pub struct ApiSettings {
     pub importer: Option<Importer>,
     /// Where numbers about requests are kept; `/metrics` shows all that is in it.
     pub registry: Registry,
+    /// Whether runs take results from the cache.
+    pub cache: CachePolicy,
+    /// Whom to tell what happens; nobody when absent.
+    pub notifications: Option<Arc<NotificationRules>>,
 }
 
 /// The server cannot be made ready.
@@ -85,6 +97,9 @@ struct Shared {
     schedules: Notify,
     streams: Arc<Semaphore>,
     metrics: ApiMetrics,
+    event_streams: Arc<Semaphore>,
+    folds: Arc<Semaphore>,
+    feed: Feed,
 }
 
 impl Api {
@@ -96,10 +111,23 @@ impl Api {
     ) -> Result<Self, ApiSetupError> {
         let token_key = settings.token_key.clone().unwrap_or_else(TokenKey::random);
         let bodies = BodyBudget::default();
-        let (schedules, streams) = (Notify::new(), Arc::new(Semaphore::new(STREAMS)));
+        let [streams, event_streams, folds] =
+            [STREAMS, EVENT_STREAMS, FOLDS].map(|permits| Arc::new(Semaphore::new(permits)));
+        let (schedules, feed) = (Notify::new(), Feed::new(metastore.clone()));
         let metrics = ApiMetrics::new(&settings.registry, Arc::clone(&streams), STREAMS)?;
-        let shared = Shared { settings, metastore, submission, token_key, bodies, schedules, streams, metrics };
-        let api = Self(Arc::new(shared));
+        let api = Self(Arc::new(Shared {
+            settings,
+            metastore,
+            submission,
+            token_key,
+            bodies,
+            schedules,
+            streams,
+            event_streams,
+            folds,
+            feed,
+            metrics,
+        }));
         if !api.settings().access.is_multi_user() {
             api.ensure_default_experiment().await?;
         }
@@ -182,9 +210,28 @@ impl Api {
     /// Room for an answer that comes over time; it is given back with what is returned.
     pub(crate) fn stream_room(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         Arc::clone(&self.0.streams).try_acquire_owned().map_err(|_| {
-            let text = format!("{STREAMS} logs, artifacts and event streams are being sent already; try again later");
+            let text = format!("{STREAMS} logs and artifacts are being sent already; try again later");
             ApiError::new(ErrorKind::Unavailable, text)
         })
+    }
+
+    /// Room for a stream of events.
+    pub(crate) fn event_room(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.0.event_streams).try_acquire_owned().map_err(|_| {
+            let text = format!("{EVENT_STREAMS} streams of events are being sent already; try again later");
+            ApiError::new(ErrorKind::Unavailable, text)
+        })
+    }
+
+    /// Room to fold a run; whoever waits for it is served in turn.
+    pub(crate) async fn fold_room(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.0.folds).acquire_owned().await.ok()
+    }
+
+    /// What changes in all runs.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
     }
 
     /// Most bytes of one body.

@@ -13,12 +13,18 @@
 
 mod api;
 pub mod auth;
+mod caching;
 mod changes;
 pub mod error;
+mod feed;
+mod folded;
 pub mod import;
+pub mod input_records;
+mod lineage;
 pub mod listing;
 mod live_logs;
 mod metrics;
+pub mod notifications;
 pub mod openapi;
 pub mod records;
 mod recurring;
@@ -34,6 +40,7 @@ mod tasks;
 pub mod wire;
 
 pub use api::{Api, ApiSettings, ApiSetupError};
+pub use caching::CachePolicy;
 pub use live_logs::{LiveLog, LiveLogs, LogReader, WantedLog};
 pub use router::router;
 pub use runs::{NewSubmission, Submission, SubmissionError};

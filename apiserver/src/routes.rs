@@ -2,11 +2,15 @@
 
 mod artifacts;
 mod authorization;
+mod cache;
 mod events;
 mod experiments;
+mod feed;
 mod health;
+mod lineage;
 mod logs;
 mod names;
+mod notifications;
 mod pipelines;
 mod records;
 mod recurring_runs;
@@ -22,6 +26,7 @@ use uuid::Uuid;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::router::Routes;
+pub(crate) use feed::described as described_change;
 
 /// How what is listed is stored.
 pub(crate) const STORAGE_STATES: [&str; 2] = ["AVAILABLE", "ARCHIVED"];
@@ -44,6 +49,10 @@ pub(crate) fn all() -> Routes {
         events::routes,
         v1beta1::routes,
         openapi::routes,
+        lineage::routes,
+        cache::routes,
+        feed::routes,
+        notifications::routes,
     ];
     for add in resources {
         routes = add(routes);

@@ -6,6 +6,7 @@ pub(crate) mod view;
 use async_trait::async_trait;
 use penstock_metastore::{RunRegistration, RunRow};
 use penstock_spec::Timestamp;
+use penstock_spec::run::CacheRules;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -28,6 +29,8 @@ pub struct NewSubmission {
     pub service_account: String,
     /// The slot that the run is for; now when absent.
     pub scheduled_at: Option<Timestamp>,
+    /// What decides about results from the cache, beside the tasks.
+    pub cache: CacheRules,
     /// What the run belongs to.
     pub registration: RunRegistration,
 }

@@ -18,11 +18,13 @@ use penstock_metastore::{
 use penstock_runtime::logs::chain;
 use penstock_runtime::shutdown::Shutdown;
 use penstock_spec::Timestamp;
+use penstock_spec::run::{CacheOff, CacheRules};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use crate::api::Api;
+use crate::caching::{self, CachingError};
 use crate::recurring::naming;
 use crate::runs::{NewSubmission, SubmissionError};
 use crate::schedule::{Progress, Schedule, TriggerError};
@@ -300,6 +302,12 @@ pub(crate) async fn submission(
         pipeline_root: recurring.pipeline_root.clone(),
         plugins_input: recurring.plugins_input,
     };
+    let cache = match caching::rules(api, &registration).await {
+        Ok(rules) => rules,
+        Err(CachingError::Store(error)) => return Err(error),
+        // Checked when it was created, unless an earlier build did that: nothing old is taken then.
+        Err(CachingError::Wish(_)) => CacheRules { off: Some(CacheOff::Run), ..CacheRules::default() },
+    };
     Ok(NewSubmission {
         id,
         pipeline_text,
@@ -309,6 +317,7 @@ pub(crate) async fn submission(
         pipeline_root: Some(recurring.pipeline_root).filter(|root| !root.is_empty()),
         service_account: recurring.service_account,
         scheduled_at,
+        cache,
         registration,
     })
 }

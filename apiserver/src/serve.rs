@@ -11,7 +11,7 @@ use penstock_runtime::shutdown::Shutdown;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
-use crate::api::Api;
+use crate::api::{Api, EVENT_STREAMS, STREAMS};
 use crate::router::{loopback_router, router};
 use crate::wire::body::BODY_WAIT;
 
@@ -19,7 +19,8 @@ use crate::wire::body::BODY_WAIT;
 const HANDLING: Duration = Duration::from_secs(30);
 /// Filters travel in the URL.
 const HEAD_BYTES: usize = 64 << 10;
-const CONNECTIONS: usize = 1024;
+/// What is not a stream finds room besides.
+const CONNECTIONS: usize = STREAMS + EVENT_STREAMS + 256;
 
 /// Serves until the end was asked for and the requests of that time are answered.
 pub async fn serve(listener: TcpListener, api: Api, shutdown: Shutdown) {

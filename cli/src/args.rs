@@ -5,6 +5,7 @@ pub(crate) mod api;
 pub(crate) mod cluster;
 pub(crate) mod database;
 mod environment;
+pub(crate) mod records;
 pub(crate) mod schedule;
 pub(crate) mod server;
 pub(crate) mod task_pods;
@@ -226,6 +227,9 @@ pub(crate) struct UpArgs {
     /// Run the commands of components that are only an image and a command on this machine, without the image
     #[arg(long)]
     pub(crate) host_commands: bool,
+    /// What runs take from the cache, and whom to tell what happens.
+    #[command(flatten)]
+    pub(crate) records: records::RecordsArgs,
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,

@@ -11,6 +11,7 @@ mod commands;
 mod context;
 mod failure;
 mod feed;
+mod file_limit;
 mod json;
 mod live;
 mod live_logs;

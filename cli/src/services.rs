@@ -87,6 +87,7 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
             import_from: args.import.import_from,
             token_key_file: args.page_token_key_file,
             registry: registry.clone(),
+            records: args.records,
             place: TaskPlace::Kubernetes { namespace, own_namespace: service.namespace },
         };
         let api = ApiService::new(opened, listener, setup).await?;

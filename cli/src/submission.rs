@@ -99,6 +99,7 @@ impl Submission for DriverSubmission {
             pipeline_root,
             service_account,
             scheduled_at,
+            cache,
             registration,
         } = submission;
         let pipeline = check::load("pipeline.yaml", pipeline_text.as_bytes(), &Limits::default())
@@ -114,7 +115,7 @@ impl Submission for DriverSubmission {
             scheduled_at,
             namespace: self.namespace(namespace).await?,
             root: pipeline_root,
-            options: RunOptions { backend, host_commands, component_dir: None, service_account },
+            options: RunOptions { backend, host_commands, component_dir: None, service_account, cache },
             registration,
             ..CreateRun::new(pipeline, pipeline_text)
         };

@@ -62,6 +62,8 @@ pub(crate) enum Kind {
     Texts,
     /// Any object.
     Struct,
+    /// Any value.
+    Any,
     /// Bytes of a form.
     File,
 }
@@ -137,6 +139,7 @@ impl Schemas {
             Kind::Boolean => json!({"type": "boolean"}),
             Kind::Int32 => json!({"type": "integer", "format": "int32", "minimum": i32::MIN, "maximum": i32::MAX}),
             Kind::Int64 => json!({"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$"}),
+            Kind::Any => json!({}),
             Kind::Words(words) => json!({"type": "string", "enum": words}),
             Kind::Message(message) => self.refer(message),
             Kind::List(item) => json!({"type": "array", "items": self.of(item)}),

@@ -2,8 +2,8 @@
 //! changes, and gives it away together with the server only when the caller may do there what the route requires.
 
 use penstock_metastore::{
-    Comparison, Experiment, Operand, PipelineVersion, Predicate, RecurringRun, RunRecord, StoredArtifact,
-    StoredPipeline,
+    ArtifactRecord, Comparison, Experiment, Operand, PipelineVersion, Predicate, RecurringRun, RunRecord,
+    StoredArtifact, StoredPipeline,
 };
 use uuid::Uuid;
 
@@ -119,6 +119,18 @@ impl Access {
     pub(crate) async fn recurring_run(&self, id: &str) -> Result<(Api, RecurringRun), ApiError> {
         let recurring = self.store().recurring_run(parse_id("Job", id)?).await?;
         Ok((self.within(&recurring.namespace).await?, recurring))
+    }
+
+    /// What is recorded of an artifact, which stays when the runs that have it are deleted.
+    pub(crate) async fn artifact_record(&self, id: &str) -> Result<(Api, ArtifactRecord), ApiError> {
+        let found = self.store().artifact_records(&[parse_id("Artifact", id)?]).await?.pop();
+        let record = found.ok_or_else(|| ApiError::not_found("Artifact", id))?;
+        Ok((self.within(&record.namespace).await?, record))
+    }
+
+    /// The server, for what is of no namespace but its own.
+    pub(crate) async fn server(&self) -> Result<Api, ApiError> {
+        self.within("").await
     }
 
     /// An artifact, which lies where the run does whose task has put it out, and that run.

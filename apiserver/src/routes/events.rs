@@ -27,7 +27,7 @@ use crate::wire::Query;
 /// Facts that are sent at once.
 const PAGE: u32 = 64;
 /// How long nothing may be sent.
-const HEART_BEAT: Duration = Duration::from_secs(15);
+pub(super) const HEART_BEAT: Duration = Duration::from_secs(15);
 /// Where a client says behind which event it goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -47,36 +47,44 @@ async fn events(
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to follow a run");
-    let after = position(&headers, &query).map_err(failed)?;
+    let after = last_event(&headers, &query).map_err(failed)?.unwrap_or(0);
     let (api, record) = access.run(&run).await.map_err(failed)?;
     let row = record.row;
     if after > 0 && row.finished_at.is_some() && after >= row.fact_count {
         // To clients that connect again by themselves this means that they need not.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let room = api.stream_room().map_err(failed)?;
+    let room = api.event_room().map_err(failed)?;
     let run = row.info.id;
     let changes = RunChanges::listen(api.metastore(), run);
     let events = Events { api, run, after, changes, beat_at: Instant::now(), _room: room };
-    let mut response = Response::new(Body::from_stream(events.into_stream()));
+    Ok(event_stream(events.into_stream()))
+}
+
+/// An answer that is a stream of events.
+pub(super) fn event_stream(events: impl Stream<Item = Result<Bytes, MetastoreError>> + Send + 'static) -> Response {
+    let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     // Proxies that gather replies would keep events back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
-/// The number of the last fact that the client has. A client that connects again says it in a header; it does not know
-/// its URL's query any better than at first.
-fn position(headers: &HeaderMap, query: &Query) -> Result<u64, ApiError> {
+/// The number of the last event that the client has, if it has any. A client that connects again says it in a header; it
+/// does not know its URL's query any better than at first.
+pub(super) fn last_event(headers: &HeaderMap, query: &Query) -> Result<Option<u64>, ApiError> {
     let (name, text) = match headers.get(LAST_EVENT_ID) {
         Some(value) => ("Last-Event-ID", value.to_str().unwrap_or("?")),
         None => ("after", query.text("after")?),
     };
     match text {
-        "" => Ok(0),
-        text => text.parse().map_err(|_| ApiError::invalid(format!("{name} {text:?} is not the number of an event"))),
+        "" => Ok(None),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| ApiError::invalid(format!("{name} {text:?} is not the number of an event"))),
     }
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_default, elsewhere, home, scope};
 use crate::api::Api;
+use crate::caching;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
 use crate::openapi::Description;
@@ -172,6 +173,7 @@ async fn recurring_run(access: &Access, body: RecurringRunBody) -> Result<(Api, 
     let Home { api, experiment, namespace } = home(access, &body.experiment).await?;
     Schedule::new(&body.trigger, body.no_catchup, &api.schedule_zone())
         .map_err(|error| ApiError::invalid(error.to_string()))?;
+    caching::check_plugins(&body.plugins_input)?;
     check_namespace(&api, experiment, &body.namespace).await?;
     let source = source(access, &api, (body.spec, body.reference), &body.config.parameters).await?;
     let now = Timestamp::now();

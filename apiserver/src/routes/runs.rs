@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_default, home, scope};
 use crate::api::Api;
+use crate::caching;
 use crate::error::{ApiError, ErrorKind};
 use crate::listing::ListRequest;
 use crate::openapi::Description;
@@ -149,6 +150,7 @@ async fn submission(access: &Access, body: RunBody) -> Result<(Api, NewSubmissio
         pipeline_root: Some(body.config.pipeline_root).filter(|root| !root.is_empty()),
         service_account: account_or_default(body.service_account),
         scheduled_at: body.scheduled_at,
+        cache: caching::rules(api, &registration).await?,
         registration,
     };
     Ok((api, submission))

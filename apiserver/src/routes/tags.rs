@@ -4,6 +4,7 @@ use penstock_metastore::Tags;
 use penstock_spec::strict_json;
 use serde_json::Value;
 
+use crate::caching;
 use crate::error::ApiError;
 
 const MOST_TAGS: usize = 20;
@@ -32,7 +33,7 @@ pub(super) fn check(tags: &Tags) -> Result<(), ApiError> {
         };
         return Err(ApiError::invalid(fault));
     }
-    Ok(())
+    caching::check_tags(tags)
 }
 
 /// Reads the tags of an upload, which are JSON in the query.

@@ -3,12 +3,15 @@
 mod access;
 mod artifacts;
 mod bad_inputs;
+mod cache;
 mod cluster;
 mod contract;
 mod events;
 mod experiments;
+mod feed;
 mod fixture;
 mod imports;
+mod lineage;
 mod links;
 mod listener;
 mod logs;

@@ -81,6 +81,7 @@ impl LiveLogs for DirectoryLogs {
 pub(crate) struct Recorded {
     pub(crate) server: Server,
     pub(crate) store: Metastore,
+    pub(crate) api: Api,
     pub(crate) run: Uuid,
     pub(crate) task: Uuid,
     files: PathBuf,
@@ -150,9 +151,9 @@ impl Recorded {
         };
         store.create_run(new).await.expect("a run");
         assert_eq!(store.take_epoch(run).await.expect("an epoch"), 1);
-        let server = Server::over(api, directory);
+        let server = Server::over(api.clone(), directory);
         let facts = AtomicU64::new(0);
-        let recorded = Recorded { server, store, run, task: task_id(run, TASK), files, logs, facts };
+        let recorded = Recorded { server, store, api, run, task: task_id(run, TASK), files, logs, facts };
         let begun = Fact::AttemptStarted { node: NODE, attempt: 0 };
         recorded.append(begun, |append| append.tasks.push(row(TASK, TaskStatus::Running, Some(0)))).await;
         recorded
@@ -266,7 +267,20 @@ impl Recorded {
 
     /// An answer that is read as it comes.
     pub(crate) async fn open(&self, path: &str) -> Response<Body> {
-        self.server.open(request(path, &[])).await
+        self.open_with(path, &[]).await
+    }
+
+    pub(crate) async fn open_with(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        self.server.open(request(path, headers)).await
+    }
+
+    /// Changes the store behind everybody's back; the statement has one argument, an id.
+    pub(crate) async fn execute(&self, statement: &'static str, id: Uuid) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.files.join("penstock.db"));
+        let options = options.busy_timeout(std::time::Duration::from_secs(10));
+        let mut raw = sqlx::ConnectOptions::connect(&options).await.expect("a connection");
+        sqlx::query(statement).bind(id).execute(&mut raw).await.expect("it is carried out");
+        sqlx::Connection::close(raw).await.expect("it is closed");
     }
 }
 

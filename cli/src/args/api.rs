@@ -10,6 +10,7 @@ use penstock_apiserver::import::ImportRule;
 use super::access::AccessArgs;
 use super::cluster::ServiceArgs;
 use super::parse_time_zone;
+use super::records::RecordsArgs;
 
 const API: &str = "API options";
 
@@ -34,6 +35,9 @@ pub(crate) struct ApiArgs {
     /// Time zone in which cron expressions of recurring runs are read, such as Europe/Berlin
     #[arg(long, env = "PENSTOCK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = parse_time_zone)]
     pub(crate) time_zone: TimeZone,
+    /// What runs take from the cache, and whom to tell what happens.
+    #[command(flatten)]
+    pub(crate) records: RecordsArgs,
     /// From where pipelines may be imported by URL.
     #[command(flatten)]
     pub(crate) import: ImportArgs,

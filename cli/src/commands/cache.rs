@@ -4,9 +4,13 @@ mod difference;
 
 use std::process::ExitCode;
 
-use penstock_engine::{NodeKind, NodeView, RunState};
+use penstock_driver::RunOptions;
+use penstock_engine::{
+    CacheRefusal, CacheSource, CacheVerdict, EarlierResult, NearestResult, NodeKind, NodeView, PassedOver, RunState,
+    explain_cache,
+};
 use penstock_metastore::{CacheEntry, CacheFilter, CacheScope, Listed, Metastore};
-use penstock_spec::run::TaskStatus;
+use penstock_spec::run::{CacheOff, TaskStatus};
 use serde_json::{Value, json};
 
 use crate::args::{CacheCommand, OutputFormat};
@@ -16,7 +20,6 @@ use crate::feed::Feed;
 use crate::progress::Stream;
 use crate::selection::select_one;
 use crate::text::inert;
-use difference::{Difference, differences};
 
 /// Entries among which the nearest is looked for.
 const CANDIDATES: u32 = 50;
@@ -52,23 +55,6 @@ async fn evict(context: &Context, pipeline: Option<String>, task: Option<String>
     Ok(ExitCode::from(failure::SUCCEEDED))
 }
 
-/// What there is to say about a task and the cache.
-enum Verdict {
-    /// Caching is off, for this reason.
-    Off(&'static str),
-    /// It did not get so far as to ask.
-    NotAsked,
-    Hit {
-        run: String,
-        task: String,
-    },
-    /// No entry under its key; perhaps one of the same task that differs.
-    Miss {
-        nearest: Option<(CacheEntry, Vec<Difference>)>,
-        remembered: bool,
-    },
-}
-
 async fn why(context: &Context, run: &str, task: &str, output: OutputFormat) -> anyhow::Result<ExitCode> {
     let (metastore, run) = context.find_run(run).await?;
     let feed = Feed::from_now(&metastore, run).await?;
@@ -90,50 +76,62 @@ async fn why(context: &Context, run: &str, task: &str, output: OutputFormat) -> 
     Ok(ExitCode::from(failure::SUCCEEDED))
 }
 
-async fn judge(metastore: &Metastore, state: &RunState, view: &NodeView<'_>) -> anyhow::Result<Verdict> {
-    if let Some(source) = view.cached_from() {
-        return Ok(Verdict::Hit { run: source.run_id.to_string(), task: source.task_path.clone() });
-    }
-    let Some(info) = state.info() else { return Ok(Verdict::NotAsked) };
-    let Some(key) = view.cache_key() else {
-        return Ok(match view.started_at {
-            None => Verdict::NotAsked,
-            Some(_) if !info.caching => Verdict::Off("the run was started with --no-cache"),
-            Some(_) => Verdict::Off("the pipeline turns it off for this task"),
-        });
-    };
+async fn judge(metastore: &Metastore, state: &RunState, view: &NodeView<'_>) -> anyhow::Result<CacheVerdict> {
+    let Some(info) = state.info() else { return Ok(CacheVerdict::NotAsked) };
     let scope = CacheScope { pipeline_name: info.pipeline_name.clone(), namespace: info.namespace.clone() };
-    let own = view.cache_document().unwrap_or_default();
     let entries = metastore.nearest(&scope, &view.path(), CANDIDATES).await?;
-    let readable: Vec<CacheEntry> = entries.into_iter().filter_map(Listed::readable).collect();
-    let remembered = readable.iter().any(|entry| entry.source.run_id == info.id);
-    let nearest = readable
-        .into_iter()
-        .filter(|entry| entry.source.run_id != info.id && entry.key != key && Some(entry.created_at) < view.started_at)
-        .map(|entry| (differences(&entry.key_document, &own), entry))
-        .min_by_key(|(found, _)| found.len())
-        .map(|(found, entry)| (entry, found));
-    Ok(Verdict::Miss { nearest, remembered })
+    let options = metastore.run(info.id).await?.options;
+    let rules = serde_json::from_value::<RunOptions>(options).map(|options| options.cache).unwrap_or_default();
+    let earlier = entries.into_iter().filter_map(Listed::readable).map(earlier_result).collect();
+    Ok(explain_cache(state, view, &rules, earlier))
 }
 
-fn describe(view: &NodeView<'_>, verdict: &Verdict) -> String {
+fn earlier_result(entry: CacheEntry) -> EarlierResult {
+    let CacheEntry { key, source, key_document, created_at, .. } = entry;
+    EarlierResult { source, key, key_document, created_at }
+}
+
+/// Why nothing is taken from the cache.
+fn reason(refusal: CacheRefusal) -> &'static str {
+    match refusal {
+        CacheRefusal::Run(CacheOff::Deployment) => "whoever runs Penstock turned it off for all runs",
+        CacheRefusal::Run(CacheOff::Pipeline) => "a tag of the pipeline turns it off",
+        CacheRefusal::Run(CacheOff::Run) => "the run was started with --no-cache",
+        CacheRefusal::Task => "the pipeline turns it off for this task",
+    }
+}
+
+/// Why a result under the very key was not taken.
+fn why_passed_over(passed: &PassedOver) -> &'static str {
+    match passed.too_old {
+        true => "it was older than the run allows",
+        false => "what it consists of was not there any more, or its command ran without its image",
+    }
+}
+
+fn describe(view: &NodeView<'_>, verdict: &CacheVerdict) -> String {
     let path = inert(&view.path());
     match verdict {
-        Verdict::Off(reason) => format!("{path} does not use the cache: {reason}\n"),
-        Verdict::NotAsked => format!("{path} did not start, so the cache was not asked\n"),
-        Verdict::Hit { run, task } => {
-            format!("{path} was taken from the cache: the result of task {} of run {run}\n", inert(task))
+        CacheVerdict::Off(refusal) => format!("{path} does not use the cache: {}\n", reason(*refusal)),
+        CacheVerdict::NotAsked => format!("{path} did not start, so the cache was not asked\n"),
+        CacheVerdict::Hit(CacheSource { run_id, task_path }) => {
+            format!("{path} was taken from the cache: the result of task {} of run {run_id}\n", inert(task_path))
         }
-        Verdict::Miss { nearest, remembered } => {
+        CacheVerdict::Miss { passed_over, nearest, remembered } => {
             let mut text = format!("{path} was not in the cache\n");
-            match nearest {
-                None => text.push_str("no earlier result of this task was known\n"),
-                Some((entry, found)) => {
-                    text.push_str(&format!("compared with the result of run {}:\n", entry.source.run_id));
-                    for difference in found {
-                        text.push_str(&difference.describe());
+            match (passed_over, nearest) {
+                (Some(passed), _) => text.push_str(&format!(
+                    "the result of run {} was under its key and was not taken: {}\n",
+                    passed.earlier.source.run_id,
+                    why_passed_over(passed)
+                )),
+                (None, None) => text.push_str("no earlier result of this task was known\n"),
+                (None, Some(NearestResult { earlier, differences })) => {
+                    text.push_str(&format!("compared with the result of run {}:\n", earlier.source.run_id));
+                    for difference in differences {
+                        text.push_str(&difference::describe(difference));
                     }
-                    if found.is_empty() {
+                    if differences.is_empty() {
                         text.push_str("  nothing that is recorded differs; another version of Penstock made its key\n");
                     }
                 }
@@ -148,19 +146,26 @@ fn describe(view: &NodeView<'_>, verdict: &Verdict) -> String {
     }
 }
 
-fn document(view: &NodeView<'_>, verdict: &Verdict) -> Value {
+fn document(view: &NodeView<'_>, verdict: &CacheVerdict) -> Value {
     let mut document = json!({ "task": view.path(), "cache_key": view.cache_key() });
     let more = match verdict {
-        Verdict::Off(reason) => json!({ "cached": false, "reason": reason }),
-        Verdict::NotAsked => json!({ "cached": false, "reason": "the task did not start" }),
-        Verdict::Hit { run, task } => json!({ "cached": true, "source": { "run_id": run, "task": task } }),
-        Verdict::Miss { nearest, .. } => json!({
+        CacheVerdict::Off(refusal) => json!({ "cached": false, "reason": reason(*refusal) }),
+        CacheVerdict::NotAsked => json!({ "cached": false, "reason": "the task did not start" }),
+        CacheVerdict::Hit(CacheSource { run_id, task_path }) => {
+            json!({ "cached": true, "source": { "run_id": run_id, "task": task_path } })
+        }
+        CacheVerdict::Miss { passed_over: Some(passed), .. } => json!({
+            "cached": false,
+            "reason": why_passed_over(passed),
+            "passed_over": { "run_id": passed.earlier.source.run_id, "created_at": passed.earlier.created_at },
+        }),
+        CacheVerdict::Miss { passed_over: None, nearest, .. } => json!({
             "cached": false,
             "reason": "no result under this key",
-            "nearest": nearest.as_ref().map(|(entry, found)| json!({
-                "run_id": entry.source.run_id,
-                "created_at": entry.created_at,
-                "differences": found.iter().map(Difference::to_json).collect::<Vec<_>>(),
+            "nearest": nearest.as_ref().map(|NearestResult { earlier, differences }| json!({
+                "run_id": earlier.source.run_id,
+                "created_at": earlier.created_at,
+                "differences": differences.iter().map(difference::document).collect::<Vec<_>>(),
             })),
         }),
     };

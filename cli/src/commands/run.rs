@@ -87,7 +87,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
     let component_dir = component_directory(component_dir, file, is_python)?;
     let backend = if kubernetes.is_some() { BackendKind::Kubernetes } else { BackendKind::Process };
     let host_commands = host_commands && backend == BackendKind::Process;
-    let options = RunOptions { backend, host_commands, component_dir, service_account };
+    let options = RunOptions { backend, host_commands, component_dir, service_account, ..RunOptions::default() };
     let root = root.as_deref().map(root_uri).transpose()?;
     let (caching, namespace) = (!no_cache, kubernetes.as_ref().map(|settings| settings.namespace.clone()));
     let on_cluster = namespace.clone();

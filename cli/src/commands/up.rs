@@ -17,6 +17,7 @@ use crate::args::access::Listening;
 use crate::cluster;
 use crate::context::Context;
 use crate::failure::Refusal;
+use crate::file_limit;
 use crate::progress::Stream;
 use crate::remote::local::Announcement;
 use crate::services;
@@ -25,11 +26,13 @@ use crate::submission::TaskPlace;
 
 /// Serves until the process is told to end. Runs that are under way then go on with the next start.
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
-    let UpArgs { listen, allow_unauthenticated, access, runs, time_zone, import, host_commands, execution } = args;
+    let UpArgs { listen, allow_unauthenticated, access, runs, time_zone, import, host_commands, records, execution } =
+        args;
     if access.multi_user {
         let text = "--multi-user keeps namespaces apart, and tasks of penstock up are all processes of one account";
         return Err(Refusal::new(text).with_hint("serve a cluster with: penstock serve").into());
     }
+    file_limit::raise();
     let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
     let listening = Listening { flag: "--listen", address: listen, allow_unauthenticated };
     let listener = api::listen(&access, &listening).await?;
@@ -48,6 +51,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         import_from: import.import_from,
         token_key_file: None,
         registry: registry.clone(),
+        records,
         place: TaskPlace::Process { host_commands },
     };
     let api = ApiService::new(&driver, listener, setup).await?;

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use penstock_apiserver::auth::AccessSettings;
 use penstock_apiserver::import::{ImportRule, Importer};
 use penstock_apiserver::listing::TokenKey;
+use penstock_apiserver::notifications::{NotificationMetrics, NotificationRules};
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_driver::Driver;
 use penstock_runtime::shutdown::Shutdown;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 
 use super::{Ended, spawn};
 use crate::args::access::{AccessArgs, Listening};
+use crate::args::records::RecordsArgs;
 use crate::failure::Refusal;
 use crate::live_logs::AttemptLogs;
 use crate::submission::{DriverSubmission, TaskPlace};
@@ -48,8 +50,10 @@ pub(crate) struct ApiSetup {
     pub(crate) import_from: Vec<ImportRule>,
     /// What keeps page tokens good from one start, and one replica, to the next; a file of the data directory when absent.
     pub(crate) token_key_file: Option<PathBuf>,
-    /// Where requests are counted.
+    /// Where requests and notifications are counted.
     pub(crate) registry: Registry,
+    /// What runs take from the cache, and whom to tell what happens.
+    pub(crate) records: RecordsArgs,
     /// Where tasks of submitted runs are carried out.
     pub(crate) place: TaskPlace,
 }
@@ -59,14 +63,19 @@ pub(crate) struct ApiService {
     api: Api,
     listener: TcpListener,
     address: SocketAddr,
+    notifications: Option<(Arc<NotificationRules>, NotificationMetrics)>,
 }
 
 impl ApiService {
     /// Over the store of a driver, which makes the runs; whether it also drives them is not of interest.
     pub(crate) async fn new(driver: &Driver, listener: TcpListener, setup: ApiSetup) -> anyhow::Result<ApiService> {
-        let ApiSetup { access, time_zone, import_from, token_key_file, registry, place } = setup;
+        let ApiSetup { access, time_zone, import_from, token_key_file, registry, records, place } = setup;
         let address = listener.local_addr().context("cannot read the address of the API")?;
         let token_key_file = token_key_file.unwrap_or_else(|| driver.data_dir().join(TOKEN_KEY_FILE));
+        let notifications = match records.notification_rules()? {
+            Some(rules) => Some((rules, NotificationMetrics::new(&registry).context("cannot count notifications")?)),
+            None => None,
+        };
         let settings = ApiSettings {
             namespace: place.namespace().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -77,11 +86,13 @@ impl ApiService {
             token_key: Some(TokenKey::of_file_or_new(&token_key_file)?),
             importer: importer(import_from)?,
             registry,
+            cache: records.cache(),
+            notifications: notifications.as_ref().map(|(rules, _)| Arc::clone(rules)),
             ..ApiSettings::default()
         };
         let submission = Arc::new(DriverSubmission::new(driver.clone(), place));
         let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
-        Ok(ApiService { api, listener, address })
+        Ok(ApiService { api, listener, address, notifications })
     }
 
     /// Where it listens.
@@ -91,13 +102,22 @@ impl ApiService {
 
     /// Answers requests and fires recurring runs, beside the other services of the process.
     pub(crate) fn spawn(self, services: &mut JoinSet<Ended>, shutdown: &Shutdown) {
-        let ApiService { api, listener, address } = self;
+        let ApiService { api, listener, address, notifications } = self;
         tracing::info!(%address, "the API is served");
         let (of_schedules, ending) = (api.clone(), shutdown.clone());
         spawn(services, "schedules of recurring runs", async move {
             penstock_apiserver::schedules::run(of_schedules, ending).await;
             Ok(())
         });
+        // It ends by itself, long before the process, and is no service that has to go on.
+        tokio::spawn(penstock_apiserver::input_records::run(api.clone(), shutdown.clone()));
+        if let Some((rules, metrics)) = notifications {
+            let (of_notifications, ending) = (api.clone(), shutdown.clone());
+            spawn(services, "notifications", async move {
+                penstock_apiserver::notifications::run(of_notifications, rules, metrics, ending).await;
+                Ok(())
+            });
+        }
         let ending = shutdown.clone();
         spawn(services, "API", async move {
             penstock_apiserver::serve(listener, api, ending).await;
