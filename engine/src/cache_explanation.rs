@@ -25,9 +25,9 @@ pub enum CacheVerdict {
     /// There was no result that it could take.
     Miss {
         /// A result under its very key that was passed over.
-        passed_over: Option<PassedOver>,
+        passed_over: Option<Box<PassedOver>>,
         /// Otherwise the earlier result of the same task that differs the least.
-        nearest: Option<NearestResult>,
+        nearest: Option<Box<NearestResult>>,
         /// Whether its own result is in the cache now.
         remembered: bool,
     },
@@ -109,13 +109,15 @@ pub fn explain_cache(
     if let Some(place) = known.iter().position(|result| result.key == key) {
         let earlier = known.swap_remove(place);
         let too_old = rules.is_too_old(earlier.created_at, ready);
-        return CacheVerdict::Miss { passed_over: Some(PassedOver { earlier, too_old }), nearest: None, remembered };
+        let passed_over = Some(Box::new(PassedOver { earlier, too_old }));
+        return CacheVerdict::Miss { passed_over, nearest: None, remembered };
     }
     let own = view.cache_document().unwrap_or_default();
     let nearest = known
         .into_iter()
         .map(|earlier| NearestResult { differences: differences(&earlier.key_document, &own), earlier })
-        .min_by_key(|nearest| nearest.differences.len());
+        .min_by_key(|nearest| nearest.differences.len())
+        .map(Box::new);
     CacheVerdict::Miss { passed_over: None, nearest, remembered }
 }
 

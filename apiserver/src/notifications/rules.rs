@@ -165,7 +165,8 @@ impl NotificationRules {
             let secret = read(&directory.join(&entry.secret_file), "the secret of notifications")?;
             let ca =
                 entry.ca_file.as_ref().map(|file| read(&directory.join(file), "certificates (PEM)")).transpose()?;
-            let rule = Rule::new(entry, &secret, ca).map_err(|reason| wrong(format!("rule {name:?}: {reason}")))?;
+            let rule =
+                Rule::new(entry, &secret, ca.as_deref()).map_err(|reason| wrong(format!("rule {name:?}: {reason}")))?;
             rules.push(Arc::new(rule));
         }
         Ok(Self(rules))
@@ -201,7 +202,7 @@ impl fmt::Debug for Rule {
 }
 
 impl Rule {
-    fn new(entry: Entry, secret: &[u8], ca: Option<Vec<u8>>) -> Result<Self, String> {
+    fn new(entry: Entry, secret: &[u8], ca: Option<&[u8]>) -> Result<Self, String> {
         let Entry {
             name,
             url,
@@ -237,7 +238,7 @@ impl Rule {
             return Err(format!("states: {state:?} is none of {}", STATES.join(", ")));
         }
         let events = if events.is_empty() { BTreeSet::from([Event::RunEnded]) } else { events };
-        let client = super::delivery::client(ca.as_deref())?;
+        let client = super::delivery::client(ca)?;
         let standing = Standing::default();
         Ok(Self {
             name,
@@ -336,6 +337,7 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef\n";
 
+    #[allow(clippy::needless_pass_by_value, reason = "callers write json!(...)")]
     fn change(kind: &str, namespace: &str, detail: Value) -> FeedChange {
         let detail = detail.as_object().unwrap().clone();
         let (run, at) = (Uuid::from_u128(1), Timestamp::UNIX_EPOCH);

@@ -114,7 +114,7 @@ fn shown(reply: Reply, verdict: &CacheVerdict, rules: &CacheRules) -> Reply {
             .message("source", source_of(source)),
         CacheVerdict::Miss { passed_over, nearest, remembered } => {
             let reply = reply.text("outcome", "MISS").boolean("stored", *remembered);
-            match (passed_over, nearest) {
+            match (passed_over.as_deref(), nearest.as_deref()) {
                 (Some(PassedOver { earlier, too_old }), _) => {
                     let reason = match too_old {
                         true => format!(

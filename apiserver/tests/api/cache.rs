@@ -50,7 +50,7 @@ async fn run(recorded: &Recorded, number: u128, n: i64, rules: Value, hit: Optio
         caching: rules.get("off").is_none(),
         workspace: None,
     };
-    let parameters = json!({"n": n}).as_object().unwrap().clone();
+    let parameters = json!({"n": n}).as_object().expect("it is there").clone();
     let new = NewRun {
         info: info.clone(),
         pipeline_text: CACHED.to_owned(),
@@ -58,8 +58,8 @@ async fn run(recorded: &Recorded, number: u128, n: i64, rules: Value, hit: Optio
         options: json!({"cache": rules}),
         registration: RunRegistration::default(),
     };
-    recorded.store.create_run(new).await.unwrap();
-    recorded.store.take_epoch(id).await.unwrap();
+    recorded.store.create_run(new).await.expect("it is there");
+    recorded.store.take_epoch(id).await.expect("it is there");
     let checked = check::load("p.yaml", CACHED.as_bytes(), &Limits::default()).expect("it is valid");
     let mut state = RunState::new(Pipeline::compile(&checked));
     let mut step = state.step(Event::Start { run: info, parameters }, now);
@@ -72,7 +72,7 @@ async fn run(recorded: &Recorded, number: u128, n: i64, rules: Value, hit: Optio
     if let Some((node, key)) = asked {
         let is_hit = hit.is_some();
         let answer = hit.map(|source| CacheHit { source, outputs: TaskOutputs::default() });
-        let document = state.node(node).unwrap().cache_document().unwrap();
+        let document = state.node(node).expect("it is there").cache_document().expect("it is there");
         let answered = state.step(Event::CacheAnswered { node, hit: answer }, now);
         append.facts.extend(answered.facts.into_iter().map(|fact| (fact, now)));
         if !is_hit {
@@ -89,7 +89,7 @@ async fn run(recorded: &Recorded, number: u128, n: i64, rules: Value, hit: Optio
     for (node, path) in [(1, "t"), (2, "u")] {
         append.tasks.push(penstock_metastore::TaskRow { node: NodeId(node), ..row(path, TaskStatus::Running, None) });
     }
-    recorded.store.append(append).await.unwrap();
+    recorded.store.append(append).await.expect("it is there");
     id
 }
 
@@ -103,7 +103,7 @@ async fn hits_and_misses_are_explained() {
     let first = run(&recorded, 31, 1, json!({}), None).await;
     let alone = why(&recorded, first, "t").await;
     assert_eq!((&alone["outcome"], &alone["stored"]), (&json!("MISS"), &json!(true)));
-    assert!(alone["reason"].as_str().unwrap().contains("no earlier result of this task"), "{alone}");
+    assert!(alone["reason"].as_str().expect("it is there").contains("no earlier result of this task"), "{alone}");
 
     let other = run(&recorded, 32, 2, json!({}), None).await;
     let differs = why(&recorded, other, "t").await;
@@ -122,7 +122,7 @@ async fn hits_and_misses_are_explained() {
         (&json!("MISS"), &json!(true), &json!(first))
     );
     let gone = why(&recorded, run(&recorded, 35, 1, json!({}), None).await, "t").await;
-    assert!(gone["reason"].as_str().unwrap().contains("was not there any more"), "{gone}");
+    assert!(gone["reason"].as_str().expect("it is there").contains("was not there any more"), "{gone}");
 }
 
 #[tokio::test]
@@ -147,18 +147,20 @@ async fn results_are_listed_and_forgotten() {
     const CACHE: &str = "/apis/penstock/v1/cache";
     let runs = |list: &Value| -> Vec<u128> {
         let entries = list["entries"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
-        entries.map(|entry| entry["run_id"].as_str().unwrap().parse::<Uuid>().unwrap().as_u128()).collect()
+        entries
+            .map(|entry| entry["run_id"].as_str().expect("it is there").parse::<Uuid>().expect("it is there").as_u128())
+            .collect()
     };
     let first = recorded.get(&format!("{CACHE}?pipeline=cached&page_size=2")).await.ok();
     assert_eq!(runs(&first), [53, 52]);
-    let token = first["next_page_token"].as_str().unwrap();
+    let token = first["next_page_token"].as_str().expect("it is there");
     let rest = recorded.get(&format!("{CACHE}?pipeline=cached&page_size=2&page_token={token}")).await.ok();
     assert_eq!(runs(&rest), [51]);
     recorded.get(&format!("{CACHE}?page_token={token}")).await.refused(400);
     assert_eq!(runs(&recorded.get(&format!("{CACHE}?task=u")).await.ok()), [0; 0]);
     let evict = async |query: &str| {
         let request = Request::builder().method(Method::DELETE).uri(format!("{CACHE}{query}"));
-        recorded.server.send(request.body(Body::empty()).unwrap()).await
+        recorded.server.send(request.body(Body::empty()).expect("it is there")).await
     };
     assert!(evict("").await.refused(400).contains("say which results"));
     assert_eq!(evict("?run_id=00000000-0000-0000-0000-000000000033").await.ok(), json!({"evicted": 1}));
@@ -179,5 +181,5 @@ async fn what_earlier_runs_took_is_found_in_their_facts() {
     let work =
         tokio::time::timeout(std::time::Duration::from_secs(20), penstock_apiserver::input_records::run(api, shutdown));
     work.await.expect("it ends");
-    assert_eq!(recorded.store.runs_without_inputs(None, 10).await.unwrap(), [recorded.run]);
+    assert_eq!(recorded.store.runs_without_inputs(None, 10).await.expect("it is there"), [recorded.run]);
 }

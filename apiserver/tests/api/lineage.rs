@@ -27,8 +27,11 @@ async fn run(store: &Metastore, number: u128) -> Uuid {
     };
     let (pipeline_text, parameters) = (crate::fixture::PIPELINE.to_owned(), serde_json::Map::new());
     let registration = RunRegistration::default();
-    store.create_run(NewRun { info, pipeline_text, parameters, options: json!({}), registration }).await.unwrap();
-    store.take_epoch(id).await.unwrap();
+    store
+        .create_run(NewRun { info, pipeline_text, parameters, options: json!({}), registration })
+        .await
+        .expect("it is there");
+    store.take_epoch(id).await.expect("it is there");
     id
 }
 
@@ -52,7 +55,7 @@ async fn step(store: &Metastore, run: Uuid, expected: u64, node: u32, cached: bo
         .collect();
     let artifact = artifact(made, &format!("s3://b/{made}"), file_of(10));
     append.artifacts.push(ArtifactRow { node: NodeId(node), output: "out".to_owned(), position: 0, artifact });
-    store.append(append).await.unwrap();
+    store.append(append).await.expect("it is there");
 }
 
 /// 101 -> t2 -> 102 -> t3 -> 103, and a second run that has 102 from the cache and makes 104 of it.
@@ -70,7 +73,9 @@ async fn chain() -> (Recorded, Uuid, Uuid) {
 
 fn numbers(list: &Value) -> Vec<u128> {
     let items = list.as_array().map(Vec::as_slice).unwrap_or_default().iter();
-    items.map(|item| item["artifact_id"].as_str().unwrap().parse::<Uuid>().unwrap().as_u128()).collect()
+    items
+        .map(|item| item["artifact_id"].as_str().expect("it is there").parse::<Uuid>().expect("it is there").as_u128())
+        .collect()
 }
 
 #[tokio::test]
@@ -106,7 +111,7 @@ async fn artifacts_of_all_runs_are_listed_once_and_narrowed() {
         recorded.get(&format!("{LIST}?{query}")).await.refused(400);
     }
     let page = recorded.get(&format!("{LIST}?name=model&page_size=3")).await.ok();
-    let token = page["next_page_token"].as_str().unwrap();
+    let token = page["next_page_token"].as_str().expect("it is there");
     let rest = recorded.get(&format!("{LIST}?name=model&page_size=3&page_token={token}")).await.ok();
     assert_eq!((numbers(&rest["artifacts"]), rest["next_page_token"].as_str()), (vec![101], None));
     let other = recorded.get(&format!("{LIST}?page_token={token}")).await.refused(400);
@@ -120,11 +125,11 @@ async fn an_artifact_says_who_has_it_and_who_took_it() {
     let shown = recorded.get(&path).await.ok();
     assert_eq!((&shown["metadata"], &shown["size"]), (&json!({"depth": 3}), &json!("10")));
     let runs = |reply: &Value| -> Vec<(Value, Value)> {
-        let runs = reply["runs"].as_array().unwrap().iter();
+        let runs = reply["runs"].as_array().expect("it is there").iter();
         runs.map(|run| (run["run_id"].clone(), run["cached"].clone())).collect()
     };
     assert_eq!(runs(&shown), [(json!(first), Value::Null), (json!(second), json!(true))]);
-    let consumers = shown["consumers"].as_array().unwrap();
+    let consumers = shown["consumers"].as_array().expect("it is there");
     let taken: Vec<_> =
         consumers.iter().map(|consumer| (&consumer["run_id"], &consumer["task_path"], &consumer["input"])).collect();
     assert_eq!(
@@ -135,7 +140,7 @@ async fn an_artifact_says_who_has_it_and_who_took_it() {
 
     for (list, field) in [("runs", "runs"), ("consumers", "consumers")] {
         let page = recorded.get(&format!("{path}/{list}?page_size=1")).await.ok();
-        let token = page["next_page_token"].as_str().unwrap();
+        let token = page["next_page_token"].as_str().expect("it is there");
         let rest = recorded.get(&format!("{path}/{list}?page_size=1&page_token={token}")).await.ok();
         assert_eq!((&rest[field][0]["run_id"], &rest["next_page_token"]), (&json!(second), &Value::Null));
         let other = format!("{LIST}/{}/{list}?page_token={token}", Uuid::from_u128(101));
@@ -158,8 +163,8 @@ async fn a_lineage_is_followed_both_ways() {
         tasks
             .map(|task| {
                 (
-                    serde_json::from_value(task["run_id"].clone()).unwrap(),
-                    task["task_path"].as_str().unwrap().to_owned(),
+                    serde_json::from_value(task["run_id"].clone()).expect("it is there"),
+                    task["task_path"].as_str().expect("it is there").to_owned(),
                 )
             })
             .collect()
@@ -169,8 +174,8 @@ async fn a_lineage_is_followed_both_ways() {
     assert_eq!(numbers(&up["artifacts"]), [101, 102, 103]);
     assert_eq!(tasks(&up), [place(first, "t1"), place(first, "t2"), place(first, "t3")]);
     let edge = json!({"artifact_id": Uuid::from_u128(102), "execution_id": task_id(first, "t3"), "kind": "input", "name": "in102"});
-    assert!(up["edges"].as_array().unwrap().contains(&edge), "{up}");
-    assert_eq!((up["edges"].as_array().unwrap().len(), &up["cut"]), (5, &Value::Null));
+    assert!(up["edges"].as_array().expect("it is there").contains(&edge), "{up}");
+    assert_eq!((up["edges"].as_array().expect("it is there").len(), &up["cut"]), (5, &Value::Null));
 
     let down = graph(101, "direction=downstream").await;
     assert_eq!(numbers(&down["artifacts"]), [101, 102, 103, 104]);
@@ -182,7 +187,7 @@ async fn a_lineage_is_followed_both_ways() {
     assert_eq!(near["cut"], json!(true), "101 was made by somebody");
     assert_eq!(graph(103, "direction=downstream").await["cut"], Value::Null);
     let few = graph(101, "direction=downstream&max_nodes=3").await;
-    assert_eq!((few["edges"].as_array().unwrap().len() <= 4, &few["cut"]), (true, &json!(true)));
+    assert_eq!((few["edges"].as_array().expect("it is there").len() <= 4, &few["cut"]), (true, &json!(true)));
     let wrong = format!("{LIST}/{}/lineage?direction=sideways", Uuid::from_u128(101));
     recorded.get(&wrong).await.refused(400);
 }
@@ -191,11 +196,11 @@ async fn a_lineage_is_followed_both_ways() {
 async fn what_a_deleted_run_made_is_known_as_long_as_another_has_it() {
     let (recorded, first, second) = chain().await;
     // Under way: hidden at once.
-    recorded.store.delete_run(first).await.unwrap();
+    recorded.store.delete_run(first).await.expect("it is there");
     let left = recorded.get(LIST).await.ok();
     assert_eq!(numbers(&left["artifacts"]), [104, 102]);
     assert_eq!(left["artifacts"][1]["producer"]["deleted"], json!(true));
     let graph = recorded.get(&format!("{LIST}/{}/lineage", Uuid::from_u128(104))).await.ok();
     assert_eq!(numbers(&graph["artifacts"]), [102, 104]);
-    assert!(graph["executions"].as_array().unwrap().iter().any(|task| task["run_id"] == json!(second)));
+    assert!(graph["executions"].as_array().expect("it is there").iter().any(|task| task["run_id"] == json!(second)));
 }

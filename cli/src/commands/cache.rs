@@ -119,7 +119,7 @@ fn describe(view: &NodeView<'_>, verdict: &CacheVerdict) -> String {
         }
         CacheVerdict::Miss { passed_over, nearest, remembered } => {
             let mut text = format!("{path} was not in the cache\n");
-            match (passed_over, nearest) {
+            match (passed_over.as_deref(), nearest.as_deref()) {
                 (Some(passed), _) => text.push_str(&format!(
                     "the result of run {} was under its key and was not taken: {}\n",
                     passed.earlier.source.run_id,
@@ -162,7 +162,7 @@ fn document(view: &NodeView<'_>, verdict: &CacheVerdict) -> Value {
         CacheVerdict::Miss { passed_over: None, nearest, .. } => json!({
             "cached": false,
             "reason": "no result under this key",
-            "nearest": nearest.as_ref().map(|NearestResult { earlier, differences }| json!({
+            "nearest": nearest.as_deref().map(|NearestResult { earlier, differences }| json!({
                 "run_id": earlier.source.run_id,
                 "created_at": earlier.created_at,
                 "differences": differences.iter().map(difference::document).collect::<Vec<_>>(),
