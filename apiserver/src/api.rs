@@ -114,7 +114,8 @@ impl Api {
         let [streams, event_streams, folds] =
             [STREAMS, EVENT_STREAMS, FOLDS].map(|permits| Arc::new(Semaphore::new(permits)));
         let (schedules, feed) = (Notify::new(), Feed::new(metastore.clone()));
-        let metrics = ApiMetrics::new(&settings.registry, Arc::clone(&streams), STREAMS)?;
+        let rooms = vec![(Arc::clone(&streams), STREAMS), (Arc::clone(&event_streams), EVENT_STREAMS)];
+        let metrics = ApiMetrics::new(&settings.registry, rooms)?;
         let api = Self(Arc::new(Shared {
             settings,
             metastore,

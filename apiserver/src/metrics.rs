@@ -34,8 +34,8 @@ pub(crate) struct ApiMetrics {
 }
 
 impl ApiMetrics {
-    /// Registers them; `room` is what answers that come over time take from.
-    pub(crate) fn new(registry: &Registry, room: Arc<Semaphore>, streams: usize) -> Result<Self, prometheus::Error> {
+    /// Registers them; `rooms` are what answers that come over time take from, and how much there is of each.
+    pub(crate) fn new(registry: &Registry, rooms: Vec<(Arc<Semaphore>, usize)>) -> Result<Self, prometheus::Error> {
         let requests = Opts::new(
             "penstock_api_requests_total",
             "Requests, by method, operation (as in the OpenAPI document) and how they ended: ok, refused (the client's \
@@ -54,7 +54,7 @@ impl ApiMetrics {
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
         registry.register(Box::new(metrics.in_flight.clone()))?;
-        registry.register(Box::new(OpenStreams { gauge: open, room, streams }))?;
+        registry.register(Box::new(OpenStreams { gauge: open, rooms }))?;
         Ok(metrics)
     }
 }
@@ -62,8 +62,7 @@ impl ApiMetrics {
 /// How much of the room for streams is taken, looked up when it is asked for.
 struct OpenStreams {
     gauge: IntGauge,
-    room: Arc<Semaphore>,
-    streams: usize,
+    rooms: Vec<(Arc<Semaphore>, usize)>,
 }
 
 impl Collector for OpenStreams {
@@ -72,7 +71,7 @@ impl Collector for OpenStreams {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let open = self.streams.saturating_sub(self.room.available_permits());
+        let open: usize = self.rooms.iter().map(|(room, all)| all.saturating_sub(room.available_permits())).sum();
         self.gauge.set(i64::try_from(open).unwrap_or(i64::MAX));
         self.gauge.collect()
     }

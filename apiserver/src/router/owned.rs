@@ -26,6 +26,12 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
+    /// The namespace that a request is about, which is the one that was entered: where those of requests do not count
+    /// otherwise, one that is named narrows all the same.
+    pub(crate) fn narrowed(&self, asked: &str) -> String {
+        if asked.is_empty() { self.namespace.clone() } else { asked.to_owned() }
+    }
+
     /// What narrows a list to the namespace.
     pub(crate) fn only<F>(&self, field: F) -> Vec<Predicate<F>> {
         let operand = Operand::Text(self.namespace.clone());

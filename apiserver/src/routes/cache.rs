@@ -198,7 +198,7 @@ fn selection(place: &Entered, query: &Query) -> Result<Selection, ApiError> {
     let text = |name| query.text(name).map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
     let run = text("run_id")?.map(|id| parse_id("Run", &id)).transpose()?;
     let list = CacheList {
-        namespace: place.namespace.clone(),
+        namespace: place.narrowed(query.text("namespace")?),
         pipeline_name: text("pipeline")?,
         task_path: text("task")?,
         key: text("key")?,

@@ -38,8 +38,10 @@ const NO_NAMESPACE: &str = "Events are of a namespace in multi-user mode: say wh
 async fn events(access: Access, headers: HeaderMap, query: Query) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to follow a namespace");
     let after = last_event(&headers, &query).map_err(failed)?;
-    let place = access.namespace(query.text("namespace").map_err(failed)?, NO_NAMESPACE).await.map_err(failed)?;
-    let (api, namespace) = (place.api, place.namespace);
+    let asked = query.text("namespace").map_err(failed)?;
+    let place = access.namespace(asked, NO_NAMESPACE).await.map_err(failed)?;
+    let namespace = place.narrowed(asked);
+    let api = place.api;
     let room = api.event_room().map_err(failed)?;
     let follower = api.feed().follow(namespace, after).await.map_err(|error| failed(error.into()))?;
     let events = Events { greeted: after.is_some(), follower, beat_at: Instant::now() + HEART_BEAT, _room: room };

@@ -150,7 +150,7 @@ async fn submission(access: &Access, body: RunBody) -> Result<(Api, NewSubmissio
         pipeline_root: Some(body.config.pipeline_root).filter(|root| !root.is_empty()),
         service_account: account_or_default(body.service_account),
         scheduled_at: body.scheduled_at,
-        cache: caching::rules(api, &registration).await?,
+        cache: caching::rules(&api, &registration).await?,
         registration,
     };
     Ok((api, submission))

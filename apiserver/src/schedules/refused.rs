@@ -33,6 +33,7 @@ pub(super) async fn store(api: &Api, refused: NewSubmission, reason: String) -> 
         pipeline_root,
         service_account,
         scheduled_at,
+        cache,
         registration,
     } = refused;
     let now = Timestamp::now();
@@ -47,10 +48,10 @@ pub(super) async fn store(api: &Api, refused: NewSubmission, reason: String) -> 
         pipeline_root: pipeline_root.unwrap_or_default(),
         created_at: now,
         scheduled_at: scheduled_at.unwrap_or(now),
-        caching: true,
+        caching: cache.off.is_none(),
         workspace: None,
     };
-    let options = json!({ "serviceAccount": service_account });
+    let options = json!({ "serviceAccount": service_account, "cache": cache });
     let new = NewRun { info: info.clone(), pipeline_text, parameters: parameters.clone(), options, registration };
     let store = api.metastore();
     store.create_run(new).await?;

@@ -113,7 +113,16 @@ fn call(route: &Route, things: &Things) -> Call {
         ("GET", "/apis/penstock/v1/artifacts") => plain(format!("run_id={run}")),
         ("GET", "/apis/penstock/v1/runs:resolve") => plain(format!("run={run}")),
         ("GET", "/apis/v1beta1/pipeline_versions") => plain(format!("resource_key.id={pipeline}")),
+        ("GET" | "DELETE", "/apis/penstock/v1/cache") => plain(format!("namespace={NAMESPACE}&all=true")),
+        ("GET", "/apis/penstock/v1/events") => plain(format!("namespace={NAMESPACE}")),
+        // It is the operator's.
+        ("GET", "/apis/penstock/v1/notifications") => refused(403)(plain("")),
         ("GET" | "DELETE", path) if path.ends_with('}') => plain("cascade=true"),
+        ("GET", path) if path.ends_with("/runs") || path.ends_with("/consumers") || path.ends_with("/lineage") => {
+            plain("")
+        }
+        // Its facts are none that a driver would write.
+        ("GET", path) if path.ends_with("/cache") => refused(500)(plain("")),
         ("GET", path) if path.ends_with("/versions") || path.ends_with("/templates") => plain(""),
         ("GET", path) if path.ends_with("/next") => plain(""),
         // Directories make no links.

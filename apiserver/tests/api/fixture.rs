@@ -134,12 +134,20 @@ impl Server {
     /// Sends a request; the reply has to be as the OpenAPI document says.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let (parts, content) = self.open(request).await.into_parts();
+        let answer = self.open(request).await;
+        Self::read(&method, &path, answer).await
+    }
+
+    /// Reads an answer to its end, but for the stream of a namespace, which has none.
+    pub(crate) async fn read(method: &Method, path: &str, answer: Response<Body>) -> Answer {
+        let (parts, content) = answer.into_parts();
+        let is_endless = path == "/apis/penstock/v1/events" && parts.status == StatusCode::OK;
+        let content = if is_endless { Body::empty() } else { content };
         let bytes = body::to_bytes(content, usize::MAX).await.expect("a body");
         assert_eq!(parts.headers.get("x-content-type-options"), Some(&HeaderValue::from_static("nosniff")));
         let text = String::from_utf8(bytes.to_vec()).expect("text");
         let answer = Answer { status: parts.status, headers: parts.headers, text };
-        contract::check(&method, &path, &answer);
+        contract::check(method, path, &answer);
         answer
     }
 

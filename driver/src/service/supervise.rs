@@ -363,7 +363,7 @@ fn backend_of(options: &Value) -> &str {
 
 /// Whether a change means that there may be something to do. One that was lost may.
 fn is_new_work(change: &Result<Change, broadcast::error::RecvError>) -> bool {
-    !matches!(change, Ok(Change::FactsAppended { .. } | Change::RecurringRunsChanged))
+    !matches!(change, Ok(Change::FactsAppended { .. } | Change::RecurringRunsChanged | Change::RunChanged { .. }))
 }
 
 /// Whose fault a failure is, and its word in metrics.

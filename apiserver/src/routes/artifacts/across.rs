@@ -86,7 +86,7 @@ fn metadata(text: &str) -> Result<Map<String, Value>, ApiError> {
 /// A page: the newest first. One that metadata narrows may hold fewer than are asked for and still not be the last.
 pub(super) async fn page(place: &Entered, query: &Query, size: usize) -> Result<Reply, ApiError> {
     let api = &place.api;
-    let mut wanted = Wanted::read(&place.namespace, query)?;
+    let mut wanted = Wanted::read(&place.narrowed(query.text("namespace")?), query)?;
     let signature = wanted.signature();
     wanted.query.after = match query.text("page_token")? {
         "" => None,
