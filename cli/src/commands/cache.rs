@@ -27,10 +27,10 @@ const CANDIDATES: u32 = 50;
 /// Carries out a command on the cache.
 pub(crate) async fn cache(context: &Context, command: CacheCommand) -> anyhow::Result<ExitCode> {
     if context.server()?.is_some() {
-        return Err(Refusal::new("cache looks into a data directory, and servers do not show their cache yet")
+        return Err(Refusal::new("cache looks into a data directory, not at a server")
             .with_hint(
-                "leave --server (PENSTOCK_SERVER) out on the server's own machine; `penstock get -o json` shows which \
-                        tasks were taken from the cache, and from where",
+                "a server tells at GET /apis/penstock/v1/runs/RUN/tasks/TASK/cache, and lists or forgets results at \
+                 /apis/penstock/v1/cache; leave --server (PENSTOCK_SERVER) out on its own machine",
             )
             .into());
     }
