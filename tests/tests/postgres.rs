@@ -15,6 +15,7 @@ use penstock_tests::server::Server;
 use serde_json::{Value, json};
 
 #[path = "../../metastore/tests/postgres/server.rs"]
+#[allow(clippy::unwrap_used, reason = "it is part of the tests of another crate, where that is allowed")]
 mod database;
 
 const SOON: Duration = Duration::from_secs(90);

@@ -113,7 +113,7 @@ fn parameters_and_names_go_along_and_what_does_not_fit_is_refused() {
         run(flags).expect_code(2).expect_complaint(word);
     }
     let cache = against(&sandbox, &server.url()).args(["cache", "why", "latest", "a"]).run();
-    cache.expect_code(2).expect_complaint("servers do not show their cache yet");
+    cache.expect_code(2).expect_complaint("not at a server");
     let id = run(&["--detach"]).expect_code(0).stdout;
     against(&sandbox, &server.url()).args(["watch", id.trim()]).run().expect_code(0);
     server.stop().expect_code(0);
