@@ -64,6 +64,12 @@ fn runs() {
     run("runs", "runs.py");
 }
 
+/// The stock `kfp` command line, each command that speaks to a server.
+#[test]
+fn commands() {
+    run("commands", "commands.py");
+}
+
 /// The server is killed while slots fire, again and again: each slot of each second has one run.
 #[test]
 fn f01_slots_fire_once_whatever_is_killed() {

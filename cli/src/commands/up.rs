@@ -28,14 +28,14 @@ use crate::submission::TaskPlace;
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
     let UpArgs { listen, allow_unauthenticated, access, runs, time_zone, import, host_commands, records, execution } =
         args;
-    if access.multi_user {
-        let text = "--multi-user keeps namespaces apart, and tasks of penstock up are all processes of one account";
-        return Err(Refusal::new(text).with_hint("serve a cluster with: penstock serve").into());
-    }
     file_limit::raise();
     let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
     let listening = Listening { flag: "--listen", address: listen, allow_unauthenticated };
     let listener = api::listen(&access, &listening).await?;
+    if access.multi_user {
+        let text = "--multi-user keeps namespaces apart, and tasks of penstock up are all processes of one account";
+        return Err(Refusal::new(text).with_hint("serve a cluster with: penstock serve").into());
+    }
     let client = match access.needs_cluster() {
         true => Some(cluster::connect(&context.cluster, None).await?.client),
         false => None,

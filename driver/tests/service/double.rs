@@ -218,9 +218,11 @@ impl Running {
     /// How many drives have ended like this.
     pub(crate) fn drives(&self, result: &str) -> f64 {
         let name = "penstock_driver_drives_total";
-        let family = self.registry.gather().into_iter().find(|family| family.name() == name).unwrap();
+        let families = self.registry.gather();
         let is_meant = |metric: &&prometheus::proto::Metric| metric.get_label()[0].value() == result;
-        family.get_metric().iter().find(is_meant).map_or(0.0, |metric| metric.get_counter().get_value())
+        // It is not there before the first drive has ended.
+        let mut metrics = families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
+        metrics.find(is_meant).map_or(0.0, |metric| metric.get_counter().get_value())
     }
 
     /// A gauge's value.
