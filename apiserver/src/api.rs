@@ -40,9 +40,11 @@ const FOLDS: usize = 2;
 /// What the server is told when it starts.
 #[derive(Debug, Clone, Default)]
 pub struct ApiSettings {
-    /// The server's own namespace; empty on one machine. All that is created belongs to it, unless namespaces of requests
-    /// count ([`AccessSettings::is_multi_user`]).
+    /// Under which everything is kept where namespaces of requests do not count. It stays the same wherever runs go: what
+    /// was kept under another would be lost to sight.
     pub namespace: String,
+    /// The namespace of runs that name none, and of the rights to what lies in no namespace; empty on one machine.
+    pub own_namespace: String,
     /// Version of this build, as it is told to clients.
     pub version: String,
     /// Commit of this build, as it is told to clients.
@@ -175,6 +177,11 @@ impl Api {
     /// The server's own namespace.
     pub(crate) fn namespace(&self) -> &str {
         &self.0.settings.namespace
+    }
+
+    /// The namespace of runs that name none, and of the rights to what lies in no namespace.
+    pub(crate) fn own_namespace(&self) -> &str {
+        &self.0.settings.own_namespace
     }
 
     /// Caps on documents and values.

@@ -101,7 +101,7 @@ impl Access {
         let namespace = match self.is_multi_user() {
             // What was made before namespaces counted, and what is shared, is the server's own.
             true if !namespace.is_empty() => namespace,
-            _ => self.api.namespace(),
+            _ => self.api.own_namespace(),
         };
         let Requires::Access(resource, verb) = self.requires else {
             return Err(forgotten("a route uses what it does not require"));

@@ -29,7 +29,12 @@ impl Entered {
     /// The namespace that a request is about, which is the one that was entered: where those of requests do not count
     /// otherwise, one that is named narrows all the same.
     pub(crate) fn narrowed(&self, asked: &str) -> String {
-        if asked.is_empty() { self.namespace.clone() } else { asked.to_owned() }
+        match asked {
+            "" if self.is_one_of_many => self.namespace.clone(),
+            // Runs lie there.
+            "" => self.api.own_namespace().to_owned(),
+            asked => asked.to_owned(),
+        }
     }
 
     /// What narrows a list to the namespace.

@@ -44,7 +44,7 @@ pub(super) async fn store(api: &Api, refused: NewSubmission, reason: String) -> 
         name: format!("{pipeline_name}-{word}"),
         display_name,
         pipeline_name,
-        namespace,
+        namespace: if namespace.is_empty() { api.own_namespace().to_owned() } else { namespace },
         pipeline_root: pipeline_root.unwrap_or_default(),
         created_at: now,
         scheduled_at: scheduled_at.unwrap_or(now),

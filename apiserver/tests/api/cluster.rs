@@ -154,7 +154,7 @@ impl Cluster {
         let store = Metastore::open(&directory.path().join("penstock.db")).await.expect("a store");
         let (reviews, roles) = (TokenReviews::new(client.clone(), AUDIENCE), SubjectAccessReviews::new(client));
         let access = AccessSettings::guarded(true, vec![Arc::new(reviews)], Arc::new(roles));
-        let settings = ApiSettings { namespace: self.name.clone(), access, ..ApiSettings::default() };
+        let settings = ApiSettings { own_namespace: self.name.clone(), access, ..ApiSettings::default() };
         let api = Api::new(settings, store, Arc::new(NoSubmission)).await.expect("a server");
         let server = Server::over(api, directory);
         let ask = async |path: &str, token: &str| -> Answer {

@@ -157,7 +157,7 @@ impl Shared {
         let stores = Stores::new(StoreSettings { local, ..StoreSettings::default() }).expect("stores");
         let rules = Rules(AccessRules::parse(RULES).expect("rules"));
         let settings = ApiSettings {
-            namespace: "penstock-system".to_owned(),
+            own_namespace: "penstock-system".to_owned(),
             stores: Some(Arc::new(stores)),
             access: AccessSettings::guarded(true, vec![Arc::new(Tokens)], Arc::new(rules)),
             ..ApiSettings::default()

@@ -77,7 +77,7 @@ impl ApiService {
             None => None,
         };
         let settings = ApiSettings {
-            namespace: place.namespace().to_owned(),
+            own_namespace: place.namespace().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             access,
             stores: Some(Arc::clone(driver.transfer().stores())),
