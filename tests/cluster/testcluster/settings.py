@@ -121,7 +121,7 @@ class StateDirectory:
         return self.logs / f'{component}.log'
 
     def transient(self) -> list[Path]:
-        """What ends with the cluster; the logs stay to be read."""
-        names = ['pki', 'config', 'containerd', 'kubelet', 'pods', 'etcd', 'cni', 's3', 'admin.kubeconfig', 's3.json',
-                 'cluster.json']
+        """What ends with the cluster, the volume of what tests install in it too; the logs stay to be read."""
+        names = ['pki', 'config', 'containerd', 'kubelet', 'pods', 'etcd', 'cni', 's3', 'penstock', 'admin.kubeconfig',
+                 's3.json', 'cluster.json']
         return [self.root / name for name in names]
