@@ -128,7 +128,8 @@ def loop_runs_each_iteration():
 
 
 def log_is_followed_while_the_pod_runs_and_is_the_same_when_it_is_gone():
-    lines = 8
+    # It may take some seconds until a follower is heard where all is busy.
+    lines = 25
     started = c.create_run_from_pipeline_func(talker, arguments={"lines": lines}, enable_caching=False)
     task = wait("the task has a Pod", lambda: (task := task_of(started.run_id, "talk")) and task.pod_name and task)
     seen = []
@@ -138,7 +139,8 @@ def log_is_followed_while_the_pod_runs_and_is_the_same_when_it_is_gone():
         for line in answer:
             seen.append(line.decode())
             if seen[-1] == "line 2\n":
-                assert task_of(started.run_id, "talk").state == "RUNNING", "it came when the task had ended"
+                state = task_of(started.run_id, "talk").state
+                assert state == "RUNNING", f"the task was {state} when this came"
                 so_far = text(started.run_id, task.task_id)
                 assert "line 2\n" in so_far and f"line {lines - 1}\n" not in so_far, so_far
     assert [line for line in seen if line.startswith("line ")] == [f"line {number}\n" for number in range(lines)], seen
