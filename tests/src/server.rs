@@ -1,9 +1,11 @@
 //! `penstock up`, as long as a test needs it.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::deadline::wait_until;
 use crate::invocation::{Background, Finished, Invocation};
@@ -54,4 +56,20 @@ impl Server {
     pub fn kill(self) -> Finished {
         self.process.kill_now()
     }
+}
+
+/// A request of its own connection to a server by its URL, and the status and document of the answer, which may take
+/// `limit`; `None` when the server went away before it had answered.
+pub fn call(server: &str, method: &str, path: &str, body: Option<&Value>, limit: Duration) -> Option<(u16, Value)> {
+    let address = server.strip_prefix("http://").expect("a URL");
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(limit)).ok()?;
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
 }

@@ -1,8 +1,6 @@
 //! `penstock up` on a PostgreSQL database, alone and beside another one. The stock client and the command line use it as
 //! they use a store in a file.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +9,7 @@ use penstock_tests::invocation::Invocation;
 use penstock_tests::pipeline::{Pipeline, Task};
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
-use penstock_tests::server::Server;
+use penstock_tests::server::{self, Server};
 use serde_json::{Value, json};
 
 #[path = "../../metastore/tests/postgres/server.rs"]
@@ -30,17 +28,7 @@ fn database() -> Option<(database::Server, String)> {
 }
 
 fn call(server: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
-    let address = server.strip_prefix("http://").expect("a URL");
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(SOON)).ok()?;
-    let head = format!("{method} /apis/v2beta1{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, serde_json::from_str(body).ok()?))
+    server::call(server, method, &format!("/apis/v2beta1{path}"), body, SOON)
 }
 
 fn submit(server: &Server, name: &str, script: &str) -> String {

@@ -9,24 +9,13 @@ use std::time::Duration;
 use penstock_tests::deadline::wait_until;
 use penstock_tests::pipeline::{Pipeline, Task};
 use penstock_tests::sandbox::Sandbox;
-use penstock_tests::server::Server;
+use penstock_tests::server::{self, Server};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A request of its own connection; `None` when the server went away before it had answered.
 fn call(server: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
-    let address = server.strip_prefix("http://").expect("a URL");
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(SOON)).ok()?;
-    let head = format!("{method} /apis/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, serde_json::from_str(body).ok()?))
+    server::call(server, method, &format!("/apis/{path}"), body, SOON)
 }
 
 fn get(server: &str, path: &str) -> Value {
