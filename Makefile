@@ -109,7 +109,7 @@ conformance-api: ## Run Kubeflow's own API suites against `penstock up`: KFP=clo
 	@python="$$($(TOOLS) python)"; \
 	  "$$python" tests/conformance/api_suites.py --kfp "$(KFP)" --penstock "$$($(TOOLS) target)/debug/penstock" \
 	    --work "$(PENSTOCK_CACHE)/api-suites" $(if $(ARGO),--argo "$(ARGO)") $(if $(SUITE),--suite "$(SUITE)") \
-	    $(if $(SUITE),,--write docs/conformance-api.md)
+	    --write docs/conformance-api.md
 
 cluster: ## Build and start a real one-node Kubernetes for tests, with its images (as root, on Linux)
 	@cluster="$$($(TOOLS) cluster)"; \

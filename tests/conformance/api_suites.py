@@ -3,7 +3,8 @@
     python tests/conformance/api_suites.py --kfp DIR --penstock target/debug/penstock
 
 DIR is a clone of kubeflow/pipelines; the suites are compiled from a copy of it. Each failed case must be explained by a line
-of api_differences.json; one that is not makes this end with 1.
+of api_differences.json; one that is not makes this end with 1. A suite takes hours, so they may be run one at a time: what
+became of the others is kept beside the copy, and the page shows the newest of each.
 """
 
 import argparse
@@ -44,21 +45,24 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-    """A folder of tests; those of ginkgo say more than those of Go's own runner."""
+    """A folder of tests; those of ginkgo say more than those of Go's own runner, and have a report."""
 
     name: str
     folder: str
     arguments: tuple[str, ...]
-    is_ginkgo: bool = True
+    # Where one of ginkgo writes what became of its cases; it chooses that itself.
+    report: str = ''
+    # By these labels it is run, part after part; before each part the server is started again, over what there is.
+    parts: tuple[str, ...] = ('',)
 
 
 SUITES = (
-    Suite('v2/api', 'backend/test/v2/api', (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow')),
+    Suite('v2/api', 'backend/test/v2/api', (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow'),
+          'reports/api.json', ('!UpgradePreparation && !UpgradeVerification', 'UpgradePreparation', 'UpgradeVerification')),
     Suite('v2/integration', 'backend/test/v2/integration',
-          ('-runIntegrationTests=true', '-namespace=kubeflow', f'-apiUrl=http://localhost:{PORT}'), is_ginkgo=False),
-    Suite('end2end', 'backend/test/end2end',
-          (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow',
-           '-ginkgo.label-filter=E2EEssential || E2ECritical || E2EParallelNested || E2EFailure')),
+          ('-runIntegrationTests=true', '-namespace=kubeflow', f'-apiUrl=http://localhost:{PORT}')),
+    Suite('end2end', 'backend/test/end2end', (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow'),
+          'reports/e2e.json', ('E2EEssential || E2ECritical || E2EParallelNested || E2EFailure',)),
 )
 
 
@@ -66,7 +70,7 @@ def progress(text: str) -> None:
     print(f'conformance: {text}', file=sys.stderr, flush=True)
 
 
-def prepare(source: str, work: str, argo: str) -> tuple[str, str]:
+def prepare(source: str, work: str, argo: str, sdk: str) -> tuple[str, str]:
     """A copy to compile in, and its commit."""
     commit = subprocess.run(['git', '-C', source, 'rev-parse', 'HEAD'], capture_output=True, text=True, check=True,
                             timeout=60).stdout.strip()
@@ -75,7 +79,21 @@ def prepare(source: str, work: str, argo: str) -> tuple[str, str]:
         subprocess.run(['git', 'clone', '--quiet', '--shared', source, copy], check=True, timeout=600)
     if argo:
         subprocess.run(['go', 'mod', 'edit', f'-require={ARGO}@{argo}'], cwd=copy, check=True, timeout=60)
+    _pin_sdk(copy, sdk)
     return copy, commit
+
+
+def _pin_sdk(copy: str, sdk: str) -> None:
+    """What a sample installs is replaced by the suite with the SDK of a branch of github.com; here by a release."""
+    path = os.path.join(copy, 'backend/test/testutil/test_utils.go')
+    with open(path) as file:
+        text = file.read()
+    pinned, count = re.subn(r'(newPackagePath := )(getPackagePath\("sdk/python"\)|"kfp==.*")', rf'\g<1>"kfp=={sdk}"', text)
+    if count != 1:
+        sys.exit(f'error: {path} does not say any more where the SDK comes from; is this another commit?')
+    if pinned != text:
+        with open(path, 'w') as file:
+            file.write(pinned)
 
 
 def compile_suite(suite: Suite, copy: str) -> str:
@@ -127,14 +145,10 @@ def kubeconfig(directory: str):
 
 
 @contextlib.contextmanager
-def penstock(binary: str, python: str, copy: str, directory: str):
-    """`penstock up` on an empty directory. What samples install from a branch comes out of the copy."""
-    environment = {
-        **os.environ, 'PENSTOCK_DATA_DIR': os.path.join(directory, 'data'), 'PENSTOCK_PYTHON': python,
-        'GIT_CONFIG_COUNT': '1', 'GIT_CONFIG_KEY_0': f'url.file://{copy}.insteadOf',
-        'GIT_CONFIG_VALUE_0': 'https://github.com/kubeflow/pipelines.git',
-    }
-    with open(os.path.join(directory, 'penstock.log'), 'wb') as log:
+def penstock(binary: str, python: str, directory: str):
+    """`penstock up` on a directory."""
+    environment = {**os.environ, 'PENSTOCK_DATA_DIR': os.path.join(directory, 'data'), 'PENSTOCK_PYTHON': python}
+    with open(os.path.join(directory, 'penstock.log'), 'ab') as log:
         process = subprocess.Popen([os.path.abspath(binary), 'up', '--listen', f'127.0.0.1:{PORT}', '--host-commands'],
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         try:
@@ -157,28 +171,27 @@ def _await_health(process: subprocess.Popen) -> None:
     sys.exit(f'error: penstock up does not serve 127.0.0.1:{PORT}; is the port taken?')
 
 
-def run_suite(suite: Suite, copy: str, config: str, only: str) -> list[Case]:
-    progress(f'running {suite.name}')
+def run_part(suite: Suite, copy: str, config: str, labels: str, only: str) -> list[Case]:
+    progress(f'running {suite.name}{labels and ": "}{labels}')
     folder = os.path.join(copy, suite.folder)
     arguments = [os.path.join(folder, 'suite.test'), '-test.timeout=0', *suite.arguments]
-    environment = {**os.environ, 'KUBECONFIG': config}
-    report = os.path.join(folder, 'report.json')
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(report)
-    if suite.is_ginkgo:
-        arguments += [f'-ginkgo.json-report={report}', '-ginkgo.timeout=3h', *([f'-ginkgo.focus={only}'] if only else [])]
+    report = os.path.join(folder, suite.report)
+    if suite.report:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(report)
+        arguments += ['-ginkgo.timeout=3h', f'-ginkgo.label-filter={labels}', *([f'-ginkgo.focus={only}'] if only else [])]
     else:
         arguments += ['-test.v', *([f'-test.run={only}'] if only else [])]
     with open(os.path.join(folder, 'output.txt'), 'w+') as output:
-        subprocess.run(arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                       stderr=subprocess.STDOUT, timeout=SUITE_LIMIT, check=False)
+        subprocess.run(arguments, cwd=folder, env={**os.environ, 'KUBECONFIG': config}, stdin=subprocess.DEVNULL,
+                       stdout=output, stderr=subprocess.STDOUT, timeout=SUITE_LIMIT, check=False)
         output.seek(0)
         text = output.read()
-    if suite.is_ginkgo:
-        if not os.path.exists(report):
-            sys.exit(f'error: {suite.name} wrote no report: {text[-2000:]}')
-        return of_ginkgo(suite, report)
-    return of_go(suite, text)
+    if not suite.report:
+        return of_go(suite, text)
+    if not os.path.exists(report):
+        sys.exit(f'error: {suite.name} wrote no report: {text[-2000:]}')
+    return of_ginkgo(suite, report)
 
 
 def of_ginkgo(suite: Suite, path: str) -> list[Case]:
@@ -219,17 +232,42 @@ def explanation(case: Case, known: dict[str, str]) -> str:
     return next((reason for part, reason in known.items() if part in f'{case.suite} {case.name}'), '')
 
 
-def page(cases: list[Case], commit: str, argo: str, python: str) -> str:
+def _kept(suite: Suite, copy: str) -> str:
+    return os.path.join(copy, suite.folder, 'cases.json')
+
+
+def keep(suite: Suite, copy: str, cases: list[Case]) -> None:
+    with open(_kept(suite, copy), 'w') as file:
+        json.dump({'date': str(datetime.date.today()), 'cases': [dataclasses.asdict(case) for case in cases]}, file)
+
+
+def all_kept(copy: str) -> tuple[list[Case], dict[str, str]]:
+    """The cases of all suites that were ever run in this copy, and when each suite was."""
+    cases, dates = [], {}
+    for suite in SUITES:
+        with contextlib.suppress(FileNotFoundError), open(_kept(suite, copy)) as file:
+            kept = json.load(file)
+            cases += [Case(**case) for case in kept['cases']]
+            dates[suite.name] = kept['date']
+    return cases, dates
+
+
+def page(cases: list[Case], dates: dict[str, str], commit: str, argo: str, versions: list[str]) -> str:
     groups: dict[tuple[str, str], collections.Counter] = {}
     for case in cases:
         groups.setdefault((case.suite, case.group), collections.Counter())[case.state] += 1
     with_argo = f', with {ARGO} {argo} in place of the one that it names' if argo else ''
-    lines = [f'Suites of kubeflow/pipelines at `{commit}`{with_argo}, on {datetime.date.today()}, against `penstock up'
-             f' --host-commands` with Python {python}.', '',
-             '| suite | group | passed | failed | skip themselves | empty upstream |', '|---|---|---|---|---|---|']
+    lines = [f'Suites of kubeflow/pipelines at `{commit}`{with_argo}, against `penstock up --host-commands` with Python'
+             f' {versions[0]}. What samples install is kfp {versions[1]} instead of a branch of the SDK.', '',
+             '| suite | on | group | passed | failed | skip themselves | empty upstream |', '|---|---|---|---|---|---|---|']
+    empty = collections.Counter()
     for (suite, group), counts in groups.items():
+        if set(counts) == {'pending'}:
+            empty[suite] += counts['pending']
+            continue
         numbers = ' | '.join(str(counts[state]) for state in ('passed', 'failed', 'skipped', 'pending'))
-        lines.append(f'| `{suite}` | {group} | {numbers} |')
+        lines.append(f'| `{suite}` | {dates[suite]} | {group} | {numbers} |')
+    lines += [f'| `{suite}` | {dates[suite]} | groups of empty cases only | 0 | 0 | 0 | {count} |' for suite, count in empty.items()]
     failed, known = [case for case in cases if case.state == 'failed'], explanations()
     if failed:
         lines += ['', '| failed | why |', '|---|---|']
@@ -261,18 +299,25 @@ def main() -> None:
     if not shutil.which('go'):
         sys.exit('error: the suites are Go programs: install Go 1.26 or newer')
     os.makedirs(arguments.work, exist_ok=True)
-    copy, commit = prepare(os.path.abspath(arguments.kfp), os.path.abspath(arguments.work), arguments.argo)
+    versions = subprocess.run([arguments.python, '-c', 'import platform, kfp; print(platform.python_version(), kfp.__version__)'],
+                              capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    copy, commit = prepare(os.path.abspath(arguments.kfp), os.path.abspath(arguments.work), arguments.argo, versions[1])
     suites = [suite for suite in SUITES if not arguments.suite or suite.name in arguments.suite]
     for suite in suites:
         compile_suite(suite, copy)
     cases: list[Case] = []
     for suite in suites:
-        with tempfile.TemporaryDirectory() as directory, kubeconfig(directory) as config, \
-                penstock(arguments.penstock, arguments.python, copy, directory):
-            cases += run_suite(suite, copy, config, arguments.only)
-    version = subprocess.run([arguments.python, '-c', 'import platform, kfp; print(platform.python_version(), "and kfp",'
-                              ' kfp.__version__)'], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-    text = page(cases, commit, arguments.argo, version)
+        of_suite = []
+        with tempfile.TemporaryDirectory() as directory, kubeconfig(directory) as config:
+            for labels in suite.parts:
+                with penstock(arguments.penstock, arguments.python, directory):
+                    part = run_part(suite, copy, config, labels, arguments.only)
+                # Each part tells all that are empty.
+                of_suite += [case for case in part if case.state != 'pending' or labels == suite.parts[0]]
+        cases += of_suite
+        if not arguments.only:
+            keep(suite, copy, of_suite)
+    text = page(*all_kept(copy), commit, arguments.argo, versions)
     print(text)
     if arguments.write:
         write(arguments.write, text)
