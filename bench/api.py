@@ -31,13 +31,19 @@ class Store:
 
     def __init__(self, binary: str, directory: str, count: int, database: str = ''):
         self.binary, self.directory, self.count, self.database = binary, directory, count, database
-        os.mkdir(directory)
         self.experiment = ''
 
     def serve(self) -> Server:
         return Server(self.binary, self.directory, self.database)
 
     def fill(self) -> None:
+        """Fills it, unless an earlier measurement did."""
+        filled = f'{self.directory}/filled'
+        if os.path.exists(filled):
+            with open(filled) as file:
+                self.experiment = file.read()
+            return
+        os.mkdir(self.directory)
         progress(f'{self.count:,} runs into {self.database and "PostgreSQL" or "SQLite"}')
         server = self.serve()
         made = [server.api.call('POST', '/apis/v2beta1/experiments', {'display_name': f'experiment {number}'})
@@ -49,6 +55,8 @@ class Store:
         target = many_runs.Postgres(self.database) if self.database else many_runs.Sqlite(f'{self.directory}/penstock.db')
         target.fill(original['run_id'], experiments, self.count)
         self.experiment = experiments[7]
+        with open(filled, 'w') as file:
+            file.write(self.experiment)
 
 
 def measure(stores: list[Store], arguments: argparse.Namespace, name: str) -> list[Row]:
@@ -92,17 +100,18 @@ def main() -> None:
     parser.add_argument('--requests', type=int, default=300, help='of each kind')
     parser.add_argument('--subscribers', type=int, default=1_000)
     parser.add_argument('--postgres', default='', metavar='URL')
-    parser.add_argument('--directory', help='where the stores go [default: a temporary one]')
+    parser.add_argument('--directory', help='where the stores go, and stay for the next time [default: a temporary one]')
     parser.add_argument('--write', metavar='FILE')
     arguments = parser.parse_args()
     load_before = machine.load()
-    with tempfile.TemporaryDirectory(dir=arguments.directory) as directory, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        directory = arguments.directory or stack.enter_context(tempfile.TemporaryDirectory())
         disk = machine.disk(directory)
         stores = [Store(arguments.penstock, f'{directory}/sqlite-{count}', count) for count in arguments.runs]
         rows = measure(stores, arguments, 'SQLite')
         if arguments.postgres:
             urls = stack.enter_context(databases(arguments.postgres, arguments.runs))
-            stores = [Store(arguments.penstock, f'{directory}/postgres-{count}', count, url) for count, url in urls.items()]
+            stores = [Store(arguments.penstock, f'{directory}/postgres-{count}-{uuid.uuid4().hex[:8]}', count, url) for count, url in urls.items()]
             rows += measure(stores, arguments, 'PostgreSQL')
     about = machine.describe(arguments.penstock, disk, load_before, 0).splitlines()
     about[-1] = f'- {arguments.requests} requests of each kind on one connection, in turns between the stores.'

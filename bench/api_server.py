@@ -13,6 +13,8 @@ import urllib.parse
 
 START_LIMIT = 60
 REQUEST_LIMIT = 120
+# The server closes connections that are idle for longer than this, and somewhat more.
+IDLE_LIMIT = 10
 
 
 class Api:
@@ -21,6 +23,7 @@ class Api:
     def __init__(self, address: str):
         self.address = address
         self.connection = http.client.HTTPConnection(address, timeout=REQUEST_LIMIT)
+        self.used_at = time.monotonic()
 
     def call(self, method: str, path: str, body: dict | None = None, **query) -> dict:
         return self.timed(method, path, body, **query)[0]
@@ -30,11 +33,15 @@ class Api:
         given = {name: str(value) for name, value in query.items() if value not in (None, '')}
         url = f'{path}?{urllib.parse.urlencode(given)}' if given else path
         data = None if body is None else json.dumps(body)
+        if time.monotonic() - self.used_at > IDLE_LIMIT:
+            self.connection.close()
+            self.connection.connect()
         started = time.perf_counter()
         self.connection.request(method, url, data, {'Content-Type': 'application/json'} if data else {})
         reply = self.connection.getresponse()
         text = reply.read()
         took = time.perf_counter() - started
+        self.used_at = time.monotonic()
         if reply.status != 200:
             sys.exit(f'error: {method} {url} answered {reply.status}: {text[:500].decode(errors="replace")}')
         return json.loads(text), took
