@@ -11,10 +11,16 @@ use crate::rows::{Listed, TaskRow};
 use crate::runs::MAX_PAGE;
 use crate::statements::encode_node;
 
+/// All columns of a row.
+const EVERYTHING: &str = "*";
+/// All but the outputs, which are most of what a row holds.
+const WITHOUT_OUTPUTS: &str = "node, parent, path, task_key, display_name, kind, status, attempt, cached, iteration, started_at, \
+     finished_at, error, reason, log_uri, CAST(NULL AS TEXT) AS outputs_json";
+
 impl Metastore {
-    /// All tasks of a run in the order of their nodes.
+    /// All tasks of a run in the order of their nodes, their outputs left out: those are most of a large run.
     pub async fn tasks(&self, run: Uuid) -> Result<Vec<Listed<TaskRow>>, MetastoreError> {
-        let rows = self.fetch_tasks(run, -1, i64::MAX).await?;
+        let rows = self.fetch_tasks(WITHOUT_OUTPUTS, run, -1, i64::MAX).await?;
         Ok(rows.iter().map(listed_task).collect())
     }
 
@@ -25,7 +31,7 @@ impl Metastore {
         after: Option<NodeId>,
         limit: u32,
     ) -> Result<Vec<Listed<TaskRow>>, MetastoreError> {
-        let rows = self.fetch_tasks(run, after.map_or(-1, encode_node), i64::from(limit.min(MAX_PAGE))).await?;
+        let rows = self.fetch_tasks(EVERYTHING, run, after.map_or(-1, encode_node), i64::from(limit.min(MAX_PAGE))).await?;
         Ok(rows.iter().map(listed_task).collect())
     }
 
@@ -42,8 +48,14 @@ impl Metastore {
             .map_err(|reason| MetastoreError::Unreadable { row: format!("task {path} of run {run}"), reason })
     }
 
-    async fn fetch_tasks(&self, run: Uuid, after: i64, limit: i64) -> Result<Vec<Row>, MetastoreError> {
-        query("SELECT * FROM tasks WHERE run_id = $1 AND node > $2 ORDER BY node LIMIT $3")
+    async fn fetch_tasks(
+        &self,
+        columns: &'static str,
+        run: Uuid,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Row>, MetastoreError> {
+        query(format!("SELECT {columns} FROM tasks WHERE run_id = $1 AND node > $2 ORDER BY node LIMIT $3"))
             .bind(run)
             .bind(after)
             .bind(limit)

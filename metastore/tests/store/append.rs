@@ -48,8 +48,11 @@ async fn append_stores_facts_and_lists_together() {
     let seen: Vec<_> = facts.iter().map(|stored| (stored.seq, stored.fact.clone(), stored.at)).collect();
     assert_eq!(seen, [(1, fact(0).0, fact(0).1), (2, fact(1).0, fact(1).1)]);
     assert_eq!(store.facts(run, 1, 10).await.unwrap(), facts[1..]);
-    let tasks: Vec<_> = store.tasks(run).await.unwrap().into_iter().filter_map(|row| row.readable()).collect();
+    let tasks: Vec<_> =
+        store.tasks_after(run, None, 5).await.unwrap().into_iter().filter_map(|row| row.readable()).collect();
     assert_eq!(tasks, [task(0, ""), fit.clone()]);
+    let without: Vec<_> = store.tasks(run).await.unwrap().into_iter().filter_map(|row| row.readable()).collect();
+    assert_eq!(without, [task(0, ""), TaskRow { outputs: None, ..fit.clone() }]);
     assert_eq!(store.task(run, "fit").await.unwrap(), Some(fit));
     assert_eq!(store.task(run, "unknown").await.unwrap(), None);
     assert_eq!(store.tasks_after(run, Some(NodeId(0)), 5).await.unwrap().len(), 1);
