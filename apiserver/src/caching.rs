@@ -62,24 +62,16 @@ impl From<CachingError> for ApiError {
 pub(crate) async fn rules(api: &Api, registration: &RunRegistration) -> Result<CacheRules, CachingError> {
     let run = of_plugins(&registration.plugins_input).map_err(CachingError::Wish)?;
     let version = match registration.version {
-        Some(id) => tags_of(api.metastore().version(id).await.map(|found| found.tags))?,
+        Some(id) => api.metastore().version_tags(id).await?,
         None => Tags::new(),
     };
     let pipeline = match registration.pipeline {
-        Some(id) => tags_of(api.metastore().pipeline(id).await.map(|found| found.tags))?,
+        Some(id) => api.metastore().pipeline_tags(id).await?,
         None => Tags::new(),
     };
     // Tags of earlier builds were not checked; one that says nothing clear says nothing.
     let [version, pipeline] = [version, pipeline].map(|tags| of_tags(&tags).unwrap_or_default());
     Ok(settle(api.settings().cache, run, [version, pipeline]))
-}
-
-/// What is gone has no tags.
-fn tags_of(found: Result<Tags, MetastoreError>) -> Result<Tags, MetastoreError> {
-    match found {
-        Err(MetastoreError::NotFound { .. }) => Ok(Tags::new()),
-        found => found,
-    }
 }
 
 fn settle(deployment: CachePolicy, run: Wish, tags: [Wish; 2]) -> CacheRules {

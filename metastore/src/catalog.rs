@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::Metastore;
+use crate::codec::{Reason, column};
 use crate::database::{Connection, query};
 use crate::error::MetastoreError;
 use crate::experiments::{self, Experiment};
@@ -139,10 +140,25 @@ pub(crate) fn expect_row(changed: u64, kind: &'static str, id: Uuid) -> Result<A
 
 /// Where the tags of one kind of thing are.
 pub(crate) struct TagTable {
+    /// Statement that reads all of them.
+    pub(crate) get: &'static str,
     /// Statement that takes all of them off.
     pub(crate) clear: &'static str,
     /// Statement that adds one.
     pub(crate) put: &'static str,
+}
+
+/// The tags of something. What does not exist has none.
+pub(crate) async fn tags(store: &Metastore, table: &TagTable, id: Uuid) -> Result<Tags, MetastoreError> {
+    let rows = query(table.get)
+        .bind(id)
+        .fetch_all(&store.readers)
+        .await
+        .map_err(|error| MetastoreError::database(format!("read the tags of {id}"), error))?;
+    rows.iter()
+        .map(|row| Ok((column(row, "tag_key")?, column(row, "tag_value")?)))
+        .collect::<Result<_, Reason>>()
+        .map_err(|reason| MetastoreError::Unreadable { row: format!("a tag of {id}"), reason })
 }
 
 /// Gives something the tags that it is to have.

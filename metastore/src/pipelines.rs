@@ -6,7 +6,7 @@ use penstock_spec::Timestamp;
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
+use crate::catalog::{self, CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
 use crate::codec::{Reason, column, encode_time, tags, time};
 use crate::database::{Connection, Dialect, Row, query};
 use crate::error::MetastoreError;
@@ -35,6 +35,7 @@ pub struct StoredPipeline {
 
 const KIND: &str = "pipeline";
 const TAGS: TagTable = TagTable {
+    get: "SELECT tag_key, tag_value FROM pipeline_tags WHERE pipeline_id = $1",
     clear: "DELETE FROM pipeline_tags WHERE pipeline_id = $1",
     put: "INSERT INTO pipeline_tags (pipeline_id, tag_key, tag_value) VALUES ($1, $2, $3)",
 };
@@ -73,6 +74,11 @@ impl Metastore {
     ) -> Result<(), MetastoreError> {
         let version = version.map(|version| EncodedVersion::new(PipelineVersion { pipeline: pipeline.id, ..version }));
         self.submit(CatalogOperation::CreatePipeline { pipeline, version }).await
+    }
+
+    /// The tags of a pipeline alone, without what else there is of it. One that does not exist has none.
+    pub async fn pipeline_tags(&self, pipeline: Uuid) -> Result<Tags, MetastoreError> {
+        catalog::tags(self, &TAGS, pipeline).await
     }
 
     /// A pipeline.

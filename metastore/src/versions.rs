@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::catalog::{CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
+use crate::catalog::{self, CatalogOperation, EntityUpdate, TagTable, Tags, expect_row, put_tags, replace_tags};
 use crate::codec::{Reason, column, encode_time, json, tags, time};
 use crate::database::{Connection, Dialect, QueryBuilder, Row, query};
 use crate::error::MetastoreError;
@@ -43,6 +43,7 @@ pub struct PipelineVersion {
 
 const KIND: &str = "pipeline version";
 const TAGS: TagTable = TagTable {
+    get: "SELECT tag_key, tag_value FROM version_tags WHERE version_id = $1",
     clear: "DELETE FROM version_tags WHERE version_id = $1",
     put: "INSERT INTO version_tags (version_id, tag_key, tag_value) VALUES ($1, $2, $3)",
 };
@@ -81,6 +82,11 @@ impl Metastore {
     /// [`MetastoreError::NameTaken`] a name that another of its versions has.
     pub async fn create_version(&self, version: PipelineVersion) -> Result<(), MetastoreError> {
         self.submit(CatalogOperation::CreateVersion(EncodedVersion::new(version))).await
+    }
+
+    /// The tags of a version alone, without what else there is of it. One that does not exist has none.
+    pub async fn version_tags(&self, version: Uuid) -> Result<Tags, MetastoreError> {
+        catalog::tags(self, &TAGS, version).await
     }
 
     /// A version.
