@@ -329,7 +329,7 @@ impl Column for RunField {
     }
 
     fn is_narrow(self) -> bool {
-        matches!(self, Self::Id | Self::Experiment)
+        self == Self::Id
     }
 
     fn counted(self) -> Option<&'static str> {
