@@ -7,12 +7,18 @@ use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::{Query, Reply};
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.get("/apis/v1beta1/auth", Requires::Caller, authorize).describe(
-        Description::new("old_authorize", "Whether the caller may do something with what is shown of a namespace")
+    let describe = |name| {
+        Description::new(name, "Whether the caller may do something with what is shown of a namespace")
             .required("namespace", Kind::Text, "The namespace.")
             .required("resources", Kind::Words(&["VIEWERS"]), "What of it.")
-            .required("verb", Kind::Words(&["GET", "CREATE", "DELETE"]), "What the caller would do."),
-    )
+            .required("verb", Kind::Words(&["GET", "CREATE", "DELETE"]), "What the caller would do.")
+    };
+    routes
+        .get("/apis/v1beta1/auth", Requires::Caller, authorize)
+        .describe(describe("old_authorize"))
+        // Where `kfp.Client` asks; its dashboard has stayed with the other.
+        .get("/apis/v2beta1/auth", Requires::Caller, authorize)
+        .describe(describe("authorize"))
 }
 
 /// `GET /auth?namespace=&resources=&verb=`

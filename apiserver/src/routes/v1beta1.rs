@@ -18,7 +18,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let get = |name, summary, reply: &'static Message| Description::new(name, summary).reply(reply);
     let routes = routes
         .get("/apis/v1beta1/experiments", may(Resource::Experiments, Verb::List), experiments::list)
-        .describe(get("old_list_experiments", "Experiments, oldest first", &schema::EXPERIMENTS).paged())
+        .describe(of_namespace(get("old_list_experiments", "Experiments, oldest first", &schema::EXPERIMENTS)))
         .in_older_words(query::of_list, view::experiments)
         .get("/apis/v1beta1/experiments/{experiment_id}", may(Resource::Experiments, Verb::Get), experiments::get)
         .describe(get("old_get_experiment", "An experiment", &schema::EXPERIMENT))
@@ -45,7 +45,7 @@ fn of_pipelines(routes: Routes) -> Routes {
     let get = |name, summary, reply: &'static Message| Description::new(name, summary).reply(reply);
     routes
         .get("/apis/v1beta1/pipelines", may(Verb::List), pipelines::list)
-        .describe(get("old_list_pipelines", "Pipelines, oldest first", &schema::PIPELINES).paged())
+        .describe(of_namespace(get("old_list_pipelines", "Pipelines, oldest first", &schema::PIPELINES)))
         .in_older_words(query::of_list, view::pipelines)
         .get("/apis/v1beta1/pipelines/{pipeline_id}", may(Verb::Get), pipelines::get)
         .describe(get("old_get_pipeline", "A pipeline", &schema::PIPELINE))
@@ -74,8 +74,15 @@ fn of_pipelines(routes: Routes) -> Routes {
 
 fn of_experiment(description: Description) -> Description {
     description
-        .query("resource_reference_key.id", Kind::Id, "Those of this experiment alone.")
-        .query("resource_reference_key.type", Kind::Words(&["EXPERIMENT"]), "What the id is one of.")
+        .query("resource_reference_key.id", Kind::Text, "Those of this experiment, or of this namespace, alone.")
+        .query("resource_reference_key.type", Kind::Words(&["EXPERIMENT", "NAMESPACE"]), "What the id is one of.")
+        .paged()
+}
+
+fn of_namespace(description: Description) -> Description {
+    description
+        .query("resource_reference_key.id", Kind::Text, "Those of this namespace alone.")
+        .query("resource_reference_key.type", Kind::Words(&["NAMESPACE"]), "What the id is one of.")
         .paged()
 }
 

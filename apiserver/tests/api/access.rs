@@ -103,7 +103,9 @@ fn call(route: &Route, things: &Things) -> Call {
     match (route.method.as_str(), route.path) {
         ("GET", "/apis/v2beta1/healthz" | "/apis/v1beta1/healthz" | "/metrics") => plain(""),
         ("GET", "/apis/penstock/v1/openapi.json") => plain(""),
-        ("GET", "/apis/v1beta1/auth") => plain(format!("namespace={NAMESPACE}&resources=VIEWERS&verb=GET")),
+        ("GET", "/apis/v1beta1/auth" | "/apis/v2beta1/auth") => {
+            plain(format!("namespace={NAMESPACE}&resources=VIEWERS&verb=GET"))
+        }
         ("GET", "/apis/v2beta1/experiments" | "/apis/v2beta1/runs" | "/apis/v2beta1/recurringruns")
         | ("GET", "/apis/v1beta1/experiments" | "/apis/v1beta1/runs" | "/apis/v1beta1/jobs")
         | ("GET", "/apis/v1beta1/pipelines" | "/apis/penstock/v1/runs")

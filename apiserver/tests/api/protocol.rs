@@ -80,6 +80,7 @@ fn t11_every_route_says_what_it_requires() {
             path if path.ends_with("/healthz") => None,
             // What it asks about is said by the request.
             "/apis/v1beta1/auth"
+            | "/apis/v2beta1/auth"
             | "/apis/penstock/v1/recurringruns:preview"
             | "/metrics"
             | "/apis/penstock/v1/openapi.json" => None,
@@ -114,6 +115,7 @@ fn t11_the_routes_are_these() {
     let mut expected: Vec<String> = [
         "/apis/v1beta1/healthz",
         "/apis/v1beta1/auth",
+        "/apis/v2beta1/auth",
         "/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log",
         "/apis/v1beta1/runs/{run_id}/nodes/{node_id}/log",
         "/apis/v2beta1/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read",

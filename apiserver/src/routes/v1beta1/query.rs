@@ -20,12 +20,17 @@ pub(super) fn newest(_query: &str) -> String {
 
 /// What narrows lists.
 pub(super) fn of_list(query: &str) -> String {
-    let is_of_experiment = parse(query.as_bytes())
-        .all(|(key, value)| key != "resource_reference_key.type" || value == "EXPERIMENT" || value == "3");
+    let kind = parse(query.as_bytes()).find(|(key, _)| key == "resource_reference_key.type");
+    let narrows_by = match kind.as_ref().map(|(_, kind)| &**kind) {
+        None | Some("EXPERIMENT" | "1") => Some("experiment_id"),
+        Some("NAMESPACE" | "5") => Some("namespace"),
+        // Nothing else has such lists.
+        Some(_) => None,
+    };
     let mut translated = Serializer::new(String::new());
     for (key, value) in parse(query.as_bytes()) {
         match &*key {
-            "resource_reference_key.id" if is_of_experiment => translated.append_pair("experiment_id", &value),
+            "resource_reference_key.id" => translated.append_pair(narrows_by.unwrap_or(&key), &value),
             "filter" => translated.append_pair("filter", &filter(&value)),
             _ => translated.append_pair(&key, &value),
         };
@@ -65,7 +70,12 @@ mod tests {
             of_list("resource_reference_key.type=EXPERIMENT&resource_reference_key.id=a&page_size=2"),
             "resource_reference_key.type=EXPERIMENT&experiment_id=a&page_size=2"
         );
-        let other = "resource_reference_key.type=NAMESPACE&resource_reference_key.id=a";
+        assert_eq!(of_list("resource_reference_key.id=a"), "experiment_id=a");
+        for (kind, name) in [("1", "experiment_id"), ("NAMESPACE", "namespace"), ("5", "namespace")] {
+            let translated = of_list(&format!("resource_reference_key.id=a&resource_reference_key.type={kind}"));
+            assert_eq!(translated, format!("{name}=a&resource_reference_key.type={kind}"));
+        }
+        let other = "resource_reference_key.type=PIPELINE&resource_reference_key.id=a";
         assert_eq!(of_list(other), other);
         let older =
             r#"{"predicates":[{"op":"NOT_EQUALS","key":"storage_state","string_value":"STORAGESTATE_ARCHIVED"}]}"#;

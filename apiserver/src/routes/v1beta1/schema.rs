@@ -14,6 +14,7 @@ pub(super) const EXPERIMENT: Message = Message {
         shown("name", Kind::Text),
         shown("description", Kind::Text),
         always("created_at", Kind::Time),
+        shown("resource_references", Kind::List(&Kind::Message(&REFERENCE))),
         shown("storage_state", Kind::Words(&STORAGE_STATES)),
     ],
 };
@@ -35,8 +36,8 @@ const REFERENCE: Message = Message {
 const KEY: Message = Message {
     name: "OldKey",
     fields: &[
-        always("type", Kind::Words(&["EXPERIMENT", "PIPELINE", "PIPELINE_VERSION", "JOB"])),
-        always("id", Kind::Id),
+        always("type", Kind::Words(&["NAMESPACE", "EXPERIMENT", "PIPELINE", "PIPELINE_VERSION", "JOB"])),
+        always("id", Kind::Text),
     ],
 };
 
@@ -117,6 +118,7 @@ pub(super) const PIPELINE: Message = Message {
         always("id", Kind::Id),
         shown("name", Kind::Text),
         shown("description", Kind::Text),
+        shown("resource_references", Kind::List(&Kind::Message(&REFERENCE))),
         always("created_at", Kind::Time),
     ],
 };

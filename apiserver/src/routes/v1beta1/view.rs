@@ -50,6 +50,14 @@ impl Old {
         }
     }
 
+    /// The namespace that something belongs to, if it says so.
+    fn home(&mut self) {
+        if let Some(namespace) = self.text("namespace").filter(|namespace| !namespace.is_empty()) {
+            let references = json!([{"key": {"type": "NAMESPACE", "id": namespace}, "relationship": "OWNER"}]);
+            self.set("resource_references", references);
+        }
+    }
+
     /// What a run or a recurring run is made from, and what it belongs to.
     fn source(&mut self) {
         let mut spec = Map::new();
@@ -70,6 +78,7 @@ impl Old {
             id.map(|id| json!({"key": {"type": kind, "id": id}, "relationship": relationship}))
         };
         let references: Vec<Value> = [
+            belongs("NAMESPACE", self.from.get("namespace"), "OWNER"),
             belongs("EXPERIMENT", self.from.get("experiment_id"), "OWNER"),
             belongs("PIPELINE_VERSION", reference.get("pipeline_version_id"), "CREATOR"),
             belongs("JOB", self.from.get("recurring_run_id").filter(|_| self.to.get("id").is_some()), "CREATOR"),
@@ -95,6 +104,7 @@ fn list(reply: Value, from: &str, to: &str, item: fn(Value) -> Value) -> Value {
 pub(super) fn experiment(reply: Value) -> Value {
     let mut old = Old::of(reply);
     old.rename("experiment_id", "id");
+    old.home();
     old.storage_state();
     old.to.into()
 }
@@ -167,6 +177,7 @@ pub(super) fn jobs(reply: Value) -> Value {
 pub(super) fn pipeline(reply: Value) -> Value {
     let mut old = Old::of(reply);
     old.rename("pipeline_id", "id");
+    old.home();
     old.to.into()
 }
 
