@@ -9,6 +9,7 @@ mod memory;
 mod oidc;
 mod rules;
 mod subject_access;
+mod rules_file;
 mod token_review;
 
 use std::fmt::{self, Debug};
@@ -23,6 +24,7 @@ pub use oidc::{Oidc, OidcError, OidcSettings};
 pub use rules::{AccessRules, RulesError};
 pub use subject_access::SubjectAccessReviews;
 pub use token_review::TokenReviews;
+pub use rules_file::{RulesFile, RulesFileError};
 
 /// Longest token that is looked at.
 const LONGEST_TOKEN: usize = 16 << 10;
