@@ -146,9 +146,21 @@ pub trait Authorizer: Send + Sync + Debug + 'static {
     async fn decide(&self, caller: &Caller, action: &Action) -> Result<Decision, ReviewError>;
 }
 
+/// What namespaces share where they are kept apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sharing {
+    /// Whether everybody who is known may `get` and `list` in every namespace.
+    pub reading: bool,
+    /// Whether pipelines have to be of a namespace: otherwise those of none are for everybody.
+    pub pipelines_need_namespace: bool,
+}
+
 /// Who may ask the server for what.
 #[derive(Debug, Clone, Default)]
-pub struct AccessSettings(Option<Guarded>);
+pub struct AccessSettings {
+    guarded: Option<Guarded>,
+    sharing: Sharing,
+}
 
 #[derive(Debug, Clone)]
 struct Guarded {
@@ -160,7 +172,7 @@ struct Guarded {
 impl AccessSettings {
     /// Nobody is asked who they are, and everybody may do everything.
     pub fn open() -> Self {
-        Self(None)
+        Self::default()
     }
 
     /// Callers are those of the first authenticator that a request has something for, and may do what the authorizer
@@ -171,22 +183,32 @@ impl AccessSettings {
         authenticators: Vec<Arc<dyn Authenticator>>,
         authorizer: Arc<dyn Authorizer>,
     ) -> Self {
-        Self(Some(Guarded { multi_user, authenticators, authorizer }))
+        Self { guarded: Some(Guarded { multi_user, authenticators, authorizer }), ..Self::default() }
+    }
+
+    /// With what namespaces share; it means something where they are kept apart.
+    pub fn with_sharing(self, sharing: Sharing) -> Self {
+        Self { sharing, ..self }
+    }
+
+    /// What namespaces share.
+    pub(crate) fn sharing(&self) -> Sharing {
+        self.sharing
     }
 
     /// Whether namespaces of requests count.
     pub fn is_multi_user(&self) -> bool {
-        self.0.as_ref().is_some_and(|guarded| guarded.multi_user)
+        self.guarded.as_ref().is_some_and(|guarded| guarded.multi_user)
     }
 
     /// Who decides; `None` when everybody may do everything.
     pub(crate) fn authorizer(&self) -> Option<&dyn Authorizer> {
-        self.0.as_ref().map(|guarded| &*guarded.authorizer)
+        self.guarded.as_ref().map(|guarded| &*guarded.authorizer)
     }
 
     /// Who sent a request; `None` when nobody asks for it.
     pub(crate) async fn identify(&self, presented: Presented<'_>) -> Result<Option<Caller>, IdentityError> {
-        let Some(guarded) = &self.0 else { return Ok(None) };
+        let Some(guarded) = &self.guarded else { return Ok(None) };
         for authenticator in &guarded.authenticators {
             if let Some(caller) = authenticator.identify(presented).await? {
                 return Ok(Some(caller));

@@ -13,7 +13,7 @@ use penstock_runtime::server::Peer;
 
 use super::access::{Requires, Resource, Verb, action};
 use crate::api::Api;
-use crate::auth::{Caller, Decision, IdentityError, Presented};
+use crate::auth::{Caller, Decision, IdentityError, Presented, Sharing};
 use crate::error::{ApiError, ErrorKind};
 
 /// The state of the router. What is in it is for bodies, which are read for everybody who was let in.
@@ -90,6 +90,11 @@ impl Access {
         Self { requires: Requires::Access(resource, verb), ..self.clone() }
     }
 
+    /// What namespaces share.
+    pub(super) fn sharing(&self) -> Sharing {
+        self.api.settings().access.sharing()
+    }
+
     /// Whether namespaces of requests count.
     pub(crate) fn is_multi_user(&self) -> bool {
         self.api.settings().access.is_multi_user()
@@ -98,15 +103,14 @@ impl Access {
     /// The server, for what lies in a namespace, if the caller may. Where namespaces of requests do not count, everything
     /// lies in the server's own.
     pub(super) async fn within(&self, namespace: &str) -> Result<Api, ApiError> {
-        let namespace = match self.is_multi_user() {
-            // What was made before namespaces counted, and what is shared, is the server's own.
-            true if !namespace.is_empty() => namespace,
-            _ => self.api.own_namespace(),
-        };
+        let is_named = self.is_multi_user() && !namespace.is_empty();
+        // What was made before namespaces counted, and what is shared, is the server's own.
+        let namespace = if is_named { namespace } else { self.api.own_namespace() };
         let Requires::Access(resource, verb) = self.requires else {
             return Err(forgotten("a route uses what it does not require"));
         };
-        let Some(authorizer) = self.api.settings().access.authorizer() else { return Ok(self.api.clone()) };
+        let settings = &self.api.settings().access;
+        let Some(authorizer) = settings.authorizer() else { return Ok(self.api.clone()) };
         let Some(caller) = &self.caller else { return Err(forgotten("a caller was not asked for")) };
         let action = action(resource, verb, namespace);
         match authorizer.decide(caller, &action).await {
@@ -129,6 +133,9 @@ impl Access {
     }
 
     /// The store, to look up where something lies before it is known whether the caller may.
+        if is_named && self.only_looks() && settings.sharing().reading {
+            return Ok(self.api.clone());
+        }
     pub(super) fn store(&self) -> &penstock_metastore::Metastore {
         self.api.metastore()
     }

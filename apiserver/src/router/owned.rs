@@ -54,8 +54,11 @@ impl Access {
         self.enter(asked).await
     }
 
-    /// The same for pipelines: those of no namespace are shared.
+    /// The same for pipelines: those of no namespace are shared, if there may be such.
     pub(crate) async fn namespace_of_pipelines(&self, asked: &str) -> Result<Entered, ApiError> {
+        if self.is_multi_user() && asked.is_empty() && self.sharing().pipelines_need_namespace {
+            return Err(ApiError::invalid("Namespace is required for pipeline operations"));
+        }
         if self.is_shared(asked) {
             return Ok(Entered { api: self.for_all(), namespace: String::new(), is_one_of_many: true });
         }
