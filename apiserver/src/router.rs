@@ -8,6 +8,7 @@ mod older;
 mod owned;
 mod path;
 mod site;
+mod standing;
 mod table;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use axum::{Extension, Router};
 pub use access::{Requires, Resource, Verb};
 pub(crate) use gate::{Access, Gate, Public};
 pub(crate) use owned::Entered;
+pub(crate) use standing::Standing;
 pub use table::Route;
 pub(crate) use table::Routes;
 

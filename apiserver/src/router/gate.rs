@@ -5,8 +5,11 @@
 //! for a namespace or an object once that was checked, or a [`Public`], which gives it away on routes that are about
 //! nobody's things and say so.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use penstock_runtime::server::Peer;
@@ -38,6 +41,8 @@ impl Gate {
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     api: Api,
+    /// Whether they ask where only this machine can connect.
+    on_loopback: bool,
     /// Nobody where nobody is asked.
     caller: Option<Caller>,
     requires: Requires,
@@ -49,22 +54,26 @@ pub(crate) struct Public(pub(crate) Api);
 
 /// Lets a request in, or not.
 pub(super) async fn enter(requires: Requires, mut request: Request, next: Next) -> Response {
-    let Some(Gate { api, is_loopback }) = request.extensions().get::<Gate>().cloned() else {
+    let Some(Gate { api, is_loopback: on_loopback }) = request.extensions().get::<Gate>().cloned() else {
         return forgotten("a route lies behind no gate").into_response();
     };
     let caller = match requires {
         Requires::Nothing => None,
         Requires::Caller | Requires::Access(..) => {
-            let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
-            let presented = Presented { headers: request.headers(), peer, on_loopback: is_loopback };
+            let presented = Presented { headers: request.headers(), peer: peer(request.extensions()), on_loopback };
             match api.settings().access.identify(presented).await {
                 Ok(caller) => caller,
                 Err(error) => return unknown(error).into_response(),
             }
         }
     };
-    request.extensions_mut().insert(Access { api, caller, requires });
+    request.extensions_mut().insert(Access { api, on_loopback, caller, requires });
     next.run(request).await
+}
+
+/// The other end of the connection of a request.
+pub(super) fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<Peer>().map(|Peer(address)| address.ip())
 }
 
 fn unknown(error: IdentityError) -> ApiError {
@@ -90,6 +99,18 @@ impl Access {
         Self { requires: Requires::Access(resource, verb), ..self.clone() }
     }
 
+    /// Whether callers are asked who they are.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.api.settings().access.authorizer().is_some()
+    }
+
+    /// The same for whoever the same request comes from now, with what it said of its sender.
+    pub(super) async fn again(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Self, ApiError> {
+        let presented = Presented { headers, peer, on_loopback: self.on_loopback };
+        let caller = self.api.settings().access.identify(presented).await.map_err(unknown)?;
+        Ok(Self { caller, ..self.clone() })
+    }
+
     /// What namespaces share.
     pub(super) fn sharing(&self) -> Sharing {
         self.api.settings().access.sharing()
@@ -112,6 +133,9 @@ impl Access {
         let settings = &self.api.settings().access;
         let Some(authorizer) = settings.authorizer() else { return Ok(self.api.clone()) };
         let Some(caller) = &self.caller else { return Err(forgotten("a caller was not asked for")) };
+        if is_named && self.only_looks() && settings.sharing().reading {
+            return Ok(self.api.clone());
+        }
         let action = action(resource, verb, namespace);
         match authorizer.decide(caller, &action).await {
             Ok(Decision::Allowed) => Ok(self.api.clone()),
@@ -133,9 +157,6 @@ impl Access {
     }
 
     /// The store, to look up where something lies before it is known whether the caller may.
-        if is_named && self.only_looks() && settings.sharing().reading {
-            return Ok(self.api.clone());
-        }
     pub(super) fn store(&self) -> &penstock_metastore::Metastore {
         self.api.metastore()
     }

@@ -3,6 +3,7 @@
 //! A client takes facts from the store at its own pace, so nothing is queued for it here. One that does not read is cut
 //! off by the listener, and goes on later behind the last event that it has.
 
+use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,7 +22,7 @@ use crate::changes::RunChanges;
 use crate::error::ApiError;
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply};
-use crate::router::{Access, Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Standing, Verb};
 use crate::wire::Query;
 
 /// Facts that are sent at once.
@@ -42,6 +43,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 /// `GET /runs/{run}/events`
 async fn events(
     access: Access,
+    standing: Standing,
     Path(run): Path<String>,
     headers: HeaderMap,
     query: Query,
@@ -58,11 +60,11 @@ async fn events(
     let run = row.info.id;
     let changes = RunChanges::listen(api.metastore(), run);
     let events = Events { api, run, after, changes, beat_at: Instant::now(), _room: room };
-    Ok(event_stream(events.into_stream()))
+    Ok(event_stream(standing.while_allowed(row.info.namespace, events.into_stream())))
 }
 
 /// An answer that is a stream of events.
-pub(super) fn event_stream(events: impl Stream<Item = Result<Bytes, MetastoreError>> + Send + 'static) -> Response {
+pub(super) fn event_stream(events: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Response {
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

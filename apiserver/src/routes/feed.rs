@@ -20,7 +20,7 @@ use crate::error::ApiError;
 use crate::feed::{Follower, News};
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply};
-use crate::router::{Access, Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Standing, Verb};
 use crate::wire::Query;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -35,7 +35,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 const NO_NAMESPACE: &str = "Events are of a namespace in multi-user mode: say which";
 
 /// `GET /events?namespace=`
-async fn events(access: Access, headers: HeaderMap, query: Query) -> Result<Response, ApiError> {
+async fn events(access: Access, standing: Standing, headers: HeaderMap, query: Query) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to follow a namespace");
     let after = last_event(&headers, &query).map_err(failed)?;
     let asked = query.text("namespace").map_err(failed)?;
@@ -45,7 +45,7 @@ async fn events(access: Access, headers: HeaderMap, query: Query) -> Result<Resp
     let room = api.event_room().map_err(failed)?;
     let follower = api.feed().follow(namespace, after).await.map_err(|error| failed(error.into()))?;
     let events = Events { greeted: after.is_some(), follower, beat_at: Instant::now() + HEART_BEAT, _room: room };
-    Ok(event_stream(events.into_stream()))
+    Ok(event_stream(standing.while_allowed(asked.to_owned(), events.into_stream())))
 }
 
 struct Events {

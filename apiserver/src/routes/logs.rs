@@ -19,7 +19,7 @@ use crate::error::{ApiError, ErrorKind};
 use crate::live_logs::{LiveLog, WantedLog};
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply};
-use crate::router::{Access, Requires, Resource, Routes, Verb};
+use crate::router::{Access, Requires, Resource, Routes, Standing, Verb};
 use crate::stored::{Place, StoredObject};
 use crate::tasks;
 use crate::wire::Query;
@@ -48,28 +48,33 @@ pub(super) fn routes(routes: Routes) -> Routes {
 /// `GET /runs/{run}/nodes/{node}/log`: of the newest attempt, or of the one whose Pod is named.
 async fn of_node(
     access: Access,
+    standing: Standing,
     Path((run, node)): Path<(String, String)>,
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read a log");
-    log(&access, (&run, &node, None), query.boolean("follow")?).await.map_err(failed)
+    let follow = query.boolean("follow")?.then_some(standing);
+    log(&access, (&run, &node, None), follow).await.map_err(failed)
 }
 
 /// `GET /runs/{run}/tasks/{task}/attempts/{attempt}/log`: attempts count from 0.
 async fn of_attempt(
     access: Access,
+    standing: Standing,
     Path((run, task, attempt)): Path<(String, String, String)>,
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read a log");
     let number = attempt.parse().map_err(|_| failed(ApiError::not_found("Attempt", &attempt)))?;
-    log(&access, (&run, &task, Some(number)), query.boolean("follow")?).await.map_err(failed)
+    let follow = query.boolean("follow")?.then_some(standing);
+    log(&access, (&run, &task, Some(number)), follow).await.map_err(failed)
 }
 
+/// A log as far as it goes; `follow` says who is to be asked about while it goes on.
 async fn log(
     access: &Access,
     (run, task, attempt): (&str, &str, Option<u32>),
-    follow: bool,
+    follow: Option<Standing>,
 ) -> Result<Response, ApiError> {
     let (api, record) = access.run(run).await?;
     let (api, run) = (&api, record.row);
@@ -77,9 +82,10 @@ async fn log(
     let attempt = Attempt::new(&run, &named.row, attempt.or(named.attempt))?;
     let room = api.stream_room()?;
     if attempt.is_under_way(&named.row) {
-        if follow {
+        if let Some(standing) = follow {
             let follow = Follow::begin(api, attempt, room).await?;
-            return Ok(text(Body::from_stream(follow.into_stream()), None));
+            let namespace = run.info.namespace.clone();
+            return Ok(text(Body::from_stream(standing.while_allowed(namespace, follow.into_stream())), None));
         }
         if let LiveLog::Here(reader) = attempt.live(api, false).await? {
             return Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None));

@@ -11,7 +11,7 @@ use crate::shared::{NAMESPACE, Shared, Things};
 
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Nobody,
     /// With a token that nobody issued.
     BadToken,
@@ -58,14 +58,14 @@ impl Kind {
 }
 
 /// A request that would succeed.
-struct Call {
+pub(crate) struct Call {
     query: String,
     body: Body,
     content_type: &'static str,
     /// Refusals of uploads have a status of their own.
-    denied: u16,
+    pub(crate) denied: u16,
     /// What an editor is answered when it is not 200: the request is understood, and asks for what cannot be.
-    done: u16,
+    pub(crate) done: u16,
     /// Whether it is about nobody's things, so that all may who are known.
     for_all: bool,
 }
@@ -178,7 +178,8 @@ fn path(route: &Route, things: &Things) -> String {
     path
 }
 
-fn request(route: &Route, things: &Things, kind: Kind) -> (Request<Body>, Call) {
+/// A request of a route by somebody.
+pub(crate) fn request(route: &Route, things: &Things, kind: Kind) -> (Request<Body>, Call) {
     let mut call = call(route, things);
     let uri = format!("{}?{}", path(route, things), call.query);
     let mut request =

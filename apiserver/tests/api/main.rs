@@ -26,5 +26,6 @@ mod recurring_runs;
 mod schedules;
 mod shared;
 mod uploads;
+mod users;
 mod v1beta1;
 mod versions;

@@ -1,13 +1,14 @@
 //! A server that several users share, with things of two namespaces in its store.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::{Method, Request};
 use penstock_apiserver::auth::{
     AccessRules, AccessSettings, Action, Authenticator, Authorizer, Caller, Decision, IdentityError, Presented,
-    ReviewError,
+    ReviewError, Sharing,
 };
 use penstock_apiserver::{Api, ApiSettings, NewSubmission, Submission, SubmissionError};
 use penstock_engine::{Fact, NodeId, task_id};
@@ -38,15 +39,29 @@ rules:
   - {users: [operator], namespaces: [penstock-system], may: edit}
 ";
 
+/// What is taken away while a server is at work.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// Tokens that are no longer valid.
+    pub(crate) tokens: HashSet<&'static str>,
+    /// Users who may nothing any more.
+    pub(crate) rights: HashSet<&'static str>,
+    /// Whether nobody says what callers may do.
+    pub(crate) silent: bool,
+}
+
 /// Tokens are names, except for some.
 #[derive(Debug)]
-struct Tokens;
+struct Tokens(Arc<Mutex<Taken>>);
 
 #[async_trait::async_trait]
 impl Authenticator for Tokens {
     async fn identify(&self, presented: Presented<'_>) -> Result<Option<Caller>, IdentityError> {
         match presented.bearer()? {
             None => Ok(None),
+            Some(ended) if self.0.lock().expect("no panic").tokens.contains(ended) => {
+                Err(IdentityError::Refused("the bearer token is not valid: it has ended".to_owned()))
+            }
             Some("forged") => Err(IdentityError::Refused("the bearer token is not valid".to_owned())),
             Some("unknowable") => Err(IdentityError::Unavailable("the issuer is away".to_owned())),
             Some(name) => Ok(Some(Caller { user: name.to_owned(), groups: vec![format!("{name}s")] })),
@@ -56,12 +71,20 @@ impl Authenticator for Tokens {
 
 /// Rules that somebody cannot be looked up in.
 #[derive(Debug)]
-struct Rules(AccessRules);
+struct Rules(AccessRules, Arc<Mutex<Taken>>);
 
 #[async_trait::async_trait]
 impl Authorizer for Rules {
     async fn decide(&self, caller: &Caller, action: &Action) -> Result<Decision, ReviewError> {
+        let is_taken = {
+            let taken = self.1.lock().expect("no panic");
+            if taken.silent {
+                return Err(ReviewError("roles are away".to_owned()));
+            }
+            taken.rights.contains(caller.user.as_str())
+        };
         match caller.user.as_str() {
+            _ if is_taken => Ok(Decision::Denied("it was taken away".to_owned())),
             "lost" => Err(ReviewError("roles are away".to_owned())),
             _ => self.0.decide(caller, action).await,
         }
@@ -144,30 +167,58 @@ pub(crate) struct Shared {
     pub(crate) server: Server,
     pub(crate) store: Metastore,
     pub(crate) things: Things,
+    /// What tests take away.
+    pub(crate) taken: Arc<Mutex<Taken>>,
     /// What [`Shared::state`] was in the beginning.
     pub(crate) at_first: String,
 }
 
 impl Shared {
     pub(crate) async fn start() -> Shared {
+        Self::start_with(Sharing::default()).await
+    }
+
+    /// Where namespaces share something.
+    pub(crate) async fn start_with(sharing: Sharing) -> Shared {
         let directory = TempDir::new().expect("a directory");
         let files = directory.path().to_owned();
         let store = Metastore::open(&files.join("penstock.db")).await.expect("a store");
         let local = LocalAccess::Beneath(vec![files.clone()]);
         let stores = Stores::new(StoreSettings { local, ..StoreSettings::default() }).expect("stores");
-        let rules = Rules(AccessRules::parse(RULES).expect("rules"));
+        let taken = Arc::<Mutex<Taken>>::default();
+        let rules = Arc::new(Rules(AccessRules::parse(RULES).expect("rules"), Arc::clone(&taken)));
+        let tokens = Arc::new(Tokens(Arc::clone(&taken)));
         let settings = ApiSettings {
             own_namespace: "penstock-system".to_owned(),
             stores: Some(Arc::new(stores)),
-            access: AccessSettings::guarded(true, vec![Arc::new(Tokens)], Arc::new(rules)),
+            access: AccessSettings::guarded(true, vec![tokens], rules).with_sharing(sharing),
             ..ApiSettings::default()
         };
         let submission = Arc::new(Runs(store.clone()));
         let api = Api::new(settings, store.clone(), submission).await.expect("a server");
         let things = fill(&store, &files).await;
-        let mut shared = Shared { server: Server::over(api, directory), store, things, at_first: String::new() };
+        let mut shared = Shared { server: Server::over(api, directory), store, things, taken, at_first: String::new() };
         shared.at_first = shared.state().await;
         shared
+    }
+
+    /// A run in the namespace whose task is at work.
+    pub(crate) async fn running(&self) -> Uuid {
+        let id = Uuid::new_v4();
+        let new = NewRun {
+            info: info(id, "at work", NAMESPACE, "file:///nowhere"),
+            pipeline_text: PIPELINE.to_owned(),
+            parameters: Map::new(),
+            options: json!({}),
+            registration: RunRegistration::default(),
+        };
+        self.store.create_run(new).await.expect("a run");
+        self.store.take_epoch(id).await.expect("an epoch");
+        let mut append = Append::new(id, 1, 0);
+        append.facts.push((Fact::AttemptStarted { node: NodeId(1), attempt: 0 }, Timestamp::now()));
+        append.tasks.push(row(TASK, TaskStatus::Running, Some(0)));
+        self.store.append(append).await.expect("it is stored");
+        id
     }
 
     /// Everything that there is.
