@@ -51,8 +51,6 @@ pub struct ApiSettings {
     pub commit: String,
     /// Caps on documents and values.
     pub limits: Limits,
-    /// Names under which a server on a loopback address may be asked, beside those of the machine itself.
-    pub hosts: Vec<String>,
     /// The time zone of cron expressions; UTC when absent.
     pub schedule_zone: Option<TimeZone>,
     /// Who may ask for what. By default everybody may, for everything.

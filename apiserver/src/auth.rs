@@ -5,11 +5,12 @@
 //! the only part of the crate that asks Kubernetes.
 
 mod header;
+mod hosts;
 mod memory;
 mod oidc;
 mod rules;
-mod subject_access;
 mod rules_file;
+mod subject_access;
 mod token_review;
 
 use std::fmt::{self, Debug};
@@ -20,11 +21,12 @@ use async_trait::async_trait;
 use axum::http::{HeaderMap, header as names};
 
 pub use header::{HeaderError, TrustedHeader, TrustedPeers};
+pub use hosts::{AllowedHost, HostError};
 pub use oidc::{Oidc, OidcError, OidcSettings};
 pub use rules::{AccessRules, RulesError};
+pub use rules_file::{RulesFile, RulesFileError};
 pub use subject_access::SubjectAccessReviews;
 pub use token_review::TokenReviews;
-pub use rules_file::{RulesFile, RulesFileError};
 
 /// Longest token that is looked at.
 const LONGEST_TOKEN: usize = 16 << 10;
@@ -160,6 +162,7 @@ pub struct Sharing {
 pub struct AccessSettings {
     guarded: Option<Guarded>,
     sharing: Sharing,
+    hosts: Vec<AllowedHost>,
 }
 
 #[derive(Debug, Clone)]
@@ -191,9 +194,21 @@ impl AccessSettings {
         Self { sharing, ..self }
     }
 
+    /// With names that the server may be asked by, so that a page whose own name leads here is answered nothing (T-26). A
+    /// listener that only this machine reaches is always asked by names of this machine, or by these; others by any if
+    /// these are none.
+    pub fn with_hosts(self, hosts: Vec<AllowedHost>) -> Self {
+        Self { hosts, ..self }
+    }
+
     /// What namespaces share.
     pub(crate) fn sharing(&self) -> Sharing {
         self.sharing
+    }
+
+    /// The names that the server may be asked by.
+    pub(crate) fn hosts(&self) -> &[AllowedHost] {
+        &self.hosts
     }
 
     /// Whether namespaces of requests count.

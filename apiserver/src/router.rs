@@ -41,13 +41,14 @@ pub fn router(api: Api) -> Router {
     build(api, false)
 }
 
-/// The same for a listener that only this machine reaches: it answers only to names of this machine.
+/// The same for a listener that only this machine reaches: it answers only to names of this machine, and those that it is
+/// told.
 pub(crate) fn loopback_router(api: Api) -> Router {
     build(api, true)
 }
 
 fn build(api: Api, is_loopback: bool) -> Router {
-    let hosts: Option<Arc<[String]>> = is_loopback.then(|| api.settings().hosts.clone().into());
+    let names = Arc::new(site::Names::new(is_loopback, api.settings().access.hosts()));
     let body_limit = DefaultBodyLimit::max(api.body_limit());
     let counting = middleware::from_fn_with_state(api.clone(), metrics::count);
     let gate = Gate::new(api, is_loopback);
@@ -62,8 +63,8 @@ fn build(api: Api, is_loopback: bool) -> Router {
     Router::new()
         .fallback_service(router)
         .layer(normalise)
-        .layer(middleware::from_fn(move |request: Request, next: Next| check_site(hosts.clone(), request, next)))
-        .layer(middleware::map_response(forbid_sniffing))
+        .layer(middleware::from_fn(move |request: Request, next: Next| check_site(Arc::clone(&names), request, next)))
+        .layer(middleware::map_response(harden))
         .layer(counting)
 }
 
@@ -76,19 +77,22 @@ async fn normalise(verbs: Arc<[path::VerbRoute]>, mut request: Request, next: Ne
     next.run(request).await
 }
 
-async fn check_site(hosts: Option<Arc<[String]>>, request: Request, next: Next) -> Response {
-    let host = match hosts {
-        Some(hosts) => site::check_host(request.uri(), request.headers(), &hosts),
-        None => Ok(()),
-    };
+async fn check_site(names: Arc<site::Names>, request: Request, next: Next) -> Response {
+    let host = names.check(request.uri(), request.headers());
     match host.and_then(|()| site::check_origin(request.method(), request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-async fn forbid_sniffing(mut response: Response) -> Response {
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+/// Says to browsers that an answer is what its type says, and no page: nothing in it is run, and nothing frames it (T-14,
+/// T-26).
+async fn harden(mut response: Response) -> Response {
+    const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // What users stored says more.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NO_PAGE);
     response
 }
 

@@ -1,24 +1,33 @@
 //! Pages of other origins may not change anything (T-26): a browser says where a request comes from.
 //!
-//! A page can also have its own name resolve to this machine, and is of the same origin then. So a server that only this
-//! machine reaches answers only to names of this machine.
+//! A page can also have its own name lead here, and is of the same origin then. So a server that only this machine reaches
+//! answers only to names of this machine, and any other to the names that it is told, if it is told some.
 
 use std::net::IpAddr;
 
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
+use crate::auth::AllowedHost;
 use crate::error::{ApiError, ErrorKind};
 
 /// Set by proxies that replace the host. A page of another origin cannot set it without asking first.
 const FORWARDED_HOST: &str = "x-forwarded-host";
+/// Said by browsers, of every request, and by no page.
+const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Refuses requests that would change something and come from a page of another origin.
 pub(super) fn check_origin(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     if method.is_safe() {
         return Ok(());
     }
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        let is_elsewhere = |site: &HeaderValue| matches!(site.as_bytes(), b"cross-site" | b"same-site");
+        return match headers.get(FETCH_SITE).is_some_and(is_elsewhere) {
+            true => Err(of_another_origin(FETCH_SITE)),
+            false => Ok(()),
+        };
+    };
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let hosts =
@@ -26,28 +35,51 @@ pub(super) fn check_origin(method: &Method, uri: &Uri, headers: &HeaderMap) -> R
     let matches = |authority: &str| hosts.iter().flatten().any(|host| host.eq_ignore_ascii_case(authority));
     match origin.is_some_and(matches) {
         true => Ok(()),
-        false => Err(ApiError::new(
-            ErrorKind::CrossSite,
-            "the request comes from a page of another origin: its Origin differs from the host that it is sent to",
-        )),
+        false => Err(of_another_origin("Origin")),
     }
 }
 
-/// Refuses requests that name another host than this machine or one of `hosts`.
-pub(super) fn check_host(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(), ApiError> {
-    let named = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
-    for host in named.chain(uri.authority().map(Authority::as_str)) {
-        let name = without_port(host);
-        if !is_this_machine(name) && !hosts.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            return Err(ApiError::new(
+fn of_another_origin(said_by: &str) -> ApiError {
+    let text = format!(
+        "the request comes from a page of another origin: its {said_by} differs from the host that it is sent to"
+    );
+    ApiError::new(ErrorKind::CrossSite, text)
+}
+
+/// The names that a listener answers to.
+#[derive(Debug)]
+pub(super) struct Names {
+    is_loopback: bool,
+    allowed: Vec<AllowedHost>,
+}
+
+impl Names {
+    pub(super) fn new(is_loopback: bool, allowed: &[AllowedHost]) -> Self {
+        Self { is_loopback, allowed: allowed.to_vec() }
+    }
+
+    /// Refuses requests that are sent to another name.
+    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+        let named = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
+        let mut names = named.chain(uri.authority().map(Authority::as_str)).map(without_port);
+        match names.find(|name| !self.answers_to(name)) {
+            None => Ok(()),
+            Some(name) => Err(ApiError::new(
                 ErrorKind::CrossSite,
                 format!(
-                    "this server answers only to names of its own machine, and {name:?} is none: ask for localhost"
+                    "this server does not answer to the name {name:?}: ask for localhost, or have its operator add the \
+                     name with --allowed-host"
                 ),
-            ));
+            )),
         }
     }
-    Ok(())
+
+    fn answers_to(&self, name: &str) -> bool {
+        // Its own names, because ports are forwarded to it. No page can have an address lead elsewhere than it did, so
+        // addresses are believed where others connect.
+        let is_known = is_this_machine(name) || self.allowed.iter().any(|host| host.is(name));
+        is_known || (!self.is_loopback && (self.allowed.is_empty() || address(name).is_some()))
+    }
 }
 
 fn without_port(host: &str) -> &str {
@@ -57,12 +89,14 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+fn address(name: &str) -> Option<IpAddr> {
+    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name).parse().ok()
+}
+
 fn is_this_machine(name: &str) -> bool {
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let address = address(name);
     let name = name.to_ascii_lowercase();
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        || name == "localhost"
-        || name.ends_with(".localhost")
+    address.is_some_and(|address| address.is_loopback()) || name == "localhost" || name.ends_with(".localhost")
 }
 
 #[cfg(test)]
@@ -86,11 +120,8 @@ mod tests {
 
     #[test]
     fn t26_a_server_of_one_machine_answers_to_its_names() {
-        let names = ["kfp.example".to_owned()];
-        let asked = |host: &str| {
-            let headers = [(header::HOST, host.parse().unwrap())].into_iter().collect();
-            check_host(&Uri::from_static("/"), &headers, &names)
-        };
+        let names = Names::new(true, &["kfp.example".parse().unwrap()]);
+        let asked = |host: &str| names.check(&Uri::from_static("/"), &sent_to(host));
         for host in [
             "localhost",
             "LOCALHOST:8888",
@@ -108,8 +139,37 @@ mod tests {
         {
             assert_eq!(asked(host).unwrap_err().status(), 403, "{host}");
         }
-        assert!(check_host(&Uri::from_static("/"), &HeaderMap::new(), &names).is_ok());
-        assert!(check_host(&Uri::from_static("http://evil.example/"), &HeaderMap::new(), &names).is_err());
+        assert!(names.check(&Uri::from_static("/"), &HeaderMap::new()).is_ok());
+        assert!(names.check(&Uri::from_static("http://evil.example/"), &HeaderMap::new()).is_err());
+    }
+
+    fn sent_to(host: &str) -> HeaderMap {
+        [(header::HOST, host.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn t26_a_server_that_others_reach_answers_to_the_names_that_it_is_told() {
+        let asked = |names: &Names, host: &str| names.check(&Uri::from_static("/"), &sent_to(host)).is_ok();
+        let told = Names::new(false, &["kfp.example".parse().unwrap(), "*.svc".parse().unwrap()]);
+        // As itself, by the name of a service, forwarded, and as a Pod.
+        for host in ["KFP.example", "ml-pipeline.team.svc:8888", "localhost:8888", "10.1.2.3:8888", "[fd00::1]:8888"] {
+            assert!(asked(&told, host), "{host}");
+        }
+        for host in ["evil.example", "kfp.example.evil.example", "svc", "10.1.2.3.evil.example", "akfp.example", ""] {
+            assert!(!asked(&told, host), "{host}");
+        }
+        assert!(asked(&Names::new(false, &[]), "anything.example"), "who is told nothing believes everything");
+    }
+
+    #[test]
+    fn t26_what_browsers_say_of_a_page_without_an_origin_counts() {
+        for site in ["cross-site", "same-site"] {
+            assert!(check_with(&Method::POST, &[("sec-fetch-site", site)]).is_err(), "{site}");
+            assert!(check_with(&Method::GET, &[("sec-fetch-site", site)]).is_ok(), "{site}");
+        }
+        for site in ["same-origin", "none"] {
+            assert!(check_with(&Method::POST, &[("sec-fetch-site", site)]).is_ok(), "{site}");
+        }
     }
 
     #[test]

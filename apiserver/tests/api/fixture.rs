@@ -145,6 +145,9 @@ impl Server {
         let content = if is_endless { Body::empty() } else { content };
         let bytes = body::to_bytes(content, usize::MAX).await.expect("a body");
         assert_eq!(parts.headers.get("x-content-type-options"), Some(&HeaderValue::from_static("nosniff")));
+        // T-14, T-26: whatever is asked for, nothing in the answer is run, and no page frames it.
+        let policy = parts.headers.get("content-security-policy").and_then(|policy| policy.to_str().ok());
+        assert!(policy.is_some_and(|policy| policy.contains("default-src 'none'")), "{policy:?}");
         let text = String::from_utf8(bytes.to_vec()).expect("text");
         let answer = Answer { status: parts.status, headers: parts.headers, text };
         contract::check(method, path, &answer);

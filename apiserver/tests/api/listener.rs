@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_apiserver::auth::{AccessRules, AccessSettings, TrustedHeader};
+use penstock_apiserver::auth::{AccessRules, AccessSettings, AllowedHost, TrustedHeader};
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_metastore::Metastore;
 use penstock_runtime::shutdown::Shutdown;
@@ -95,4 +95,57 @@ async fn t12_the_header_of_a_proxy_counts_where_it_is_said_whom_to_believe() {
             assert_eq!(status, expected, "{listen} {trusted:?} {headers:?}: {answer}");
         }
     }
+}
+
+/// A name that leads here for a page is not one that this server answers to (T-26).
+#[tokio::test]
+async fn t26_a_listener_that_others_reach_answers_to_the_names_that_it_is_told() {
+    for (listen, names, answered, refused) in [
+        (
+            "0.0.0.0:0",
+            &["kfp.example", "*.svc"][..],
+            &["kfp.example", "ml-pipeline.team.svc:8888", "10.0.0.1"][..],
+            true,
+        ),
+        ("127.0.0.1:0", &["kfp.example"], &["kfp.example:80", "localhost"], true),
+        ("0.0.0.0:0", &[], &["kfp.example"], false),
+    ] {
+        let names: Vec<AllowedHost> = names.iter().map(|name| name.parse().expect("a name")).collect();
+        let access = AccessSettings::open().with_hosts(names);
+        let (api, _directory) = Server::api_with(|settings| ApiSettings { access, ..settings }).await;
+        let listener = TcpListener::bind(listen).await.expect("a listener");
+        let address = ([127, 0, 0, 1], listener.local_addr().expect("an address").port()).into();
+        let serving = tokio::spawn(penstock_apiserver::serve(listener, api, Shutdown::new()));
+        let ask = async |host: &str, path: &str| {
+            exchange(address, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+        };
+        for host in answered {
+            let answer = ask(host, "/apis/v2beta1/experiments").await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{listen} {host}: {answer}");
+        }
+        for path in ["/apis/v2beta1/experiments", "/metrics", "/nothing"] {
+            let answer = ask("evil.example:8888", path).await;
+            assert_eq!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("--allowed-host"), refused, "{answer}");
+        }
+        serving.abort();
+    }
+}
+
+/// T-20: what comes before a body has a size too.
+#[tokio::test]
+async fn t20_large_heads_are_refused() {
+    let (api, _directory) = Server::api().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(penstock_apiserver::serve(listener, api, Shutdown::new()));
+    let large = "x".repeat(100 << 10);
+    for head in [
+        format!("GET /apis/v2beta1/experiments?filter={large} HTTP/1.1\r\nHost: localhost"),
+        format!("GET /apis/v2beta1/experiments HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {large}"),
+    ] {
+        let answer = exchange(address, format!("{head}\r\nConnection: close\r\n\r\n")).await;
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert!(["414", "431"].contains(&status), "{answer}");
+    }
+    serving.abort();
 }
