@@ -82,7 +82,7 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
             tracing::warn!("submitted runs are refused: {}", without_tasks(&namespace));
         }
         let setup = ApiSetup {
-            access: args.access.settings(Some(&cluster.client))?,
+            access: args.access.settings(Some(&cluster.client), &registry).await?,
             time_zone: args.time_zone,
             import_from: args.import.import_from,
             token_key_file: args.page_token_key_file,

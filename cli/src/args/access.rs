@@ -7,9 +7,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum, ValueHint};
 use kube::Client;
 use penstock_apiserver::auth::{
-    AccessRules, AccessSettings, Authenticator, Authorizer, Oidc, OidcSettings, SubjectAccessReviews, TokenReviews,
-    TrustedHeader, TrustedPeers,
+    AccessSettings, AllowedHost, Authenticator, Authorizer, Oidc, OidcSettings, RulesFile, Sharing,
+    SubjectAccessReviews, TokenReviews, TrustedHeader, TrustedPeers,
 };
+use prometheus::Registry;
 
 use crate::failure::Refusal;
 
@@ -42,6 +43,18 @@ pub(crate) struct AccessArgs {
     /// Keep namespaces apart: everything belongs to the one that requests name, and takes rights there
     #[arg(long, env = "PENSTOCK_MULTI_USER")]
     pub(crate) multi_user: bool,
+    /// Let everybody who is known look at what is in every namespace, with --multi-user; KFP has MULTIUSER_SHARED_READ
+    /// for it
+    #[arg(long, env = "PENSTOCK_SHARED_READ")]
+    pub(crate) shared_read: bool,
+    /// Refuse pipelines of no namespace, which everybody may look at, with --multi-user; KFP has
+    /// REQUIRE_NAMESPACE_FOR_PIPELINES for it
+    #[arg(long, env = "PENSTOCK_REQUIRE_NAMESPACE_FOR_PIPELINES")]
+    pub(crate) require_namespace_for_pipelines: bool,
+    /// Name by which the API may be asked, such as kfp.example.com or *.example.com; give it once for each. Names of this
+    /// machine always count, and where others can connect addresses do [default: there every name does]
+    #[arg(long, env = "PENSTOCK_ALLOWED_HOST", value_delimiter = ',', value_name = "HOST")]
+    pub(crate) allowed_host: Vec<AllowedHost>,
     /// Audience that tokens of Kubernetes must be meant for, with --auth token-review [default: pipelines.kubeflow.org]
     #[arg(long, env = "PENSTOCK_AUTH_AUDIENCE", value_name = "AUDIENCE")]
     pub(crate) auth_audience: Option<String>,
@@ -70,7 +83,7 @@ pub(crate) struct AccessArgs {
     /// Where only this machine can connect, everybody is
     #[arg(long, env = "PENSTOCK_TRUSTED_PROXY", value_delimiter = ',', value_name = "CIDR")]
     pub(crate) trusted_proxy: Vec<TrustedPeers>,
-    /// File that says what callers may do, instead of the roles of the cluster
+    /// File that says what callers may do, instead of the roles of the cluster; it is read again when it changes
     #[arg(long, env = "PENSTOCK_ACCESS_RULES", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) access_rules: Option<PathBuf>,
 }
@@ -118,6 +131,7 @@ impl AccessArgs {
                 .with_hint("leave one of them out"));
         }
         self.check_belonging()?;
+        self.check_sharing()?;
         if self.has(AuthMethod::Header) && !is_local && self.trusted_proxy.is_empty() {
             let text = format!("--auth header believes whoever connects to {flag} {address}, unless it is said whom");
             return Err(Refusal::new(text).with_hint("name the addresses of the proxy with --trusted-proxy"));
@@ -128,11 +142,26 @@ impl AccessArgs {
     /// Flags that say something of callers say nothing when nobody is asked.
     fn check_without_auth(&self) -> Result<(), Refusal> {
         let given = [("--multi-user", self.multi_user), ("--access-rules", self.access_rules.is_some())];
-        let given = given.into_iter().chain(self.belonging().map(|(flag, _, is_given)| (flag, is_given)));
+        let given =
+            given.into_iter().chain(self.sharing()).chain(self.belonging().map(|(flag, _, is_given)| (flag, is_given)));
         match given.filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).next() {
             None => Ok(()),
             Some(flag) => Err(Refusal::new(format!("{flag} is about callers, and nobody is asked who they are"))
                 .with_hint("say with --auth how callers are known: token-review, oidc or header")),
+        }
+    }
+
+    /// Flags about what namespaces share, and whether they are given.
+    fn sharing(&self) -> [(&'static str, bool); 2] {
+        let pipelines = ("--require-namespace-for-pipelines", self.require_namespace_for_pipelines);
+        [("--shared-read", self.shared_read), pipelines]
+    }
+
+    fn check_sharing(&self) -> Result<(), Refusal> {
+        match self.sharing().into_iter().find(|(_, is_given)| *is_given && !self.multi_user) {
+            None => Ok(()),
+            Some((flag, _)) => Err(Refusal::new(format!("{flag} is about namespaces, which are not kept apart"))
+                .with_hint(format!("add --multi-user, or leave {flag} out"))),
         }
     }
 
@@ -163,10 +192,15 @@ impl AccessArgs {
         Ok(())
     }
 
-    /// What the API is told. `client` is needed when [`AccessArgs::needs_cluster`] says so.
-    pub(crate) fn settings(&self, client: Option<&Client>) -> Result<AccessSettings, Refusal> {
+    /// What the API is told. `client` is needed when [`AccessArgs::needs_cluster`] says so; `registry` has numbers about
+    /// the file of rules, if there is one.
+    pub(crate) async fn settings(
+        &self,
+        client: Option<&Client>,
+        registry: &Registry,
+    ) -> Result<AccessSettings, Refusal> {
         if self.auth.is_empty() {
-            return Ok(AccessSettings::open());
+            return Ok(AccessSettings::open().with_hosts(self.allowed_host.clone()));
         }
         let cluster = || client.cloned().ok_or_else(no_cluster);
         let mut authenticators: Vec<Arc<dyn Authenticator>> = Vec::new();
@@ -182,10 +216,13 @@ impl AccessArgs {
             authenticators.push(Arc::new(TokenReviews::new(cluster()?, audience)));
         }
         let authorizer: Arc<dyn Authorizer> = match &self.access_rules {
-            Some(file) => Arc::new(rules(file)?),
+            Some(file) => Arc::new(rules(file, registry).await?),
             None => Arc::new(SubjectAccessReviews::new(cluster()?)),
         };
-        Ok(AccessSettings::guarded(self.multi_user, authenticators, authorizer))
+        let sharing =
+            Sharing { reading: self.shared_read, pipelines_need_namespace: self.require_namespace_for_pipelines };
+        let settings = AccessSettings::guarded(self.multi_user, authenticators, authorizer);
+        Ok(settings.with_sharing(sharing).with_hosts(self.allowed_host.clone()))
     }
 
     fn header(&self) -> Result<TrustedHeader, Refusal> {
@@ -221,11 +258,9 @@ fn no_cluster() -> Refusal {
         .with_hint("name a file that says it with --access-rules, or a cluster with --kubeconfig")
 }
 
-fn rules(file: &Path) -> Result<AccessRules, Refusal> {
-    let refuse = |reason: String| Refusal::new(format!("cannot use --access-rules {}: {reason}", file.display()));
-    let text = String::from_utf8(read("--access-rules", file)?).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
-    AccessRules::parse(&text).map_err(|error| {
-        refuse(error.to_string()).with_hint(
+async fn rules(file: &Path, registry: &Registry) -> Result<RulesFile, Refusal> {
+    RulesFile::open(file.to_owned(), registry).await.map_err(|error| {
+        Refusal::new(format!("cannot use --access-rules {}: {error}", file.display())).with_hint(
             "write rules as {rules: [{users: [ann@example.com], groups: [ml], namespaces: [team-a], may: edit}]}",
         )
     })
@@ -289,6 +324,9 @@ mod tests {
         for (line, reason) in [
             ("--multi-user", "--multi-user is about callers"),
             ("--access-rules x", "--access-rules is about callers"),
+            ("--shared-read", "--shared-read is about callers"),
+            ("--auth header --shared-read", "add --multi-user"),
+            ("--auth header --require-namespace-for-pipelines", "add --multi-user"),
             ("--oidc-issuer https://x", "--oidc-issuer is about callers"),
             ("--auth header --auth-audience x", "add --auth token-review"),
             ("--auth token-review --oidc-client-id x", "add --auth oidc"),
@@ -298,27 +336,36 @@ mod tests {
             assert!(refusal.contains(reason), "{line}: {refusal}");
         }
         assert!(check("--auth header", LOCAL, true).unwrap_err().contains("leave one of them out"));
+        assert_eq!(
+            check("--auth header --multi-user --shared-read --allowed-host a.example,*.b", LOCAL, false),
+            Ok(())
+        );
+        assert_eq!(check("--allowed-host a.example", OPEN, true), Ok(()));
+        assert!(Line::try_parse_from(["test", "--allowed-host", "a.example:80"]).is_err());
     }
 
-    #[test]
-    fn what_callers_may_do_is_said_by_a_file_or_by_a_cluster() {
+    async fn settings(line: &str) -> Result<AccessSettings, String> {
+        args(line).settings(None, &Registry::new()).await.map_err(|refusal| format!("{refusal:?}"))
+    }
+
+    #[tokio::test]
+    async fn what_callers_may_do_is_said_by_a_file_or_by_a_cluster() {
         assert!(!args("").needs_cluster());
         assert!(!args("--auth header --access-rules x").needs_cluster());
         assert!(args("--auth header").needs_cluster());
         assert!(args("--auth token-review --access-rules x").needs_cluster());
-        let settings = |line: &str| args(line).settings(None).map_err(|refusal| format!("{refusal:?}"));
-        assert!(!settings("").expect("settings").is_multi_user());
-        assert!(settings("--auth header").unwrap_err().contains("--access-rules"));
-        assert!(settings("--auth oidc --access-rules x").unwrap_err().contains("--oidc-issuer"));
+        assert!(!settings("").await.expect("settings").is_multi_user());
+        assert!(settings("--auth header").await.unwrap_err().contains("--access-rules"));
+        assert!(settings("--auth oidc --access-rules x").await.unwrap_err().contains("--oidc-issuer"));
         let http = "--auth oidc --oidc-issuer http://x.example --oidc-client-id y --access-rules x";
-        assert!(settings(http).unwrap_err().contains("not an https URL"));
+        assert!(settings(http).await.unwrap_err().contains("not an https URL"));
         let folder = tempfile::tempdir().expect("a directory");
         let file = folder.path().join("rules.yaml");
         let line = format!("--multi-user --auth header --access-rules {}", file.display());
-        assert!(settings(&line).unwrap_err().contains("cannot use --access-rules"));
+        assert!(settings(&line).await.unwrap_err().contains("cannot use --access-rules"));
         std::fs::write(&file, "rules: [{users: [ann], namespaces: [team-a], may: all}]").expect("it is written");
-        assert!(settings(&line).unwrap_err().contains("unknown variant `all`"));
+        assert!(settings(&line).await.unwrap_err().contains("unknown variant `all`"));
         std::fs::write(&file, "rules: [{users: [ann], namespaces: [team-a], may: edit}]").expect("it is written");
-        assert!(settings(&line).expect("settings").is_multi_user());
+        assert!(settings(&line).await.expect("settings").is_multi_user());
     }
 }

@@ -40,11 +40,11 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         true => Some(cluster::connect(&context.cluster, None).await?.client),
         false => None,
     };
-    let access = access.settings(client.as_ref())?;
+    let registry = Registry::new();
+    let access = access.settings(client.as_ref(), &registry).await?;
     let driver = context.driver(&execution, None).await?;
     // Tells others that runs which wait for their turn are not left alone.
     let _presence = driver.announce(BackendKind::Process)?;
-    let registry = Registry::new();
     let setup = ApiSetup {
         access,
         time_zone,
