@@ -1,10 +1,16 @@
-//! `penstock up` with somebody at the door.
+//! A server with somebody at the door: `penstock up`, and `penstock apiserver` of several teams by the stock client, which
+//! plays `tests/client/multi_user.py`.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
+use penstock_objectstore::testing::seaweed::{self, S3Server};
+use penstock_tests::deadline::wait_until;
+use penstock_tests::invocation::{Background, Invocation};
 use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
 use penstock_tests::server::Server;
 use serde_json::{Value, json};
@@ -14,6 +20,13 @@ rules:
   - {users: [ann], namespaces: ['*'], may: edit}
   - {users: [bob], namespaces: ['*'], may: view}
 ";
+
+/// Longest time until a server answers.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// Longest time for the scenarios of the stock client.
+const PLAY_LIMIT: Duration = Duration::from_secs(300);
+/// Two teams, and where Penstock is.
+const NAMESPACES: &str = "team-a,team-b,penstock-system";
 
 /// The status and the body of an answer to a user, as a proxy names them.
 fn ask(server: &Server, method: &str, path: &str, user: Option<&str>, body: Option<&Value>) -> (u16, Value) {
@@ -65,4 +78,91 @@ fn i31_flags_that_would_not_protect_anything_are_refused() {
     up(&["--multi-user", "--auth", "header", "--access-rules", &rules]).expect_complaint("penstock serve");
     up(&["--auth", "header", "--access-rules", "nothing.yaml"]).expect_complaint("nothing.yaml");
     up(&["--listen", "0.0.0.0:0", "--auth", "header", "--access-rules", &rules]).expect_complaint("--trusted-proxy");
+}
+
+/// Rules are read again when they change; what cannot be used changes nothing.
+#[test]
+fn rules_that_change_count_without_a_restart() {
+    let sandbox = Sandbox::new();
+    let rules = sandbox.write("rules.yaml", RULES);
+    let server = Server::start_with(
+        sandbox.penstock(),
+        &["--host-commands", "--auth", "header", "--access-rules", &rules.display().to_string()],
+    );
+    let status = |user| ask(&server, "GET", "/runs", Some(user), None).0;
+    let wait = |user, expected| wait_until("the rules to count", START_LIMIT, || status(user) == expected);
+    assert_eq!((status("ann"), status("eve")), (200, 403));
+    sandbox.write("rules.yaml", RULES.replace("ann", "eve"));
+    wait("eve", 200);
+    assert_eq!(status("ann"), 403);
+    sandbox.write("rules.yaml", "rules: nonsense");
+    std::thread::sleep(Duration::from_secs(7));
+    assert_eq!((status("ann"), status("eve"), status("bob")), (403, 200, 200));
+    sandbox.write("rules.yaml", RULES);
+    wait("ann", 200);
+    server.stop().expect_code(0).expect_complaint("cannot be used: the rules before it stay");
+}
+
+/// T-30: what others reach asks who they are, unless somebody says that it need not.
+#[test]
+fn t30_an_api_that_others_reach_is_refused_without_a_word_for_it() {
+    let sandbox = Sandbox::new();
+    for command in ["apiserver", "serve"] {
+        let image = if command == "serve" { &["--launcher-image", "x"][..] } else { &[] };
+        sandbox.penstock().arg(command).args(image).run().expect_code(2).expect_complaint("--allow-unauthenticated");
+    }
+    let up = |flags: &[&str]| sandbox.penstock().arg("up").args(flags).run().expect_code(2);
+    up(&["--auth", "header", "--access-rules", "x", "--shared-read"]).expect_complaint("--multi-user");
+    up(&["--allowed-host", "https://kfp.example"]).expect_complaint("is not the name of a host");
+}
+
+/// An API for several teams, whose cluster is a stand-in at a port that nobody listens to yet.
+fn apiserver(sandbox: &Sandbox, store: &S3Server, cluster: SocketAddr, api: SocketAddr) -> Background {
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://{cluster}")}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "penstock-system"}}],
+    });
+    let kubeconfig = sandbox.write("kubeconfig", kubeconfig.to_string());
+    let mut process = sandbox
+        .penstock()
+        .args(["apiserver", "--multi-user", "--auth", "token-review,header", "--admin-listen", "127.0.0.1:0"])
+        .args(["--api-listen", &api.to_string()])
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .env("PENSTOCK_S3_ENDPOINT", store.endpoint())
+        .env("AWS_ACCESS_KEY_ID", seaweed::ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", seaweed::SECRET_KEY)
+        .limit(PLAY_LIMIT + START_LIMIT)
+        .spawn();
+    wait_until("the API to listen", START_LIMIT, || {
+        assert!(process.is_running(), "it has ended");
+        TcpStream::connect(api).is_ok()
+    });
+    process
+}
+
+#[test]
+fn t10_teams_use_what_is_theirs_by_the_stock_client() {
+    let Some(python) = python::find_or_skip("t10_teams_use_what_is_theirs_by_the_stock_client") else { return };
+    let Some(store) = S3Server::start_or_skip() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(store.create_bucket("users"));
+    let sandbox = Sandbox::new();
+    let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let (cluster, api) = (free(), free());
+    let server = apiserver(&sandbox, &store, cluster, api);
+    let played = Invocation::new(&python)
+        .environment(&sandbox.path("home"), &sandbox.data_dir())
+        .env("PENSTOCK_TEST_API", format!("http://{api}"))
+        .env("PENSTOCK_TEST_CLUSTER_PORT", cluster.port().to_string())
+        .env("PENSTOCK_TEST_NAMESPACES", NAMESPACES)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("client/multi_user.py"))
+        .limit(PLAY_LIMIT)
+        .run();
+    server.signal(rustix::process::Signal::TERM);
+    let served = server.wait();
+    assert!(played.code() == Some(0), "{played}\n--- the API: {served}");
+    served.expect_code(0);
 }
