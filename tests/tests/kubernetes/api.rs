@@ -35,7 +35,7 @@ fn play(python: &Path, scenario: &Scenario, namespace: &Namespace, api: SocketAd
 }
 
 /// Waits until a process of this machine answers on a port.
-fn wait_for_api(process: &mut Background, api: SocketAddr) {
+pub(crate) fn wait_for_api(process: &mut Background, api: SocketAddr) {
     wait_until("the API to answer", START_LIMIT, || {
         assert!(process.is_running(), "what was to answer has ended");
         TcpStream::connect(api).is_ok() && admin::get(api, "/apis/v2beta1/healthz").is_some_and(|(code, _)| code == 200)

@@ -21,3 +21,4 @@ mod slow_store;
 mod system;
 mod task_pods;
 mod terminate;
+mod users;
