@@ -73,7 +73,10 @@ fn i31_flags_that_would_not_protect_anything_are_refused() {
     let rules = sandbox.folder().join("rules.yaml");
     std::fs::write(&rules, RULES).expect("it is written");
     let rules = rules.display().to_string();
-    let up = |flags: &[&str]| sandbox.penstock().arg("up").args(flags).run().expect_code(2);
+    // Not at the usual address, which somebody else may have.
+    let up = |flags: &[&str]| {
+        sandbox.penstock().env("PENSTOCK_LISTEN", "127.0.0.1:0").arg("up").args(flags).run().expect_code(2)
+    };
     up(&["--multi-user"]).expect_complaint("--auth");
     up(&["--multi-user", "--auth", "header", "--access-rules", &rules]).expect_complaint("penstock serve");
     up(&["--auth", "header", "--access-rules", "nothing.yaml"]).expect_complaint("nothing.yaml");
@@ -111,7 +114,10 @@ fn t30_an_api_that_others_reach_is_refused_without_a_word_for_it() {
         let image = if command == "serve" { &["--launcher-image", "x"][..] } else { &[] };
         sandbox.penstock().arg(command).args(image).run().expect_code(2).expect_complaint("--allow-unauthenticated");
     }
-    let up = |flags: &[&str]| sandbox.penstock().arg("up").args(flags).run().expect_code(2);
+    // Not at the usual address, which somebody else may have.
+    let up = |flags: &[&str]| {
+        sandbox.penstock().env("PENSTOCK_LISTEN", "127.0.0.1:0").arg("up").args(flags).run().expect_code(2)
+    };
     up(&["--auth", "header", "--access-rules", "x", "--shared-read"]).expect_complaint("--multi-user");
     up(&["--allowed-host", "https://kfp.example"]).expect_complaint("is not the name of a host");
 }
