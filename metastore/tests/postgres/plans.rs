@@ -155,12 +155,15 @@ async fn pages_of_runs_go_along_an_index() {
 async fn pages_and_totals_of_runs_in_several_states_read_no_more_than_they_show() {
     let Some(store) = filled().await else { return };
     let field = RunField::State;
-    for predicate in [
-        Predicate::Compare { field, comparison: Comparison::NotEqual, operand: word("SUCCEEDED") },
-        Predicate::In { field, operands: vec![word("SUCCEEDED"), word("FAILED")] },
-        Predicate::In { field, operands: vec![word("PENDING"), word("CANCELING")] },
+    let experiment = equal(RunField::Experiment, id(7));
+    for predicates in [
+        vec![Predicate::Compare { field, comparison: Comparison::NotEqual, operand: word("SUCCEEDED") }],
+        vec![Predicate::In { field, operands: vec![word("SUCCEEDED"), word("FAILED")] }],
+        vec![Predicate::In { field, operands: vec![word("PENDING"), word("CANCELING")] }],
+        vec![experiment.clone(), equal(field, word("FAILED"))],
+        vec![experiment, Predicate::In { field, operands: vec![word("SUCCEEDED"), word("FAILED")] }],
     ] {
-        for listing in pages(RunField::CreatedAt, &Operand::Integer(15_000), &[predicate]) {
+        for listing in pages(RunField::CreatedAt, &Operand::Integer(15_000), &predicates) {
             for plan in run_list_plans(&store, &listing).await.unwrap() {
                 assert!(!plan.iter().any(|step| step.contains("Seq Scan on runs")), "{}", plan.join("\n"));
             }

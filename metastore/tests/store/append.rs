@@ -2,7 +2,7 @@
 
 use penstock_engine::NodeId;
 use penstock_metastore::{
-    Append, ArtifactRow, CacheScope, Change, MAX_OUTPUTS_BYTES, MetastoreError, NewCacheEntry, RunUpdate,
+    Append, ArtifactRow, CacheScope, Change, MAX_OUTPUTS_BYTES, MetastoreError, NewCacheEntry, RunUpdate, TaskRow,
 };
 use penstock_spec::artifact::Content;
 use penstock_spec::report::TaskOutputs;
