@@ -32,6 +32,7 @@ mod remarks;
 mod rows;
 mod run_records;
 mod runs;
+mod secrets;
 mod statements;
 mod tasks;
 mod to_drive;

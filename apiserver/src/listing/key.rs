@@ -44,7 +44,12 @@ impl TokenKey {
         if secret.len() as u64 > LONGEST {
             return Err(refused(format!("it has more than {LONGEST} bytes")));
         }
-        Ok(Self(Sha256::new_with_prefix(b"penstock page tokens\0").chain_update(&secret).finalize().into()))
+        Ok(Self::of_secret(&secret))
+    }
+
+    /// The key that follows from what nobody else knows.
+    pub fn of_secret(secret: &[u8]) -> Self {
+        Self(Sha256::new_with_prefix(b"penstock page tokens\0").chain_update(secret).finalize().into())
     }
 
     /// The same; where there is no file, one is made that its owner alone can read. Of several processes that do so at the

@@ -41,8 +41,8 @@ pub(crate) struct ApiArgs {
     /// From where pipelines may be imported by URL.
     #[command(flatten)]
     pub(crate) import: ImportArgs,
-    /// File with the key that page tokens are signed with; a new one is written if there is none. Replicas need the same
-    /// [default: page-tokens.key in the data directory]
+    /// File with the key that page tokens are signed with; a new one is written if there is none [default: a key that is
+    /// kept in the store, so that all processes over it take each other's]
     #[arg(long, env = "PENSTOCK_PAGE_TOKEN_KEY_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) page_token_key_file: Option<PathBuf>,
 }

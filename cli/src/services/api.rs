@@ -27,9 +27,6 @@ use crate::failure::Refusal;
 use crate::live_logs::AttemptLogs;
 use crate::submission::{DriverSubmission, TaskPlace};
 
-/// The file of the data directory that keeps page tokens good from one start to the next.
-const TOKEN_KEY_FILE: &str = "page-tokens.key";
-
 /// Opens a listener of the API, if it may be.
 pub(crate) async fn listen(access: &AccessArgs, listening: &Listening) -> anyhow::Result<TcpListener> {
     access.check(listening)?;
@@ -48,7 +45,7 @@ pub(crate) struct ApiSetup {
     pub(crate) time_zone: TimeZone,
     /// From where pipelines may be imported by URL.
     pub(crate) import_from: Vec<ImportRule>,
-    /// What keeps page tokens good from one start, and one replica, to the next; a file of the data directory when absent.
+    /// What page tokens are signed with; a secret of the store when absent, which is the same in all replicas.
     pub(crate) token_key_file: Option<PathBuf>,
     /// Where requests and notifications are counted.
     pub(crate) registry: Registry,
@@ -71,7 +68,13 @@ impl ApiService {
     pub(crate) async fn new(driver: &Driver, listener: TcpListener, setup: ApiSetup) -> anyhow::Result<ApiService> {
         let ApiSetup { access, time_zone, import_from, token_key_file, registry, records, place } = setup;
         let address = listener.local_addr().context("cannot read the address of the API")?;
-        let token_key_file = token_key_file.unwrap_or_else(|| driver.data_dir().join(TOKEN_KEY_FILE));
+        let token_key = match token_key_file {
+            Some(file) => TokenKey::of_file_or_new(&file)?,
+            None => {
+                let secret = driver.metastore().page_token_secret().await;
+                TokenKey::of_secret(secret.context("cannot read the key of page tokens")?.as_bytes())
+            }
+        };
         let notifications = match records.notification_rules()? {
             Some(rules) => Some((rules, NotificationMetrics::new(&registry).context("cannot count notifications")?)),
             None => None,
@@ -83,7 +86,7 @@ impl ApiService {
             stores: Some(Arc::clone(driver.transfer().stores())),
             schedule_zone: Some(time_zone),
             live_logs: Some(Arc::new(AttemptLogs::new(driver.clone()))),
-            token_key: Some(TokenKey::of_file_or_new(&token_key_file)?),
+            token_key: Some(token_key),
             importer: importer(import_from)?,
             registry,
             cache: records.cache(),

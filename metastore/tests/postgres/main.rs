@@ -40,6 +40,8 @@ mod remarks;
 mod run_records;
 #[path = "../store/runs.rs"]
 mod runs;
+#[path = "../store/secrets.rs"]
+mod secrets;
 mod server;
 mod several;
 mod text;

@@ -24,5 +24,6 @@ mod recurring;
 mod remarks;
 mod run_records;
 mod runs;
+mod secrets;
 mod to_drive;
 mod upgrade;
