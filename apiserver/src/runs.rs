@@ -61,6 +61,9 @@ pub trait Submission: Send + Sync + std::fmt::Debug + 'static {
     /// Checks a run and stores it; it starts by itself.
     async fn submit(&self, submission: NewSubmission) -> Result<(), SubmissionError>;
 
-    /// A run was deleted: what it left outside of the store, to be looked at, may go. Nobody waits for that.
-    async fn forget(&self, _run: &RunRow) {}
+    /// Whether a run that has ended may have left something outside of the store, to be looked at. When it is deleted, what
+    /// carries runs out removes that, and then the run.
+    fn leaves_traces(&self, _run: &RunRow) -> bool {
+        false
+    }
 }

@@ -1,7 +1,5 @@
 //! How the API makes runs: through the driver of the same process, which carries them out or leaves them to another one.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use penstock_apiserver::{NewSubmission, Submission, SubmissionError};
 use penstock_driver::{BackendKind, CreateRun, CreateRunError, Driver, RunOptions};
@@ -12,9 +10,6 @@ use penstock_spec::keys;
 use penstock_spec::limits::Limits;
 
 use crate::context;
-
-/// Longest time for removing what a deleted run left.
-const REMOVAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where tasks of submitted runs are carried out.
 #[derive(Debug, Clone)]
@@ -122,20 +117,9 @@ impl Submission for DriverSubmission {
         Box::pin(self.driver.create_run(request)).await.map(|_| ()).map_err(refuse)
     }
 
-    async fn forget(&self, run: &RunRow) {
-        if !context::is_on_kubernetes(run) {
-            return;
-        }
-        let (driver, run) = (self.driver.clone(), run.info.clone());
-        tokio::spawn(async move {
-            let removed = tokio::time::timeout(REMOVAL_LIMIT, Box::pin(driver.remove_kept_pods(&run))).await;
-            let reason = match removed {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error.reason,
-                Err(_) => format!("it takes longer than {} s", REMOVAL_LIMIT.as_secs()),
-            };
-            tracing::warn!(run.id = %run.id, reason, "Pods that a deleted run left could not be removed; a sweep does it");
-        });
+    fn leaves_traces(&self, run: &RunRow) -> bool {
+        // Pods of failed attempts are kept for a look, and the API may be of a process that has no right to delete them.
+        matches!(self.place, TaskPlace::Kubernetes { .. }) && context::is_on_kubernetes(run)
     }
 }
 

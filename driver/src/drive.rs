@@ -256,6 +256,8 @@ impl RunHost {
             let step = match stored.command {
                 Listed::Readable(Command::Terminate { reason }) => self.state.step(Event::Terminate { reason }, now),
                 Listed::Readable(Command::Retry) => self.state.step(Event::Retry, now),
+                // Whoever drives it sees to that when it has ended.
+                Listed::Readable(Command::Remove) => Step::default(),
                 Listed::Unreadable(row) => {
                     warn!(run.id = %self.run, command = row.row, reason = row.reason, "ignored a command of a newer build");
                     Step::default()

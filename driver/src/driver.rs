@@ -141,7 +141,7 @@ impl Driver {
         let has_workspace = row.info.workspace.is_some();
         let (sender, events) = event_queue();
         let on_cluster = options.backend == BackendKind::Kubernetes;
-        let namespace = row.info.namespace.clone();
+        let info = row.info.clone();
         let (host_commands, rules) = (options.host_commands, options.cache);
         let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
         let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
@@ -166,19 +166,29 @@ impl Driver {
         .await?;
         let end = Box::pin(host.drive(control)).await?;
         if on_cluster {
-            self.sweep_after(&namespace).await;
+            self.clean_up_after(&info).await;
         }
         Ok(end)
     }
 
-    /// Cleans up after earlier runs, too; whoever waits for the end of this one does not wait for that for long.
-    async fn sweep_after(&self, namespace: &str) {
+    /// Cleans up after earlier runs, too, and takes away what a run that was deleted has left to be looked at; whoever waits
+    /// for the end of this one does not wait for that for long.
+    async fn clean_up_after(&self, run: &RunInfo) {
         let limit = self.kubernetes().map_or(Duration::ZERO, |host| host.sweep_limit());
-        let reason = match tokio::time::timeout(limit, Box::pin(self.sweep_pods(namespace))).await {
-            Ok(Ok(_)) => return,
+        let work = async {
+            self.sweep_pods(&run.namespace).await?;
+            // If that cannot be told, its Pods go when they are a day old.
+            match self.metastore().is_deleted(run.id).await.unwrap_or(false) {
+                true => self.remove_kept_pods(run).await,
+                false => Ok(()),
+            }
+        };
+        let reason = match tokio::time::timeout(limit, Box::pin(work)).await {
+            Ok(Ok(())) => return,
             Ok(Err(error)) => error.reason,
             Err(_) => format!("it takes longer than {} s", limit.as_secs_f32()),
         };
+        let namespace = &run.namespace;
         warn!(namespace, reason, "Pods of earlier runs could not be cleaned up; a later sweep tries again");
     }
 
@@ -264,7 +274,7 @@ impl Driver {
     }
 
     /// Deletes the Pods of failed attempts that a run left to be looked at, when the run itself is deleted.
-    pub async fn remove_kept_pods(&self, run: &RunInfo) -> Result<(), SweepError> {
+    async fn remove_kept_pods(&self, run: &RunInfo) -> Result<(), SweepError> {
         match self.kubernetes() {
             Some(host) => remove_kept(host, &run.namespace, run.id).await,
             None => Ok(()),

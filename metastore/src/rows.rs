@@ -305,7 +305,12 @@ pub enum Command {
     },
     /// Let a failed or cancelled run go on.
     Retry,
+    /// It was deleted: what it has left outside of the store may go.
+    Remove,
 }
+
+/// The word for [`Command::Remove`].
+pub(crate) const REMOVE: &str = "remove";
 
 impl Command {
     /// The word for it, as in its JSON.
@@ -313,6 +318,7 @@ impl Command {
         match self {
             Self::Terminate { .. } => "terminate",
             Self::Retry => "retry",
+            Self::Remove => REMOVE,
         }
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::catalog::CatalogOperation;
 use crate::codec::{count, encode_count, encode_time};
 use crate::database::{Connection, query};
-use crate::deletion::{self, HIDDEN};
+use crate::deletion::{self, HIDDEN, Removal};
 use crate::error::MetastoreError;
 use crate::feed::{self, ChangeKind, NewChange};
 use crate::notifications::NotificationOperation;
@@ -38,7 +38,7 @@ pub(crate) enum Operation {
     ClearRemarks { run: Uuid, kind: String },
     Catalog(Box<CatalogOperation>),
     StoreRun { run: Uuid, state: StorageState },
-    DeleteRun { run: Uuid, kind: &'static str, command_json: String, at: i64 },
+    DeleteRun { run: Uuid, removal: Removal, commands: Vec<(&'static str, String)>, at: i64 },
     PurgeRun { run: Uuid },
     FillInputs { run: Uuid, inputs: Vec<TaskInput> },
     Notification(Box<NotificationOperation>),
@@ -169,11 +169,11 @@ pub(crate) async fn apply<'a>(
             }
             Ok(stored)
         }
-        Operation::DeleteRun { run, kind, command_json, at } => {
+        Operation::DeleteRun { run, removal, commands, at } => {
             // Rows of earlier requests in this transaction go too, and have no run to refer to afterwards.
             std::mem::take(staged).store(connection).await?;
             let labels = feed::labels(connection, *run).await?;
-            let deleted = deletion::delete(connection, *run, kind, command_json, *at).await?;
+            let deleted = deletion::delete(connection, *run, *removal, commands, *at).await?;
             if let (Ok(_), Some(labels)) = (&deleted, labels) {
                 feed::add(connection, &[(labels, NewChange::new(ChangeKind::RunDeleted, *at, json!({})))]).await?;
             }

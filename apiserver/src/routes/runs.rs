@@ -250,8 +250,12 @@ async fn archive(access: Access, Path(id): Path<String>) -> Result<Reply, ApiErr
 pub(super) async fn delete(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to delete a run");
     let (api, record) = access.run(&id).await.map_err(failed)?;
-    api.metastore().delete_run(record.row.info.id).await.map_err(|error| failed(error.into()))?;
-    api.submission().forget(&record.row).await;
+    let run = record.row.info.id;
+    let deleted = match api.submission().leaves_traces(&record.row) {
+        true => api.metastore().leave_to_driver_to_delete(run).await,
+        false => api.metastore().delete_run(run).await,
+    };
+    deleted.map_err(|error| failed(error.into()))?;
     Ok(Reply::new())
 }
 

@@ -230,12 +230,13 @@ where
     }
 }
 
-/// Deletes the Pods of a run that are kept to be looked at. Those that are held are left to whoever holds them.
+/// Deletes the Pods of a run that are kept to be looked at: those that are not held. One whose launcher has reported may
+/// not have ended yet.
 pub(crate) async fn remove_kept(host: &KubernetesHost, namespace: &str, run: uuid::Uuid) -> Result<(), SweepError> {
     let failed = |error: RequestError| SweepError { namespace: namespace.to_owned(), reason: error.reason() };
     let api = host.pods(namespace);
     let kept = api.list_of_run(run).await.map_err(failed)?;
-    let kept = kept.into_iter().filter(|pod| View::new(pod).is_over() && !is_held(pod));
+    let kept = kept.into_iter().filter(|pod| !is_held(pod));
     let mut work: FuturesUnordered<_> = kept.map(|pod| sweep_one(host, &api, pod, Fate::Delete)).collect();
     let mut first = Ok(());
     while let Some((_, _, result)) = work.next().await {

@@ -142,3 +142,20 @@ async fn r12_end_of_a_run_does_not_wait_for_a_sweep_that_hangs() {
     assert!(world.api.pending_faults() < 2, "the sweep was held up");
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
+
+/// An API that has no right to Pods leaves them to the driver.
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_are_kept_for_a_look_go_with_a_run_that_is_deleted() {
+    let world = World::new(|_, _| Act::Fail(FailureCause::User, "no")).await;
+    let driver = world.driver().await;
+    let (run, other) = (world.create(&driver, &fan(2)).await, world.create(&driver, &chain(1)).await);
+    for run in [run, other] {
+        let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+        assert_eq!(end.status, RunStatus::Failed);
+    }
+    assert_eq!(world.api.pods().len(), 3, "they are kept");
+    driver.metastore().leave_to_driver_to_delete(run).await.expect("it is there");
+    drive(&driver, run, &RunControl::new()).await.expect("what was left to it is done");
+    assert_eq!(world.api.pods().len(), 1, "those of the other run are kept");
+    assert_eq!(driver.metastore().purge_deleted().await.expect("the store answers"), [run]);
+}

@@ -129,6 +129,46 @@ async fn run_under_way_is_hidden_and_told_to_end() {
     assert!(matches!(store.run(run).await, Err(MetastoreError::NoSuchRun { .. })));
 }
 
+#[tokio::test]
+async fn ended_run_that_has_left_something_goes_when_its_driver_was_told() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let run = full_run(&fixture, 1).await;
+    end(&fixture, run, 1).await;
+    let mut changes = store.subscribe();
+    assert!(!store.is_deleted(run).await.unwrap());
+    store.leave_to_driver_to_delete(run).await.unwrap();
+    assert!(store.is_deleted(run).await.unwrap());
+    assert!(matches!(store.run_record(run).await, Err(MetastoreError::NoSuchRun { .. })), "nobody else sees it");
+    assert!(matches!(store.leave_to_driver_to_delete(run).await, Err(MetastoreError::NoSuchRun { .. })));
+    assert!(store.purge_deleted().await.unwrap().is_empty(), "what it has left is still there");
+
+    assert_eq!(changes.try_recv().unwrap(), Change::CommandStored { run }, "its driver is woken up");
+    let to_drive = store.runs_to_drive(None, 5).await.unwrap().runs;
+    assert!(matches!(&to_drive[..], [Listed::Readable(found)] if found.run == run && found.ended), "{to_drive:?}");
+    let commands = store.pending_commands(run).await.unwrap();
+    assert_eq!(commands.last().unwrap().command, Listed::Readable(Command::Remove));
+    let mut append = Append::new(run, 1, 2);
+    append.commands_taken = commands.iter().map(|command| command.id).collect();
+    store.append(append).await.unwrap();
+    assert_eq!(store.purge_deleted().await.unwrap(), [run]);
+    assert_eq!(rows(&fixture).await, 0);
+    assert!(store.is_deleted(run).await.unwrap());
+}
+
+#[tokio::test]
+async fn run_under_way_that_leaves_something_ends_before_it_goes() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let run = fixture.run(1).await;
+    store.leave_to_driver_to_delete(run).await.unwrap();
+    let kinds: Vec<_> = store.pending_commands(run).await.unwrap().into_iter().map(|stored| stored.command).collect();
+    let terminate = Command::Terminate { reason: "deleted".to_owned() };
+    assert_eq!(kinds, [Listed::Readable(terminate), Listed::Readable(Command::Remove)]);
+    end(&fixture, run, 0).await;
+    assert!(store.purge_deleted().await.unwrap().is_empty(), "its driver comes back for the second command");
+}
+
 /// Requests of one transaction follow each other as if each had one of its own.
 #[tokio::test]
 async fn run_is_deleted_in_the_transaction_that_ends_it() {
