@@ -95,8 +95,8 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Import(args) => Box::pin(commands::import::import(context, args)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::doctor(context, args)).await,
         Command::Serve(args) => {
-            let ServeArgs { service, webhook, driver, api } = *args;
-            let roles = Roles { webhook: Some(webhook), driver: Some(driver), api: Some(api) };
+            let ServeArgs { service, webhook, driver, api, without_api } = *args;
+            let roles = Roles { webhook: Some(webhook), driver: Some(driver), api: (!without_api).then_some(api) };
             Box::pin(services::run(context, service, roles)).await
         }
         Command::Webhook(args) => {

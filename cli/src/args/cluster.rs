@@ -310,6 +310,9 @@ pub(crate) struct ServeArgs {
     /// The API.
     #[command(flatten)]
     pub(crate) api: ApiArgs,
+    /// Serve webhook and driver alone, and no API: `penstock apiserver` does, in another process over the same store
+    #[arg(long, env = "PENSTOCK_WITHOUT_API", help_heading = SERVICE)]
+    pub(crate) without_api: bool,
 }
 
 #[cfg(test)]
