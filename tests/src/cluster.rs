@@ -222,18 +222,27 @@ impl Cluster {
     /// # Panics
     /// When it does not become ready.
     pub fn install(&self) {
+        self.apply_overlay(if state_of_the_test_cluster().is_some() { "one-node" } else { "standalone" });
+        let Store { access_key, secret_key, .. } = &self.store;
+        let file = format!("[default]\naws_access_key_id={access_key}\naws_secret_access_key={secret_key}\n");
+        self.put_secret(SYSTEM_NAMESPACE, "penstock-store", &json!({"credentials": file}));
+        self.call(["-n", SYSTEM_NAMESPACE, "rollout", "restart", "deployment/penstock"]);
+        self.await_rollout("penstock");
+    }
+
+    /// Applies one of the overlays with the image and the object store of the tests.
+    ///
+    /// # Panics
+    /// When the cluster refuses it.
+    pub fn apply_overlay(&self, overlay: &str) {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/overlay");
         let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("the overlay of the tests");
         let mut text = read("kustomization.yaml.in");
-        let overlay = match state_of_the_test_cluster() {
-            Some(state) => {
-                let data = state.join("penstock");
-                std::fs::create_dir_all(&data).expect("a folder in the cluster's state directory");
-                text += &read("volume.yaml.in").replace("${DATA}", &data.display().to_string());
-                "one-node"
-            }
-            None => "standalone",
-        };
+        if let Some(state) = state_of_the_test_cluster().filter(|_| overlay == "one-node") {
+            let data = state.join("penstock");
+            std::fs::create_dir_all(&data).expect("a folder in the cluster's state directory");
+            text += &read("volume.yaml.in").replace("${DATA}", &data.display().to_string());
+        }
         let (name, tag) = self.image.rsplit_once(':').unwrap_or((&self.image, "latest"));
         let folder =
             tempfile::Builder::new().prefix("overlay-").tempdir_in(&root).expect("a folder beside the overlay");
@@ -242,16 +251,20 @@ impl Cluster {
         let text = text.replace("${IMAGE}", name).replace("${TAG}", tag).replace("${STORE}", store);
         std::fs::write(folder.path().join("kustomization.yaml"), text).expect("a file in the folder");
         self.call(["apply", "-k", &folder.path().display().to_string()]);
-        let Store { access_key, secret_key, .. } = &self.store;
-        let file = format!("[default]\naws_access_key_id={access_key}\naws_secret_access_key={secret_key}\n");
-        self.put_secret(SYSTEM_NAMESPACE, "penstock-store", &json!({"credentials": file}));
-        self.call(["-n", SYSTEM_NAMESPACE, "rollout", "restart", "deployment/penstock"]);
-        let limit = format!("--timeout={}s", INSTALL_LIMIT.as_secs());
-        let rollout = ["-n", SYSTEM_NAMESPACE, "rollout", "status", "deployment/penstock", &limit];
+    }
+
+    /// Waits until a Deployment of the installation runs as it was last applied.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn await_rollout(&self, deployment: &str) {
+        let (deployment, limit) =
+            (format!("deployment/{deployment}"), format!("--timeout={}s", INSTALL_LIMIT.as_secs()));
+        let rollout = ["-n", SYSTEM_NAMESPACE, "rollout", "status", &deployment, &limit];
         let finished = self.kubectl(rollout).limit(INSTALL_LIMIT + CALL_LIMIT).run();
         if finished.code() != Some(0) {
             let pods = self.call(["-n", SYSTEM_NAMESPACE, "describe", "pods"]);
-            let logs = self.kubectl(["-n", SYSTEM_NAMESPACE, "logs", "deployment/penstock", "--tail=50"]).run();
+            let logs = self.kubectl(["-n", SYSTEM_NAMESPACE, "logs", &deployment, "--tail=50"]).run();
             panic!("Penstock does not become ready: {finished}\n{pods}\n{logs}");
         }
     }

@@ -141,17 +141,18 @@ impl Pair {
     }
 }
 
+/// The UIDs of each name.
 type Seen = BTreeMap<String, BTreeSet<String>>;
 
 /// Every Pod that was ever in a namespace.
-struct PodWatch {
+pub(crate) struct PodWatch {
     seen: Arc<std::sync::Mutex<Seen>>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl PodWatch {
-    fn start(scenario: &Scenario) -> PodWatch {
+    pub(crate) fn start(scenario: &Scenario) -> PodWatch {
         let (seen, is_over) = (Arc::<std::sync::Mutex<Seen>>::default(), Arc::<AtomicBool>::default());
         let (cluster, namespace) = (scenario.cluster, scenario.namespace.name().to_owned());
         let (notes, ends) = (Arc::clone(&seen), Arc::clone(&is_over));
@@ -168,7 +169,7 @@ impl PodWatch {
         PodWatch { seen, is_over, thread: Some(thread) }
     }
 
-    fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.seen.lock().expect("no panic").clone()
     }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod api;
+mod database;
 mod deaths;
 mod doctor;
 mod drivers;
@@ -13,6 +14,7 @@ mod order;
 mod outages;
 mod phases;
 mod refusals;
+mod replicas;
 mod reports;
 mod retry;
 mod scenario;

@@ -41,6 +41,14 @@ impl Scenario {
         Some(Scenario { cluster, namespace, sandbox: Sandbox::new(), _shared: Some(shared), _alone: None })
     }
 
+    /// The same with nobody else at work.
+    pub(crate) fn of_runs_alone(test: &str) -> Option<Scenario> {
+        let cluster = cluster::find_or_skip(test)?;
+        let alone = CLUSTER.write().unwrap_or_else(PoisonError::into_inner);
+        let namespace = Namespace::of_runs(cluster);
+        Some(Scenario { cluster, namespace, sandbox: Sandbox::new(), _shared: None, _alone: Some(alone) })
+    }
+
     /// In a namespace with further labels.
     pub(crate) fn with_labels(test: &str, labels: &[(&str, &str)]) -> Option<Scenario> {
         let cluster = cluster::find_or_skip(test)?;

@@ -61,7 +61,7 @@ impl SlowStore {
     pub(crate) fn in_front_of(scenario: &Scenario, slow: Slow) -> SlowStore {
         let endpoint = &scenario.cluster.store().endpoint;
         let upstream = endpoint.strip_prefix("http://").expect("a store without TLS").trim_end_matches('/').to_owned();
-        let host = std::env::var(HOST_VARIABLE).unwrap_or_else(|_| HOST.to_owned());
+        let host = host();
         let listener = TcpListener::bind((host.as_str(), 0))
             .unwrap_or_else(|error| panic!("Pods must reach this machine at {host} ({HOST_VARIABLE}): {error}"));
         let address = listener.local_addr().expect("its address").to_string();
@@ -127,6 +127,11 @@ impl SlowStore {
         let requests = self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.iter().filter(|line| is(line)).count()
     }
+}
+
+/// Address of this machine that Pods reach.
+pub(crate) fn host() -> String {
+    std::env::var(HOST_VARIABLE).unwrap_or_else(|_| HOST.to_owned())
 }
 
 /// KFP's own configuration of a namespace names the endpoint.

@@ -128,6 +128,46 @@ async fn t06_rights_are_the_calls_that_are_made() {
     }
 }
 
+/// What an API that runs apart calls. It is what users reach, so it holds nothing that changes the cluster.
+const HELD_BY_THE_API: [Right; 5] = [
+    ("team", "get", "", "pods", "any"),
+    ("team", "get", "", "pods/log", "any"),
+    ("team", "get", "", "configmaps", "penstock-settings"),
+    ("", "create", "authentication.k8s.io", "tokenreviews", ""),
+    ("", "create", "authorization.k8s.io", "subjectaccessreviews", ""),
+];
+
+#[tokio::test]
+async fn t06_an_api_that_runs_apart_changes_nothing_in_the_cluster() {
+    let test = "t06_an_api_that_runs_apart_changes_nothing_in_the_cluster";
+    let Some(cluster) = Cluster::find_or_skip(test).await else { return };
+    // Its account is bound beside that of the usual installation, whose binding has the same name.
+    let rendered = crate::render::of_kinds(&crate::render::ha(), &["ServiceAccount", "ClusterRoleBinding"]);
+    let own = rendered.split("\n---\n").filter(|object| object.contains("\n  name: penstock-apiserver\n"));
+    let binding = format!("penstock-test-{}", std::process::id());
+    let renamed = |object: &str| match object.contains("kind: ClusterRoleBinding\n") {
+        true => object.replacen("  name: penstock-apiserver\n", &format!("  name: {binding}\n"), 1),
+        false => object.to_owned(),
+    };
+    let objects: Vec<String> = own.map(renamed).collect();
+    assert_eq!(objects.len(), 2, "{objects:?}");
+    cluster.kubectl_with(&["apply", "-f", "-"], &objects.join("\n---\n"));
+    let user = "system:serviceaccount:penstock-system:penstock-apiserver";
+    let mut wrong = Vec::new();
+    for right in &HELD_BY_THE_API {
+        if !is_allowed(&cluster, user, right).await {
+            wrong.push(("lacks", right));
+        }
+    }
+    for right in HELD.iter().chain(&NOT_HELD).filter(|right| !HELD_BY_THE_API.contains(right)) {
+        if is_allowed(&cluster, user, right).await {
+            wrong.push(("holds", right));
+        }
+    }
+    cluster.kubectl_with(&["delete", "-f", "-"], &objects.join("\n---\n"));
+    assert_eq!(wrong, [], "{user}");
+}
+
 #[tokio::test]
 async fn t06_a_tasks_account_holds_one_right() {
     let Some(cluster) = Cluster::find_or_skip("t06_a_tasks_account_holds_one_right").await else { return };
@@ -248,9 +288,14 @@ async fn everything_is_accepted_without_a_warning() {
     // A Pod that is not `restricted` would be warned about.
     let strict = json!({"pod-security.kubernetes.io/warn": "restricted"});
     let space = Space::with_labels(&cluster, &strict).await;
-    let rendered = crate::render::standalone().replace(SYSTEM, &space.name);
+    for rendered in [crate::render::standalone(), crate::render::ha()] {
+        assert_accepted(&cluster, &rendered.replace(SYSTEM, &space.name));
+    }
+}
+
+fn assert_accepted(cluster: &Cluster, rendered: &str) {
     let args = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
-    let said = cluster.kubectl_with(&args, &rendered);
+    let said = cluster.kubectl_with(&args, rendered);
     // kubectl's own, where the installation was not applied by the server.
     let is_migration = |line: &&str| line.contains("kubectl.kubernetes.io/last-applied-configuration");
     let warnings = said.lines().filter(|line| line.contains("Warning") && !is_migration(line));

@@ -28,6 +28,11 @@ pub(crate) fn standalone() -> String {
     snapshot("standalone")
 }
 
+/// The rendered `ha` overlay.
+pub(crate) fn ha() -> String {
+    snapshot("ha")
+}
+
 /// The objects of some kinds in a rendered text.
 pub(crate) fn of_kinds(rendered: &str, kinds: &[&str]) -> String {
     let chosen = rendered.split("\n---\n").filter(|object| {
@@ -38,13 +43,16 @@ pub(crate) fn of_kinds(rendered: &str, kinds: &[&str]) -> String {
 }
 
 fn render(overlay: &str) -> Option<String> {
+    render_folder(&manifests().join("overlays").join(overlay))
+}
+
+fn render_folder(folder: &Path) -> Option<String> {
     let Some(kubectl) = std::env::var_os(KUBECTL).filter(|path| !path.is_empty()) else {
         assert!(std::env::var_os("CI").is_none(), "{KUBECTL} is not set, and in CI nothing is skipped");
         skip("manifests", &format!("{KUBECTL} is not set; `make test` sets it"));
         return None;
     };
-    let folder = manifests().join("overlays").join(overlay);
-    let output = Command::new(kubectl).arg("kustomize").arg(&folder).output().expect("kubectl starts");
+    let output = Command::new(kubectl).arg("kustomize").arg(folder).output().expect("kubectl starts");
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "kubectl kustomize {}: {complaint}", folder.display());
     assert_eq!(complaint, "", "kubectl kustomize {} warns", folder.display());
@@ -75,6 +83,11 @@ fn standalone_renders_to_the_snapshot() {
 #[test]
 fn cert_manager_renders_to_the_snapshot() {
     assert_renders_to_the_snapshot("cert-manager");
+}
+
+#[test]
+fn ha_renders_to_the_snapshot() {
+    assert_renders_to_the_snapshot("ha");
 }
 
 /// Every object but those that have to do with the certificate is the same.
@@ -193,17 +206,78 @@ fn api_is_where_clients_of_kfp_look_for_it() {
     for line in ["  - name: http\n", "    port: 8888\n", "    targetPort: api\n"] {
         assert!(service.contains(line), "{line:?} is not in {service}");
     }
-    // One of them has a list of arguments of its own.
-    for overlay in ["standalone", "cert-manager"] {
-        let deployment = of_kinds(&snapshot(overlay), &["Deployment"]);
+    for (overlay, server) in [("standalone", "penstock"), ("cert-manager", "penstock"), ("ha", "penstock-apiserver")] {
+        let rendered = snapshot(overlay);
+        let service = object(&rendered, "Service", "ml-pipeline");
+        let selector = format!("  selector:\n    app.kubernetes.io/name: {server}\n");
+        assert!(format!("{service}\n").contains(&selector), "{selector:?} is not in {service}");
+        let deployment = object(&rendered, "Deployment", server);
         let lines = [
             "- containerPort: 8888\n          name: api\n",
-            "- --api-listen=0.0.0.0:8888\n",
-            "- --allow-unauthenticated\n",
+            "- name: PENSTOCK_API_LISTEN\n          value: 0.0.0.0:8888\n",
+            "- name: PENSTOCK_ALLOW_UNAUTHENTICATED\n          value: \"true\"\n",
         ];
         for line in lines {
-            assert!(deployment.contains(line), "{line:?} is not in {deployment}");
+            assert!(deployment.contains(line), "{overlay}: {line:?} is not in {deployment}");
         }
+    }
+}
+
+/// An object of a rendered text.
+fn object<'a>(rendered: &'a str, kind: &str, name: &str) -> &'a str {
+    let has = |object: &str, line: String| object.lines().any(|found| found == line);
+    let mut objects = rendered.trim_end().split("\n---\n");
+    objects
+        .find(|object| has(object, format!("kind: {kind}")) && has(object, format!("  name: {name}")))
+        .unwrap_or_else(|| panic!("there is no {kind} {name}"))
+}
+
+/// Nothing is kept in a Pod, and what users reach is not what may create Pods.
+#[test]
+fn ha_keeps_everything_in_the_database_and_the_api_apart() {
+    let rendered = ha();
+    assert!(!rendered.contains("PersistentVolumeClaim"), "a volume can be that of one replica only");
+    let from_secret =
+        "- name: PENSTOCK_DATABASE_URL\n          valueFrom:\n            secretKeyRef:\n              key: url\n";
+    for name in ["penstock", "penstock-apiserver"] {
+        let deployment = object(&rendered, "Deployment", name);
+        let account = format!("      serviceAccountName: {name}\n");
+        for line in ["  replicas: 2\n", "    type: RollingUpdate\n", from_secret, &account, "maxUnavailable: 0\n"] {
+            assert!(deployment.contains(line), "{name}: {line:?} is not in {deployment}");
+        }
+        let budget = object(&rendered, "PodDisruptionBudget", name);
+        assert!(format!("{budget}\n").contains(&format!("app.kubernetes.io/name: {name}\n")), "{budget}");
+    }
+    let drives = object(&rendered, "Deployment", "penstock");
+    assert!(drives.contains("- name: PENSTOCK_WITHOUT_API\n          value: \"true\"\n"), "{drives}");
+    for api in ["8888", "PENSTOCK_ALLOW_UNAUTHENTICATED"] {
+        assert!(!drives.contains(api), "webhook and driver have {api} of the API: {drives}");
+    }
+    let subject = |name: &str| object(&rendered, "ClusterRoleBinding", name).rsplit("  name: ").next().unwrap_or("");
+    assert!(subject("penstock-apiserver").starts_with("penstock-apiserver\n"));
+    assert!(subject("penstock").starts_with("penstock\n"));
+}
+
+/// What users may put together, beside the overlays that are there.
+#[test]
+fn components_can_be_combined() {
+    let places = [
+        ("overlays/ha", &["cert-manager"][..]),
+        ("overlays/standalone", &["postgres"][..]),
+        ("overlays/cert-manager", &["apiserver", "postgres"][..]),
+    ];
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/overlay");
+    for (base, components) in places {
+        let folder = tempfile::Builder::new().prefix("overlay-").tempdir_in(&beside).expect("a folder");
+        let line = |path: &str| format!("  - ../../../../manifests/{path}\n");
+        let chosen: String = components.iter().map(|name| line(&format!("components/{name}"))).collect();
+        let text = format!("kind: Kustomization\nresources:\n{}components:\n{chosen}", line(base));
+        fs::write(folder.path().join("kustomization.yaml"), text).expect("a file");
+        let Some(rendered) = render_folder(folder.path()) else { return };
+        assert!(rendered.contains("name: penstock-database\n"), "{base} with {components:?}");
+        let role = object(&rendered, "ClusterRole", "penstock");
+        let own = rendered.contains("--certificate-dir=") != role.contains("mutatingwebhookconfigurations");
+        assert!(own, "{base} with {components:?}: {role}");
     }
 }
 
