@@ -1,11 +1,12 @@
-//! The accept loop of every listener: HTTP/1.1 with or without TLS, and a bound on everything a client may take: the
-//! number of connections, the time of each stage, the size of heads and bodies (I-25, I-26).
-//!
-//! HTTP/2 is not offered: those who call us are few, and Kubernetes' API server calls webhooks over HTTP/1.1.
+//! The accept loop of every listener: HTTP/1.1 with or without TLS, HTTP/2 where TLS has settled on it, and a bound on
+//! everything a client may take: the number of connections and requests, the time of each stage, the size of heads and bodies
+//! (I-25, I-26).
 
 mod activity;
 mod body;
 mod connection;
+mod multiplexed;
+mod plain;
 mod stream;
 
 use std::error::Error;
@@ -33,7 +34,8 @@ use crate::shutdown::Shutdown;
 /// What a client may take.
 #[derive(Debug, Clone)]
 pub struct ServerLimits {
-    /// Connections at once. When they are all taken, idle ones are closed early and new ones wait.
+    /// Connections at once. When they are all taken, idle ones are closed early and new ones wait. As many requests at once
+    /// may come over connections that carry several; others wait.
     pub connections: usize,
     /// From a connection's start until TLS stands.
     pub handshake: Duration,
@@ -102,6 +104,7 @@ pub async fn serve<H, F, B>(
 {
     let (limits, tls) = (Arc::new(limits), tls.map(TlsAcceptor::from));
     let room = Arc::new(Semaphore::new(limits.connections));
+    let requests = Arc::new(Semaphore::new(limits.connections));
     let mood = watch::Sender::new(Mood::Open);
     let mut connections = JoinSet::new();
     let mut end = std::pin::pin!(async {
@@ -123,6 +126,7 @@ pub async fn serve<H, F, B>(
             stream,
             tls: tls.clone(),
             limits: Arc::clone(&limits),
+            requests: Arc::clone(&requests),
             mood: mood.subscribe(),
             handler: handler.clone(),
         };

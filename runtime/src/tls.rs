@@ -1,5 +1,7 @@
 //! TLS for servers: the certificate can be swapped at any time and is looked up anew at each handshake.
 
+mod files;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -9,6 +11,12 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+
+pub use files::{CertificateFiles, CertificateFilesError, Expiry};
+
+/// How HTTP/2 is called in a handshake, where client and server settle what they speak.
+pub(crate) const HTTP_2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// Why a certificate cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -75,14 +83,26 @@ impl ResolvesServerCert for CertificateSlot {
     }
 }
 
-/// How a server of ours speaks TLS: versions 1.2 and 1.3, HTTP/1.1, and whatever certificate is in the slot.
-pub fn server_config(slot: &CertificateSlot) -> Result<Arc<ServerConfig>, TlsError> {
+/// What is spoken over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocols {
+    /// HTTP/1.1: those who call are few.
+    Http1,
+    /// HTTP/2 with clients that can, otherwise HTTP/1.1.
+    Http2,
+}
+
+/// How a server of ours speaks TLS: versions 1.2 and 1.3, and whatever certificate is in the slot.
+pub fn server_config(slot: &CertificateSlot, protocols: Protocols) -> Result<Arc<ServerConfig>, TlsError> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Setup)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(slot.clone()));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = match protocols {
+        Protocols::Http1 => vec![HTTP_1_1.to_vec()],
+        Protocols::Http2 => vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()],
+    };
     Ok(Arc::new(config))
 }
 

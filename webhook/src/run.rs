@@ -7,7 +7,7 @@ use kube::Client;
 use penstock_runtime::health::Health;
 use penstock_runtime::server::{self, ServerLimits};
 use penstock_runtime::shutdown::Shutdown;
-use penstock_runtime::tls::{self, CertificateSlot, TlsError};
+use penstock_runtime::tls::{self, CertificateSlot, Protocols, TlsError};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -87,7 +87,7 @@ pub async fn run_on(
     let (map, slot) = (SettingsMap::default(), CertificateSlot::default());
     let tls = match &certificates {
         CertificateSettings::None => None,
-        _ => Some(tls::server_config(&slot).map_err(WebhookError::Tls)?),
+        _ => Some(tls::server_config(&slot, Protocols::Http1).map_err(WebhookError::Tls)?),
     };
     if let Ok(address) = listener.local_addr() {
         info!(%address, image = inject.launcher_image, "the webhook's port is open");

@@ -1,4 +1,4 @@
-//! What a connection is doing, so that each stage has its own deadline.
+//! What a connection is doing, or a request of one that carries several, so that each stage has its own deadline.
 
 use std::io;
 use std::pin::Pin;
@@ -26,15 +26,15 @@ pub(super) enum Stage {
     Stalled,
 }
 
-/// The stage of one connection. Clones share it.
+/// The stage of one connection or request. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Activity {
     current: Arc<watch::Sender<(Stage, Instant)>>,
 }
 
 impl Activity {
-    pub(super) fn new() -> Activity {
-        Activity { current: Arc::new(watch::Sender::new((Stage::Idle, Instant::now()))) }
+    pub(super) fn new(stage: Stage) -> Activity {
+        Activity { current: Arc::new(watch::Sender::new((stage, Instant::now()))) }
     }
 
     pub(super) fn enter(&self, stage: Stage) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
@@ -16,17 +17,18 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, error};
 
 use super::activity::{Activity, Stage, Watched};
 use super::stream::{self, AnswerBody};
-use super::{Mood, Peer, ServerLimits, text_response};
+use super::{Mood, Peer, ServerLimits, multiplexed, plain, text_response};
+use crate::tls;
 
 /// How long a connection may idle when others wait for its place.
-const IDLE_WHEN_CROWDED: Duration = Duration::from_millis(500);
+pub(super) const IDLE_WHEN_CROWDED: Duration = Duration::from_millis(500);
 /// The most headers of a request.
 const MAX_HEADERS: usize = 64;
 
@@ -34,6 +36,8 @@ pub(super) struct Connection<H> {
     pub(super) stream: TcpStream,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) limits: Arc<ServerLimits>,
+    /// Room for requests of all connections that carry several.
+    pub(super) requests: Arc<Semaphore>,
     pub(super) mood: watch::Receiver<Mood>,
     pub(super) handler: H,
 }
@@ -54,10 +58,21 @@ impl<H> Connection<H> {
             let Connection { stream, limits, mood, handler, .. } = self;
             return serve(stream, peer, &limits, mood, handler).await;
         };
-        let Connection { stream, limits, mood, handler, .. } = self;
-        match timeout(limits.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve(stream, peer, &limits, mood, handler).await,
-            Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
+        let Connection { mut stream, limits, requests, mood, handler, .. } = self;
+        let handshake = async {
+            if plain::is_spoken(&stream).await {
+                plain::refuse(&mut stream).await;
+                return None;
+            }
+            Some(tls.accept(stream).await)
+        };
+        match timeout(limits.handshake, handshake).await {
+            Ok(Some(Ok(stream))) if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2) => {
+                multiplexed::serve(stream, peer, &limits, requests, mood, handler).await;
+            }
+            Ok(Some(Ok(stream))) => serve(stream, peer, &limits, mood, handler).await,
+            Ok(Some(Err(error))) => debug!(%error, "TLS handshake failed"),
+            Ok(None) => debug!("a client speaks without TLS"),
             Err(_) => debug!(limit_ms = limits.handshake.as_millis(), "TLS handshake took too long"),
         }
     }
@@ -76,7 +91,7 @@ async fn serve<S, H, F, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let activity = Activity::new();
+    let activity = Activity::new(Stage::Idle);
     let service = {
         let (activity, limits, mood) = (activity.clone(), Arc::clone(limits), mood.clone());
         service_fn(move |mut request: Request<Incoming>| {
@@ -129,16 +144,30 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (status, text) = match timeout(limit, AssertUnwindSafe(handling).catch_unwind()).await {
-        Ok(Ok(response)) => return stream::prepare(response, activity, mood),
+    match in_time(handling, limit).await {
+        Ok(response) => stream::prepare(response, activity, mood),
+        Err(mut refusal) => {
+            // What is left of the request may still be on its way.
+            refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            stream::prepare(refusal, activity, mood)
+        }
+    }
+}
+
+/// The handler's answer, or else one that says why there is none.
+pub(super) async fn in_time<B>(
+    handling: impl Future<Output = Response<B>>,
+    limit: Duration,
+) -> Result<Response<B>, Response<Full<Bytes>>> {
+    match timeout(limit, AssertUnwindSafe(handling).catch_unwind()).await {
+        Ok(Ok(response)) => Ok(response),
         Ok(Err(_)) => {
             error!("a request made its handler panic; it is answered with 500");
-            (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n".to_owned())
+            Err(text_response(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n"))
         }
-        Err(_) => (StatusCode::REQUEST_TIMEOUT, format!("the request took longer than {} ms\n", limit.as_millis())),
-    };
-    let mut refusal = text_response(status, text);
-    // What is left of the request may still be on its way.
-    refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    stream::prepare(refusal, activity, mood)
+        Err(_) => {
+            let text = format!("the request took longer than {} ms\n", limit.as_millis());
+            Err(text_response(StatusCode::REQUEST_TIMEOUT, text))
+        }
+    }
 }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::Mood;
 use super::activity::{Activity, Stage};
 
-type BoxError = Box<dyn Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The body of any answer, as a connection writes it.
 pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
@@ -42,10 +42,10 @@ where
     Response::from_parts(head, Streamed { body, activity: activity.clone(), ending }.boxed_unsync())
 }
 
-type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Waits until connections are to end.
-fn draining(mut mood: watch::Receiver<Mood>) -> Ending {
+pub(super) fn draining(mut mood: watch::Receiver<Mood>) -> Ending {
     Box::pin(async move {
         // The sender goes when the listener is given up, and that is an end too.
         let _ = mood.wait_for(|mood| *mood == Mood::Draining).await;
