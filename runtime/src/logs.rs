@@ -16,6 +16,8 @@ const AWS_CREDENTIALS: [&str; 3] =
     ["aws_config::meta::credentials", "aws_config::meta::token", "aws_config::profile::credentials"];
 /// Where the Kubernetes client follows its requests.
 const KUBERNETES_REQUESTS: &str = "kube_client::client::builder";
+/// Where the certificates of servers are looked at.
+const CERTIFICATES: &str = "rustls_platform_verifier";
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,21 +74,26 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
 ///
 /// The AWS SDK shows the id of an access key, one of a profile at `info`, any at `debug` and `trace`; it may only warn
 /// (T-07). That it finds no credentials it warns of by itself, and the Kubernetes client calls each request that fails an
-/// error: both without a word on what it was for, which whoever wanted something says. These lines are for those who ask
-/// for details.
+/// error, as the verifier of certificates does with each that it refuses: all without a word on what it was for, which
+/// whoever wanted something says. These lines are for those who ask for details.
 pub fn allowed(filter: &EnvFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
     let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
     let is_allowed = move |metadata: &Metadata<'_>| {
         let level = *metadata.level();
         level <= most
             && (level <= Level::WARN || !metadata.target().starts_with(AWS_SDK))
-            && (most >= LevelFilter::DEBUG || !(is_failed_request(metadata) || is_about_credentials(metadata)))
+            && (most >= LevelFilter::DEBUG
+                || !(is_failed_request(metadata) || is_about_credentials(metadata) || is_refused_certificate(metadata)))
     };
     filter_fn(is_allowed).with_max_level_hint(most)
 }
 
 fn is_failed_request(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && *metadata.level() == Level::ERROR && metadata.target() == KUBERNETES_REQUESTS
+}
+
+fn is_refused_certificate(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && metadata.target().starts_with(CERTIFICATES)
 }
 
 fn is_about_credentials(metadata: &Metadata<'_>) -> bool {
