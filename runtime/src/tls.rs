@@ -58,6 +58,21 @@ pub fn certified_key(chain: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsError>
     CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Key)
 }
 
+/// Whether a connection failed because the certificate of the other side is not trusted.
+pub fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An error of a stream holds that of TLS without naming it as its source.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let found = [error.downcast_ref::<rustls::Error>(), inner.and_then(|inner| inner.downcast_ref())];
+        if found.into_iter().flatten().any(|error| matches!(error, rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// Where the certificate that is served now stands. Clones share the place; it is empty at first, and then no
 /// handshake succeeds.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +124,16 @@ pub fn server_config(slot: &CertificateSlot, protocols: Protocols) -> Result<Arc
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_is_refused_is_told_from_other_failures() {
+        let refused = || rustls::Error::from(rustls::CertificateError::UnknownIssuer);
+        assert!(is_untrusted(&refused()));
+        assert!(is_untrusted(&TlsError::Key(refused())));
+        assert!(is_untrusted(&std::io::Error::other(refused())));
+        assert!(!is_untrusted(&std::io::Error::other("reset")));
+        assert!(!is_untrusted(&rustls::Error::DecryptError));
+    }
 
     #[test]
     fn i31_bad_certificates_are_told_apart() {

@@ -36,9 +36,9 @@ const WINDOW: u32 = 256 << 10;
 /// Bytes of all bodies of a connection that are on their way here.
 const CONNECTION_WINDOW: u32 = 512 << 10;
 /// Bytes of one answer that are held while the client does not take them.
-const HELD: usize = 64 << 10;
+const HELD: usize = 128 << 10;
 /// The most bytes of an answer that are handed over at once.
-const PIECE: usize = 16 << 10;
+const PIECE: usize = 32 << 10;
 /// A client that says nothing for this time is asked whether it is there.
 const ASK: Duration = Duration::from_secs(30);
 /// How long it may take to say so, and to hear that the connection ends.
