@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use penstock_metastore::{Experiment, Metastore, MetastoreError, StorageState};
-use penstock_objectstore::Stores;
+use penstock_objectstore::{LinkEndpoint, Stores};
 use penstock_spec::Timestamp;
 use penstock_spec::limits::Limits;
 use prometheus::Registry;
@@ -57,6 +57,8 @@ pub struct ApiSettings {
     pub access: AccessSettings,
     /// Where artifacts and stored logs are read; without it they are not served.
     pub stores: Option<Arc<Stores>>,
+    /// Where those who follow links to artifacts reach the stores; where this process does when absent.
+    pub link_endpoint: Option<LinkEndpoint>,
     /// Where logs are read that are still being written; without it they are served once they are stored.
     pub live_logs: Option<Arc<dyn LiveLogs>>,
     /// What page tokens are authenticated with; without it they end with the process.

@@ -9,6 +9,7 @@ pub mod content;
 pub mod error;
 #[cfg(feature = "testing")]
 pub mod failing;
+mod link;
 pub mod local;
 pub mod memory;
 pub mod observe;
@@ -21,6 +22,7 @@ pub mod testing;
 pub mod transfer;
 
 pub use error::{ErrorKind, StoreError};
+pub use link::{LinkEndpoint, LinkEndpointError};
 pub use observe::{Operation, StoreObserver};
 pub use s3::{KeyFiles, S3Credentials, S3Settings, Secret};
 pub use store::{Body, LinkSettings, ListPage, MultipartUpload, ObjectMeta, ObjectStore, Part};

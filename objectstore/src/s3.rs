@@ -26,6 +26,7 @@ mod failure;
 mod keys;
 mod listing;
 
+pub(crate) use connection::check_endpoint;
 pub use connection::{S3Connection, S3Credentials, S3Settings, Secret};
 use failure::Attempt;
 pub use keys::KeyFiles;
@@ -277,7 +278,10 @@ impl ObjectStore for S3Store {
         }
         let signing = PresigningConfig::expires_in(settings.lifetime)
             .map_err(|error| StoreError::new(ErrorKind::Invalid, "link to", &attempt.object, error.to_string()))?;
-        let client = self.connection.client().await;
+        let client = match &settings.endpoint {
+            Some(endpoint) => self.connection.client_at(endpoint).await,
+            None => self.connection.client().await,
+        };
         let request = client
             .get_object()
             .bucket(&self.bucket)

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use penstock_spec::Timestamp;
 
-use crate::{error::StoreError, local::LocalStore};
+use crate::{error::StoreError, link::LinkEndpoint, local::LocalStore};
 
 /// What a store says about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct LinkSettings {
     pub content_type: String,
     /// `Content-Disposition`.
     pub content_disposition: String,
+    /// Where whoever follows it reaches the store; where this process does when absent.
+    pub endpoint: Option<LinkEndpoint>,
 }
 
 /// An object store: one bucket, or one directory.

@@ -273,6 +273,7 @@ async fn a_real_s3_server_honours_links() {
         lifetime: Duration::from_secs(60),
         content_type: "application/octet-stream".to_owned(),
         content_disposition: "attachment; filename=\"page.html\"".to_owned(),
+        endpoint: None,
     };
     let link = store.link("a b/page.html", &settings).await.expect("signs").expect("a link");
     let answer = get(&link);
@@ -284,8 +285,36 @@ async fn a_real_s3_server_honours_links() {
     assert!(get(&altered).starts_with("HTTP/1.1 403 "), "{altered}");
     let (unsigned, _) = link.split_once('?').expect("a query");
     assert!(get(unsigned).starts_with("HTTP/1.1 403 "), "{unsigned}");
+    // Through what stands in front of the store for others: it passes on what it is asked.
+    let front = front_of(&link);
+    let elsewhere = LinkSettings { endpoint: Some(front.parse().expect("a URL")), ..settings.clone() };
+    let outside = store.link("a b/page.html", &elsewhere).await.expect("signs").expect("a link");
+    assert!(outside.starts_with(&front), "{outside}");
+    let answer = get(&outside);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("<script>"), "{answer}");
+    let (host, _) = link.split_once("/links/").expect("the bucket in the path");
+    let misled = outside.replacen(&front, host, 1);
+    assert!(get(&misled).starts_with("HTTP/1.1 403 "), "a signature is for one host: {misled}");
     let too_long = LinkSettings { lifetime: Duration::from_secs(8 * 24 * 3600), ..settings };
     assert!(store.link("x", &too_long).await.is_err());
+}
+
+/// Another address of the server that a link leads to.
+fn front_of(link: &str) -> String {
+    let (host, _) = link.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let host = host.to_owned();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(mut client), Ok(mut server)) = (client, std::net::TcpStream::connect(&host)) else { return };
+            let (mut from, mut to) = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let _ = std::io::copy(&mut server, &mut client);
+            let _ = client.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    format!("http://{address}")
 }
 
 /// The whole answer to a GET of a URL.

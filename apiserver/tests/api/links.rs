@@ -73,6 +73,18 @@ async fn a_link_is_good_for_a_while_and_says_what_the_file_is() {
     assert_eq!(saved["X-Amz-Expires"], "300");
 }
 
+#[tokio::test]
+async fn a_link_leads_where_browsers_reach_the_store() {
+    let link_endpoint = Some("https://s3.example.com".parse().expect("a URL"));
+    let settings = |settings| penstock_apiserver::ApiSettings { link_endpoint, ..settings };
+    let recorded = Recorded::start_as(store().await, settings).await;
+    recorded.put_out(vec![("out", artifact(1, "s3://bucket/runs/model.txt", file_of(10)))]).await;
+    let reply = recorded.get(&link(1, "")).await.ok();
+    let url = reply["url"].as_str().expect("a URL");
+    assert!(url.starts_with("https://s3.example.com/bucket/runs/model.txt?"), "{url}");
+    assert_eq!(pairs(&reply)["X-Amz-SignedHeaders"], "host");
+}
+
 /// T-14: what user code wrote does not become a page of the store's origin.
 #[tokio::test]
 async fn t14_what_could_be_rendered_is_linked_as_bytes_to_be_saved() {

@@ -118,6 +118,11 @@ impl Recorded {
 
     /// The same where objects are in other stores too.
     pub(crate) async fn start_with(stores: StoreSettings) -> Recorded {
+        Self::start_as(stores, |settings| settings).await
+    }
+
+    /// The same with settings of the server's own.
+    pub(crate) async fn start_as(stores: StoreSettings, change: impl FnOnce(ApiSettings) -> ApiSettings) -> Recorded {
         let directory = TempDir::new().expect("a directory");
         let files = directory.path().to_owned();
         let store = Metastore::open(&files.join("penstock.db")).await.expect("a store");
@@ -127,7 +132,7 @@ impl Recorded {
         let logs = Arc::new(DirectoryLogs { files: files.clone(), pipe, waits, breaks: Arc::default() });
         let settings =
             ApiSettings { stores: Some(Arc::new(stores)), live_logs: Some(logs.clone()), ..ApiSettings::default() };
-        let api = Api::new(settings, store.clone(), Arc::new(NoSubmission)).await.expect("a server");
+        let api = Api::new(change(settings), store.clone(), Arc::new(NoSubmission)).await.expect("a server");
         let run = Uuid::from_u128(7);
         let now = Timestamp::now();
         let info = RunInfo {

@@ -35,6 +35,7 @@ use tokio::sync::Mutex;
 use super::keys::{KeyFiles, KeyStanding, KeyWitness, Keys};
 use crate::content::{FileDigest, digest_of};
 use crate::error::{ErrorKind, StoreError};
+use crate::link::LinkEndpoint;
 
 /// A region for servers that have none.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -208,6 +209,12 @@ impl S3Connection {
         made.insert((shown, client)).1.clone()
     }
 
+    /// A client with which links are made for those who reach the store elsewhere. It is asked nothing.
+    pub(super) async fn client_at(&self, endpoint: &LinkEndpoint) -> Client {
+        let config = self.client().await.config().to_builder().endpoint_url(endpoint.as_str()).build();
+        Client::from_conf(config)
+    }
+
     /// Creates a bucket, for tests.
     #[cfg(feature = "testing")]
     pub(crate) async fn create_bucket(&self, name: &str) -> Result<(), StoreError> {
@@ -301,7 +308,7 @@ fn read_profile(file: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
+pub(crate) fn check_endpoint(endpoint: &str) -> Result<(), &'static str> {
     let rest = endpoint
         .strip_prefix("http://")
         .or_else(|| endpoint.strip_prefix("https://"))

@@ -25,12 +25,13 @@ const LONGEST_SECONDS: u64 = 3600;
 pub(super) async fn link(access: Access, Path(id): Path<String>, query: Query) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to make a link to an artifact");
     let lifetime = lifetime(&query).map_err(failed)?;
-    let (_, file) = file(&access, &id, query.text("path")?).await.map_err(failed)?;
+    let (api, file) = file(&access, &id, query.text("path")?).await.map_err(failed)?;
     let guessed = media::guess(&file.name);
     let settings = LinkSettings {
         lifetime,
         content_type: guessed.content_type.to_owned(),
         content_disposition: media::disposition(&file.name, guessed.inline && !query.boolean("download")?),
+        endpoint: api.settings().link_endpoint.clone(),
     };
     let ends_at = Timestamp::now().as_second().saturating_add_unsigned(lifetime.as_secs());
     let Some(url) = file.object.link(&settings).await.map_err(failed)? else {
