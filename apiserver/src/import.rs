@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use penstock_runtime::logs::chain;
+use penstock_runtime::tls;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, Response, StatusCode, Url, header, redirect};
+use reqwest::{Certificate, Client, Response, StatusCode, Url, header, redirect};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
@@ -32,10 +33,16 @@ pub struct Importer {
     rules: Arc<ImportRules>,
 }
 
-/// Importing cannot be set up: TLS, or the certificates of authorities.
+/// Importing cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up the client that imports by URL")]
-pub struct ImporterError(#[source] reqwest::Error);
+pub enum ImporterError {
+    /// There is no certificate among what was to be trusted.
+    #[error("there is no certificate (PEM) among the authorities to trust for imports by URL")]
+    NoAuthority,
+    /// TLS, or the certificates of authorities.
+    #[error("cannot set up the client that imports by URL")]
+    Client(#[source] reqwest::Error),
+}
 
 /// What was fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +60,32 @@ pub(crate) struct FetchError(String);
 impl Importer {
     /// One that fetches from where the rules say. Without any it fetches nothing.
     pub fn new(rules: Vec<ImportRule>) -> Result<Self, ImporterError> {
-        let rules = Arc::new(ImportRules::new(rules));
-        Self::with_resolver(Arc::clone(&rules), Arc::new(CheckedResolver { rules, lookup: system_lookup }))
+        Self::trusting(rules, None)
     }
 
-    fn with_resolver<R: Resolve + 'static>(rules: Arc<ImportRules>, resolver: Arc<R>) -> Result<Self, ImporterError> {
+    /// The same where servers of one's own are: `authorities` (PEM) are trusted beside those of the system.
+    pub fn trusting(rules: Vec<ImportRule>, authorities: Option<&[u8]>) -> Result<Self, ImporterError> {
+        let rules = Arc::new(ImportRules::new(rules));
+        let resolver = Arc::new(CheckedResolver { rules: Arc::clone(&rules), lookup: system_lookup });
+        Self::with_resolver(rules, resolver, authorities)
+    }
+
+    fn with_resolver<R: Resolve + 'static>(
+        rules: Arc<ImportRules>,
+        resolver: Arc<R>,
+        authorities: Option<&[u8]>,
+    ) -> Result<Self, ImporterError> {
         // The house has one provider; whether the process has set it already makes no difference.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let mut builder = Client::builder();
+        if let Some(authorities) = authorities {
+            let authorities = Certificate::from_pem_bundle(authorities).map_err(ImporterError::Client)?;
+            if authorities.is_empty() {
+                return Err(ImporterError::NoAuthority);
+            }
+            builder = builder.tls_certs_merge(authorities);
+        }
+        let client = builder
             .dns_resolver(resolver)
             // Redirections are followed here, one by one.
             .redirect(redirect::Policy::none())
@@ -72,7 +97,7 @@ impl Importer {
             .pool_max_idle_per_host(0)
             .user_agent(concat!("penstock/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { client: client.map_err(ImporterError)?, rules })
+        Ok(Self { client: client.map_err(ImporterError::Client)?, rules })
     }
 
     /// Fetches a file of at most `limit` bytes.
@@ -157,7 +182,11 @@ fn told(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     tracing::info!(error = chain(error), "a pipeline could not be fetched");
-    if error.is_timeout() {
+    if tls::is_untrusted(error) {
+        "Its certificate is not trusted: it is of an authority that neither the system nor --import-ca-file names, of \
+         another host, or out of date"
+            .to_owned()
+    } else if error.is_timeout() {
         "It did not answer in time".to_owned()
     } else if error.is_connect() {
         "Its host cannot be reached".to_owned()

@@ -52,8 +52,13 @@ fn importer(rules: &[String]) -> Importer {
 }
 
 fn importer_with(rules: &[String], lookup: Lookup) -> Importer {
+    trusting(rules, lookup, None)
+}
+
+fn trusting(rules: &[String], lookup: Lookup, authorities: Option<&[u8]>) -> Importer {
     let rules = Arc::new(ImportRules::new(rules.iter().map(|rule| rule.parse().unwrap()).collect()));
-    Importer::with_resolver(Arc::clone(&rules), Arc::new(CheckedResolver { rules, lookup })).unwrap()
+    let resolver = Arc::new(CheckedResolver { rules: Arc::clone(&rules), lookup });
+    Importer::with_resolver(rules, resolver, authorities).unwrap()
 }
 
 /// The host of tests, and this machine's network.
@@ -191,4 +196,66 @@ async fn i13_odd_urls_are_refused() {
     let text = refused(&importer, &long).await;
     assert!(text.contains("more than 8192 bytes"), "{text}");
     assert!(importer.fetch(&long, LIMIT).await.unwrap_err().to_string().len() < 500);
+}
+
+/// A server with a certificate for a name, and the authority that has signed it (PEM). `/moved` leads to `place`.
+async fn secure_server(name: &str, place: String) -> (u16, String) {
+    use axum::body::Body;
+    use axum::http::{Request, Response as Reply};
+    use hyper::body::Incoming;
+    use penstock_runtime::server::{ServerLimits, serve};
+    use penstock_runtime::shutdown::Shutdown;
+    use penstock_runtime::tls::{self, CertificateSlot, Protocols};
+
+    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let slot = CertificateSlot::default();
+    slot.install(tls::certified_key(chain.as_bytes(), key.as_bytes()).unwrap());
+    let config = tls::server_config(&slot, Protocols::Http2).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = move |request: Request<Incoming>| {
+        let reply = match request.uri().path() {
+            "/moved" => Reply::builder().status(302).header(header::LOCATION, &place).body(Body::empty()),
+            _ => Reply::builder().body(Body::from("text")),
+        };
+        async move { reply.unwrap() }
+    };
+    tokio::spawn(serve(listener, Some(config), ServerLimits::default(), Shutdown::new(), answer));
+    (port, chain)
+}
+
+#[tokio::test]
+async fn t09_a_server_with_tls_has_to_be_who_the_url_says() {
+    let plain = server(|_| ok("in the clear")).await;
+    let (port, authority) = secure_server("pipelines.test", format!("http://pipelines.test:{plain}/x.yaml")).await;
+    let (other_port, other_authority) = secure_server("other.test", String::new()).await;
+    let hosts = [port, plain, other_port].map(|port| format!("pipelines.test:{port}"));
+    let rules = [&hosts[..], &["127.0.0.0/8".to_owned()]].concat();
+    let url = |port: u16, path: &str| format!("https://pipelines.test:{port}/{path}");
+    let trusted = trusting(&rules, here, Some(authority.as_bytes()));
+    let fetched = trusted.fetch(&url(port, "a/x.yaml"), LIMIT).await.unwrap();
+    assert_eq!((fetched.file_name.as_str(), &fetched.content[..]), ("x.yaml", &b"text"[..]));
+    assert_eq!(refused(&trusted, &url(port, "moved")).await, "It redirects elsewhere: It leaves https");
+    // Nobody knows its authority; another one; the name of another host.
+    let both = format!("{authority}{other_authority}");
+    for (importer, url) in [
+        (importer(&rules), url(port, "x.yaml")),
+        (trusting(&rules, here, Some(other_authority.as_bytes())), url(port, "x.yaml")),
+        (trusting(&rules, here, Some(both.as_bytes())), url(other_port, "x.yaml")),
+    ] {
+        let text = refused(&importer, &url).await;
+        assert!(text.starts_with("Its certificate is not trusted") && text.contains("--import-ca-file"), "{text}");
+    }
+    // Neither side takes the other for what it is not.
+    assert_eq!(refused(&trusted, &url(plain, "x.yaml")).await, "Its host cannot be reached");
+    let text = refused(&trusted, &format!("http://pipelines.test:{port}/x.yaml")).await;
+    assert_eq!(text, "Request returned 400 Bad Request");
+}
+
+#[tokio::test]
+async fn i31_authorities_that_are_none_are_refused() {
+    for pem in [&b""[..], b"rubbish", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        assert!(Importer::trusting(Vec::new(), Some(pem)).is_err(), "{}", String::from_utf8_lossy(pem));
+    }
 }
