@@ -3,12 +3,13 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use penstock_metastore::{Listed, MetastoreError, RunQuery};
+use penstock_metastore::{Cursor, Listed, MetastoreError, Operand, RunQuery};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
+use crate::listing::token;
 use crate::openapi::schema::Kind;
 use crate::openapi::{Description, Reply as Replied};
 use crate::records::{RunDetails, RunList};
@@ -16,6 +17,8 @@ use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::wire::Query;
 use crate::wire::write::json_response;
 
+/// What tokens of this list are signed for.
+const LIST: &str = "RunRecord";
 /// Runs of a page, at most.
 const LARGEST_PAGE: u32 = 1000;
 const NO_NAMESPACE: &str = "A run cannot have an empty namespace in multi-user mode";
@@ -51,19 +54,34 @@ async fn list(access: Access, query: Query) -> Result<Response, ApiError> {
     let page_size = u32::try_from(asked)
         .map_err(|_| failed(ApiError::invalid(format!("The page size should be greater than 0. Got {asked}"))))?
         .min(LARGEST_PAGE);
+    let place = access.namespace(query.text("namespace").map_err(failed)?, NO_NAMESPACE).await.map_err(failed)?;
+    let (api, namespace) = (place.api, place.namespace);
     let page_token = match query.text("page_token").map_err(failed)? {
         "" => None,
-        token => Some(token.to_owned()),
+        token => Some(opened(&api, &namespace, token).map_err(failed)?),
     };
-    let place = access.namespace(query.text("namespace").map_err(failed)?, NO_NAMESPACE).await.map_err(failed)?;
-    let (api, namespace) = (place.api, Some(place.namespace).filter(|name| !name.is_empty()));
-    let asked = RunQuery { namespace, page_token, page_size, ..RunQuery::default() };
-    let page = api.metastore().list_runs(&asked).await.map_err(|error| match error {
-        MetastoreError::PageToken { .. } => failed(ApiError::invalid(error.to_string())),
-        error => failed(error.into()),
-    })?;
+    let of_namespace = Some(namespace.clone()).filter(|name| !name.is_empty());
+    let asked = RunQuery { namespace: of_namespace, page_token, page_size, ..RunQuery::default() };
+    let page = api.metastore().list_runs(&asked).await.map_err(|error| failed(error.into()))?;
     let runs = page.runs.into_iter().map(Into::into).collect();
-    json(&RunList { runs, next_page_token: page.next }).map_err(failed)
+    let next_page_token = page.next.map(|next| sealed(&api, namespace, next)).transpose().map_err(failed)?;
+    json(&RunList { runs, next_page_token }).map_err(failed)
+}
+
+/// A token of the store as clients get it: signed, for the list of this namespace.
+fn sealed(api: &Api, namespace: String, next: String) -> Result<String, ApiError> {
+    let cursor = Cursor { value: Operand::Text(next), id: Uuid::nil() };
+    token::seal(LIST, "", &namespace, cursor, api.token_key())
+}
+
+fn opened(api: &Api, namespace: &str, token: &str) -> Result<String, ApiError> {
+    // As the command line says it of the data directory.
+    let invalid = || ApiError::invalid(MetastoreError::PageToken { token: token.to_owned() }.to_string());
+    let read = token::open(token, LIST, api.token_key()).map_err(|_| invalid())?;
+    match read.cursor.value {
+        Operand::Text(place) if read.filter == namespace => Ok(place),
+        _ => Err(invalid()),
+    }
 }
 
 /// `GET /runs:resolve?run=`: the run of an id, a unique beginning of one, a name, or `latest`; in multi-user mode of an id
