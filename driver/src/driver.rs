@@ -1,5 +1,6 @@
 //! The driver: its data directory, stores and interpreters, its cluster if it has one, and the runs it drives.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,8 @@ use crate::endpoints::StoreEndpoints;
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
 use crate::kubernetes::{
-    FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RunPods,
-    SweepError, Swept, remove_kept, sweep,
+    FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RequestError,
+    RunPods, SweepError, Swept, namespaces_of_pods, remove_kept, sweep,
 };
 use crate::ownership::{Ownership, Presence};
 use crate::process::{ProcessBackend, ProcessSettings};
@@ -271,6 +272,14 @@ impl Driver {
         let Some(host) = self.kubernetes() else { return Ok(Swept::default()) };
         let status_of = |run| async move { self.metastore().run(run).await.ok().map(|row| row.status) };
         sweep(host, namespace, Timestamp::now(), status_of).await
+    }
+
+    /// The namespaces of the cluster that hold Pods of tasks, also of runs that this driver does not know.
+    pub(crate) async fn namespaces_of_pods(&self) -> Result<BTreeSet<String>, RequestError> {
+        match self.kubernetes() {
+            Some(host) => namespaces_of_pods(host).await,
+            None => Ok(BTreeSet::new()),
+        }
     }
 
     /// Deletes the Pods of failed attempts that a run left to be looked at, when the run itself is deleted.

@@ -8,6 +8,7 @@ mod backend;
 mod backoff;
 mod classify;
 mod cleanup;
+mod everywhere;
 mod failure;
 mod identity;
 mod logs;
@@ -41,6 +42,8 @@ pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings}
 
 pub(crate) use backend::KubernetesBackend;
 pub(crate) use cleanup::{remove_kept, sweep};
+pub(crate) use everywhere::namespaces_of_pods;
+pub(crate) use failure::RequestError;
 pub(crate) use identity::without_finalizer;
 pub(crate) use namespace::{default_root, is_prepared};
 pub(crate) use run::RunPods;

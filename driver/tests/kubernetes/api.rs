@@ -57,6 +57,9 @@ struct State {
     /// Whether accounts may patch Pods; nobody may ask when absent.
     may_patch: Option<bool>,
     reviews: usize,
+    /// Whether only what lies in a namespace may be listed, and whether the namespace has lost its label.
+    is_confined: bool,
+    is_unlabelled: bool,
     /// Whether Pods that may be root's are refused.
     is_restricted: bool,
     events: Vec<(u64, &'static str, Value)>,
@@ -185,6 +188,14 @@ impl FakeApi {
     }
 
     /// From now on the namespace takes no Pods of root.
+    pub(crate) fn confine(&self, is_confined: bool) {
+        self.state().is_confined = is_confined;
+    }
+
+    pub(crate) fn take_label(&self, is_unlabelled: bool) {
+        self.state().is_unlabelled = is_unlabelled;
+    }
+
     pub(crate) fn restrict(&self) {
         self.state().is_restricted = true;
     }
@@ -273,6 +284,9 @@ impl FakeApi {
         if path.ends_with("/subjectaccessreviews") {
             return Ok(self.review(&body));
         }
+        if let "/api/v1/pods" | "/api/v1/namespaces" = path.as_str() {
+            return Ok(self.everywhere(&path));
+        }
         let Some(rest) = path.strip_prefix(&format!("/api/v1/namespaces/{NAMESPACE}/pods")) else {
             return Ok(status(404, "NotFound", &format!("namespaces not found: {path}")));
         };
@@ -293,6 +307,25 @@ impl FakeApi {
         let (answer, lost) = self.carry_out(verb, name, &body).await;
         self.changed.send_modify(|count| *count += 1);
         if lost { Err(std::io::Error::other("the answer is lost")) } else { Ok(answer) }
+    }
+
+    /// A list of the whole cluster, which is one namespace: its Pods, or itself.
+    fn everywhere(&self, path: &str) -> Answer {
+        let state = self.state();
+        if state.is_confined {
+            return status(403, "Forbidden", "the list of all namespaces is forbidden");
+        }
+        match path {
+            "/api/v1/pods" => whole(StatusCode::OK, &state.list()),
+            _ => {
+                let items = if state.is_unlabelled { json!([]) } else { json!([{"metadata": {"name": NAMESPACE}}]) };
+                let metadata = json!({"resourceVersion": state.version.to_string()});
+                whole(
+                    StatusCode::OK,
+                    &json!({"kind": "NamespaceList", "apiVersion": "v1", "metadata": metadata, "items": items}),
+                )
+            }
+        }
     }
 
     fn review(&self, body: &[u8]) -> Answer {

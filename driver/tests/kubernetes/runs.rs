@@ -113,6 +113,37 @@ async fn pods_that_were_kept_long_enough_go_although_no_run_ends_any_more() {
     tokio::join!(wait, sweeper.run(tokio::time::sleep(Duration::from_secs(1))));
 }
 
+/// The store knows nothing any more of a namespace whose runs were deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_were_kept_go_although_no_run_of_their_namespace_is_known() {
+    let world = World::new(|_, _| Act::Fail(FailureCause::User, "the process exited with 1")).await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &chain(1)).await;
+    drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    world.until("its phase", |api| api.pods().iter().any(|pod| pod["status"]["phase"] == "Failed")).await;
+    driver.metastore().delete_run(run).await.expect("it is deleted");
+    assert_eq!(driver.metastore().purge_deleted().await.expect("a look"), [run]);
+    assert!(driver.metastore().namespaces().await.expect("a look").is_empty());
+    // As old as the Pod itself.
+    let pods = world.api.pods();
+    let name = pods[0]["metadata"]["name"].as_str().expect("a name");
+    world.api.change(name, |pod| pod["status"] = json!({"phase": "Failed"}));
+
+    let sweeper = PodSweeper::new(driver, Duration::from_millis(50));
+    let a_while = || tokio::time::sleep(Duration::from_millis(400));
+    world.api.confine(true);
+    sweeper.run(a_while()).await;
+    world.api.confine(false);
+    world.api.take_label(true);
+    sweeper.run(a_while()).await;
+    assert_eq!((world.api.pods().len(), world.api.calls("list").len()), (1, 1), "nobody may touch it");
+    world.api.take_label(false);
+    tokio::select! {
+        () = sweeper.run(std::future::pending()) => panic!("it ends when it is told to"),
+        () = world.until_no_pods() => {}
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn authors_retries_are_new_pods() {
     let world = World::new(|_, attempt| match attempt {
