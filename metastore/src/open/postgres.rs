@@ -46,19 +46,31 @@ pub(super) async fn prepare(location: &PostgresLocation) -> Result<(), Metastore
     loop {
         let passes = |error: &sqlx::Error| {
             (is_busy(error) && started.elapsed() < BUSY_BUDGET)
-                || (is_connection_lost(error) && started.elapsed() < LOST_BUDGET)
+                || (is_connection_lost(error) && !is_refused_by_tls(error) && started.elapsed() < LOST_BUDGET)
         };
         match prepare_once(location).await {
             Err(Attempt::Failed(error)) if passes(&error) => {
                 tokio::time::sleep(PAUSE).await;
             }
             Err(Attempt::Failed(error)) => {
+                let error = if is_refused_by_tls(&error) { explained(&error) } else { error };
                 return Err(MetastoreError::Open { store: store(location), source: Arc::new(error) });
             }
             Err(Attempt::Refused(error)) => return Err(error),
             Ok(()) => return Ok(()),
         }
     }
+}
+
+/// Whether one side does not take the other's certificate. Waiting does not change that.
+fn is_refused_by_tls(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData)
+}
+
+/// Says what to do about it.
+fn explained(error: &sqlx::Error) -> sqlx::Error {
+    let hint = "sslmode, sslrootcert, sslcert and sslkey of the database URL say what is expected and shown";
+    sqlx::Error::Tls(format!("{error}; {hint}").into())
 }
 
 fn store(location: &PostgresLocation) -> StoreLocation {

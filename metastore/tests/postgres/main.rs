@@ -42,9 +42,11 @@ mod run_records;
 mod runs;
 #[path = "../store/secrets.rs"]
 mod secrets;
+mod secured;
 mod server;
 mod several;
 mod text;
+mod tls;
 #[path = "../store/to_drive.rs"]
 mod to_drive;
 mod upgrade;

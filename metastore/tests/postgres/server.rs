@@ -26,6 +26,11 @@ pub(crate) struct Server {
 impl Server {
     /// A server of its own. `None` after saying that the test is skipped.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with("", |_| {})
+    }
+
+    /// The same with settings of the test's own, behind those that all have. `prepare` may add to the data directory.
+    pub(crate) fn start_with(settings: &str, prepare: impl FnOnce(&Path)) -> Option<Self> {
         let Some(binaries) = binaries() else {
             assert!(std::env::var_os("CI").is_none(), "PostgreSQL is missing, and in CI nothing is skipped");
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -42,7 +47,7 @@ impl Server {
         }
         let data = directory.path().join("data");
         let settings = format!(
-            "-c listen_addresses= -c unix_socket_directories={} -c max_connections=300 -c fsync=off -c autovacuum=off",
+            "-c listen_addresses= -c unix_socket_directories={} -c max_connections=300 -c fsync=off -c autovacuum=off {settings}",
             directory.path().display()
         );
         // The usual order of text is not that of its bytes, so that nothing depends on it.
@@ -62,6 +67,7 @@ impl Server {
             .unwrap()
             .write_all(b"log_min_messages = warning\n")
             .unwrap();
+        prepare(&data);
         let watchdog = watch(root, &binaries, directory.path());
         let server = Self { binaries, directory, root, watchdog };
         run(server.control("start").arg("-o").arg(settings));
@@ -97,7 +103,14 @@ impl Server {
     /// Runs SQL, one statement, in a database.
     #[allow(dead_code, reason = "programs of this crate have connections for that")]
     pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
+        self.sql_at(5432, database, sql)
+    }
+
+    /// The same where the server has another port, which names its socket too.
+    #[allow(dead_code, reason = "not every program that starts servers gives them ports")]
+    pub(crate) fn sql_at(&self, port: u16, database: &str, sql: &str) -> String {
         let mut command = as_nobody(self.root, &self.binaries, "psql");
+        command.args(["--port", &port.to_string()]);
         command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username", USER, "--host"]);
         command.arg(self.directory.path()).args(["--dbname", database, "--command", sql]);
         run(&mut command)
