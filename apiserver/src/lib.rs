@@ -44,4 +44,4 @@ pub use caching::CachePolicy;
 pub use live_logs::{LiveLog, LiveLogs, LogReader, WantedLog};
 pub use router::router;
 pub use runs::{NewSubmission, Submission, SubmissionError};
-pub use serve::serve;
+pub use serve::{serve, serve_tls, tls};

@@ -5,6 +5,7 @@ use penstock_apiserver::auth::{AccessRules, AccessSettings, AllowedHost, Trusted
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_metastore::Metastore;
 use penstock_runtime::shutdown::Shutdown;
+use penstock_runtime::tls::{self, CertificateSlot};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -148,4 +149,57 @@ async fn t20_large_heads_are_refused() {
         assert!(["414", "431"].contains(&status), "{answer}");
     }
     serving.abort();
+}
+
+/// A server that speaks TLS, with a certificate for these names, and a client that trusts it and is led here by all of them.
+async fn with_tls(names: &[&str]) -> (u16, reqwest::ClientBuilder, tempfile::TempDir) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names.clone()).expect("a certificate");
+    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let slot = CertificateSlot::default();
+    slot.install(tls::certified_key(chain.as_bytes(), key.as_bytes()).expect("a pair"));
+    let (api, directory) = Server::api().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let config = penstock_apiserver::tls(&slot).expect("TLS");
+    tokio::spawn(penstock_apiserver::serve_tls(listener, config, api, Shutdown::new()));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authority = reqwest::Certificate::from_pem(chain.as_bytes()).expect("an authority");
+    let client = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().timeout(LIMIT);
+    let client = names.iter().fold(client, |client, name| client.resolve(name, address));
+    (address.port(), client, directory)
+}
+
+#[tokio::test]
+async fn requests_are_answered_over_tls_in_both_versions_of_http() {
+    let (port, builder, _directory) = with_tls(&["localhost", "evil.example"]).await;
+    let url = |path: &str| format!("https://localhost:{port}/apis/v2beta1/{path}");
+    let client = builder.build().expect("a client");
+    let healthy = client.get(url("healthz")).send().await.expect("an answer");
+    assert_eq!((healthy.status().as_u16(), healthy.version()), (200, reqwest::Version::HTTP_2));
+    let made = client.post(url("experiments")).json(&serde_json::json!({"display_name": "x"})).send().await;
+    let made: serde_json::Value = made.expect("an answer").json().await.expect("a document");
+    let id = made["experiment_id"].as_str().expect("an id");
+    // Routes whose paths and queries are rewritten.
+    let archived = client.post(url(&format!("experiments/{id}:archive"))).send().await.expect("an answer");
+    assert_eq!(archived.status(), 200);
+    let old =
+        format!("https://localhost:{port}//apis/v1beta1/experiments?sort_by=id&resource_reference_key.type=NAMESPACE");
+    assert_eq!(client.get(old).send().await.expect("an answer").status(), 200);
+    // Pages of other origins, and those whose names lead here.
+    let from =
+        |origin: String| client.post(url(&format!("experiments/{id}:unarchive"))).header("origin", origin).send();
+    assert_eq!(from("https://evil.example".to_owned()).await.expect("an answer").status(), 403);
+    assert_eq!(from(format!("https://localhost:{port}")).await.expect("an answer").status(), 200);
+    let rebound = format!("https://evil.example:{port}/apis/v2beta1/healthz");
+    assert_eq!(client.get(rebound).send().await.expect("an answer").status(), 403);
+}
+
+#[tokio::test]
+async fn clients_of_http_1_1_speak_it_over_tls_too() {
+    let (port, builder, _directory) = with_tls(&["localhost"]).await;
+    let client = builder.http1_only().build().expect("a client");
+    let answer = client.get(format!("https://localhost:{port}/apis/v2beta1/healthz")).send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_11));
+    assert!(answer.text().await.expect("text").contains("multi_user"));
 }
