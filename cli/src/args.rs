@@ -215,6 +215,9 @@ pub(crate) struct UpArgs {
     /// Who may ask the API for what.
     #[command(flatten)]
     pub(crate) access: access::AccessArgs,
+    /// How the API is served to those who are elsewhere.
+    #[command(flatten)]
+    pub(crate) serving: api::ServingArgs,
     /// Runs that are under way at a time; the others wait for their turn [default: number of processors]
     #[arg(long, env = "PENSTOCK_RUNS", value_name = "N")]
     pub(crate) runs: Option<NonZeroUsize>,

@@ -21,7 +21,7 @@ use crate::cluster;
 use crate::failure::Refusal;
 use crate::live::Notices;
 use crate::python;
-use crate::remote::client::Client;
+use crate::remote::client::{Client, Trust};
 use crate::remote::token::{Token, TokenText};
 
 /// What all commands need.
@@ -104,13 +104,15 @@ impl Context {
         let ServerArgs { server, token_file, ca_file } = &self.server;
         let Some(url) = server.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let token = Token::find(token_file.as_deref(), self.token.as_ref(), "PENSTOCK_TOKEN")?;
-        Client::new(url, "--server", token.as_ref(), ca_file.as_deref()).map(Some)
+        let trust = ca_file.as_deref().map_or(Trust::System, Trust::Authorities);
+        Client::new(url, "--server", token.as_ref(), trust).map(Some)
     }
 
     /// The server that things are imported from.
     pub(crate) fn import_source(&self, args: &ImportArgs) -> anyhow::Result<Client> {
         let token = Token::find(args.from_token_file.as_deref(), self.import_token.as_ref(), "PENSTOCK_FROM_TOKEN")?;
-        Client::new(&args.from, "--from", token.as_ref(), args.from_ca_file.as_deref())
+        let trust = args.from_ca_file.as_deref().map_or(Trust::System, Trust::Authorities);
+        Client::new(&args.from, "--from", token.as_ref(), trust)
     }
 
     /// Where a driver of this process looks for what tasks store.

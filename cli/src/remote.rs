@@ -12,6 +12,7 @@ mod events;
 pub(crate) mod facts;
 pub(crate) mod local;
 pub(crate) mod logs;
+mod pinned;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod session;

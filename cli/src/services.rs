@@ -6,6 +6,7 @@
 
 pub(crate) mod api;
 mod driving;
+pub(crate) mod serving;
 mod webhook;
 
 use std::future::Future;
@@ -32,6 +33,7 @@ use crate::failure;
 use crate::submission::{TaskPlace, without_tasks};
 use api::{ApiService, ApiSetup};
 use driving::Driving;
+use serving::Serving;
 
 /// What a process serves.
 #[derive(Debug, Default)]
@@ -49,7 +51,7 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
     let Roles { webhook, driver, api } = roles;
     let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
     let (registry, health) = (Registry::new(), Health::default());
-    let listener = match &api {
+    let opened_api = match &api {
         Some(api) => Some(open(api).await?),
         None => None,
     };
@@ -75,7 +77,7 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
         let shutdown = shutdown.clone();
         spawn(&mut services, "driver", async move { driving.run(shutdown).await });
     }
-    if let (Some(opened), Some(args), Some(listener)) = (&opened, api, listener) {
+    if let (Some(opened), Some(args), Some((listener, serving))) = (&opened, api, opened_api) {
         let namespace = args.api_namespace.unwrap_or(cluster.namespace);
         // Where requests name namespaces, runs go to those.
         if namespace == service.namespace && !args.access.multi_user {
@@ -84,7 +86,9 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
         let setup = ApiSetup {
             access: args.access.settings(Some(&cluster.client), &registry).await?,
             time_zone: args.time_zone,
-            import_from: args.import.import_from,
+            serving,
+            health: health.clone(),
+            import: args.import,
             token_key_file: args.page_token_key_file,
             registry: registry.clone(),
             records: args.records,
@@ -101,12 +105,13 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
     code
 }
 
-/// The listener of the API, if it may be opened.
-async fn open(api: &ApiArgs) -> anyhow::Result<TcpListener> {
-    let ApiArgs { api_listen: address, allow_unauthenticated, access, .. } = api;
+/// The listener of the API, if it may be opened, and how it is served.
+async fn open(api: &ApiArgs) -> anyhow::Result<(TcpListener, Serving)> {
+    let ApiArgs { api_listen: address, allow_unauthenticated, access, serving, .. } = api;
+    let serving = Serving::load(serving).await?;
     let listening =
         Listening { flag: "--api-listen", address: *address, allow_unauthenticated: *allow_unauthenticated };
-    api::listen(access, &listening).await
+    Ok((api::listen(access, &listening).await?, serving))
 }
 
 /// Opens what runs are kept in. Whoever does not drive runs needs the cluster for what they say, and no more.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use jiff::tz::TimeZone;
 use penstock_apiserver::import::ImportRule;
+use penstock_objectstore::LinkEndpoint;
 
 use super::access::AccessArgs;
 use super::cluster::ServiceArgs;
@@ -28,6 +29,9 @@ pub(crate) struct ApiArgs {
     /// Who may ask the API for what.
     #[command(flatten)]
     pub(crate) access: AccessArgs,
+    /// How the API is served to those who are elsewhere.
+    #[command(flatten)]
+    pub(crate) serving: ServingArgs,
     /// Namespace in which the tasks of submitted runs are Pods; it must be labelled for tasks, and cannot be the one that
     /// Penstock itself runs in [default: that of the context, in a Pod the Pod's own]
     #[arg(long, env = "PENSTOCK_API_NAMESPACE", value_name = "NAMESPACE")]
@@ -55,6 +59,26 @@ pub(crate) struct ImportArgs {
     /// commas [default: from nowhere]
     #[arg(long, env = "PENSTOCK_IMPORT_FROM", value_name = "HOST|NETWORK", value_delimiter = ',')]
     pub(crate) import_from: Vec<ImportRule>,
+    /// File with the certificates (PEM) of authorities to trust for the hosts of --import-from, beside those of this machine
+    #[arg(long, env = "PENSTOCK_IMPORT_CA_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) import_ca_file: Option<PathBuf>,
+}
+
+/// How the API is served to those who are elsewhere.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = API)]
+pub(crate) struct ServingArgs {
+    /// File with the certificate chain (PEM) of the API, which then speaks TLS alone. It is read again when it changes
+    /// [default: no TLS]
+    #[arg(long, env = "PENSTOCK_TLS_CERT", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// File with the private key (PEM) of that certificate
+    #[arg(long, env = "PENSTOCK_TLS_KEY", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// URL at which browsers reach the S3 server, for links to artifacts; whatever stands there passes on host and path as they
+    /// are [default: that of --s3-endpoint]
+    #[arg(long, env = "PENSTOCK_STORE_PUBLIC_ENDPOINT", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) store_public_endpoint: Option<LinkEndpoint>,
 }
 
 /// `penstock apiserver`

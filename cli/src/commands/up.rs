@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
 use penstock_driver::{BackendKind, Driver};
+use penstock_runtime::health::Health;
 use penstock_runtime::shutdown::Shutdown;
 use prometheus::Registry;
 use tokio::task::JoinSet;
@@ -22,14 +23,27 @@ use crate::progress::Stream;
 use crate::remote::local::Announcement;
 use crate::services;
 use crate::services::api::{self, ApiService, ApiSetup};
+use crate::services::serving::Serving;
 use crate::submission::TaskPlace;
 
 /// Serves until the process is told to end. Runs that are under way then go on with the next start.
 pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCode> {
-    let UpArgs { listen, allow_unauthenticated, access, runs, time_zone, import, host_commands, records, execution } =
-        args;
+    let UpArgs {
+        listen,
+        allow_unauthenticated,
+        access,
+        serving,
+        runs,
+        time_zone,
+        import,
+        host_commands,
+        records,
+        execution,
+    } = args;
     file_limit::raise();
     let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
+    let serving = Serving::load(&serving).await?;
+    let certificate = serving.certificate();
     let listening = Listening { flag: "--listen", address: listen, allow_unauthenticated };
     let listener = api::listen(&access, &listening).await?;
     if access.multi_user {
@@ -48,7 +62,9 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let setup = ApiSetup {
         access,
         time_zone,
-        import_from: import.import_from,
+        serving,
+        health: Health::default(),
+        import,
         token_key_file: None,
         registry: registry.clone(),
         records,
@@ -57,11 +73,12 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     let api = ApiService::new(&driver, listener, setup).await?;
     let service = driving(&driver, runs, &registry)?;
 
-    let address = api.address();
-    let _address = Announcement::write(driver.data_dir(), address)?;
+    let (address, url) = (api.address(), api.url());
+    let _address = Announcement::write(driver.data_dir(), address, certificate.as_deref())?;
+    let authority = if certificate.is_some() { ", ssl_ca_cert=\"<file of its authority>\"" } else { "" };
     Stream::Out.print(&format!(
-        "Penstock is up at http://{address}\n\
-         submit with kfp.Client(host=\"http://{address}\"); runs and artifacts are in {}; Ctrl-C ends it\n",
+        "Penstock is up at {url}\n\
+         submit with kfp.Client(host=\"{url}\"{authority}); runs and artifacts are in {}; Ctrl-C ends it\n",
         driver.data_dir().display()
     ));
     let mut tasks = JoinSet::new();

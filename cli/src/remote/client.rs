@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::RemoteError;
+use super::pinned;
 use super::token::Token;
 use crate::failure::Refusal;
 
@@ -39,9 +40,20 @@ pub(crate) type Segments<'a> = &'a [&'a str];
 /// The parameters of a query.
 pub(crate) type Query<'a> = &'a [(&'a str, &'a str)];
 
+/// By what a server is known, where TLS is spoken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trust<'a> {
+    /// A certificate for its name, of an authority of this machine.
+    System,
+    /// The same of an authority of this file.
+    Authorities(&'a Path),
+    /// The first certificate of this file, whatever name it is for.
+    Certificate(&'a Path),
+}
+
 impl Client {
     /// For the server at a URL. `flag` names where the URL was given.
-    pub(crate) fn new(url: &str, flag: &str, token: Option<&Token>, ca_file: Option<&Path>) -> anyhow::Result<Client> {
+    pub(crate) fn new(url: &str, flag: &str, token: Option<&Token>, trust: Trust<'_>) -> anyhow::Result<Client> {
         let base = parse(url, flag)?;
         let is_local = is_this_machine(&base);
         if token.is_some() && base.scheme() == "http" && !is_local {
@@ -63,9 +75,11 @@ impl Client {
         if is_local {
             builder = builder.no_proxy();
         }
-        if let Some(file) = ca_file {
-            builder = builder.tls_certs_only(certificates(file)?);
-        }
+        builder = match trust {
+            Trust::System => builder,
+            Trust::Authorities(file) => builder.tls_certs_only(certificates(file)?),
+            Trust::Certificate(file) => builder.tls_backend_preconfigured(pinned::config(file)?),
+        };
         let http = builder.build().context("cannot set up HTTP")?;
         Ok(Client { http, base })
     }
@@ -258,7 +272,7 @@ mod tests {
     use super::*;
 
     fn url(base: &str, path: &[&str]) -> String {
-        let client = Client::new(base, "--server", None, None).expect("a client");
+        let client = Client::new(base, "--server", None, Trust::System).expect("a client");
         let (request, _) = client.request(Method::GET, path, &[("a", "b c")]);
         request.build().expect("a request").url().to_string()
     }

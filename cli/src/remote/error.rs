@@ -1,5 +1,6 @@
 //! How requests to a server fail, and what the user can do about it.
 
+use penstock_runtime::tls;
 use serde_json::Value;
 
 use crate::failure::{Hinted, Refusal};
@@ -119,6 +120,10 @@ impl RemoteError {
 
     fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Unreachable { source, .. } if tls::is_untrusted(source) => Some(
+                "--ca-file (PENSTOCK_CA_FILE) names authorities of your own; the certificate must be for the host of the URL, \
+                 and none of an authority itself (basicConstraints=CA:FALSE)",
+            ),
             Self::Unreachable { .. } | Self::Late { .. } => Some(
                 "check --server (PENSTOCK_SERVER), and that the server is up; --ca-file names authorities of your own",
             ),

@@ -12,7 +12,7 @@ use penstock_driver::{BackendKind, is_served};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, Trust};
 use crate::context::Context;
 use crate::failure::Refusal;
 
@@ -25,6 +25,9 @@ const LIMIT: u64 = 64 * 1024;
 struct Address {
     url: String,
     pid: u32,
+    /// File whose certificate it shows, where it speaks TLS. Whatever name that is for, it is the one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certificate: Option<PathBuf>,
 }
 
 /// Says where the server of a data directory is, as long as the value lives.
@@ -36,7 +39,11 @@ pub(crate) struct Announcement {
 
 impl Announcement {
     /// Writes it. Of several servers of one directory the last one counts.
-    pub(crate) fn write(data_dir: &Path, listen: SocketAddr) -> anyhow::Result<Announcement> {
+    pub(crate) fn write(
+        data_dir: &Path,
+        listen: SocketAddr,
+        certificate: Option<&Path>,
+    ) -> anyhow::Result<Announcement> {
         let mut reached = listen;
         if listen.ip().is_unspecified() {
             reached.set_ip(match listen {
@@ -44,7 +51,9 @@ impl Announcement {
                 SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
             });
         }
-        let address = Address { url: format!("http://{reached}"), pid: std::process::id() };
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let certificate = certificate.map(Path::to_owned);
+        let address = Address { url: format!("{scheme}://{reached}"), pid: std::process::id(), certificate };
         let path = data_dir.join(FILE);
         let failed = || format!("cannot write {}", path.display());
         let mut file = tempfile::NamedTempFile::new_in(data_dir).with_context(failed)?;
@@ -78,8 +87,9 @@ pub(crate) async fn server_or_local(context: &Context, what: &str) -> anyhow::Re
     }
     let data_dir = &context.data_dir;
     let found = read(&data_dir.join(FILE)).filter(|_| is_served(data_dir, BackendKind::Process));
-    if let Some(Address { url, .. }) = found {
-        let client = Client::new(&url, "the address in server.json", None, None)?;
+    if let Some(Address { url, certificate, .. }) = found {
+        let trust = certificate.as_deref().map_or(Trust::System, Trust::Certificate);
+        let client = Client::new(&url, "the address in server.json", None, trust)?;
         let health: Result<Value, _> = client.get(&["apis", "v2beta1", "healthz"], &[]).await;
         match health {
             Ok(_) => return Ok(client),
@@ -99,11 +109,11 @@ mod tests {
     fn an_announcement_is_there_as_long_as_its_server_and_no_longer() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join(FILE);
-        let first = Announcement::write(directory.path(), "0.0.0.0:81".parse().unwrap()).unwrap();
+        let first = Announcement::write(directory.path(), "0.0.0.0:81".parse().unwrap(), None).unwrap();
         assert_eq!(read(&path).unwrap().url, "http://127.0.0.1:81");
-        let second = Announcement::write(directory.path(), "[::1]:82".parse().unwrap()).unwrap();
+        let second = Announcement::write(directory.path(), "[::1]:82".parse().unwrap(), Some(Path::new("/x"))).unwrap();
         drop(first);
-        assert_eq!(read(&path).unwrap().url, "http://[::1]:82");
+        assert_eq!(read(&path).unwrap().url, "https://[::1]:82");
         drop(second);
         assert!(!path.exists());
         std::fs::write(&path, "{").unwrap();

@@ -10,18 +10,22 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use penstock_apiserver::auth::AccessSettings;
-use penstock_apiserver::import::{ImportRule, Importer};
+use penstock_apiserver::import::Importer;
 use penstock_apiserver::listing::TokenKey;
 use penstock_apiserver::notifications::{NotificationMetrics, NotificationRules};
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_driver::Driver;
+use penstock_runtime::health::Health;
+use penstock_runtime::logs::chain;
 use penstock_runtime::shutdown::Shutdown;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::serving::{CertificateService, Serving};
 use super::{Ended, spawn};
 use crate::args::access::{AccessArgs, Listening};
+use crate::args::api::ImportArgs;
 use crate::args::records::RecordsArgs;
 use crate::failure::Refusal;
 use crate::live_logs::AttemptLogs;
@@ -43,8 +47,12 @@ pub(crate) struct ApiSetup {
     pub(crate) access: AccessSettings,
     /// The time zone of cron expressions.
     pub(crate) time_zone: TimeZone,
+    /// How it is served.
+    pub(crate) serving: Serving,
+    /// What the process needs to be ready.
+    pub(crate) health: Health,
     /// From where pipelines may be imported by URL.
-    pub(crate) import_from: Vec<ImportRule>,
+    pub(crate) import: ImportArgs,
     /// What page tokens are signed with; a secret of the store when absent, which is the same in all replicas.
     pub(crate) token_key_file: Option<PathBuf>,
     /// Where requests and notifications are counted.
@@ -60,13 +68,16 @@ pub(crate) struct ApiService {
     api: Api,
     listener: TcpListener,
     address: SocketAddr,
+    certificate: Option<CertificateService>,
     notifications: Option<(Arc<NotificationRules>, NotificationMetrics)>,
 }
 
 impl ApiService {
     /// Over the store of a driver, which makes the runs; whether it also drives them is not of interest.
     pub(crate) async fn new(driver: &Driver, listener: TcpListener, setup: ApiSetup) -> anyhow::Result<ApiService> {
-        let ApiSetup { access, time_zone, import_from, token_key_file, registry, records, place } = setup;
+        let ApiSetup { access, time_zone, serving, health, import, token_key_file, registry, records, place } = setup;
+        let Serving { tls, link_endpoint } = serving;
+        let certificate = tls.map(|tls| tls.service(&registry, &health)).transpose()?;
         let address = listener.local_addr().context("cannot read the address of the API")?;
         let token_key = match token_key_file {
             Some(file) => TokenKey::of_file_or_new(&file)?,
@@ -87,7 +98,8 @@ impl ApiService {
             schedule_zone: Some(time_zone),
             live_logs: Some(Arc::new(AttemptLogs::new(driver.clone()))),
             token_key: Some(token_key),
-            importer: importer(import_from)?,
+            importer: importer(import)?,
+            link_endpoint,
             registry,
             cache: records.cache(),
             notifications: notifications.as_ref().map(|(rules, _)| Arc::clone(rules)),
@@ -95,7 +107,7 @@ impl ApiService {
         };
         let submission = Arc::new(DriverSubmission::new(driver.clone(), place));
         let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
-        Ok(ApiService { api, listener, address, notifications })
+        Ok(ApiService { api, listener, address, certificate, notifications })
     }
 
     /// Where it listens.
@@ -103,10 +115,16 @@ impl ApiService {
         self.address
     }
 
+    /// Its URL, by its address.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Answers requests and fires recurring runs, beside the other services of the process.
     pub(crate) fn spawn(self, services: &mut JoinSet<Ended>, shutdown: &Shutdown) {
-        let ApiService { api, listener, address, notifications } = self;
-        tracing::info!(%address, "the API is served");
+        let ApiService { api, listener, address, certificate, notifications } = self;
+        tracing::info!(%address, tls = certificate.is_some(), "the API is served");
         let (of_schedules, ending) = (api.clone(), shutdown.clone());
         spawn(services, "schedules of recurring runs", async move {
             penstock_apiserver::schedules::run(of_schedules, ending).await;
@@ -121,18 +139,31 @@ impl ApiService {
                 Ok(())
             });
         }
+        let tls = certificate.map(|certificate| certificate.spawn(services, shutdown));
         let ending = shutdown.clone();
         spawn(services, "API", async move {
-            penstock_apiserver::serve(listener, api, ending).await;
+            match tls {
+                Some(tls) => penstock_apiserver::serve_tls(listener, tls, api, ending).await,
+                None => penstock_apiserver::serve(listener, api, ending).await,
+            }
             Ok(())
         });
     }
 }
 
 /// None unless it is said from where: a server that fetches is one that can be sent somewhere (T-09).
-fn importer(rules: Vec<ImportRule>) -> anyhow::Result<Option<Importer>> {
+fn importer(args: ImportArgs) -> anyhow::Result<Option<Importer>> {
+    let ImportArgs { import_from: rules, import_ca_file } = args;
     if rules.is_empty() {
         return Ok(None);
     }
-    Importer::new(rules).map(Some).context("cannot import by URL (--import-from)")
+    let Some(file) = import_ca_file else {
+        return Importer::new(rules).map(Some).context("cannot import by URL (--import-from)");
+    };
+    let unusable = |reason: &dyn std::fmt::Display| {
+        Refusal::new(format!("cannot use --import-ca-file {}: {reason}", file.display()))
+    };
+    let authorities = std::fs::read(&file).map_err(|error| unusable(&error))?;
+    let importer = Importer::trusting(rules, Some(&authorities));
+    importer.map(Some).map_err(|error| unusable(&chain(&error)).into())
 }
