@@ -33,7 +33,7 @@ async fn runs_are_listed_in_pages() {
     assert!(text.contains("forged"), "{text}");
     // What the store itself would take is no token of this server.
     let unsigned = format!("1700000000000000.{}", recorded.run.simple());
-    for token in [unsigned, "A".repeat(300_000)] {
+    for token in [unsigned, "A".repeat(30_000)] {
         recorded.get(&format!("{RUNS}?page_token={token}")).await.refused(400);
     }
     recorded.get(&format!("{RUNS}?page_size=-1")).await.refused(400);
