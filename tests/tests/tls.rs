@@ -11,7 +11,7 @@ use penstock_tests::pipeline::{Pipeline, Task};
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
 use penstock_tests::server::Server;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
 #[path = "../../metastore/tests/postgres/secured.rs"]
@@ -35,7 +35,7 @@ struct Certificate {
 impl Certificate {
     /// Of an authority of its own, in files that begin with `name`.
     fn new(sandbox: &Sandbox, name: &str) -> Certificate {
-        let (authority, chain, key) = made();
+        let (authority, chain, key) = made(name);
         Certificate {
             authority: sandbox.write(&format!("{name}-authority.pem"), authority),
             chain: sandbox.write(&format!("{name}.pem"), chain),
@@ -48,10 +48,11 @@ impl Certificate {
     }
 }
 
-/// Authority, certificate and key.
-fn made() -> (String, String, String) {
+/// Authority, certificate and key. Authorities are told apart by their names.
+fn made(name: &str) -> (String, String, String) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, format!("Authority {name}"));
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("an authority");
     let key = KeyPair::generate().expect("a key");
     let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
@@ -163,7 +164,7 @@ fn f20_a_renewed_certificate_is_served_without_a_restart() {
     let url = url(&server);
     let list = |authority: &Path| against(&sandbox, &url, Some(authority)).arg("list").run();
     list(&certificate.authority).expect_code(0);
-    let (authority, chain, key) = made();
+    let (authority, chain, key) = made("next");
     let authority = sandbox.write("next-authority.pem", authority);
     // One file comes after the other, and meanwhile they do not fit.
     sandbox.write("own.pem", chain);

@@ -34,7 +34,7 @@ impl Secured {
         let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
         write("authority.pem", authority.pem());
         write("other.pem", self::authority("Somebody else").pem());
-        let (certificate, key) = certificate(&authority, &[], CERTIFIED);
+        let (certificate, key) = signed(&authority, &[], CERTIFIED);
         write("client.pem", certificate);
         write("client.key", key);
         // Free a moment ago; who takes it meanwhile makes the server end with an error, and the test fail.
@@ -44,7 +44,7 @@ impl Secured {
              -c ssl_ca_file=clients.pem"
         );
         let server = Server::start_with(&settings, |data| {
-            let (certificate, key) = certificate(&authority, &[HOST], HOST);
+            let (certificate, key) = signed(&authority, &[HOST], HOST);
             for (name, text) in [
                 ("own.pem", certificate),
                 ("own.key", key),
@@ -100,7 +100,7 @@ fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
 }
 
 /// A certificate for hosts, and its key. Users are known by the common name.
-fn certificate(authority: &CertifiedIssuer<'static, KeyPair>, hosts: &[&str], name: &str) -> (String, String) {
+fn signed(authority: &CertifiedIssuer<'static, KeyPair>, hosts: &[&str], name: &str) -> (String, String) {
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let mut params = CertificateParams::new(hosts).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();

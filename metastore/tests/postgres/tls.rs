@@ -31,7 +31,7 @@ async fn all_sessions_of_a_store_are_encrypted_also_those_after_a_restart() {
     let store = open(&url).await.expect("the server is who the URL says");
     for _ in 0..2 {
         assert!(store.namespaces().await.expect("a read").is_empty());
-        assert_eq!(store.purge_deleted().await.expect("a look"), []);
+        assert!(store.purge_deleted().await.expect("a look").is_empty());
         let encrypted = sessions(&server, true);
         assert!(encrypted >= 2, "one that writes and one that reads: {encrypted}");
         assert_eq!(sessions(&server, false), 0);
@@ -70,7 +70,9 @@ async fn t30_a_server_that_is_not_who_the_url_says_is_refused_at_once() {
             Err(error) => {
                 let text = format!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default());
                 assert!(!refusal.is_empty() && text.contains(refusal), "{user} {host} {parameters}: {text}");
-                assert!(started.elapsed() < AT_ONCE, "{user} {host} {parameters}: {:?}", started.elapsed());
+                // What is not there may come: the socket of a server that starts is looked for in the same way.
+                let took = started.elapsed();
+                assert!(took < AT_ONCE || refusal == "No such file", "{user} {host} {parameters}: {took:?}");
                 if refusal == "UnknownIssuer" {
                     assert!(text.contains("sslrootcert"), "{text}");
                 }
