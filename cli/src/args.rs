@@ -41,7 +41,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the API of Kubeflow Pipelines on this machine, and run what is submitted
-    Up(UpArgs),
+    Up(Box<UpArgs>),
     /// Run a pipeline and show its progress until it ends
     Run(Box<RunArgs>),
     /// Show one run: its tasks, outputs and why it failed

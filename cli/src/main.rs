@@ -81,7 +81,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
 
 async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Up(args) => Box::pin(commands::up::up(context, args)).await,
+        Command::Up(args) => Box::pin(commands::up::up(context, *args)).await,
         Command::Run(args) => Box::pin(commands::run::run(context, *args)).await,
         Command::Get(args) => commands::get::get(context, args).await,
         Command::List(args) => commands::list::list(context, args).await,

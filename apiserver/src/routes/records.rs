@@ -64,14 +64,14 @@ async fn list(access: Access, query: Query) -> Result<Response, ApiError> {
     let asked = RunQuery { namespace: of_namespace, page_token, page_size, ..RunQuery::default() };
     let page = api.metastore().list_runs(&asked).await.map_err(|error| failed(error.into()))?;
     let runs = page.runs.into_iter().map(Into::into).collect();
-    let next_page_token = page.next.map(|next| sealed(&api, namespace, next)).transpose().map_err(failed)?;
+    let next_page_token = page.next.map(|next| sealed(&api, &namespace, next)).transpose().map_err(failed)?;
     json(&RunList { runs, next_page_token }).map_err(failed)
 }
 
 /// A token of the store as clients get it: signed, for the list of this namespace.
-fn sealed(api: &Api, namespace: String, next: String) -> Result<String, ApiError> {
+fn sealed(api: &Api, namespace: &str, next: String) -> Result<String, ApiError> {
     let cursor = Cursor { value: Operand::Text(next), id: Uuid::nil() };
-    token::seal(LIST, "", &namespace, cursor, api.token_key())
+    token::seal(LIST, "", namespace, cursor, api.token_key())
 }
 
 fn opened(api: &Api, namespace: &str, token: &str) -> Result<String, ApiError> {
