@@ -72,6 +72,14 @@ pub enum MetastoreError {
         /// Epoch in the store.
         current: u64,
     },
+    /// Another process has the run.
+    #[error("run {run} is driven by {driver}")]
+    Claimed {
+        /// The run.
+        run: Uuid,
+        /// What people call the process.
+        driver: String,
+    },
     /// The caller does not know the run's newest facts.
     #[error("run {run} has {found} facts where {expected} were expected; fold it again")]
     FactCount {

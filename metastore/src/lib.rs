@@ -13,6 +13,7 @@ mod artifacts;
 mod cache;
 mod cache_list;
 mod catalog;
+mod claims;
 mod codec;
 mod commands;
 mod database;
@@ -51,6 +52,7 @@ pub use crate::artifacts::{ArtifactPosition, StoredArtifact};
 pub use crate::cache_list::cache_list_plan;
 pub use crate::cache_list::{CacheList, CacheSummary};
 pub use crate::catalog::{EntityUpdate, Tags};
+pub use crate::claims::{Claimant, RunClaim, SilentDriver};
 pub use crate::error::MetastoreError;
 pub use crate::experiments::Experiment;
 pub use crate::fact_texts::FactText;
@@ -129,7 +131,8 @@ impl Metastore {
         self.writer.submit(Operation::Append(Box::new(encoded))).await
     }
 
-    /// Takes over a run: from now on, appends with an older epoch are refused.
+    /// Takes over a run, whoever has it: from now on, appends with an older epoch are refused. Where several machines share
+    /// the store, runs are [claimed](Metastore::claim_run).
     pub async fn take_epoch(&self, run: Uuid) -> Result<u64, MetastoreError> {
         self.writer.submit(Operation::TakeEpoch { run }).await
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::catalog::CatalogOperation;
+use crate::claims::ClaimOperation;
 use crate::codec::{count, encode_count, encode_time};
 use crate::database::{Connection, query};
 use crate::deletion::{self, HIDDEN, Removal};
@@ -32,6 +33,7 @@ pub(crate) enum Operation {
     CreateRun(Box<EncodedRun>),
     Append(Box<EncodedAppend>),
     TakeEpoch { run: Uuid },
+    Claim(Box<ClaimOperation>),
     PutCommand { run: Uuid, key: String, kind: &'static str, command_json: String, at: i64 },
     EvictCache { filter: CacheFilter },
     PutRemark(Box<EncodedRemark>),
@@ -71,6 +73,7 @@ impl Operation {
             Self::CreateRun(run) => format!("create run {}", run.id),
             Self::Append(append) => format!("append facts to run {}", append.run),
             Self::TakeEpoch { run } => format!("take over run {run}"),
+            Self::Claim(operation) => operation.description(),
             Self::PutCommand { run, .. } => format!("store a command for run {run}"),
             Self::EvictCache { .. } => "evict cache entries".to_owned(),
             Self::PutRemark(remark) => format!("store a remark on run {}", remark.run()),
@@ -117,6 +120,7 @@ impl Operation {
             | Self::PurgeRun { .. }
             | Self::Catalog(_)
             | Self::TakeEpoch { .. }
+            | Self::Claim(_)
             | Self::EvictCache { .. }
             | Self::PutRemark(_)
             | Self::FillInputs { .. }
@@ -144,6 +148,7 @@ pub(crate) async fn apply<'a>(
             Ok(created)
         }
         Operation::TakeEpoch { run } => take_epoch(connection, *run).await,
+        Operation::Claim(operation) => operation.apply(connection).await,
         Operation::PutCommand { run, key, kind, command_json, at } => {
             let stored = put_command(connection, *run, key, kind, command_json, *at).await?;
             if let Ok(1) = stored {
@@ -258,7 +263,10 @@ async fn is_stored(connection: &mut Connection, run: &EncodedRun) -> Result<bool
     Ok(same.is_some())
 }
 
-async fn take_epoch(connection: &mut Connection, run: Uuid) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+pub(crate) async fn take_epoch(
+    connection: &mut Connection,
+    run: Uuid,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let epoch: Option<i64> = query("UPDATE runs SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch")
         .bind(run)
         .fetch_value(connection, "epoch")

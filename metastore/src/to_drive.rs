@@ -6,6 +6,7 @@ use uuid::Uuid;
 use penstock_spec::Timestamp;
 
 use crate::Metastore;
+use crate::claims::{CLAIM_COLUMNS, RunClaim, claim};
 use crate::codec::{Reason, column, identity, json, listed, time};
 use crate::database::{Dialect, Query, Row, query};
 use crate::error::MetastoreError;
@@ -25,6 +26,10 @@ pub struct RunToDrive {
     pub ended: bool,
     /// The newest command that nobody has taken.
     pub newest_command: Option<i64>,
+    /// Whether one of them asks for its end.
+    pub terminating: bool,
+    /// The process of a machine that has it.
+    pub claim: Option<RunClaim>,
 }
 
 /// Where a page ended.
@@ -47,8 +52,11 @@ pub struct RunsToDrive {
 fn statement(dialect: Dialect) -> String {
     let join = dialect.join_in_order();
     format!(
-        "SELECT id, created_at, options_json, ended, \
-           (SELECT MAX(commands.id) FROM commands WHERE run_id = page.id AND taken_at IS NULL) AS newest_command \
+        "SELECT page.id AS id, created_at, options_json, ended, \
+           (SELECT MAX(commands.id) FROM commands WHERE run_id = page.id AND taken_at IS NULL) AS newest_command, \
+           (SELECT COUNT(*) FROM commands WHERE run_id = page.id AND taken_at IS NULL AND kind = 'terminate') \
+             AS terminations, \
+           {CLAIM_COLUMNS} \
          FROM ( \
            SELECT * FROM ( \
              SELECT id, created_at, options_json, CAST(0 AS BIGINT) AS ended FROM runs \
@@ -60,7 +68,10 @@ fn statement(dialect: Dialect) -> String {
                {join} runs ON runs.id = waiting.run_id \
              WHERE finished_at IS NOT NULL AND (created_at, runs.id) > ($1, $2) \
              ORDER BY created_at, runs.id LIMIT $3) AS commanded \
-         ) AS page ORDER BY created_at, id LIMIT $3"
+         ) AS page \
+         LEFT JOIN run_claims ON run_claims.run_id = page.id \
+         LEFT JOIN drivers ON drivers.id = run_claims.driver_id \
+         ORDER BY created_at, page.id LIMIT $3"
     )
 }
 
@@ -96,12 +107,15 @@ fn position(row: &Row) -> Option<DrivePosition> {
 
 fn run_to_drive(row: &Row) -> Result<RunToDrive, Reason> {
     let ended: i64 = column(row, "ended")?;
+    let terminations: i64 = column(row, "terminations")?;
     Ok(RunToDrive {
         run: column(row, "id")?,
         created_at: time(row, "created_at")?,
         options: json(row, "options_json")?,
         ended: ended != 0,
         newest_command: column(row, "newest_command")?,
+        terminating: terminations > 0,
+        claim: claim(row)?,
     })
 }
 

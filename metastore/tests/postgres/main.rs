@@ -6,6 +6,8 @@
 mod append;
 #[path = "../store/artifacts_and_cache.rs"]
 mod artifacts_and_cache;
+#[path = "../store/claims.rs"]
+mod claims;
 #[path = "../store/commands.rs"]
 mod commands;
 #[path = "../store/concurrency.rs"]

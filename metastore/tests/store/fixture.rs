@@ -57,6 +57,11 @@ impl Fixture {
         self.update(Append::new(run, 1, facts), status, Some(at(0))).await;
     }
 
+    /// Ends a run without facts whose claim has this epoch.
+    pub(crate) async fn end_claimed(&self, run: Uuid, epoch: u64) {
+        self.update(Append::new(run, epoch, 0), RunStatus::Succeeded, Some(at(0))).await;
+    }
+
     async fn update(&self, mut append: Append, status: RunStatus, finished_at: Option<Timestamp>) {
         append.run_update = Some(RunUpdate { status, error: None, started_at: Some(at(0)), finished_at });
         self.store.append(append).await.unwrap();

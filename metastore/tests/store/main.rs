@@ -4,6 +4,7 @@
 
 mod append;
 mod artifacts_and_cache;
+mod claims;
 mod commands;
 mod concurrency;
 mod crash;

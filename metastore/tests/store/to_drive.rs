@@ -1,6 +1,8 @@
 //! Runs that somebody has to drive.
 
-use penstock_metastore::{Append, Command, Listed, RunToDrive, RunUpdate};
+use std::time::Duration;
+
+use penstock_metastore::{Append, Claimant, Command, Listed, RunToDrive, RunUpdate};
 use penstock_spec::run::RunStatus;
 use uuid::Uuid;
 
@@ -50,12 +52,30 @@ async fn unfinished_runs_and_ended_ones_with_commands_come_oldest_first() {
     let listed: Vec<RunToDrive> = all(&fixture, 100).await.into_iter().map(|run| run.readable().unwrap()).collect();
     let commands: Vec<_> = listed.iter().map(|run| (run.ended, run.newest_command)).collect();
     assert_eq!(commands, [(false, None), (true, Some(2)), (false, None), (false, Some(3))]);
+    let terminating: Vec<_> = listed.iter().map(|run| run.terminating).collect();
+    assert_eq!(terminating, [false, false, false, true]);
     assert_eq!((listed[0].created_at, &listed[0].options), (at(2), &new_run(2).options));
 
     let mut append = Append::new(runs[2], 1, 0);
     append.commands_taken = vec![1, 2];
     store.append(append).await.unwrap();
     assert_eq!(ids(&fixture).await, [runs[1], runs[3], runs[5]], "the command is taken");
+}
+
+#[tokio::test]
+async fn whoever_has_a_run_is_listed_with_it() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let (free, claimed) = (fixture.run(1).await, fixture.run(2).await);
+    let claimant = Claimant {
+        driver: Uuid::from_u128(5),
+        data_dir: Uuid::from_u128(6),
+        name: "process 5".to_owned(),
+        silence: Duration::from_secs(45),
+    };
+    fixture.store.claim_run(claimed, &claimant, None).await.unwrap();
+    let listed = all(&fixture, 1).await.into_iter().map(|run| run.readable().unwrap());
+    let claims: Vec<_> = listed.map(|run| (run.run, run.claim.map(|claim| claim.claimant))).collect();
+    assert_eq!(claims, [(free, None), (claimed, Some(claimant))]);
 }
 
 /// I-30, T-19: a row that cannot be read is named, and hides no other.
