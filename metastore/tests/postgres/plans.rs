@@ -234,7 +234,8 @@ async fn runs_to_drive_are_never_looked_for_among_all() {
     let shown = plan.join("\n");
     assert!(shown.contains("using runs_unfinished on runs"), "{shown}");
     // Of claims and drivers there are as many as there are runs at work.
-    let among_all = |step: &String| step.contains("Seq Scan") && !step.contains("on run_claims") && !step.contains("on drivers");
+    let among_all =
+        |step: &String| step.contains("Seq Scan") && !step.contains("on run_claims") && !step.contains("on drivers");
     assert!(!plan.iter().any(among_all), "{shown}");
 }
 
