@@ -25,6 +25,6 @@ pub use attempt::run_attempt;
 pub use cancel::{CancelHandle, CancelToken, cancel_pair};
 pub use host::HostContext;
 pub use local::USER_DIRECTORIES;
-pub use process::record::kill_recorded;
+pub use process::record::{is_recorded_at_work, kill_recorded};
 pub use python::{PythonHost, PythonSettings};
 pub use report::adopt;

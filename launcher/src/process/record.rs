@@ -89,6 +89,13 @@ fn boot_id() -> String {
     std::fs::read_to_string(BOOT_ID).map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
+/// Whether the process that is recorded in an attempt's directory may be at work: it exists, or nobody knows whether it was
+/// started. Costs little, and knows nothing of what a process that has ended left behind.
+pub fn is_recorded_at_work(work_dir: &Path) -> io::Result<bool> {
+    let record = ProcessRecord::read(work_dir)?.filter(|record| record.boot_id == boot_id());
+    Ok(record.is_some_and(|record| record.process.is_none_or(|process| process.is_alive())))
+}
+
 /// Kills the process that is recorded in an attempt's directory and everything that it started, if anything of it is
 /// still alive. Returns how many processes were killed. Blocks for up to a few seconds.
 pub fn kill_recorded(work_dir: &Path) -> io::Result<usize> {
