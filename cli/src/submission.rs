@@ -110,7 +110,7 @@ impl Submission for DriverSubmission {
             scheduled_at,
             namespace: self.namespace(namespace).await?,
             root: pipeline_root,
-            options: RunOptions { backend, host_commands, component_dir: None, service_account, cache },
+            options: RunOptions { backend, host_commands, service_account, cache, ..RunOptions::default() },
             registration,
             ..CreateRun::new(pipeline, pipeline_text)
         };

@@ -1,6 +1,6 @@
 //! Creates runs: everything that can be refused is refused before anything is stored.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use penstock_engine::{ParameterError, Pipeline, parameters};
 use penstock_metastore::{MetastoreError, NewRun, RunRegistration};
@@ -83,6 +83,9 @@ pub struct RunOptions {
     pub service_account: String,
     /// What decides about results from the cache, beside the tasks.
     pub cache: CacheRules,
+    /// The data directory that the run's files are in, where it cannot be driven without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<Uuid>,
 }
 
 impl Default for RunOptions {
@@ -93,6 +96,7 @@ impl Default for RunOptions {
             component_dir: None,
             service_account: keys::KFP_SERVICE_ACCOUNT.to_owned(),
             cache: CacheRules::default(),
+            data_dir: None,
         }
     }
 }
@@ -211,6 +215,7 @@ impl Driver {
             }
             Err(error) => return Err(CreateRunError::Root(error)),
         }
+        request.options.data_dir = self.bound_to(&info, &request.options);
         let options = serde_json::to_value(&request.options).unwrap_or_default();
         self.metastore()
             .create_run(NewRun {
@@ -253,6 +258,15 @@ impl Driver {
                 Ok(Place { namespace, default_root, has_directories: false, has_files })
             }
         }
+    }
+
+    /// The data directory that a run cannot do without: its artifacts or a directory of its tasks are in there, or its
+    /// components in another directory of this machine.
+    fn bound_to(&self, run: &RunInfo, options: &RunOptions) -> Option<Uuid> {
+        let root = split_query(&run.pipeline_root).0.strip_prefix("file://");
+        let is_inside = root.is_some_and(|root| Path::new(root).starts_with(self.data_dir()));
+        let is_bound = is_inside || run.workspace.is_some() || options.component_dir.is_some();
+        (options.backend == BackendKind::Process && is_bound).then(|| self.claims().data_dir())
     }
 
     /// A directory that the run's tasks share, when the pipeline asks for one; it is made before the first of them runs.

@@ -73,6 +73,13 @@ impl RunControl {
         });
     }
 
+    /// Returns when something was asked for.
+    pub(crate) async fn asked(&self) {
+        let mut requests = self.request.subscribe();
+        // Never an error: the sender is here.
+        let _ = requests.wait_for(|request| request.abort || request.cancel.is_some()).await;
+    }
+
     /// Kills everything at once. The run does not end; it can be resumed.
     pub fn abort(&self) {
         self.request.send_modify(|request| request.abort = true);
@@ -100,6 +107,8 @@ pub(crate) struct RunHost {
 
 /// What a run needs from its driver.
 pub(crate) struct HostParts {
+    /// The run's epoch, of which no other driver has the same or a newer one.
+    pub(crate) epoch: u64,
     pub(crate) metastore: Metastore,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) cache: CacheLookups,
@@ -115,10 +124,9 @@ pub(crate) fn event_queue() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
 }
 
 impl RunHost {
-    /// Loads the run and fences off any earlier driver.
+    /// Loads a run that no earlier driver can store anything of any more.
     pub(crate) async fn load(run: Uuid, parts: HostParts) -> Result<RunHost, DriveError> {
         let store_failed = |source| DriveError::Metastore { run, source };
-        let epoch = parts.metastore.take_epoch(run).await.map_err(store_failed)?;
         let LoadedRun { mut state, stored, .. } = load_state(&parts.metastore, run).await?;
         state.set_capacity(parts.capacity);
         let start = match stored {
@@ -131,7 +139,7 @@ impl RunHost {
         };
         Ok(RunHost {
             run,
-            epoch,
+            epoch: parts.epoch,
             metastore: parts.metastore,
             state,
             stored,
@@ -146,8 +154,22 @@ impl RunHost {
         })
     }
 
-    /// Drives the run to its end.
+    /// Drives the run to its end. If it does not come to it, nothing of the run is at work on this machine afterwards:
+    /// whoever drives it next need not know of it.
     pub(crate) async fn drive(mut self, control: RunControl) -> Result<RunEnd, DriveError> {
+        if let Err(error) = self.drive_to_end(control).await {
+            self.backend.abort().await;
+            return Err(error);
+        }
+        self.backend.finish(self.state.status() == RunStatus::Succeeded).await;
+        Ok(RunEnd {
+            status: self.state.status(),
+            failure: self.state.failure().cloned(),
+            outputs: self.state.outputs().cloned().unwrap_or_default(),
+        })
+    }
+
+    async fn drive_to_end(&mut self, control: RunControl) -> Result<(), DriveError> {
         self.take_up().await?;
         let mut requests = control.request.subscribe();
         requests.mark_changed();
@@ -172,7 +194,6 @@ impl RunHost {
                         // That the run was cancelled is on record when it is resumed.
                         let recorded = self.advance(waiting.drain(..)).await;
                         if recorded.is_err() || !self.state.status().is_final() {
-                            self.backend.abort().await;
                             return recorded.and(Err(DriveError::Aborted(self.run)));
                         }
                     }
@@ -180,12 +201,7 @@ impl RunHost {
             }
             self.advance(waiting.drain(..)).await?;
         }
-        self.backend.finish(self.state.status() == RunStatus::Succeeded).await;
-        Ok(RunEnd {
-            status: self.state.status(),
-            failure: self.state.failure().cloned(),
-            outputs: self.state.outputs().cloned().unwrap_or_default(),
-        })
+        Ok(())
     }
 
     /// Brings what is in flight in line with what ought to be: everything on the first start, what is left after a

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_launcher::{PythonHost, PythonSettings};
-use penstock_metastore::{CacheScope, Command, Metastore, StoreLocation};
+use penstock_metastore::{CacheScope, Command, Listed, Metastore, PendingCommand, RunToDrive, StoreLocation};
 use penstock_objectstore::{StoreSettings, Stores, Transfer, TransferSettings};
 use penstock_spec::Timestamp;
 use penstock_spec::pod::pod_name;
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunInfo;
-use tracing::warn;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::backend::{Backend, Observation};
 use crate::cache::CacheLookups;
+use crate::claims::{Claims, TAKEOVER_AFTER};
 use crate::create::{BackendKind, RunOptions};
+use crate::data_dir;
 use crate::drive::{HostParts, RunControl, RunEnd, RunHost, event_queue};
 use crate::endpoints::StoreEndpoints;
 use crate::error::{DriveError, DriverError};
@@ -26,6 +28,7 @@ use crate::kubernetes::{
     FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RequestError,
     RunPods, SweepError, Swept, namespaces_of_pods, remove_kept, sweep,
 };
+use crate::left_behind;
 use crate::ownership::{Ownership, Presence};
 use crate::process::{ProcessBackend, ProcessSettings};
 
@@ -70,15 +73,22 @@ struct Parts {
     python: Arc<PythonHost>,
     kubernetes: Option<Arc<KubernetesHost>>,
     endpoints: StoreEndpoints,
+    claims: Claims,
 }
 
 impl Driver {
     /// Opens the data directory.
     pub async fn open(settings: DriverSettings) -> Result<Driver, DriverError> {
+        Driver::open_with(settings, TAKEOVER_AFTER).await
+    }
+
+    /// Opens the data directory. Other machines take over the runs of this process when it is silent for so long.
+    pub async fn open_with(settings: DriverSettings, takeover_after: Duration) -> Result<Driver, DriverError> {
         let DriverSettings { data_dir, store, default_root, stores, concurrency, python, grace, kubernetes } = settings;
         let unusable = |source| DriverError::DataDir { path: data_dir.clone(), source };
         std::fs::create_dir_all(&data_dir).map_err(unusable)?;
         let data_dir = data_dir.canonicalize().map_err(unusable)?;
+        let directory = data_dir::identity(&data_dir).map_err(unusable)?;
         let store = store.unwrap_or_else(|| StoreLocation::Sqlite(data_dir.join("penstock.db")));
         let metastore =
             Metastore::open(&store).await.map_err(|source| DriverError::Metastore { store: store.clone(), source })?;
@@ -88,8 +98,19 @@ impl Driver {
         let python = Arc::new(PythonHost::new(PythonSettings::new(python, data_dir.join("envs"))));
         let default_root = default_root.unwrap_or_else(|| format!("file://{}", data_dir.join("artifacts").display()));
         let kubernetes = kubernetes.map(KubernetesHost::new).transpose().map_err(DriverError::Metrics)?.map(Arc::new);
-        let parts =
-            Parts { data_dir, default_root, concurrency, grace, metastore, transfer, python, kubernetes, endpoints };
+        let claims = Claims::new(metastore.clone(), directory, takeover_after);
+        let parts = Parts {
+            data_dir,
+            default_root,
+            concurrency,
+            grace,
+            metastore,
+            transfer,
+            python,
+            kubernetes,
+            endpoints,
+            claims,
+        };
         Ok(Driver { parts: Arc::new(parts) })
     }
 
@@ -116,14 +137,25 @@ impl Driver {
         self.parts.kubernetes.as_ref()
     }
 
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.parts.claims
+    }
+
     /// Whether it knows a cluster.
     pub fn has_cluster(&self) -> bool {
         self.parts.kubernetes.is_some()
     }
 
-    /// Whether some process of this machine drives the run now.
+    /// Whether some process of this data directory drives the run now.
     pub fn is_driven(&self, run: Uuid) -> bool {
         is_driven(&self.parts.data_dir, run)
+    }
+
+    /// Whether some process elsewhere has the run, one that has not been silent for long as far as this one has seen: it
+    /// has to ask now and then to see that.
+    pub async fn is_driven_elsewhere(&self, run: Uuid) -> Result<bool, DriveError> {
+        let claim = self.metastore().run_claim(run).await.map_err(|source| DriveError::Metastore { run, source })?;
+        Ok(claim.is_some_and(|claim| self.claims().is_taken(&claim)))
     }
 
     /// Says that this process drives whatever is to be driven here by a backend, as long as the value lives.
@@ -132,11 +164,23 @@ impl Driver {
         Presence::announce(&path, backend).map_err(|source| DriverError::DataDir { path, source })
     }
 
-    /// Drives a run to its end: starts it, goes on after a kill, or carries out a command that waits.
+    /// Drives a run to its end: starts it, goes on after a kill, or carries out a command that waits. If a process of
+    /// another machine has it, it is waited for a sign of life of that.
     pub async fn drive(&self, run: Uuid, control: RunControl) -> Result<RunEnd, DriveError> {
+        self.drive_when_free(run, control, true).await
+    }
+
+    /// The same; `patient` says whether a process elsewhere that has the run is watched for a while.
+    pub(crate) async fn drive_when_free(
+        &self,
+        run: Uuid,
+        control: RunControl,
+        patient: bool,
+    ) -> Result<RunEnd, DriveError> {
         let parts = &self.parts;
         let _ownership = Ownership::take(&parts.data_dir, run)?;
-        let row = parts.metastore.run(run).await.map_err(|source| DriveError::Metastore { run, source })?;
+        let failed = |source| DriveError::Metastore { run, source };
+        let row = parts.metastore.run(run).await.map_err(failed)?;
         // Options of a newer build are unknown here; what they do not say has its default.
         let options: RunOptions = serde_json::from_value(row.options).unwrap_or_default();
         let has_workspace = row.info.workspace.is_some();
@@ -144,32 +188,78 @@ impl Driver {
         let on_cluster = options.backend == BackendKind::Kubernetes;
         let info = row.info.clone();
         let (host_commands, rules) = (options.host_commands, options.cache);
+        self.check_data_dir(run, options.data_dir).await?;
         let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
+        // Of several drivers of a cluster a Lease lets one work at a time, and Pods outlive it.
+        let claim = match on_cluster {
+            true => None,
+            false => Some(parts.claims.take(run, &control, patient).await?),
+        };
+        let epoch = match &claim {
+            Some(claim) => claim.epoch(),
+            None => parts.metastore.take_epoch(run).await.map_err(failed)?,
+        };
         let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
-        let host = Box::pin(RunHost::load(
-            run,
-            HostParts {
-                metastore: parts.metastore.clone(),
-                backend,
-                cache: CacheLookups::new(
-                    parts.metastore.clone(),
-                    Arc::clone(&parts.transfer),
-                    scope.clone(),
-                    host_commands,
-                    rules,
-                ),
-                imports: Imports::new(parts.metastore.clone(), scope, has_workspace),
-                sender,
-                events,
-                capacity,
-            },
-        ))
-        .await?;
-        let end = Box::pin(host.drive(control)).await?;
-        if on_cluster {
+        let (metastore, transfer) = (parts.metastore.clone(), Arc::clone(&parts.transfer));
+        let host = HostParts {
+            epoch,
+            backend,
+            cache: CacheLookups::new(metastore.clone(), transfer, scope.clone(), host_commands, rules),
+            imports: Imports::new(metastore.clone(), scope, has_workspace),
+            metastore,
+            sender,
+            events,
+            capacity,
+        };
+        let end = async { Box::pin(RunHost::load(run, host)).await?.drive(control).await };
+        let end = Box::pin(end).await;
+        if let Some(claim) = claim {
+            claim.release().await;
+        }
+        if on_cluster && end.is_ok() {
             self.clean_up_after(&info).await;
         }
-        Ok(end)
+        end
+    }
+
+    /// A run whose files are in another data directory can only be ended here, when somebody asks for that.
+    async fn check_data_dir(&self, run: Uuid, bound_to: Option<Uuid>) -> Result<(), DriveError> {
+        if bound_to.is_none_or(|directory| directory == self.claims().data_dir()) {
+            return Ok(());
+        }
+        let failed = |source| DriveError::Metastore { run, source };
+        let commands = self.metastore().pending_commands(run).await.map_err(failed)?;
+        let terminates =
+            |stored: &PendingCommand| matches!(&stored.command, Listed::Readable(Command::Terminate { .. }));
+        if commands.iter().any(terminates) { Ok(()) } else { Err(DriveError::Elsewhere { run }) }
+    }
+
+    /// Whether a run that the store lists is for this process: its files are within reach, and nobody elsewhere has it.
+    pub(crate) fn may_drive(&self, listed: &RunToDrive) -> bool {
+        let RunToDrive { run, options, newest_command, terminating, claim, .. } = listed;
+        // Options of a newer build are unknown here, as when it is driven.
+        let options: RunOptions = serde_json::from_value(options.clone()).unwrap_or_default();
+        if options.backend == BackendKind::Kubernetes {
+            return true;
+        }
+        let claims = self.claims();
+        if claim.as_ref().is_some_and(|claim| claims.is_taken(claim)) {
+            return false;
+        }
+        let is_in_reach = options.data_dir.is_none_or(|directory| directory == claims.data_dir());
+        // Whoever has its files has the first word. If nobody answers, whoever asks for its end gets that.
+        let command = u64::try_from(newest_command.unwrap_or_default()).unwrap_or_default();
+        is_in_reach || (*terminating && claims.is_abandoned(*run, command))
+    }
+
+    /// Ends what processes of this data directory that were killed have left at work, before others may take their runs
+    /// over, or after.
+    pub(crate) async fn end_left_behind(&self) {
+        let data_dir = self.parts.data_dir.clone();
+        let ended = tokio::task::spawn_blocking(move || left_behind::end(&data_dir)).await.unwrap_or_default();
+        if ended > 0 {
+            info!(processes = ended, "processes that an earlier driver left behind were killed");
+        }
     }
 
     /// Cleans up after earlier runs, too, and takes away what a run that was deleted has left to be looked at; whoever waits
@@ -304,6 +394,7 @@ impl Driver {
     /// clone.
     pub async fn close(self) {
         self.parts.transfer.settle(SETTLE_LIMIT).await;
+        self.parts.claims.leave().await;
         self.parts.metastore.close().await;
     }
 }

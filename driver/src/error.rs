@@ -45,6 +45,15 @@ pub enum DriveError {
         /// Number of the process.
         process: String,
     },
+    /// Files of the run are in another data directory.
+    #[error(
+        "run {run} belongs to another data directory, where its artifacts are: go on with it there (--data-dir), or start \
+         new runs with a root that all machines reach, such as s3://bucket/prefix"
+    )]
+    Elsewhere {
+        /// The run.
+        run: Uuid,
+    },
     /// The run is to be carried out on a cluster, and this driver has none.
     #[error(
         "run {run} is carried out as Pods of namespace {namespace}, and this driver has no cluster (--on kubernetes)"

@@ -5,9 +5,11 @@
 
 mod backend;
 mod cache;
+mod claims;
 mod cleaner;
 mod cluster_only;
 mod create;
+mod data_dir;
 pub mod doctor;
 mod drive;
 mod driver;
@@ -16,6 +18,7 @@ mod error;
 mod held;
 mod import;
 mod kubernetes;
+mod left_behind;
 mod load;
 pub mod namespaces;
 mod ownership;
@@ -26,6 +29,7 @@ mod store_metrics;
 mod timers;
 
 pub use backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
+pub use claims::{HolderWatch, TAKEOVER_AFTER};
 pub use cluster_only::{ClusterOnlySetting, cluster_only_settings};
 pub use create::{BackendKind, CreateRun, CreateRunError, RootError, RunOptions};
 pub use drive::{RunControl, RunEnd};

@@ -20,9 +20,14 @@ use uuid::Uuid;
 use crate::backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
 use crate::cleaner::Cleaner;
 
+/// Where the directories of runs at work are.
+pub(crate) fn run_work_dirs(data_dir: &Path) -> PathBuf {
+    data_dir.join("work")
+}
+
 /// Directory of everything that a run needs on this machine while it is at work.
 fn run_work_dir(data_dir: &Path, run: Uuid) -> PathBuf {
-    data_dir.join("work").join(run.to_string())
+    run_work_dirs(data_dir).join(run.to_string())
 }
 
 /// Directory of an attempt: its inputs, outputs, scratch space, log and process record. It stays when the attempt fails;

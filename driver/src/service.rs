@@ -3,6 +3,7 @@
 
 pub(crate) mod api_failure;
 pub(crate) mod backoff;
+mod drive_run;
 mod lease;
 mod lease_store;
 mod metrics;
@@ -12,9 +13,10 @@ mod sweep;
 mod work;
 
 pub use api_failure::ApiFailure;
+pub use drive_run::DriveRun;
 pub use lease::{LeaseHolder, LeaseRecord, LeaseSettings, LeaseStanding, Stop};
 pub use lease_store::{KubernetesLease, LeaseStore, LeaseStoreError};
 pub use metrics::ServiceMetrics;
-pub use supervise::{DriveRun, Service, ServiceSettings, ServiceStatus};
+pub use supervise::{Service, ServiceSettings, ServiceStatus};
 pub use sweep::{PodSweeper, SWEEP_INTERVAL};
 pub use work::{HeldRun, HeldState};

@@ -9,7 +9,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::FutureExt;
 use penstock_metastore::{Change, Listed, Metastore, MetastoreError, RunToDrive, Unreadable};
 use penstock_spec::run::RunStatus;
@@ -17,15 +16,15 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
 use super::backoff::Backoff;
+use super::drive_run::DriveRun;
 use super::metrics::ServiceMetrics;
 use super::notes::QuarantineNotes;
 use super::work::{Blame, HeldRun, HeldState, Work};
 use crate::drive::{RunControl, RunEnd};
-use crate::driver::Driver;
 use crate::error::{DriveError, chain};
 
 /// Runs that one request to the store lists.
@@ -61,20 +60,6 @@ impl ServiceSettings {
             quarantine_after: 5,
             drain: Duration::from_secs(10),
         }
-    }
-}
-
-/// Drives one run. [`Driver`] does.
-#[async_trait]
-pub trait DriveRun: Send + Sync + 'static {
-    /// Drives a run to its end, or until it is asked to stop.
-    async fn drive(&self, run: Uuid, control: RunControl) -> Result<RunEnd, DriveError>;
-}
-
-#[async_trait]
-impl DriveRun for Driver {
-    async fn drive(&self, run: Uuid, control: RunControl) -> Result<RunEnd, DriveError> {
-        Driver::drive(self, run, control).await
     }
 }
 
@@ -172,6 +157,7 @@ impl<'a> Turn<'a> {
     }
 
     async fn work(&mut self) {
+        self.shared.driver.prepare().await;
         loop {
             let pause = self.poll().await;
             self.show();
@@ -225,7 +211,7 @@ impl<'a> Turn<'a> {
             let page = self.shared.metastore.runs_to_drive(after, PAGE).await?;
             for row in page.runs {
                 match row {
-                    Listed::Readable(run) if backend_of(&run.options) == self.shared.settings.backend => runs.push(run),
+                    Listed::Readable(run) if self.is_ours(&run) => runs.push(run),
                     Listed::Readable(_) => {}
                     Listed::Unreadable(row) => unreadable.push(row),
                 }
@@ -235,6 +221,11 @@ impl<'a> Turn<'a> {
                 return Ok((runs, unreadable));
             }
         }
+    }
+
+    fn is_ours(&self, run: &RunToDrive) -> bool {
+        let Shared { settings, driver, .. } = self.shared;
+        backend_of(&run.options) == settings.backend && driver.may_drive(run)
     }
 
     fn begin(&mut self, run: Uuid, command: Option<i64>) {
@@ -311,6 +302,8 @@ impl<'a> Turn<'a> {
         if held.state == HeldState::Quarantined {
             self.notes.quarantined(run, format!("it failed to be driven {} times: {}", held.failures, held.reason));
             error!(run.id = %run, failures = held.failures, reason = held.reason, "a run cannot be driven and is left alone until somebody retries it");
+        } else if result == DRIVEN_ELSEWHERE {
+            debug!(run.id = %run, reason = held.reason, "a run is left to whoever drives it, and tried again later");
         } else {
             warn!(run.id = %run, reason = held.reason, "a run could not be driven and is tried again");
         }
@@ -366,12 +359,15 @@ fn is_new_work(change: &Result<Change, broadcast::error::RecvError>) -> bool {
     !matches!(change, Ok(Change::FactsAppended { .. } | Change::RecurringRunsChanged | Change::RunChanged { .. }))
 }
 
+/// The word in metrics for a run that somebody else was faster to take.
+const DRIVEN_ELSEWHERE: &str = "driven_elsewhere";
+
 /// Whose fault a failure is, and its word in metrics.
 fn blame_of(error: &DriveError) -> (Blame, &'static str) {
     match error {
-        DriveError::Owned { .. } => (Blame::Surroundings, "driven_elsewhere"),
+        DriveError::Owned { .. } | DriveError::Elsewhere { .. } => (Blame::Surroundings, DRIVEN_ELSEWHERE),
         DriveError::Aborted(_) => (Blame::Surroundings, "stopped"),
-        DriveError::Metastore { source, .. } if source.is_conflict() => (Blame::Surroundings, "driven_elsewhere"),
+        DriveError::Metastore { source, .. } if source.is_conflict() => (Blame::Surroundings, DRIVEN_ELSEWHERE),
         DriveError::Metastore {
             source: MetastoreError::Unreadable { .. } | MetastoreError::Refused { .. }, ..
         } => (Blame::Run, "unreadable"),

@@ -215,7 +215,9 @@ mod tests {
 
     fn listed(number: u128, newest_command: Option<i64>) -> RunToDrive {
         let options = serde_json::Value::Null;
-        RunToDrive { run: run(number), created_at: Timestamp::UNIX_EPOCH, options, ended: false, newest_command }
+        let created_at = Timestamp::UNIX_EPOCH;
+        let (ended, terminating, claim) = (false, false, None);
+        RunToDrive { run: run(number), created_at, options, ended, newest_command, terminating, claim }
     }
 
     fn begun(work: &mut Work, runs: &[RunToDrive], now: Instant) -> Vec<Uuid> {
