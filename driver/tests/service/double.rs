@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use penstock_driver::service::{DriveRun, Service, ServiceMetrics, ServiceSettings};
 use penstock_driver::{DriveError, RunControl, RunEnd};
-use penstock_metastore::{Append, Metastore, NewRun, RunRegistration, RunUpdate};
+use penstock_metastore::{Append, Metastore, NewRun, RunRegistration, RunUpdate, StoreLocation};
 use penstock_spec::Timestamp;
 use penstock_spec::report::TaskOutputs;
 use penstock_spec::run::{RunInfo, RunStatus};
@@ -17,6 +17,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
+
+use crate::database::Database;
 
 /// What a double does with a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,8 @@ pub(crate) enum Manner {
 pub(crate) struct Double {
     pub(crate) store: Metastore,
     state: Arc<Mutex<State>>,
-    directory: Arc<TempDir>,
+    place: StoreLocation,
+    _directory: Arc<TempDir>,
 }
 
 #[derive(Default)]
@@ -61,20 +64,17 @@ impl Drop for AtWork {
 }
 
 impl Double {
-    pub(crate) async fn new() -> Double {
+    /// `None` after saying that the test is skipped.
+    pub(crate) async fn new(database: Database) -> Option<Double> {
         let directory = Arc::new(tempfile::tempdir().unwrap());
-        let store = Metastore::open(&directory.path().join("penstock.db")).await.unwrap();
-        Double { store, state: Arc::default(), directory }
+        let place = database.place(directory.path())?;
+        let store = Metastore::open(&place).await.unwrap();
+        Some(Double { store, state: Arc::default(), place, _directory: directory })
     }
 
-    /// The file of the store.
-    pub(crate) fn path(&self) -> std::path::PathBuf {
-        self.directory.path().join("penstock.db")
-    }
-
-    /// The same file, opened by another process.
-    pub(crate) fn over(&self, store: Metastore) -> Double {
-        Double { store, ..self.clone() }
+    /// The same store, opened by another process.
+    pub(crate) async fn over_another_connection(&self) -> Double {
+        Double { store: Metastore::open(&self.place).await.unwrap(), ..self.clone() }
     }
 
     /// The same store, driven by another process.

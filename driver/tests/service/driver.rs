@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
 use penstock_driver::{CreateRun, CreateRunError, Driver, DriverSettings, RunOptions};
-use penstock_metastore::Command;
+use penstock_metastore::{Command, StoreLocation};
 use penstock_objectstore::{LocalAccess, StoreSettings};
 use penstock_spec::check;
 use penstock_spec::limits::Limits;
 use penstock_spec::run::RunStatus;
 use prometheus::Registry;
+use rstest::rstest;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::database::Database;
 use crate::until;
 
 /// A pipeline of one shell command.
@@ -35,30 +38,57 @@ fn pipeline(script: &str) -> String {
     .to_string()
 }
 
-struct Machine {
-    driver: Driver,
-    directory: tempfile::TempDir,
+/// A machine, and what others share with it.
+pub(crate) struct Machine {
+    pub(crate) driver: Driver,
+    place: StoreLocation,
+    directory: Arc<TempDir>,
 }
 
 impl Machine {
-    async fn open() -> Machine {
-        let directory = tempfile::tempdir().unwrap();
-        let driver = Driver::open(DriverSettings {
-            data_dir: directory.path().join("data"),
-            store: None,
+    /// `None` after saying that the test is skipped.
+    pub(crate) async fn open(database: Database) -> Option<Machine> {
+        Machine::open_with(database, penstock_driver::TAKEOVER_AFTER).await
+    }
+
+    /// One that others wait for as long as this.
+    pub(crate) async fn open_with(database: Database, takeover_after: Duration) -> Option<Machine> {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let place = database.place(directory.path())?;
+        Some(Machine::start("data", place, directory, takeover_after).await)
+    }
+
+    /// Another machine with the same database, which has a data directory of its own.
+    pub(crate) async fn beside(&self, name: &str, takeover_after: Duration) -> Machine {
+        Machine::start(name, self.place.clone(), Arc::clone(&self.directory), takeover_after).await
+    }
+
+    async fn start(name: &str, place: StoreLocation, directory: Arc<TempDir>, takeover_after: Duration) -> Machine {
+        let settings = DriverSettings {
+            data_dir: directory.path().join(name),
+            store: Some(place.clone()),
             default_root: None,
             stores: StoreSettings { local: LocalAccess::Anywhere, ..StoreSettings::default() },
             concurrency: 4,
             python: None,
             grace: Duration::from_secs(2),
             kubernetes: None,
-        })
-        .await
-        .unwrap();
-        Machine { driver, directory }
+        };
+        let driver = Driver::open_with(settings, takeover_after).await.unwrap();
+        Machine { driver, place, directory }
     }
 
-    async fn create(&self, script: &str) -> Uuid {
+    /// A run whose artifacts all machines reach.
+    pub(crate) async fn create_shared(&self, script: &str) -> Uuid {
+        let root = format!("file://{}", self.file("shared").display());
+        self.submit(pipeline(script), Some(root)).await.unwrap()
+    }
+
+    pub(crate) fn place(&self) -> &StoreLocation {
+        &self.place
+    }
+
+    pub(crate) async fn create(&self, script: &str) -> Uuid {
         self.submit(pipeline(script), None).await.unwrap()
     }
 
@@ -73,15 +103,15 @@ impl Machine {
         self.driver.create_run(request).await
     }
 
-    fn file(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
         self.directory.path().join(name)
     }
 
-    async fn status(&self, run: Uuid) -> RunStatus {
+    pub(crate) async fn status(&self, run: Uuid) -> RunStatus {
         self.driver.metastore().run(run).await.unwrap().status
     }
 
-    fn serve(&self) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    pub(crate) fn serve(&self) -> (oneshot::Sender<()>, JoinHandle<()>) {
         let metrics = ServiceMetrics::new(&Registry::new()).unwrap();
         let driver = Arc::new(self.driver.clone());
         let settings = ServiceSettings { poll: Duration::from_millis(100), ..ServiceSettings::new("process") };
@@ -91,9 +121,12 @@ impl Machine {
     }
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_are_driven_terminated_and_retried_by_commands_alone() {
-    let machine = Machine::open().await;
+async fn runs_are_driven_terminated_and_retried_by_commands_alone(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(machine) = Machine::open(database).await else { return };
     let (stop, task) = machine.serve();
     let good = machine.create("true").await;
     until("it succeeds", async || machine.status(good).await == RunStatus::Succeeded).await;
@@ -116,9 +149,12 @@ async fn runs_are_driven_terminated_and_retried_by_commands_alone() {
 }
 
 /// F-01: stopping the service does not end a run; the next one goes on with it.
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn f01_shutdown_leaves_runs_to_the_next_service() {
-    let machine = Machine::open().await;
+async fn f01_shutdown_leaves_runs_to_the_next_service(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(machine) = Machine::open(database).await else { return };
     let (started, flag) = (machine.file("started"), machine.file("flag"));
     let script = format!("echo x >> {}; while ! test -e {}; do sleep 0.05; done", started.display(), flag.display());
     let run = machine.create(&script).await;
@@ -139,9 +175,12 @@ async fn f01_shutdown_leaves_runs_to_the_next_service() {
 }
 
 /// A run that another process drives is left to it, and taken up when that process has gone.
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn run_that_another_process_drives_is_left_to_it() {
-    let machine = Machine::open().await;
+async fn run_that_another_process_drives_is_left_to_it(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(machine) = Machine::open(database).await else { return };
     let flag = machine.file("flag");
     let run = machine.create(&format!("while ! test -e {}; do sleep 0.05; done", flag.display())).await;
     let control = penstock_driver::RunControl::new();
@@ -178,9 +217,12 @@ async fn run_that_another_process_drives_is_left_to_it() {
 }
 
 /// Where a cluster keeps artifacts is of no use to a machine that is not let in there. A place that the run names is an order.
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_authors_root_that_this_machine_cannot_use_is_passed_over() {
-    let machine = Machine::open().await;
+async fn an_authors_root_that_this_machine_cannot_use_is_passed_over(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(machine) = Machine::open(database).await else { return };
     let file = machine.file("file");
     std::fs::write(&file, "").unwrap();
     let out_of_reach = format!("file://{}/root", file.display());

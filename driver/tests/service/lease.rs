@@ -13,9 +13,11 @@ use penstock_driver::service::{
     ServiceMetrics,
 };
 use prometheus::Registry;
+use rstest::rstest;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use crate::database::Database;
 use crate::double::{Double, Manner, settings};
 use crate::real_cluster::kubeconfig;
 use crate::until;
@@ -84,9 +86,12 @@ fn serve(double: &Double, store: Arc<dyn LeaseStore>, identity: &str) -> impl Fu
 }
 
 /// F-36, F-45.
+#[rstest]
 #[tokio::test]
-async fn f36_driver_that_loses_the_lease_stops_and_the_other_takes_over() {
-    let one = Double::new().await;
+async fn f36_driver_that_loses_the_lease_stops_and_the_other_takes_over(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(one) = Double::new(database).await else { return };
     let two = one.other();
     let run = one.run(1, "kubernetes", Manner::Hang).await;
     two.set(run, Manner::Hang);

@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use penstock_driver::service::{HeldState, ServiceSettings};
-use penstock_metastore::{Command, Listed, Metastore, Remark, RemarkKind};
+use penstock_metastore::{Command, Listed, Remark, RemarkKind};
+use rstest::rstest;
 use uuid::Uuid;
 
+use crate::database::Database;
 use crate::double::{Double, Manner, Running, settings};
 use crate::until;
 
+#[rstest]
 #[tokio::test]
-async fn runs_of_its_backend_are_found_at_the_start_and_later() {
-    let double = Double::new().await;
+async fn runs_of_its_backend_are_found_at_the_start_and_later(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(double) = Double::new(database).await else { return };
     let early = double.run(1, "kubernetes", Manner::End).await;
     let foreign = double.run(2, "process", Manner::End).await;
     let running = Running::start(&double, settings());
@@ -25,9 +30,12 @@ async fn runs_of_its_backend_are_found_at_the_start_and_later() {
 }
 
 /// A run of this process begins at once, one of another process at the next poll.
+#[rstest]
 #[tokio::test]
-async fn new_runs_begin_at_once_or_at_the_next_poll() {
-    let double = Double::new().await;
+async fn new_runs_begin_at_once_or_at_the_next_poll(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(double) = Double::new(database).await else { return };
     let running = Running::start(&double, ServiceSettings { poll: Duration::from_secs(3600), ..settings() });
     tokio::time::sleep(Duration::from_millis(200)).await;
     let start = std::time::Instant::now();
@@ -36,18 +44,19 @@ async fn new_runs_begin_at_once_or_at_the_next_poll() {
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     running.end().await;
 
-    let path = double.path();
     let running = Running::start(&double, settings());
-    let other = Metastore::open(&path).await.unwrap();
-    let elsewhere = double.over(other);
+    let elsewhere = double.over_another_connection().await;
     let run = elsewhere.run(2, "kubernetes", Manner::End).await;
     until("it has ended too", || double.has_ended(run)).await;
     running.end().await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn command_for_a_run_that_has_ended_drives_it_again() {
-    let double = Double::new().await;
+async fn command_for_a_run_that_has_ended_drives_it_again(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(double) = Double::new(database).await else { return };
     let running = Running::start(&double, settings());
     let run = double.run(1, "kubernetes", Manner::End).await;
     until("it has ended", || double.has_ended(run)).await;
@@ -59,9 +68,12 @@ async fn command_for_a_run_that_has_ended_drives_it_again() {
     running.end().await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn run_that_is_deleted_right_after_its_end_is_no_failure() {
-    let double = Double::new().await;
+async fn run_that_is_deleted_right_after_its_end_is_no_failure(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(double) = Double::new(database).await else { return };
     let running = Running::start(&double, settings());
     double.run(1, "kubernetes", Manner::Deleted).await;
     until("it is seen to be gone", async || running.drives("deleted") == 1.0).await;
@@ -69,9 +81,10 @@ async fn run_that_is_deleted_right_after_its_end_is_no_failure() {
     running.end().await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn r12_number_of_runs_at_work_is_bounded() {
-    let double = Double::new().await;
+async fn r12_number_of_runs_at_work_is_bounded(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(double) = Double::new(database).await else { return };
     for number in 1..=20 {
         double.run(number, "kubernetes", Manner::End).await;
     }
@@ -96,9 +109,12 @@ async fn remarks(double: &Double, run: Uuid) -> Vec<Remark> {
 }
 
 /// R11: whoever has nothing but the store sees why, also when the process that found out is gone.
+#[rstest]
 #[tokio::test]
-async fn t19_store_says_which_runs_are_in_quarantine_and_why() {
-    let double = Double::new().await;
+async fn t19_store_says_which_runs_are_in_quarantine_and_why(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(double) = Double::new(database).await else { return };
     let damaged = double.run(1, "kubernetes", Manner::Damaged).await;
     let running = Running::start(&double, settings());
     let said = async || remarks(&double, damaged).await.pop();
@@ -121,9 +137,12 @@ async fn t19_store_says_which_runs_are_in_quarantine_and_why() {
 }
 
 /// T-19, R11: one run that cannot be driven, and one that makes the driver fall over.
+#[rstest]
 #[tokio::test]
-async fn t19_runs_that_fail_are_quarantined_with_their_reason_and_others_go_on() {
-    let double = Double::new().await;
+async fn t19_runs_that_fail_are_quarantined_with_their_reason_and_others_go_on(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(double) = Double::new(database).await else { return };
     let damaged = double.run(1, "kubernetes", Manner::Damaged).await;
     let falls = double.run(2, "kubernetes", Manner::Panic).await;
     let away = double.run(3, "kubernetes", Manner::StoreAway).await;
@@ -151,9 +170,12 @@ async fn t19_runs_that_fail_are_quarantined_with_their_reason_and_others_go_on()
 }
 
 /// F-01: whoever comes next goes on.
+#[rstest]
 #[tokio::test]
-async fn f01_runs_are_left_as_they_are_and_taken_up_again() {
-    let double = Double::new().await;
+async fn f01_runs_are_left_as_they_are_and_taken_up_again(
+    #[values(Database::Sqlite, Database::Postgres)] database: Database,
+) {
+    let Some(double) = Double::new(database).await else { return };
     let run = double.run(1, "kubernetes", Manner::Hang).await;
     let running = Running::start(&double, settings());
     until("it is at work", async || double.at_work().contains(&run)).await;
@@ -166,9 +188,10 @@ async fn f01_runs_are_left_as_they_are_and_taken_up_again() {
 }
 
 /// F-34: a store that is away for a while.
+#[rstest]
 #[tokio::test]
-async fn f34_store_that_fails_is_asked_again() {
-    let double = Double::new().await;
+async fn f34_store_that_fails_is_asked_again(#[values(Database::Sqlite, Database::Postgres)] database: Database) {
+    let Some(double) = Double::new(database).await else { return };
     let running = Running::start(&double, settings());
     double.store.close().await;
     let failures = || {
