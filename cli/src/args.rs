@@ -8,6 +8,7 @@ mod environment;
 pub(crate) mod records;
 pub(crate) mod schedule;
 pub(crate) mod server;
+pub(crate) mod sharing;
 pub(crate) mod task_pods;
 
 use std::net::SocketAddr;
@@ -221,6 +222,9 @@ pub(crate) struct UpArgs {
     /// Runs that are under way at a time; the others wait for their turn [default: number of processors]
     #[arg(long, env = "PENSTOCK_RUNS", value_name = "N")]
     pub(crate) runs: Option<NonZeroUsize>,
+    /// What concerns other machines.
+    #[command(flatten)]
+    pub(crate) sharing: sharing::SharingArgs,
     /// Time zone in which cron expressions of recurring runs are read, such as Europe/Berlin
     #[arg(long, env = "PENSTOCK_TIME_ZONE", default_value = "UTC", value_name = "ZONE", value_parser = parse_time_zone)]
     pub(crate) time_zone: TimeZone,

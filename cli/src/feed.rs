@@ -9,7 +9,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use penstock_driver::{BackendKind, RunOptions, load_state};
 use penstock_engine::RunState;
-use penstock_metastore::{Change, Listed, Metastore, Remark, RemarkKind, StoredFact};
+use penstock_metastore::{Change, Listed, Metastore, Remark, RemarkKind, RunClaim, StoredFact};
 use penstock_spec::run::RunInfo;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -35,6 +35,11 @@ pub(crate) trait FactSource: std::fmt::Debug + Send + Sync {
 
     /// What there is to know of the run beside its facts.
     async fn remarks(&self) -> anyhow::Result<Vec<Remark>>;
+
+    /// The process of a machine that has the run; a server knows for itself.
+    async fn holder(&self) -> anyhow::Result<Option<RunClaim>> {
+        Ok(None)
+    }
 
     /// The server that carries the run out, if it is not this machine's.
     fn client(&self) -> Option<&Client> {
@@ -71,6 +76,10 @@ impl FactSource for LocalFacts {
     async fn remarks(&self) -> anyhow::Result<Vec<Remark>> {
         let remarks = self.metastore.remarks(self.run).await?;
         Ok(remarks.into_iter().filter_map(Listed::readable).collect())
+    }
+
+    async fn holder(&self) -> anyhow::Result<Option<RunClaim>> {
+        Ok(self.metastore.run_claim(self.run).await?)
     }
 }
 
@@ -135,6 +144,11 @@ impl Feed {
     /// Identity and settings of the run, also of one that has no facts yet.
     pub(crate) fn info(&self) -> &RunInfo {
         &self.info
+    }
+
+    /// The process of a machine that has the run, as far as that is known here.
+    pub(crate) async fn holder(&self) -> anyhow::Result<Option<RunClaim>> {
+        self.source.holder().await
     }
 
     /// Whether its tasks are Pods.

@@ -112,7 +112,7 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
     feed.catch_up(|state, fact| progress.fact(state, fact)).await?;
     // A server knows who drives its runs, and its cluster is not ours to look at.
     let is_here = feed.client().is_none();
-    let mut driver = is_here.then(|| DriverWatch::new(context, feed.run(), feed.backend()));
+    let mut driver = is_here.then(|| DriverWatch::new(context));
     let mut pods = (is_here && feed.on_kubernetes()).then(|| PodLook::start(context, feed.info().clone()));
     while !feed.state().status().is_final() {
         tokio::select! {
@@ -122,9 +122,11 @@ pub(crate) async fn watch(context: &Context, mut feed: Feed, args: &ProgressArgs
                 }
                 let waiting = pods.as_mut().map(|pods| pods.waiting(feed.state()));
                 progress.draw(feed.state(), &waiting.unwrap_or_default());
-                if let Some(Err(nobody)) = driver.as_mut().map(DriverWatch::check) {
+                if let Some(driver) = &mut driver
+                    && let Err(nobody) = driver.check(&feed).await
+                {
                     progress.end(feed.state());
-                    return Err(nobody.into());
+                    return Err(nobody);
                 }
             }
             _ = signals.next() => {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use console::Term;
 use penstock_spec::Timestamp;
 
-use crate::abandoned;
+use crate::abandoned::{self, DriverWatch};
 use crate::args::{GetArgs, OutputFormat};
 use crate::context::Context;
 use crate::failure;
@@ -57,7 +57,7 @@ pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<Exit
                 Stream::Err.print(&format!("what its Pods wait for cannot be told: {}\n", inert(&reason)));
             }
             let is_here = feed.client().is_none();
-            if is_here && !state.status().is_final() && abandoned::is_left(&context.data_dir, run, feed.backend()) {
+            if is_here && !state.status().is_final() && DriverWatch::new(context).is_left(&feed).await? {
                 Stream::Out.print(&format!("\n  no process drives the run; {}\n", abandoned::hint(run)));
             }
         }

@@ -303,7 +303,7 @@ fn refuse(error: CreateRunError, takes: String) -> anyhow::Error {
 }
 
 /// A directory becomes a `file://` URI; URIs stay.
-fn root_uri(root: &str) -> anyhow::Result<String> {
+pub(super) fn root_uri(root: &str) -> anyhow::Result<String> {
     if root.contains("://") {
         return Ok(root.to_owned());
     }

@@ -43,7 +43,7 @@ pub(crate) async fn stop(context: &Context, args: StopArgs) -> anyhow::Result<Ex
 
     let wait = async {
         loop {
-            if !driver.is_driven(run) {
+            if !driver.is_driven(run) && !driver.is_driven_elsewhere(run).await? {
                 Stream::Out.print(&format!("no process drives run {run} any more; cancelling it here\n"));
                 match Box::pin(driver.drive(run, RunControl::new())).await {
                     Ok(_) => {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
-use penstock_driver::{BackendKind, Driver};
+use penstock_driver::{BackendKind, Driver, DriverSettings};
 use penstock_runtime::health::Health;
 use penstock_runtime::shutdown::Shutdown;
 use prometheus::Registry;
@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 
 use crate::args::UpArgs;
 use crate::args::access::Listening;
+use crate::args::sharing::SharingArgs;
 use crate::cluster;
+use crate::commands::run::root_uri;
 use crate::context::Context;
 use crate::failure::Refusal;
 use crate::file_limit;
@@ -34,6 +36,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         access,
         serving,
         runs,
+        sharing: SharingArgs { root, takeover_after },
         time_zone,
         import,
         host_commands,
@@ -56,7 +59,9 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
     };
     let registry = Registry::new();
     let access = access.settings(client.as_ref(), &registry).await?;
-    let driver = context.driver(&execution, None).await?;
+    let default_root = root.as_deref().map(root_uri).transpose()?;
+    let settings = DriverSettings { default_root, ..context.driver_settings(&execution, None) };
+    let driver = Driver::open_with(settings, takeover_after).await?;
     // Tells others that runs which wait for their turn are not left alone.
     let _presence = driver.announce(BackendKind::Process)?;
     let setup = ApiSetup {

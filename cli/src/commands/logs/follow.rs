@@ -66,13 +66,13 @@ pub(super) async fn follow(
         waits: Waits::default(),
     };
     let mut announced = false;
-    let mut driver = DriverWatch::new(context, feed.run(), feed.backend());
+    let mut driver = DriverWatch::new(context);
     loop {
         feed.catch_up(|_, stored| follower.note(&stored.fact)).await?;
         let state = feed.state();
         let ended = state.status().is_final();
         if !ended {
-            driver.check()?;
+            driver.check(&feed).await?;
         }
         let tasks = match chosen(state, task) {
             Ok(tasks) => tasks,
