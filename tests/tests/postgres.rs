@@ -7,6 +7,7 @@ use std::time::Duration;
 use penstock_tests::deadline::wait_until;
 use penstock_tests::invocation::Invocation;
 use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::process;
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
 use penstock_tests::server::{self, Server};
@@ -95,6 +96,53 @@ fn two_servers_on_one_database_see_and_drive_the_same_runs() {
     let (_, listed) = call(&second.url(), "GET", "/runs", None).expect("an answer");
     assert_eq!(listed["total_size"], 7, "{listed}");
     second.stop().expect_code(0);
+}
+
+/// F-13: each server has a data directory of its own, as on machines of their own, and one of them is killed.
+#[test]
+fn f13_servers_that_share_a_database_alone_go_on_with_each_others_runs() {
+    let Some((_database, url)) = database() else { return };
+    let (here, there) = (Sandbox::new(), Sandbox::new());
+    let root = here.path("shared");
+    let arguments = ["--host-commands", "--root", root.to_str().expect("UTF-8"), "--takeover-after", "5s"];
+    let start =
+        |sandbox: &Sandbox| Server::start_with(sandbox.penstock().env("PENSTOCK_DATABASE_URL", &url), &arguments);
+    let first = start(&here);
+    let folder = here.folder().display();
+    let note = format!("echo $$ >> {folder}/started; while [ ! -e {folder}/go ]; do sleep 0.05; done");
+    let long = submit(&first, "long", &note);
+    let started = || here.read("started").lines().map(str::to_owned).collect::<Vec<_>>();
+    wait_until("its task", SOON, || started().len() == 1);
+    let second = start(&there);
+    let runs: Vec<_> = (0..8)
+        .map(|number| {
+            let server = if number % 2 == 0 { &first } else { &second };
+            (submit(server, &number.to_string(), &format!("echo x >> {folder}/{number}")), number)
+        })
+        .collect();
+    for (run, number) in &runs {
+        await_success(&second, run);
+        assert_eq!(here.read(&number.to_string()), "x\n", "it is carried out once");
+    }
+    let seen = there.penstock().args(["get", &long, "--database-url", &url]).run().expect_code(0);
+    assert!(!seen.stdout.contains("no process drives"), "{seen}");
+    let resumed = there.penstock().args(["run", "--resume", &long, "--database-url", &url]).run();
+    resumed.expect_complaint("is being driven by process");
+    assert_eq!(started().len(), 1, "it is at work elsewhere");
+
+    first.kill();
+    wait_until("the other one to go on with it", SOON, || started().len() == 2);
+    let pids: Vec<u32> = started().iter().map(|pid| pid.parse().expect("a number")).collect();
+    assert!(process::is_alive(pids[0]), "what a killed server has at work is beyond the other's reach");
+    let first = start(&here);
+    wait_until("the end of what it left", SOON, || !process::is_alive(pids[0]));
+    assert!(process::is_alive(pids[1]), "the other's is not touched");
+    here.write("go", "");
+    await_success(&first, &long);
+    assert_eq!(started().len(), 2);
+    for server in [first, second] {
+        server.stop().expect_code(0);
+    }
 }
 
 /// The scenarios of runs by the stock client, in `tests/client/`.
