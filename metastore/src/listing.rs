@@ -25,7 +25,7 @@ mod fields;
 mod predicates;
 mod sql;
 
-pub(crate) use fields::Column;
+pub(crate) use fields::{Branch, Column};
 pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RecurringRunField, RunField, VersionField};
 pub(crate) use sql::{Within, by_name, select};
 

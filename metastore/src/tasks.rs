@@ -31,7 +31,8 @@ impl Metastore {
         after: Option<NodeId>,
         limit: u32,
     ) -> Result<Vec<Listed<TaskRow>>, MetastoreError> {
-        let rows = self.fetch_tasks(EVERYTHING, run, after.map_or(-1, encode_node), i64::from(limit.min(MAX_PAGE))).await?;
+        let rows =
+            self.fetch_tasks(EVERYTHING, run, after.map_or(-1, encode_node), i64::from(limit.min(MAX_PAGE))).await?;
         Ok(rows.iter().map(listed_task).collect())
     }
 

@@ -116,6 +116,15 @@ impl Dialect {
         format!("(SELECT {object} FROM {table} WHERE {reference} = {entity}.id) AS tags_json")
     }
 
+    /// What stands before and after a condition that nearly all rows meet, so that no index is chosen for it. PostgreSQL has
+    /// to find that out by itself.
+    pub(crate) fn usual(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Sqlite => ("likely(", ")"),
+            Self::Postgres => ("", ""),
+        }
+    }
+
     /// A join that goes from the left to the right. PostgreSQL has to find that out by itself.
     pub(crate) fn join_in_order(self) -> &'static str {
         match self {

@@ -102,6 +102,13 @@ pub enum RunField {
     State,
 }
 
+/// One of several conditions that stand for another one.
+pub(crate) struct Branch {
+    pub(crate) condition: String,
+    /// Whether so few rows meet it that they are best found by it alone.
+    pub(crate) is_few: bool,
+}
+
 /// The column behind a field.
 pub(crate) trait Column: Field + PartialEq {
     /// The column, or an expression that is never NULL.
@@ -128,7 +135,7 @@ pub(crate) trait Column: Field + PartialEq {
     }
 
     /// The same as several conditions of which no two hold together, if each has an index that is in the order of `sort`.
-    fn branches(self, _words: &[&'static str], _sort: Self) -> Option<Vec<String>> {
+    fn branches(self, _words: &[&'static str], _sort: Self) -> Option<Vec<Branch>> {
         None
     }
 
@@ -324,7 +331,7 @@ impl Column for RunField {
         if self == Self::State { state_among(words) } else { is_one_of(self.expression(), words) }
     }
 
-    fn branches(self, words: &[&'static str], sort: Self) -> Option<Vec<String>> {
+    fn branches(self, words: &[&'static str], sort: Self) -> Option<Vec<Branch>> {
         (self == Self::State && sort == Self::CreatedAt).then(|| state_branches(words))
     }
 
@@ -394,13 +401,15 @@ fn state_among(words: &[&'static str]) -> String {
 }
 
 /// Each state goes along the index of states; what only counts as a state is found by its command.
-fn state_branches(words: &[&'static str]) -> Vec<String> {
+fn state_branches(words: &[&'static str]) -> Vec<Branch> {
     let [(_, terminating), (_, retrying)] = DERIVED;
-    let mut branches: Vec<String> =
-        words.iter().map(|word| format!("status = '{word}' AND NOT {terminating} AND NOT {retrying}")).collect();
+    let stored = |word: &&str| format!("status = '{word}' AND NOT {terminating} AND NOT {retrying}");
+    let mut branches: Vec<Branch> =
+        words.iter().map(|word| Branch { condition: stored(word), is_few: false }).collect();
     for (word, waits) in DERIVED {
         if words.contains(&word) {
-            branches.push(format!("{COMMANDED} AND {waits}"));
+            // Commands that wait are few.
+            branches.push(Branch { condition: format!("{COMMANDED} AND {waits}"), is_few: true });
         }
     }
     branches

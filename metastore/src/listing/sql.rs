@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::predicates::{self, bind, fits};
 use super::{
-    Column, Comparison, Counts, Entity, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Predicate,
+    Branch, Column, Comparison, Counts, Entity, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Predicate,
 };
 use crate::database::{Dialect, QueryBuilder};
 use crate::error::MetastoreError;
@@ -55,8 +55,8 @@ pub(super) fn page<E: Entity>(
     for (index, branch) in branches.iter().enumerate() {
         sql.push(if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
         sql.push(format_args!("SELECT id AS listed_id, {sort} AS {SORTED_BY} FROM {} ", E::TABLE));
-        sql.push(format_args!("WHERE {} AND {branch}", E::VISIBLE));
-        push_page::<E>(&mut sql, listing, within, Some(split), rows);
+        sql.push(format_args!("WHERE {} AND {}", E::VISIBLE, branch.condition));
+        push_page::<E>(&mut sql, listing, within, Some((split, branch)), rows);
         sql.push(format_args!(") AS branch_{index}"));
     }
     let order = format!("ORDER BY {SORTED_BY} {direction}, listed_id {direction}");
@@ -71,7 +71,7 @@ fn direction<F>(listing: &Listing<F>) -> &'static str {
 }
 
 /// The condition that is better carried out in branches, by its place, and the branches.
-fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<String>)> {
+fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<Branch>)> {
     let is_narrow = |predicate: &Predicate<F>| match predicate {
         Predicate::Compare { field, comparison: Comparison::Equal, .. } | Predicate::In { field, .. } => {
             field.is_narrow()
@@ -90,21 +90,26 @@ fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<String>)> {
     })
 }
 
-/// The rows of a page: all conditions but one, where they start, their order and number.
+/// The rows of a page: all conditions but one that a branch stands for, where they start, their order and number.
 fn push_page<E: Entity>(
     sql: &mut QueryBuilder<'_>,
     listing: &Listing<E::Field>,
     within: Option<Within>,
-    but: Option<usize>,
+    branch: Option<(usize, &Branch)>,
     rows: i64,
 ) {
     if let Some(Within { column, id }) = within {
         sql.push(format_args!(" AND {column} = ")).push_bind(id);
     }
+    let (before, after) = match branch {
+        Some((_, branch)) if branch.is_few => sql.dialect().usual(),
+        _ => ("", ""),
+    };
     for (place, predicate) in listing.predicates.iter().enumerate() {
-        if Some(place) != but {
-            sql.push(" AND ");
+        if branch.is_none_or(|(split, _)| split != place) {
+            sql.push(" AND ").push(before);
             predicates::push::<E>(sql, predicate);
+            sql.push(after);
         }
     }
     let (sort, direction) = (listing.sort.key(sql.dialect()), direction(listing));
