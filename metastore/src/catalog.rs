@@ -51,10 +51,13 @@ pub(crate) enum CatalogOperation {
     UpdateVersion { version: Uuid, update: EntityUpdate },
     DeleteVersion { version: Uuid },
     CreateRecurringRun(Box<EncodedRecurringRun>),
-    UpdateRecurringRun { encoded: Box<EncodedRecurringRun>, fired_before: u64 },
+    UpdateRecurringRun { encoded: Box<EncodedRecurringRun> },
     EnableRecurringRun { recurring: Uuid, enabled: bool, at: i64 },
     AdvanceRecurringRun { recurring: Uuid, fired_before: u64, slot: i64, at: i64 },
-    DeleteRecurringRun { recurring: Uuid },
+    NoteRecurringRunError { recurring: Uuid, fired_before: u64, revision: u64, error: Option<String>, at: i64 },
+    DeleteRecurringRun { recurring: Uuid, at: i64 },
+    QueueSlots { recurring: Uuid, slots: Vec<i64> },
+    CancelSlots { recurring: Uuid },
 }
 
 impl CatalogOperation {
@@ -78,11 +81,16 @@ impl CatalogOperation {
             Self::UpdateVersion { version, .. } => format!("change pipeline version {version}"),
             Self::DeleteVersion { version } => format!("delete pipeline version {version}"),
             Self::CreateRecurringRun(encoded) => format!("create recurring run {}", encoded.recurring.id),
-            Self::UpdateRecurringRun { encoded, .. } => format!("change recurring run {}", encoded.recurring.id),
+            Self::UpdateRecurringRun { encoded } => format!("change recurring run {}", encoded.recurring.id),
             Self::EnableRecurringRun { recurring, enabled: true, .. } => format!("enable recurring run {recurring}"),
             Self::EnableRecurringRun { recurring, enabled: false, .. } => format!("disable recurring run {recurring}"),
             Self::AdvanceRecurringRun { recurring, .. } => format!("move on recurring run {recurring}"),
-            Self::DeleteRecurringRun { recurring } => format!("delete recurring run {recurring}"),
+            Self::NoteRecurringRunError { recurring, .. } => {
+                format!("note why recurring run {recurring} does not fire")
+            }
+            Self::DeleteRecurringRun { recurring, .. } => format!("delete recurring run {recurring}"),
+            Self::QueueSlots { recurring, .. } => format!("let slots of recurring run {recurring} wait"),
+            Self::CancelSlots { recurring } => format!("let no slot of recurring run {recurring} wait"),
         }
     }
 
@@ -91,9 +99,11 @@ impl CatalogOperation {
         matches!(
             self,
             Self::CreateRecurringRun(_)
+                | Self::UpdateRecurringRun { .. }
                 | Self::EnableRecurringRun { .. }
                 | Self::AdvanceRecurringRun { .. }
                 | Self::DeleteRecurringRun { .. }
+                | Self::QueueSlots { .. }
                 | Self::StoreExperiment { state: StorageState::Archived, .. }
         )
     }
@@ -119,16 +129,20 @@ impl CatalogOperation {
             Self::UpdateVersion { version, update } => versions::update(connection, *version, update).await,
             Self::DeleteVersion { version } => versions::delete(connection, *version).await,
             Self::CreateRecurringRun(encoded) => recurring::create(connection, encoded).await.map(Ok),
-            Self::UpdateRecurringRun { encoded, fired_before } => {
-                recurring::update(connection, encoded, *fired_before).await.map(Ok)
-            }
+            Self::UpdateRecurringRun { encoded } => recurring::update(connection, encoded).await.map(Ok),
             Self::EnableRecurringRun { recurring, enabled, at } => {
                 recurring::enable(connection, *recurring, *enabled, *at).await
             }
             Self::AdvanceRecurringRun { recurring, fired_before, slot, at } => {
                 recurring::advance(connection, *recurring, *fired_before, *slot, *at).await.map(Ok)
             }
-            Self::DeleteRecurringRun { recurring } => recurring::delete(connection, *recurring).await,
+            Self::NoteRecurringRunError { recurring, fired_before, revision, error, at } => {
+                let state = (*fired_before, *revision);
+                recurring::set_error(connection, *recurring, state, error.as_deref(), *at).await.map(Ok)
+            }
+            Self::DeleteRecurringRun { recurring, at } => recurring::delete(connection, *recurring, *at).await,
+            Self::QueueSlots { recurring, slots } => recurring::queue(connection, *recurring, slots).await,
+            Self::CancelSlots { recurring } => recurring::cancel(connection, *recurring).await.map(Ok),
         }
     }
 }

@@ -102,6 +102,13 @@ pub enum MetastoreError {
         /// The run.
         run: Uuid,
     },
+    /// The slot of a recurring run that a run was for is not to be had: it has fired, the recurring run was changed, disabled
+    /// or deleted, or as many runs of it as may be are under way. Nothing was stored.
+    #[error("run {run} is for a slot that its recurring run does not have any more, or has no room for")]
+    SlotTaken {
+        /// The run.
+        run: Uuid,
+    },
     /// There is no such experiment, pipeline, version, recurring run or artifact.
     #[error("there is no {kind} {id}")]
     NotFound {

@@ -1,5 +1,7 @@
 //! Experiments: what users group their runs by.
 
+mod archive;
+
 use std::borrow::Cow;
 
 use penstock_spec::Timestamp;
@@ -146,10 +148,7 @@ pub(crate) async fn store(
         return Ok(Err(MetastoreError::not_found(KIND, &experiment)));
     }
     if state == StorageState::Archived {
-        query("UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE'")
-            .bind(experiment)
-            .execute(&mut *connection)
-            .await?;
+        archive::archive_runs(connection, experiment, at).await?;
         recurring::disable_of(connection, experiment, at).await?;
     }
     Ok(Ok(1))

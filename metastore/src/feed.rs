@@ -1,5 +1,5 @@
-//! What changed, in order: runs that are made, change their state or go, and tasks that end. For whoever follows a
-//! namespace or tells others of it; the facts of a run say everything about that run alone.
+//! What changed, in order: runs that are made, change their state or go, tasks that end, and recurring runs that are changed
+//! or fire. For whoever follows a namespace or tells others of it; the facts of a run say everything about that run alone.
 //!
 //! A change is stored in the transaction that makes it true. Numbers become visible in their order (the migration says
 //! how), so a reader that goes on behind the last number that it has seen misses nothing. The oldest are pruned; who comes
@@ -46,13 +46,23 @@ pub enum ChangeKind {
     RunDeleted,
     /// A task that runs or imports something ended.
     TaskEnded,
+    /// A recurring run was created.
+    RecurringRunCreated,
+    /// A recurring run was changed: when it fires, or what.
+    RecurringRunEdited,
+    /// A recurring run fires from now on.
+    RecurringRunEnabled,
+    /// A recurring run fires no more.
+    RecurringRunDisabled,
+    /// A recurring run was deleted.
+    RecurringRunDeleted,
+    /// A slot of a recurring run has its run.
+    RecurringRunFired,
+    /// A slot has a run that was refused, or none yet because something is wrong.
+    RecurringRunRefused,
 }
 
 impl ChangeKind {
-    /// All of them.
-    pub const ALL: [ChangeKind; 6] =
-        [Self::RunCreated, Self::RunState, Self::RunCommand, Self::RunStorage, Self::RunDeleted, Self::TaskEnded];
-
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,6 +72,13 @@ impl ChangeKind {
             Self::RunStorage => "run_storage",
             Self::RunDeleted => "run_deleted",
             Self::TaskEnded => "task_ended",
+            Self::RecurringRunCreated => "recurring_run_created",
+            Self::RecurringRunEdited => "recurring_run_edited",
+            Self::RecurringRunEnabled => "recurring_run_enabled",
+            Self::RecurringRunDisabled => "recurring_run_disabled",
+            Self::RecurringRunDeleted => "recurring_run_deleted",
+            Self::RecurringRunFired => "recurring_run_fired",
+            Self::RecurringRunRefused => "recurring_run_refused",
         }
     }
 }
@@ -73,13 +90,13 @@ pub struct FeedChange {
     pub id: u64,
     /// The namespace.
     pub namespace: String,
-    /// The run.
+    /// The run; nil when it is about none.
     pub run: Uuid,
     /// The word of its kind, which may be one of a newer build.
     pub kind: String,
     /// When.
     pub at: Timestamp,
-    /// The run's name, pipeline and experiment, and what changed.
+    /// Name, pipeline and experiment of the run, or of the recurring run, and what changed.
     pub detail: Map<String, Value>,
 }
 
@@ -218,16 +235,18 @@ fn put(detail: &mut Value, name: &str, value: Option<impl Serialize>) {
     }
 }
 
-/// The beginning of a text.
-fn excerpt(text: &str) -> &str {
+/// The beginning of a text, of the length that is stored of errors.
+pub(crate) fn excerpt(text: &str) -> &str {
     text.get(..text.floor_char_boundary(LONGEST_ERROR)).unwrap_or(text)
 }
 
-/// What a change repeats of its run.
+/// What a change repeats of what it is about: of a run, or of a recurring run.
 #[derive(Debug, Clone)]
-pub(crate) struct RunLabels {
+pub(crate) struct Labels {
+    /// The run; nil if it is about none.
     pub(crate) run: Uuid,
     pub(crate) namespace: String,
+    /// Empty of a recurring run.
     pub(crate) pipeline_name: String,
     display_name: String,
     experiment: Uuid,
@@ -236,18 +255,27 @@ pub(crate) struct RunLabels {
     pub(crate) hidden: bool,
 }
 
-/// Reads what a run is called, in the writer's transaction.
-pub(crate) async fn labels(connection: &mut Connection, run: Uuid) -> Result<Option<RunLabels>, sqlx::Error> {
-    let row = query(
-        "SELECT namespace, pipeline_name, display_name, experiment_id, recurring_run_id, deleted_at \
-         FROM runs WHERE id = $1",
-    )
-    .bind(run)
-    .fetch_optional(connection)
-    .await?;
-    let labels = |row: Row| {
-        Ok(RunLabels {
-            run,
+impl Labels {
+    /// Those of a recurring run.
+    pub(crate) fn of_recurring_run(
+        recurring_run: Uuid,
+        namespace: String,
+        display_name: String,
+        experiment: Uuid,
+    ) -> Self {
+        let (run, pipeline_name) = (Uuid::nil(), String::new());
+        Self { run, namespace, pipeline_name, display_name, experiment, recurring_run, hidden: false }
+    }
+
+    /// The same with a run that it made.
+    pub(crate) fn with_run(self, run: Uuid) -> Self {
+        Self { run, ..self }
+    }
+
+    /// Those of a run whose row has [`RUN_LABELS`].
+    pub(crate) fn of_run(row: &Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            run: row.get("id")?,
             namespace: row.get("namespace")?,
             pipeline_name: row.get("pipeline_name")?,
             display_name: row.get("display_name")?,
@@ -255,8 +283,17 @@ pub(crate) async fn labels(connection: &mut Connection, run: Uuid) -> Result<Opt
             recurring_run: row.get("recurring_run_id")?,
             hidden: row.get::<Option<i64>>("deleted_at")?.is_some(),
         })
-    };
-    row.map(labels).transpose()
+    }
+}
+
+/// Columns that are repeated of a run.
+pub(crate) const RUN_LABELS: &str =
+    "id, namespace, pipeline_name, display_name, experiment_id, recurring_run_id, deleted_at";
+
+/// Reads what a run is called, in the writer's transaction.
+pub(crate) async fn labels(connection: &mut Connection, run: Uuid) -> Result<Option<Labels>, sqlx::Error> {
+    let sql = format!("SELECT {RUN_LABELS} FROM runs WHERE id = $1");
+    query(sql).bind(run).fetch_optional(connection).await?.as_ref().map(Labels::of_run).transpose()
 }
 
 /// Stores a change of one run right away; of one that is not there, nothing.
@@ -268,7 +305,7 @@ pub(crate) async fn add_one(connection: &mut Connection, run: Uuid, change: NewC
 }
 
 /// Stores changes. It is the last that a transaction does, so that others do not wait long for their numbers.
-pub(crate) async fn add(connection: &mut Connection, changes: &[(RunLabels, NewChange)]) -> Result<(), sqlx::Error> {
+pub(crate) async fn add(connection: &mut Connection, changes: &[(Labels, NewChange)]) -> Result<(), sqlx::Error> {
     let Ok(count) = i64::try_from(changes.len()) else { return Ok(()) };
     if count == 0 {
         return Ok(());
@@ -298,9 +335,10 @@ pub(crate) async fn add(connection: &mut Connection, changes: &[(RunLabels, NewC
 const CHANGES: Insert =
     Insert { before: "INSERT INTO changes (id, namespace, run_id, kind, at, detail_json) ", after: "" };
 
-fn detail(labels: &RunLabels, change: &NewChange) -> String {
+fn detail(labels: &Labels, change: &NewChange) -> String {
     let mut detail = change.detail.clone();
     let texts = [("display_name", &labels.display_name), ("pipeline_name", &labels.pipeline_name)];
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
     detail.extend(texts.map(|(name, text)| (name.to_owned(), Value::from(text.as_str()))));
     let ids = [("experiment_id", labels.experiment), ("recurring_run_id", labels.recurring_run)];
     let ids = ids.into_iter().filter(|(_, id)| !id.is_nil());

@@ -1,4 +1,11 @@
 //! Recurring runs: what makes runs by itself, and how far it has come. When a slot is due is not known here.
+//!
+//! A slot and its run are stored together ([`SlotClaim`]), so there is one run for each slot whoever makes it, and none for a
+//! slot that the recurring run, as it stands then, does not have.
+
+mod backfill;
+mod claim;
+mod write;
 
 use std::borrow::Cow;
 
@@ -8,16 +15,20 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Metastore;
-use crate::catalog::{CatalogOperation, expect_row};
+use crate::catalog::CatalogOperation;
 use crate::codec::{
-    Reason, column, count, encode_count, encode_json, encode_time, identity, json, listed, number, optional_time,
-    reference, time,
+    Reason, column, count, encode_time, identity, json, listed, number, optional_time, reference, time,
 };
-use crate::database::{Connection, Dialect, Row, query};
+use crate::database::{Dialect, Row, query};
 use crate::error::MetastoreError;
 use crate::listing::{Entity, Listing, Page, RecurringRunField};
 use crate::rows::Listed;
-use crate::statements::Answer;
+
+pub use backfill::WaitingSlot;
+pub(crate) use backfill::{cancel, queue};
+pub use claim::SlotClaim;
+pub(crate) use claim::{Claimed, claim};
+pub(crate) use write::{EncodedRecurringRun, advance, create, delete, disable_of, enable, set_error, update};
 
 /// When a recurring run fires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +115,10 @@ pub struct RecurringRun {
     pub fired: u64,
     /// The slot that fired last.
     pub last_fired: Option<Timestamp>,
+    /// Grows with each change by somebody, which firing is not.
+    pub revision: u64,
+    /// Why the slot that is due, or the last one, has no run of its own, or one that was refused.
+    pub error: Option<String>,
 }
 
 /// What is needed to know whether an enabled recurring run is due.
@@ -123,6 +138,10 @@ pub struct ScheduleState {
     pub fired: u64,
     /// The slot that fired last.
     pub last_fired: Option<Timestamp>,
+    /// Grows with each change by somebody.
+    pub revision: u64,
+    /// What is noted of its last failure.
+    pub error: Option<String>,
 }
 
 const KIND: &str = "recurring run";
@@ -135,7 +154,8 @@ impl Entity for RecurringRun {
         Cow::Borrowed(
             "id, namespace, display_name, description, experiment_id, created_at, updated_at, \
         run_name, enabled, max_concurrency, no_catchup, trigger_json, fired_count, last_fired_at, service_account, \
-        pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, pipeline_text",
+        pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, revision, \
+        error, pipeline_text",
         )
     }
 
@@ -160,6 +180,8 @@ impl Entity for RecurringRun {
             plugins_input: json(row, "plugins_input_json")?,
             fired: count(row, "fired_count")?,
             last_fired: optional_time(row, "last_fired_at")?,
+            revision: count(row, "revision")?,
+            error: column(row, "error")?,
         })
     }
 }
@@ -193,16 +215,11 @@ impl Metastore {
         self.list(listing, None).await
     }
 
-    /// Changes what a recurring run is called, when it fires and what its runs are made from, if so many slots had fired
-    /// before. `false` if others had been faster, or it is gone: then nothing changes.
-    pub async fn update_recurring_run(
-        &self,
-        recurring: RecurringRun,
-        fired_before: u64,
-    ) -> Result<bool, MetastoreError> {
+    /// Changes what a recurring run is called, when it fires and what its runs are made from, if neither a slot has fired nor
+    /// anything been changed since it was read. `false` if so, or if it is gone: then nothing changes.
+    pub async fn update_recurring_run(&self, recurring: RecurringRun) -> Result<bool, MetastoreError> {
         let encoded = Box::new(EncodedRecurringRun::new(recurring)?);
-        let operation = CatalogOperation::UpdateRecurringRun { encoded, fired_before };
-        Ok(self.submit_for_answer(operation).await? > 0)
+        Ok(self.submit_for_answer(CatalogOperation::UpdateRecurringRun { encoded }).await? > 0)
     }
 
     /// Makes a recurring run fire, or keeps it from that.
@@ -213,10 +230,25 @@ impl Metastore {
 
     /// Deletes a recurring run. Its runs stay, and go on naming it.
     pub async fn delete_recurring_run(&self, recurring: Uuid) -> Result<(), MetastoreError> {
-        self.submit(CatalogOperation::DeleteRecurringRun { recurring }).await
+        let at = encode_time(Timestamp::now());
+        self.submit(CatalogOperation::DeleteRecurringRun { recurring, at }).await
     }
 
-    /// Notes that a slot has fired, if so many had fired before. `false` if others had been faster: then nothing changes.
+    /// Notes why the next slot has not fired, or that nothing stands in its way any more. `false` if it is noted already, or
+    /// the recurring run stands elsewhere by now: then nothing changes.
+    pub async fn note_recurring_run_error(
+        &self,
+        state: &ScheduleState,
+        error: Option<String>,
+    ) -> Result<bool, MetastoreError> {
+        let at = encode_time(Timestamp::now());
+        let (recurring, fired_before, revision) = (state.id, state.fired, state.revision);
+        let operation = CatalogOperation::NoteRecurringRunError { recurring, fired_before, revision, error, at };
+        Ok(self.submit_for_answer(operation).await? > 0)
+    }
+
+    /// Notes that a slot has fired whose run is there already, if so many had fired before. `false` if others had been
+    /// faster: then nothing changes. Runs that are made claim their slots themselves.
     pub async fn advance_recurring_run(
         &self,
         recurring: Uuid,
@@ -231,7 +263,8 @@ impl Metastore {
     /// All recurring runs that are enabled.
     pub async fn enabled_schedules(&self) -> Result<Vec<Listed<ScheduleState>>, MetastoreError> {
         let rows = query(
-            "SELECT id, created_at, trigger_json, no_catchup, max_concurrency, fired_count, last_fired_at \
+            "SELECT id, created_at, trigger_json, no_catchup, max_concurrency, fired_count, last_fired_at, \
+               revision, error \
              FROM recurring_runs WHERE enabled = 1",
         )
         .fetch_all(&self.readers)
@@ -246,6 +279,8 @@ impl Metastore {
                 max_concurrency: number(row, "max_concurrency")?,
                 fired: count(row, "fired_count")?,
                 last_fired: optional_time(row, "last_fired_at")?,
+                revision: count(row, "revision")?,
+                error: column(row, "error")?,
             })
         };
         Ok(rows.iter().map(|row| listed(read(row), || identity(row, "id"))).collect())
@@ -261,154 +296,4 @@ impl Metastore {
                 .map_err(|error| MetastoreError::database(format!("count the runs of {KIND} {recurring}"), error))?;
         Ok(active.and_then(|active| u64::try_from(active).ok()).unwrap_or(0))
     }
-}
-
-/// A recurring run to create. Its documents become text in the caller's task, so that the writer has little to do.
-#[derive(Debug)]
-pub(crate) struct EncodedRecurringRun {
-    pub(crate) recurring: RecurringRun,
-    trigger_json: String,
-    parameters_json: String,
-    plugins_input_json: String,
-}
-
-impl EncodedRecurringRun {
-    fn new(recurring: RecurringRun) -> Result<Self, MetastoreError> {
-        Ok(Self {
-            trigger_json: encode_json(recurring.id, "the trigger", &recurring.trigger)?,
-            parameters_json: encode_json(recurring.id, "the parameters", &recurring.parameters)?,
-            plugins_input_json: encode_json(recurring.id, "the input for plugins", &recurring.plugins_input)?,
-            recurring,
-        })
-    }
-}
-
-pub(crate) async fn create(connection: &mut Connection, encoded: &EncodedRecurringRun) -> Result<Answer, sqlx::Error> {
-    let row = &encoded.recurring;
-    let (pipeline, version, text) = source_columns(&row.source);
-    let created = query(
-        "INSERT INTO recurring_runs (id, namespace, display_name, description, experiment_id, created_at, updated_at, \
-           run_name, enabled, max_concurrency, no_catchup, trigger_json, fired_count, last_fired_at, service_account, \
-           pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, pipeline_text) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
-    )
-    .bind(row.id)
-    .bind(&row.namespace)
-    .bind(&row.display_name)
-    .bind(&row.description)
-    .bind(row.experiment)
-    .bind(encode_time(row.created_at))
-    .bind(encode_time(row.updated_at))
-    .bind(&row.run_name)
-    .bind(row.enabled)
-    .bind(i64::from(row.max_concurrency))
-    .bind(row.no_catchup)
-    .bind(&encoded.trigger_json)
-    .bind(encode_count(row.fired))
-    .bind(row.last_fired.map(encode_time))
-    .bind(&row.service_account)
-    .bind(&row.pipeline_root)
-    .bind(&encoded.parameters_json)
-    .bind(&encoded.plugins_input_json)
-    .bind(pipeline)
-    .bind(version)
-    .bind(text)
-    .execute(connection)
-    .await?;
-    Ok(created)
-}
-
-/// A source as columns; ids that are not set are all zeros.
-fn source_columns(source: &RecurringSource) -> (Uuid, Uuid, &str) {
-    match source {
-        RecurringSource::Version { pipeline, version, text } => (*pipeline, *version, text.as_str()),
-        RecurringSource::Inline(text) => (Uuid::nil(), Uuid::nil(), text.as_str()),
-        RecurringSource::Latest(pipeline) => (*pipeline, Uuid::nil(), ""),
-    }
-}
-
-/// Whether it fires, and what has fired, are changed by others.
-pub(crate) async fn update(
-    connection: &mut Connection,
-    encoded: &EncodedRecurringRun,
-    fired_before: u64,
-) -> Result<Answer, sqlx::Error> {
-    let row = &encoded.recurring;
-    let (pipeline, version, text) = source_columns(&row.source);
-    let updated = query(
-        "UPDATE recurring_runs SET display_name = $3, description = $4, updated_at = $5, max_concurrency = $6, \
-           no_catchup = $7, trigger_json = $8, last_fired_at = $9, parameters_json = $10, pipeline_id = $11, \
-           version_id = $12, pipeline_text = $13 \
-         WHERE id = $1 AND fired_count = $2",
-    )
-    .bind(row.id)
-    .bind(encode_count(fired_before))
-    .bind(&row.display_name)
-    .bind(&row.description)
-    .bind(encode_time(row.updated_at))
-    .bind(i64::from(row.max_concurrency))
-    .bind(row.no_catchup)
-    .bind(&encoded.trigger_json)
-    .bind(row.last_fired.map(encode_time))
-    .bind(&encoded.parameters_json)
-    .bind(pipeline)
-    .bind(version)
-    .bind(text)
-    .execute(connection)
-    .await?;
-    Ok(updated)
-}
-
-/// Enabling what is enabled is no change, but it must exist.
-pub(crate) async fn enable(
-    connection: &mut Connection,
-    recurring: Uuid,
-    enabled: bool,
-    at: i64,
-) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let changed = query("UPDATE recurring_runs SET enabled = $2, updated_at = $3 WHERE id = $1")
-        .bind(recurring)
-        .bind(enabled)
-        .bind(at)
-        .execute(connection)
-        .await?;
-    Ok(expect_row(changed, KIND, recurring))
-}
-
-/// Keeps all recurring runs of an experiment from firing.
-pub(crate) async fn disable_of(connection: &mut Connection, experiment: Uuid, at: i64) -> Result<(), sqlx::Error> {
-    query("UPDATE recurring_runs SET enabled = 0, updated_at = $2 WHERE experiment_id = $1 AND enabled = 1")
-        .bind(experiment)
-        .bind(at)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn delete(
-    connection: &mut Connection,
-    recurring: Uuid,
-) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let deleted = query("DELETE FROM recurring_runs WHERE id = $1").bind(recurring).execute(connection).await?;
-    Ok(expect_row(deleted, KIND, recurring))
-}
-
-pub(crate) async fn advance(
-    connection: &mut Connection,
-    recurring: Uuid,
-    fired_before: u64,
-    slot: i64,
-    at: i64,
-) -> Result<Answer, sqlx::Error> {
-    let advanced = query(
-        "UPDATE recurring_runs SET fired_count = fired_count + 1, last_fired_at = $3, updated_at = $4 \
-         WHERE id = $1 AND fired_count = $2",
-    )
-    .bind(recurring)
-    .bind(encode_count(fired_before))
-    .bind(slot)
-    .bind(at)
-    .execute(connection)
-    .await?;
-    Ok(advanced)
 }

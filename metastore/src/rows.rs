@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::recurring::SlotClaim;
+
 /// A row of a list: either readable, or in quarantine because this build does not understand it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Listed<T> {
@@ -70,6 +72,8 @@ pub struct RunRegistration {
     pub pipeline_root: String,
     /// Input for plugins; stored and shown again.
     pub plugins_input: Map<String, Value>,
+    /// The slot of that recurring run, which is stored together with the run; not read again.
+    pub slot: Option<SlotClaim>,
 }
 
 /// Whether something is in daily use or put away.

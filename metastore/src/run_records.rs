@@ -85,6 +85,7 @@ impl Entity for RunRecord {
                 recurring_run: reference(row, "recurring_run_id")?,
                 pipeline_root: column(row, "pipeline_root")?,
                 plugins_input: json(row, "plugins_input_json")?,
+                slot: None,
             },
             storage_state: word(row, "storage_state")?,
             history: history(&column::<Cow<'_, str>>(row, "history")?)?,

@@ -12,6 +12,7 @@ use crate::deletion::{self, HIDDEN, Removal};
 use crate::error::MetastoreError;
 use crate::feed::{self, ChangeKind, NewChange};
 use crate::notifications::NotificationOperation;
+use crate::recurring::{self, Claimed};
 use crate::remarks::{self, EncodedRemark};
 use crate::rows::{CacheFilter, Change, RunRegistration, StorageState, TaskInput};
 use crate::run_records;
@@ -140,11 +141,15 @@ pub(crate) async fn apply<'a>(
     match operation {
         Operation::Append(append) => append::apply(connection, staged, append).await,
         Operation::CreateRun(run) => {
+            let Some(claimed) = claim_slot(connection, run).await? else {
+                return Ok(Err(MetastoreError::SlotTaken { run: run.id }));
+            };
             let created = create_run(connection, run).await?;
             if let Ok(1) = created {
                 let change = NewChange::new(ChangeKind::RunCreated, run.created_at, json!({ "state": run.status }));
                 feed::add_one(connection, run.id, change).await?;
             }
+            feed::add(connection, &claimed).await?;
             Ok(created)
         }
         Operation::TakeEpoch { run } => take_epoch(connection, *run).await,
@@ -193,11 +198,19 @@ pub(crate) async fn apply<'a>(
     }
 }
 
+/// Takes the slot that a run is for; nothing, if it is for none.
+async fn claim_slot(connection: &mut Connection, run: &EncodedRun) -> Result<Option<Claimed>, sqlx::Error> {
+    match (&run.registration.slot, run.registration.recurring_run) {
+        (Some(slot), Some(recurring)) => recurring::claim(connection, recurring, slot, (run.id, run.created_at)).await,
+        _ => Ok(Some(Claimed::new())),
+    }
+}
+
 async fn create_run(
     connection: &mut Connection,
     run: &EncodedRun,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let RunRegistration { experiment, description, pipeline, version, recurring_run, pipeline_root, plugins_input: _ } =
+    let RunRegistration { experiment, description, pipeline, version, recurring_run, pipeline_root, .. } =
         &run.registration;
     let created = query(
         "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, \
@@ -227,7 +240,8 @@ async fn create_run(
     .execute(&mut *connection)
     .await?;
     if created == 0 {
-        let same = is_stored(connection, run).await?;
+        // The run of a slot is there if an earlier build stored the two apart.
+        let same = run.registration.slot.is_some() || is_stored(connection, run).await?;
         return Ok(if same { Ok(0) } else { Err(MetastoreError::RunExists { run: run.id }) });
     }
     query("INSERT INTO run_specs (run_id, pipeline_text, parameters_json) VALUES ($1, $2, $3)")

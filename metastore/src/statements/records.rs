@@ -9,7 +9,7 @@ use super::append::{EncodedArtifact, EncodedRunUpdate, EncodedTask, encode_node}
 use super::insert::{Insert, insert, newest};
 use crate::codec::encode_time;
 use crate::database::{Connection, RowValues, query};
-use crate::feed::{self, NewChange, RunLabels};
+use crate::feed::{self, Labels, NewChange};
 use crate::rows::{Append, TaskInput};
 
 /// What one append adds.
@@ -135,7 +135,7 @@ fn bind_input<'q>(values: &mut RowValues<'_, 'q>, (run, input): &'q (Uuid, &Task
 }
 
 struct Record<'a> {
-    labels: RunLabels,
+    labels: Labels,
     path: &'a str,
     at: i64,
     encoded: &'a EncodedArtifact,

@@ -1,9 +1,14 @@
 //! What changed, in order.
 
-use penstock_metastore::{Append, Command, FeedPosition, NotificationFailure, RunUpdate, StorageState, TaskKind};
+use penstock_metastore::{
+    Append, Command, FeedPosition, NotificationFailure, RecurringRun, RunUpdate, SlotClaim, StorageState, TaskKind,
+};
 use penstock_spec::run::{RunStatus, TaskStatus};
+use uuid::Uuid;
 
-use crate::fixture::{Fixture, at, execute, one_fact, task};
+use crate::experiments::experiment;
+use crate::fixture::{Fixture, at, execute, new_run, one_fact, task};
+use crate::recurring::recurring;
 
 fn ended(run: uuid::Uuid, expected: u64, path: &str) -> Append {
     let mut append = one_fact(run, 1, expected);
@@ -120,4 +125,83 @@ async fn the_newest_failures_are_kept() {
     let kept = fixture.store.notification_failures(2000).await.unwrap();
     assert_eq!(kept.len(), 1000);
     assert_eq!(kept[0].clone().readable(), Some(failure(1001)));
+}
+
+#[tokio::test]
+async fn what_happens_to_a_recurring_run_is_told_in_order() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let id = Uuid::from_u128(1);
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    for enabled in [true, false, false, true] {
+        store.enable_recurring_run(id, enabled).await.unwrap();
+    }
+    let before = store.recurring_run(id).await.unwrap();
+    let renamed = RecurringRun { display_name: "Hourly".to_owned(), ..before };
+    assert!(store.update_recurring_run(renamed).await.unwrap());
+    let revision = store.recurring_run(id).await.unwrap().revision;
+    for (number, refused) in [(1, None), (2, Some("bad".to_owned()))] {
+        let mut run = new_run(number);
+        let fired_before = u64::try_from(number).unwrap() - 1;
+        run.registration.recurring_run = Some(id);
+        run.registration.slot = Some(SlotClaim::Due { fired_before, revision, slot: at(60), refused });
+        store.create_run(run).await.unwrap();
+    }
+    let state = store.enabled_schedules().await.unwrap().remove(0).readable().unwrap();
+    assert!(store.note_recurring_run_error(&state, Some("away".to_owned())).await.unwrap());
+    store.delete_recurring_run(id).await.unwrap();
+    let changes = store.changes_after(None, 0, 100).await.unwrap();
+    let kinds: Vec<&str> = changes.iter().map(|change| change.kind.as_str()).collect();
+    let expected = [
+        "recurring_run_created",
+        "recurring_run_disabled",
+        "recurring_run_enabled",
+        "recurring_run_edited",
+        "run_created",
+        "recurring_run_fired",
+        "run_created",
+        "recurring_run_refused",
+        "recurring_run_refused",
+        "recurring_run_deleted",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(changes.iter().all(|change| change.detail["recurring_run_id"] == id.to_string()), "{changes:#?}");
+    let of_it = changes.iter().filter(|change| change.kind.starts_with("recurring_run"));
+    assert!(of_it.clone().all(|change| change.namespace == "team" && !change.detail.contains_key("pipeline_name")));
+    let runs: Vec<Uuid> = of_it.map(|change| change.run).filter(|run| !run.is_nil()).collect();
+    assert_eq!(runs, [new_run(1).info.id, new_run(2).info.id]);
+    let (fired, refused) = (&changes[5].detail, &changes[7].detail);
+    assert_eq!((&fired["slot"], &fired["display_name"]), (&at(60).to_string().into(), &"Hourly".into()));
+    assert_eq!((&refused["error"], &refused["tried_again"]), (&"bad".into(), &false.into()));
+    assert_eq!((&changes[8].detail["error"], &changes[8].detail["tried_again"]), (&"away".into(), &true.into()));
+}
+
+#[tokio::test]
+async fn each_run_of_an_archived_experiment_is_told_of() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let folder = Uuid::from_u128(7);
+    store.create_experiment(experiment(7, "a")).await.unwrap();
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    let count = 1203;
+    let create = |number: u128| {
+        let mut run = new_run(number);
+        run.registration.experiment = Some(folder);
+        store.create_run(run)
+    };
+    futures::future::try_join_all((1..=count).map(create)).await.unwrap();
+    let elsewhere = fixture.run(count + 1).await;
+    store.delete_run(new_run(5).info.id).await.unwrap();
+    store.set_run_storage(new_run(6).info.id, StorageState::Archived).await.unwrap();
+    let before = store.feed_position().await.unwrap().last;
+    store.set_experiment_storage(folder, StorageState::Archived).await.unwrap();
+    let mut told = store.changes_after(None, before, 1000).await.unwrap();
+    told.extend(store.changes_after(None, before + 1000, 1000).await.unwrap());
+    let last = told.pop().unwrap();
+    assert_eq!((last.kind.as_str(), last.run), ("recurring_run_disabled", Uuid::nil()));
+    assert_eq!(told.len() as u128, count - 2, "all but those that were deleted or archived before");
+    assert!(told.iter().all(|change| change.kind == "run_storage" && change.detail["storage_state"] == "ARCHIVED"));
+    assert!(told.iter().all(|change| change.run != elsewhere));
+    store.set_experiment_storage(folder, StorageState::Archived).await.unwrap();
+    assert_eq!(store.feed_position().await.unwrap().last, before + 1 + told.len() as u64);
 }

@@ -1,9 +1,10 @@
 //! Recurring runs.
 
 use penstock_metastore::{
-    Listing, MetastoreError, Operand, Page, Predicate, RecurringRun, RecurringRunField, RecurringSource, StorageState,
-    Trigger,
+    Listing, Metastore, MetastoreError, NewRun, Operand, Page, Predicate, RecurringRun, RecurringRunField,
+    RecurringSource, ScheduleState, SlotClaim, StorageState, Trigger, WaitingSlot,
 };
+use penstock_spec::Timestamp;
 use penstock_spec::run::RunStatus;
 use serde_json::json;
 use uuid::Uuid;
@@ -33,6 +34,8 @@ pub(crate) fn recurring(number: u128) -> RecurringRun {
         plugins_input: json!({"mlflow": {}}).as_object().unwrap().clone(),
         fired: 0,
         last_fired: None,
+        revision: 0,
+        error: None,
     }
 }
 
@@ -118,7 +121,8 @@ async fn enabling_and_disabling_touch_the_time_of_the_update() {
         store.enable_recurring_run(id, enable).await.unwrap();
         let after = store.recurring_run(id).await.unwrap();
         assert!(after.updated_at > before.updated_at);
-        assert_eq!(after, RecurringRun { enabled: enable, updated_at: after.updated_at, ..before });
+        let revision = before.revision + 1;
+        assert_eq!(after, RecurringRun { enabled: enable, updated_at: after.updated_at, revision, ..before });
     }
     assert_eq!(enabled(&fixture).await, [2]);
 }
@@ -172,4 +176,120 @@ async fn active_are_the_runs_that_have_not_ended() {
     store.delete_run(new_run(2).info.id).await.unwrap();
     assert_eq!(store.active_runs_of(id).await.unwrap(), 2, "one that was deleted still runs");
     assert_eq!(store.active_runs_of(Uuid::from_u128(2)).await.unwrap(), 0);
+}
+
+/// A run for a slot of the recurring run 1.
+fn run_for(number: u128, slot: SlotClaim) -> NewRun {
+    let mut run = new_run(number);
+    (run.registration.recurring_run, run.registration.slot) = (Some(Uuid::from_u128(1)), Some(slot));
+    run
+}
+
+fn due(fired_before: u64, revision: u64, slot: Timestamp) -> SlotClaim {
+    SlotClaim::Due { fired_before, revision, slot, refused: None }
+}
+
+async fn is_taken(store: &Metastore, run: NewRun) -> bool {
+    let id = run.info.id;
+    match store.create_run(run).await {
+        Ok(()) => false,
+        Err(MetastoreError::SlotTaken { run }) => {
+            assert_eq!(run, id);
+            assert!(matches!(store.run(id).await, Err(MetastoreError::NoSuchRun { .. })), "nothing was stored");
+            true
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn state(store: &Metastore) -> ScheduleState {
+    let [state] = store.enabled_schedules().await.unwrap().try_into().unwrap();
+    state.readable().unwrap()
+}
+
+#[tokio::test]
+async fn a_slot_and_its_run_are_stored_together_or_not_at_all() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let (store, other) = (&fixture.store, fixture.open().await);
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    let id = Uuid::from_u128(1);
+    // Many try, in two processes.
+    let tries = (1..=8_u128).map(|number| {
+        let store = if number % 2 == 0 { store } else { &other };
+        is_taken(store, run_for(number, due(0, 0, at(60))))
+    });
+    let taken = futures::future::join_all(tries).await;
+    assert_eq!(taken.iter().filter(|taken| !**taken).count(), 1);
+    let after = store.recurring_run(id).await.unwrap();
+    assert_eq!((after.fired, after.last_fired, store.active_runs_of(id).await.unwrap()), (1, Some(at(60)), 1));
+    // Changed meanwhile, disabled, not there.
+    let changed = RecurringRun { description: "new".to_owned(), ..after.clone() };
+    assert!(store.update_recurring_run(changed.clone()).await.unwrap());
+    assert!(!store.update_recurring_run(changed).await.unwrap(), "somebody was faster");
+    assert!(is_taken(store, run_for(11, due(1, 0, at(61)))).await);
+    assert!(!is_taken(store, run_for(12, due(1, 1, at(61)))).await);
+    assert!(store.update_recurring_run(store.recurring_run(id).await.unwrap()).await.unwrap());
+    store.enable_recurring_run(id, false).await.unwrap();
+    assert!(is_taken(store, run_for(13, due(2, 3, at(62)))).await);
+    store.enable_recurring_run(id, true).await.unwrap();
+    // There is room for three.
+    assert!(!is_taken(store, run_for(14, due(2, 4, at(62)))).await);
+    assert!(is_taken(store, run_for(15, due(3, 4, at(63)))).await);
+    store.take_epoch(new_run(12).info.id).await.unwrap();
+    fixture.set_status(new_run(12).info.id, RunStatus::Succeeded, Some(at(9))).await;
+    assert!(!is_taken(store, run_for(15, due(3, 4, at(63)))).await);
+    store.delete_recurring_run(id).await.unwrap();
+    assert!(is_taken(store, run_for(16, due(4, 4, at(64)))).await);
+    other.close().await;
+}
+
+#[tokio::test]
+async fn slots_wait_until_there_is_room() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let id = Uuid::from_u128(1);
+    let unknown = store.queue_slots(id, &[at(1)]).await.unwrap_err();
+    assert!(matches!(unknown, MetastoreError::NotFound { .. }), "{unknown}");
+    store.create_recurring_run(RecurringRun { enabled: false, ..recurring(1) }).await.unwrap();
+    store.create_recurring_run(recurring(2)).await.unwrap();
+    for _ in 0..2 {
+        store.queue_slots(id, &[at(3), at(1), at(2), at(4), at(5)]).await.unwrap();
+    }
+    let past = |second| SlotClaim::Past { slot: at(second), refused: None };
+    let first = store.waiting_slots().await.unwrap().remove(0).readable();
+    assert_eq!(first, Some(WaitingSlot { recurring: id, slot: at(1) }));
+    for second in 1..=3_u128 {
+        assert!(!is_taken(store, run_for(second, past(i64::try_from(second).unwrap()))).await);
+        assert!(is_taken(store, run_for(9, past(i64::try_from(second).unwrap()))).await, "it waits no more");
+    }
+    assert!(is_taken(store, run_for(4, past(4))).await, "three are under way");
+    assert_eq!(store.waiting_slots_of(id).await.unwrap(), [at(4), at(5)]);
+    assert_eq!(store.recurring_run(id).await.unwrap().fired, 0);
+    assert_eq!(store.cancel_slots(id).await.unwrap(), 2);
+    store.queue_slots(id, &[at(6)]).await.unwrap();
+    store.delete_recurring_run(id).await.unwrap();
+    assert_eq!(store.waiting_slots().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_firing_is_noted_until_it_fires_or_is_changed() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    let id = Uuid::from_u128(1);
+    let first = state(store).await;
+    let trouble = || Some("the store is away".to_owned());
+    assert!(store.note_recurring_run_error(&first, trouble()).await.unwrap());
+    assert!(!store.note_recurring_run_error(&first, trouble()).await.unwrap(), "it is noted already");
+    assert_eq!(state(store).await, ScheduleState { error: trouble(), ..first.clone() });
+    assert!(!is_taken(store, run_for(1, due(0, 0, at(60)))).await);
+    assert_eq!(store.recurring_run(id).await.unwrap().error, None);
+    assert!(!store.note_recurring_run_error(&first, trouble()).await.unwrap(), "it has fired since");
+    let refused = Some("no such parameter".to_owned());
+    let slot = SlotClaim::Due { fired_before: 1, revision: 0, slot: at(61), refused: refused.clone() };
+    assert!(!is_taken(store, run_for(2, slot)).await);
+    let after = store.recurring_run(id).await.unwrap();
+    assert_eq!(after.error, refused);
+    assert!(store.update_recurring_run(after).await.unwrap());
+    assert_eq!(store.recurring_run(id).await.unwrap().error, None);
 }

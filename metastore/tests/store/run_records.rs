@@ -33,6 +33,7 @@ async fn registration_reads_back() {
         recurring_run: Some(Uuid::from_u128(4)),
         pipeline_root: "s3://bucket/named".to_owned(),
         plugins_input: json!({"mlflow": {"n": 1.5}}).as_object().unwrap().clone(),
+        slot: None,
     };
     store.create_run(run.clone()).await.unwrap();
     let record = store.run_record(run.info.id).await.unwrap();
