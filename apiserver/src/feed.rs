@@ -58,14 +58,14 @@ impl Recent {
         self.changes.push_back(Arc::new(change));
     }
 
-    /// Some changes of a namespace behind a number, and up to which number they go; `None` when older ones are asked for.
-    fn take(&self, namespace: &str, after: u64, newest: u64) -> Option<(Vec<Arc<FeedChange>>, u64)> {
+    /// Some changes of namespaces behind a number, and up to which number they go; `None` when older ones are asked for.
+    fn take(&self, namespaces: &[String], after: u64, newest: u64) -> Option<(Vec<Arc<FeedChange>>, u64)> {
         if after < self.after {
             return None;
         }
         let from = self.changes.partition_point(|change| change.id <= after);
         let mut found = Vec::new();
-        for change in self.changes.range(from..).filter(|change| change.namespace == namespace) {
+        for change in self.changes.range(from..).filter(|change| namespaces.contains(&change.namespace)) {
             found.push(Arc::clone(change));
             if found.len() == PAGE as usize {
                 return Some((found, change.id));
@@ -83,12 +83,12 @@ impl Feed {
         Self(Arc::new(Shared { metastore, recent: Mutex::default(), newest }))
     }
 
-    /// Follows a namespace from behind a number, or from now on.
-    pub(crate) async fn follow(&self, namespace: String, after: Option<u64>) -> Result<Follower, MetastoreError> {
+    /// Follows namespaces from behind a number, or from now on.
+    pub(crate) async fn follow(&self, namespaces: Vec<String>, after: Option<u64>) -> Result<Follower, MetastoreError> {
         // The reader starts no later than here, so nothing between is missed.
         let position = self.0.metastore.feed_position().await?;
         let newest = self.0.listen(position);
-        Ok(Follower { shared: Arc::clone(&self.0), namespace, after: after.unwrap_or(position.last), newest })
+        Ok(Follower { shared: Arc::clone(&self.0), namespaces, after: after.unwrap_or(position.last), newest })
     }
 }
 
@@ -159,7 +159,7 @@ async fn wait(stored: &mut broadcast::Receiver<Change>) {
 #[derive(Debug)]
 pub(crate) struct Follower {
     shared: Arc<Shared>,
-    namespace: String,
+    namespaces: Vec<String>,
     after: u64,
     newest: watch::Receiver<u64>,
 }
@@ -184,7 +184,7 @@ impl Follower {
         loop {
             let newest = *self.newest.borrow_and_update();
             if self.after < newest {
-                let taken = self.shared.lock().take(&self.namespace, self.after, newest);
+                let taken = self.shared.lock().take(&self.namespaces, self.after, newest);
                 return match taken {
                     Some((changes, until)) => {
                         self.after = until;
@@ -205,7 +205,12 @@ impl Follower {
     async fn catch_up(&mut self) -> Result<News, MetastoreError> {
         let store = &self.shared.metastore;
         let until = store.feed_position().await?.last;
-        let changes = store.changes_after(Some(&self.namespace), self.after, PAGE).await?;
+        // Where there are several they are nearly all that there is.
+        let only = match self.namespaces.as_slice() {
+            [only] => Some(only.as_str()),
+            _ => None,
+        };
+        let changes = store.changes_after(only, self.after, PAGE).await?;
         // Looked at last: what was pruned meanwhile would be missing.
         if !store.feed_position().await?.covers(self.after) {
             return self.reset().await;
@@ -215,7 +220,8 @@ impl Follower {
             Some(last) => last.id.max(until),
             None => until.max(self.after),
         };
-        Ok(News::Changes(changes.into_iter().map(Arc::new).collect()))
+        let meant = changes.into_iter().filter(|change| self.namespaces.contains(&change.namespace));
+        Ok(News::Changes(meant.map(Arc::new).collect()))
     }
 
     async fn reset(&mut self) -> Result<News, MetastoreError> {
@@ -244,7 +250,7 @@ mod tests {
     }
 
     fn taken(recent: &Recent, namespace: &str, after: u64, newest: u64) -> Option<(Vec<u64>, u64)> {
-        let (changes, until) = recent.take(namespace, after, newest)?;
+        let (changes, until) = recent.take(&[namespace.to_owned()], after, newest)?;
         Some((changes.iter().map(|change| change.id).collect(), until))
     }
 

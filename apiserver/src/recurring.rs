@@ -5,6 +5,7 @@ pub(crate) mod schema;
 pub(crate) mod view;
 
 use penstock_engine::{Pipeline, parameters};
+use penstock_metastore::{RecurringRun, Trigger};
 use penstock_runtime::logs::chain;
 use penstock_spec::Timestamp;
 use penstock_spec::check;
@@ -14,6 +15,20 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::ApiError;
+
+/// A recurring run that fires by another trigger from now on. What that would have fired before is not caught up with. One
+/// that starts later has nothing to catch up with, and counts from its start as if it were new.
+pub(crate) fn with_trigger(before: RecurringRun, trigger: Trigger, now: Timestamp) -> RecurringRun {
+    let start = match &trigger {
+        Trigger::Once => None,
+        Trigger::Cron { start, .. } | Trigger::Periodic { start, .. } => *start,
+    };
+    let last_fired = match start {
+        Some(start) if start > now => None,
+        _ => Some(before.last_fired.map_or(now, |last| last.max(now))),
+    };
+    RecurringRun { trigger, last_fired, ..before }
+}
 
 /// Whether a pipeline could be run with these parameters now.
 pub(crate) fn check_inputs(text: &str, given: &Map<String, Value>, limits: &Limits) -> Result<(), ApiError> {

@@ -196,4 +196,4 @@ fn whole_second(time: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,10 +1,11 @@
 //! Makes the runs of recurring runs as they become due.
 //!
-//! A slot fires in two steps: its run is handed to whoever makes runs, under an id that follows from the recurring run and
-//! the number of the slot, and then the recurring run is moved on to the next number, if it still stands at this one. Who
-//! dies between the two, or finds that another process was faster, does it again and makes the same run, which is there
-//! already. Making a run needs checks that the store cannot make, so the two are not one transaction.
+//! The run of a slot is handed to whoever makes runs, with a claim on the slot. The store takes both or neither: the recurring
+//! run must stand where the claim says, and be as it was when the slot followed from it. Whoever dies before that has done
+//! nothing; whoever finds that another process was faster, or that somebody has changed the recurring run, looks again.
 
+mod backfill;
+mod making;
 mod refused;
 mod retries;
 
@@ -12,22 +13,20 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use penstock_metastore::{
-    Change, Listed, MetastoreError, RecurringRun, RecurringSource, RunRegistration, ScheduleState,
-};
+use penstock_metastore::{Change, Listed, MetastoreError, ScheduleState};
 use penstock_runtime::logs::chain;
 use penstock_runtime::shutdown::Shutdown;
 use penstock_spec::Timestamp;
-use penstock_spec::run::{CacheOff, CacheRules};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::caching::{self, CachingError};
 use crate::recurring::naming;
-use crate::runs::{NewSubmission, SubmissionError};
-use crate::schedule::{Progress, Schedule, TriggerError};
+use crate::schedule::{Progress, Schedule};
+pub(crate) use backfill::{Filled, fill};
+use making::{FiringError, Outcome, make};
+pub(crate) use making::{Slot, submission};
 use retries::Retries;
 
 /// Longest sleep: other processes change recurring runs too, and clocks are set.
@@ -75,6 +74,8 @@ async fn recurring_runs_changed(changes: &mut broadcast::Receiver<Change>) {
 struct Clockwork {
     api: Api,
     retries: Retries,
+    /// The same for slots that passed without a run.
+    retries_of_past: Retries,
     /// Rows that could not be read and were reported.
     reported: HashSet<String>,
 }
@@ -86,36 +87,20 @@ struct Due {
     slot: Timestamp,
 }
 
-/// What has become of a slot.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Fired,
-    /// As many runs as may be are under way.
-    Held,
-    /// It is no longer to fire here.
-    Gone,
-}
-
-/// A slot could not fire.
-#[derive(Debug, thiserror::Error)]
-enum FiringError {
-    #[error(transparent)]
-    Store(#[from] MetastoreError),
-    #[error("its run was refused")]
-    Submission(#[source] SubmissionError),
-    #[error(transparent)]
-    Trigger(#[from] TriggerError),
-    #[error("its run was not made within {} s", FIRING.as_secs())]
-    Late,
-}
-
 impl Clockwork {
     fn new(api: Api) -> Self {
-        Self { api, retries: Retries::default(), reported: HashSet::new() }
+        let (retries, retries_of_past) = (Retries::default(), Retries::default());
+        Self { api, retries, retries_of_past, reported: HashSet::new() }
     }
 
-    /// Fires at most one slot of each recurring run. Returns how long nothing more is to do.
+    /// Fires at most one slot of each recurring run, and then at most one of each that passed and for which somebody wants a
+    /// run. Returns how long nothing more is to do.
     async fn turn(&mut self, now: Timestamp) -> Duration {
+        let sleep = self.fire_due(now).await;
+        sleep.min(self.fill_past(now).await)
+    }
+
+    async fn fire_due(&mut self, now: Timestamp) -> Duration {
         let schedules = match self.api.metastore().enabled_schedules().await {
             Ok(schedules) => schedules,
             Err(error) => {
@@ -137,8 +122,11 @@ impl Clockwork {
                     // Another slot may be due.
                     Duration::ZERO
                 }
-                Ok(Outcome::Held | Outcome::Gone) => HELD_SLEEP,
+                Ok(Outcome::Held) => HELD_SLEEP,
+                // It may be due at another time now.
+                Ok(Outcome::Gone) => Duration::ZERO,
                 Err(error) => {
+                    note(api, &state, &error).await;
                     let wait = self.retries.failed(state.id, now);
                     tracing::warn!(
                         recurring_run.id = %state.id, slot = %slot, error = chain(&error), retry_s = wait.as_secs(),
@@ -181,6 +169,45 @@ impl Clockwork {
         (due, sleep)
     }
 
+    /// Makes runs of slots that passed without one, as far as there is room.
+    async fn fill_past(&mut self, now: Timestamp) -> Duration {
+        let waiting = match self.api.metastore().waiting_slots().await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "cannot read which slots wait for room");
+                return LONGEST_SLEEP;
+            }
+        };
+        let waiting: Vec<_> = waiting.into_iter().filter_map(Listed::readable).collect();
+        let seen = waiting.iter().map(|waiting| waiting.recurring).collect();
+        self.retries_of_past.retain(&seen);
+        let mut sleep = LONGEST_SLEEP;
+        for waiting in waiting {
+            let (recurring, slot) = (waiting.recurring, waiting.slot);
+            let mut wait = self.retries_of_past.wait(recurring, now);
+            if wait.is_zero() {
+                let filled = tokio::time::timeout(FIRING, fill(&self.api, recurring, slot)).await;
+                wait = match filled.unwrap_or(Err(FiringError::Late)) {
+                    Ok(Filled::Run(_) | Filled::Gone) => {
+                        self.retries_of_past.succeeded(recurring);
+                        Duration::ZERO
+                    }
+                    Ok(Filled::Held) => HELD_SLEEP,
+                    Err(error) => {
+                        let wait = self.retries_of_past.failed(recurring, now);
+                        tracing::warn!(
+                            recurring_run.id = %recurring, slot = %slot, error = chain(&error), retry_s = wait.as_secs(),
+                            "the run of a slot that passed could not be made; it is tried again"
+                        );
+                        wait
+                    }
+                };
+            }
+            sleep = sleep.min(wait);
+        }
+        sleep
+    }
+
     /// The slot that fires next. What was stored was understood then; a build that does not is told of once.
     fn slot(&mut self, state: &ScheduleState, now: Timestamp) -> Option<Timestamp> {
         match Schedule::new(&state.trigger, state.no_catchup, &self.api.schedule_zone()) {
@@ -200,126 +227,58 @@ fn until(time: Timestamp, now: Timestamp) -> Duration {
     time.duration_since(now).try_into().unwrap_or(Duration::ZERO)
 }
 
-/// Makes the run of a slot and moves on.
+/// Notes why a slot does not fire, where people look.
+async fn note(api: &Api, state: &ScheduleState, error: &FiringError) {
+    let error = chain(error);
+    if state.error.as_deref() == Some(&error) {
+        return;
+    }
+    if let Err(failure) = api.metastore().note_recurring_run_error(state, Some(error)).await {
+        tracing::warn!(recurring_run.id = %state.id, error = chain(&failure), "cannot note why a slot did not fire");
+    }
+}
+
+/// Makes the run of a slot.
 async fn fire(api: &Api, Due { state, slot }: &Due) -> Result<Outcome, FiringError> {
     let store = api.metastore();
-    let index = state.fired.saturating_add(1);
     let recurring = match store.recurring_run(state.id).await {
         // It may have been changed since, and then it is due at other times.
         Ok(recurring)
-            if recurring.enabled && recurring.fired == state.fired && recurring.last_fired == state.last_fired =>
+            if recurring.enabled && recurring.fired == state.fired && recurring.revision == state.revision =>
         {
             recurring
         }
         Ok(_) | Err(MetastoreError::NotFound { .. }) => return Ok(Outcome::Gone),
         Err(error) => return Err(error.into()),
     };
+    let index = state.fired.saturating_add(1);
     let name = naming::display_name(&recurring.run_name, index);
     let run = naming::run_id(state.id, &name);
-    let mut made_for = slot_of(api, run).await?;
-    if made_for.is_none() {
-        if store.active_runs_of(state.id).await? >= u64::from(state.max_concurrency) {
-            return Ok(Outcome::Held);
-        }
-        let submission = submission(api, recurring, run, name, Slot::Due { index, at: *slot }).await?;
-        match api.submission().submit(submission.clone()).await {
-            Ok(()) => {}
-            // Tried again, it would hold up all slots behind it for ever.
-            Err(error) if refused::is_for_good(&error) => {
-                let reason = chain(&error);
-                tracing::error!(
-                    recurring_run.id = %state.id, run.id = %run, slot = %slot, error = reason,
-                    "the run of a recurring run was refused; it is stored as failed, and the next slots go on"
-                );
-                refused::store(api, submission, reason).await?;
-            }
-            // Another process was faster.
-            Err(SubmissionError::Metastore(MetastoreError::RunExists { .. })) => made_for = slot_of(api, run).await?,
-            Err(error) => return Err(FiringError::Submission(error)),
-        }
+    if let Some(made_for) = slot_of(api, run).await? {
+        return pass_over(api, state, made_for).await;
     }
-    // Without catching up, what is due by now may be a later slot than the one that the run was made for.
-    let is_between = |made: &Timestamp| made < slot && state.last_fired.is_none_or(|last| last < *made);
-    let fired = made_for.filter(is_between).unwrap_or(*slot);
-    if store.advance_recurring_run(state.id, state.fired, fired).await? {
-        tracing::info!(recurring_run.id = %state.id, run.id = %run, slot = %fired, "a recurring run has fired");
+    let outcome = make(api, recurring, (run, name), Slot::Due { index, at: *slot }).await?;
+    if outcome == Outcome::Fired {
+        tracing::info!(recurring_run.id = %state.id, run.id = %run, slot = %slot, "a recurring run has fired");
     }
-    Ok(Outcome::Fired)
+    Ok(outcome)
 }
 
-/// The slot of a run that is there already: an earlier process died before it moved on.
+/// Counts a slot whose run is there already, of an earlier build, which stored the two apart. Where the run was made for a
+/// slot that the schedule has left behind, since it was changed, only the number is taken.
+async fn pass_over(api: &Api, state: &ScheduleState, made_for: Timestamp) -> Result<Outcome, FiringError> {
+    let fired = state.last_fired.map_or(made_for, |last| last.max(made_for));
+    let moved = api.metastore().advance_recurring_run(state.id, state.fired, fired).await?;
+    Ok(if moved { Outcome::Fired } else { Outcome::Gone })
+}
+
+/// The slot of a run that is there already.
 async fn slot_of(api: &Api, run: Uuid) -> Result<Option<Timestamp>, MetastoreError> {
     match api.metastore().run(run).await {
         Ok(row) => Ok(Some(row.info.scheduled_at)),
         Err(MetastoreError::NoSuchRun { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// What a run of a recurring run is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
-    /// A slot that is due.
-    Due {
-        /// Its number.
-        index: u64,
-        /// Its time.
-        at: Timestamp,
-    },
-    /// A slot that passed without a run. Nobody has counted it.
-    Past(Timestamp),
-    /// None: somebody wants it now.
-    Now,
-}
-
-/// A run of a recurring run.
-pub(crate) async fn submission(
-    api: &Api,
-    recurring: RecurringRun,
-    id: Uuid,
-    display_name: String,
-    slot: Slot,
-) -> Result<NewSubmission, MetastoreError> {
-    let (parameters, scheduled_at) = match slot {
-        Slot::Due { index, at } => (naming::with_index(recurring.parameters, index), Some(at)),
-        Slot::Past(at) => (recurring.parameters, Some(at)),
-        Slot::Now => (recurring.parameters, None),
-    };
-    let (pipeline_text, pipeline, version) = match recurring.source {
-        RecurringSource::Version { pipeline, version, text } => (text, Some(pipeline), Some(version)),
-        RecurringSource::Inline(text) => (text, None, None),
-        RecurringSource::Latest(pipeline) => {
-            let latest = api.metastore().latest_version(pipeline).await?;
-            (latest.pipeline_text, Some(pipeline), Some(latest.id))
-        }
-    };
-    let registration = RunRegistration {
-        experiment: Some(recurring.experiment),
-        description: String::new(),
-        pipeline,
-        version,
-        recurring_run: Some(recurring.id),
-        pipeline_root: recurring.pipeline_root.clone(),
-        plugins_input: recurring.plugins_input,
-    };
-    let cache = match caching::rules(api, &registration).await {
-        Ok(rules) => rules,
-        Err(CachingError::Store(error)) => return Err(error),
-        // Checked when it was created, unless an earlier build did that: nothing old is taken then.
-        Err(CachingError::Wish(_)) => CacheRules { off: Some(CacheOff::Run), ..CacheRules::default() },
-    };
-    Ok(NewSubmission {
-        id,
-        pipeline_text,
-        parameters,
-        display_name,
-        namespace: recurring.namespace,
-        pipeline_root: Some(recurring.pipeline_root).filter(|root| !root.is_empty()),
-        service_account: recurring.service_account,
-        scheduled_at,
-        cache,
-        registration,
-    })
 }
 
 #[cfg(test)]

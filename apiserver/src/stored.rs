@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt as _, stream};
 use penstock_objectstore::retry::{RetrySettings, retry};
 use penstock_objectstore::{ErrorKind as StoreErrorKind, LinkSettings, ObjectMeta, ObjectStore, StoreError};
 use penstock_spec::artifact::Artifact;
-use penstock_spec::uri::{ObjectUri, split_query};
+use penstock_spec::uri::{ObjectUri, relative_path_of_key, split_query};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -92,6 +92,24 @@ impl Place {
     pub(crate) async fn object(&self) -> Result<Option<StoredObject>, ApiError> {
         let found = patiently(|| self.store.head(&self.key)).await?;
         Ok(found.map(|meta| StoredObject { store: Arc::clone(&self.store), meta }))
+    }
+
+    /// Paths and sizes of files below this place, a page of them, and where the next page begins. What marks directories in
+    /// some stores is none.
+    pub(crate) async fn files(&self, after: Option<&str>) -> Result<(Vec<(String, u64)>, Option<String>), ApiError> {
+        let prefix = format!("{}/", self.key);
+        let page = patiently(|| self.store.list(&prefix, after)).await?;
+        let mut files = Vec::with_capacity(page.objects.len());
+        for object in page.objects.into_iter().filter(|object| !object.key.ends_with('/') || object.size > 0) {
+            let path = object.key.strip_prefix(&prefix).filter(|path| relative_path_of_key(path).is_some());
+            let Some(path) = path else {
+                let text =
+                    format!("what is stored at {} is no file of a directory: its name leads elsewhere", object.key);
+                return Err(ApiError::failed_precondition(text));
+            };
+            files.push((path.to_owned(), object.size));
+        }
+        Ok((files, page.next))
     }
 
     /// Whether there are objects below this place.

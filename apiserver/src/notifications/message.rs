@@ -25,7 +25,12 @@ impl Message {
         let FeedChange { id, namespace, run, at, detail, .. } = change;
         let id = Uuid::new_v5(run, format!("{}/{id}/{}", event.as_str(), at.as_nanosecond()).as_bytes()).to_string();
         let task = detail.get("task_path").and_then(Value::as_str);
-        let subject = task.map_or_else(|| format!("runs/{run}"), |path| format!("runs/{run}/tasks/{path}"));
+        let recurring_run = detail.get("recurring_run_id").and_then(Value::as_str).unwrap_or_default();
+        let subject = match (event, task) {
+            (Event::RecurringRunRefused, _) => format!("recurringruns/{recurring_run}"),
+            (_, Some(path)) => format!("runs/{run}/tasks/{path}"),
+            (_, None) => format!("runs/{run}"),
+        };
         let source = match namespace.as_str() {
             "" => "/apis/penstock/v1".to_owned(),
             namespace => format!("/apis/penstock/v1/namespaces/{namespace}"),
@@ -78,6 +83,23 @@ mod tests {
             "datacontenttype": "application/json", "data": body["data"],
         });
         assert_eq!((&body, &body["data"]["state"]), (&expected, &json!("FAILED")));
+    }
+
+    #[test]
+    fn what_keeps_a_recurring_run_from_firing_is_told_of_it() {
+        let detail = json!({"recurring_run_id": "abc", "error": "away"});
+        let change = FeedChange {
+            id: 7,
+            namespace: "team".to_owned(),
+            run: Uuid::nil(),
+            kind: "recurring_run_refused".to_owned(),
+            at: "2026-08-01T10:00:00Z".parse().unwrap(),
+            detail: detail.as_object().unwrap().clone(),
+        };
+        let message = Message::new(Event::RecurringRunRefused, &change);
+        let body: Value = serde_json::from_str(&message.body).unwrap();
+        assert_eq!((&body["subject"], &body["data"]["run_id"]), (&json!("recurringruns/abc"), &Value::Null));
+        assert_eq!(body["type"], json!("dev.penstock.recurring_run.refused"));
     }
 
     /// The example of the specification of Standard Webhooks.

@@ -81,14 +81,18 @@ pub(crate) const PREVIEW: Message = Message {
     ],
 };
 
-/// Times at which something is due.
-pub(crate) const TIMES: Message =
-    Message { name: "NextTimes", fields: &[shown("next_times", Kind::List(&Kind::Time))] };
+/// Times at which something is due, and those of slots that passed and wait for room.
+pub(crate) const TIMES: Message = Message {
+    name: "NextTimes",
+    fields: &[shown("next_times", Kind::List(&Kind::Time)), shown("waiting_times", Kind::List(&Kind::Time))],
+};
 
 /// A range of time.
 pub(crate) const RANGE: Message =
     Message { name: "TimeRange", fields: &[given("start_time", Kind::Time), given("end_time", Kind::Time)] };
 
-/// Runs that were made.
-pub(crate) const BACKFILLED: Message =
-    Message { name: "BackfilledRuns", fields: &[shown("runs", Kind::Resources(&RUN))] };
+/// Runs that were made, and slots that wait for room.
+pub(crate) const BACKFILLED: Message = Message {
+    name: "BackfilledRuns",
+    fields: &[shown("runs", Kind::Resources(&RUN)), shown("waiting_times", Kind::List(&Kind::Time))],
+};

@@ -5,13 +5,13 @@ use penstock_spec::Timestamp;
 use penstock_spec::limits::Limits;
 
 use crate::error::ApiError;
-use crate::runs::view::with_runtime_config;
+use crate::runs::view::{status, with_runtime_config};
 use crate::spec;
 use crate::wire::Reply;
 
 /// `RecurringRun`
 pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply, ApiError> {
-    let (mode, status) = if run.enabled { ("ENABLE", "ENABLED") } else { ("DISABLE", "DISABLED") };
+    let (mode, state) = if run.enabled { ("ENABLE", "ENABLED") } else { ("DISABLE", "DISABLED") };
     let mut reply = Reply::new()
         .text("recurring_run_id", run.id)
         .text("display_name", &run.display_name)
@@ -22,7 +22,7 @@ pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply
         .text("mode", mode)
         .time("created_at", run.created_at)
         .time("updated_at", run.updated_at)
-        .text("status", status)
+        .text("status", state)
         .boolean("no_catchup", run.no_catchup)
         .text("namespace", &run.namespace)
         .text("experiment_id", run.experiment)
@@ -37,7 +37,11 @@ pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply
         }
         RecurringSource::Inline(text) => reply.message("pipeline_spec", spec::shown_inline(text, limits)?),
     };
-    Ok(with_runtime_config(reply, &run.parameters, &run.pipeline_root))
+    reply = with_runtime_config(reply, &run.parameters, &run.pipeline_root);
+    Ok(match &run.error {
+        Some(error) => reply.message("error", status(error)),
+        None => reply,
+    })
 }
 
 fn trigger(trigger: &Trigger) -> Reply {

@@ -2,6 +2,7 @@
 
 mod across;
 mod content;
+mod files;
 mod link;
 mod read;
 pub(super) mod schema;
@@ -74,6 +75,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .query("path", Kind::Text, "The file of an artifact that is a directory.")
             .query("download", Kind::Boolean, "Have browsers save it rather than show it.")
             .replies(Replied::Bytes),
+        )
+        .get("/apis/penstock/v1/artifacts/{artifact_id}/files", requires(Verb::ReadArtifact), files::files)
+        .describe(
+            Description::new("list_artifact_files", "The files of an artifact that is a directory")
+                .query("page_token", Kind::Text, "next_page_token of the page before.")
+                .reply(&schema::FILES),
         )
         .get("/apis/penstock/v1/artifacts/{artifact_id}/link", requires(Verb::ReadArtifact), link::link)
         .describe(

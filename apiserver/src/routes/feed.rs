@@ -1,4 +1,4 @@
-//! What changes in the runs of a namespace, as server-sent events: for lists that are kept up to date.
+//! What changes in the runs and recurring runs of a namespace, as server-sent events: for lists that are kept up to date.
 //!
 //! A client connects, is told where it stands, reads its lists, and applies what comes. One that was away for too long is
 //! told so by an event, and reads them again.
@@ -25,10 +25,13 @@ use crate::wire::Query;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes.get("/apis/penstock/v1/events", Requires::Access(Resource::Runs, Verb::List), events).describe(
-        Description::new("follow_namespace", "What changes in the runs of a namespace, as server-sent events")
-            .query("namespace", Kind::Text, "Where, in multi-user mode.")
-            .query("after", Kind::Text, "The id of the event behind which to go on; Last-Event-ID wins over it.")
-            .replies(Reply::Events),
+        Description::new(
+            "follow_namespace",
+            "What changes in the runs and recurring runs of a namespace, as server-sent events",
+        )
+        .query("namespace", Kind::Text, "Where, in multi-user mode.")
+        .query("after", Kind::Text, "The id of the event behind which to go on; Last-Event-ID wins over it.")
+        .replies(Reply::Events),
     )
 }
 
@@ -40,10 +43,14 @@ async fn events(access: Access, standing: Standing, headers: HeaderMap, query: Q
     let after = last_event(&headers, &query).map_err(failed)?;
     let asked = query.text("namespace").map_err(failed)?;
     let place = access.namespace(asked, NO_NAMESPACE).await.map_err(failed)?;
-    let namespace = place.narrowed(asked);
+    // Where there are no namespaces, runs lie in one all the same, and what recurs in none.
+    let mut namespaces = vec![place.narrowed(asked)];
+    if asked.is_empty() && !namespaces.contains(&place.namespace) {
+        namespaces.push(place.namespace.clone());
+    }
     let api = place.api;
     let room = api.event_room().map_err(failed)?;
-    let follower = api.feed().follow(namespace, after).await.map_err(|error| failed(error.into()))?;
+    let follower = api.feed().follow(namespaces, after).await.map_err(|error| failed(error.into()))?;
     let events = Events { greeted: after.is_some(), follower, beat_at: Instant::now() + HEART_BEAT, _room: room };
     Ok(event_stream(standing.while_allowed(asked.to_owned(), events.into_stream())))
 }
@@ -104,7 +111,9 @@ pub(crate) fn described(change: &FeedChange) -> Map<String, Value> {
     shown.insert("kind".to_owned(), Value::from(kind.as_str()));
     shown.insert("at".to_owned(), Value::from(at.to_string()));
     shown.insert("namespace".to_owned(), Value::from(namespace.as_str()));
-    shown.insert("run_id".to_owned(), Value::from(run.to_string()));
+    if !run.is_nil() {
+        shown.insert("run_id".to_owned(), Value::from(run.to_string()));
+    }
     if let Some(path) = detail.get("task_path").and_then(Value::as_str) {
         shown.insert("task_id".to_owned(), Value::from(task_id(*run, path).to_string()));
     }

@@ -85,10 +85,15 @@ pub(super) fn routes(routes: Routes) -> Routes {
             slots::backfill,
         )
         .describe(
-            Description::new("backfill_recurring_run", "Make runs for slots that have passed without one, at most 100")
-                .body(&schema::RANGE)
-                .reply(&schema::BACKFILLED),
+            Description::new(
+                "backfill_recurring_run",
+                "Make runs for slots that have passed without one, at most 100, as there is room for them",
+            )
+            .body(&schema::RANGE)
+            .reply(&schema::BACKFILLED),
         )
+        .delete("/apis/penstock/v1/recurringruns/{recurring_run_id}/backfill", may(Verb::Update), slots::cancel)
+        .describe(Description::new("cancel_backfill", "Make no run for slots that have passed and still wait for room"))
 }
 
 /// `RecurringRun` as clients send it.
@@ -197,6 +202,8 @@ async fn recurring_run(access: &Access, body: RecurringRunBody) -> Result<(Api, 
         plugins_input: body.plugins_input,
         fired: 0,
         last_fired: None,
+        revision: 0,
+        error: None,
     };
     Ok((api, recurring))
 }

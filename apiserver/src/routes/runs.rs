@@ -140,6 +140,7 @@ async fn submission(access: &Access, body: RunBody) -> Result<(Api, NewSubmissio
         recurring_run,
         pipeline_root: body.config.pipeline_root.clone(),
         plugins_input: body.plugins_input,
+        slot: None,
     };
     let submission = NewSubmission {
         id,

@@ -121,7 +121,7 @@ fn state_entry(change: &RunStateChange) -> Reply {
 }
 
 /// `google.rpc.Status`.
-fn status(message: &str) -> Reply {
+pub(crate) fn status(message: &str) -> Reply {
     // The code is an int32 and so a number.
     Reply::new().count("code", UNKNOWN).text("message", message)
 }

@@ -1,5 +1,6 @@
 use super::*;
 
+pub(crate) mod expressions;
 mod years;
 
 fn time(text: &str) -> Timestamp {

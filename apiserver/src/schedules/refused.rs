@@ -3,7 +3,7 @@
 //! What is stored is what the engine itself says of a run whose parameters it refuses.
 
 use penstock_engine::Fact;
-use penstock_metastore::{Append, MetastoreError, NewRun, RunUpdate};
+use penstock_metastore::{Append, MetastoreError, NewRun, RunUpdate, SlotClaim};
 use penstock_spec::Timestamp;
 use penstock_spec::check;
 use penstock_spec::limits::Limits;
@@ -34,8 +34,11 @@ pub(super) async fn store(api: &Api, refused: NewSubmission, reason: String) -> 
         service_account,
         scheduled_at,
         cache,
-        registration,
+        mut registration,
     } = refused;
+    if let Some(SlotClaim::Due { refused, .. } | SlotClaim::Past { refused, .. }) = &mut registration.slot {
+        *refused = Some(reason.clone());
+    }
     let now = Timestamp::now();
     let pipeline_name = name_of(&pipeline_text, api.limits());
     let word: String = id.simple().to_string().chars().take(5).collect();

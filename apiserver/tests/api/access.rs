@@ -127,6 +127,9 @@ fn call(route: &Route, things: &Things) -> Call {
         ("GET", path) if path.ends_with("/cache") => refused(500)(plain("")),
         ("GET", path) if path.ends_with("/versions") || path.ends_with("/templates") => plain(""),
         ("GET", path) if path.ends_with("/next") => plain(""),
+        // It is a file.
+        ("GET", path) if path.ends_with("/files") => refused(400)(plain("")),
+        ("DELETE", path) if path.ends_with("/backfill") => plain(""),
         // Directories make no links.
         ("GET", path) if path.ends_with("/link") => refused(400)(plain("")),
         ("GET", path) if path.ends_with("/content") || path.ends_with("/log") || path.ends_with(":read") => plain(""),

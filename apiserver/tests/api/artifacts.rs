@@ -93,6 +93,32 @@ async fn t03_nothing_that_a_browser_would_render_is_shown() {
 }
 
 #[tokio::test]
+async fn files_of_a_directory_are_listed() {
+    let recorded = with_model().await;
+    let files = |number: u128| format!("/apis/penstock/v1/artifacts/{}/files", Uuid::from_u128(number));
+    recorded.store_file("set/part/1.csv", b"a,b");
+    recorded.store_file("set/empty", b"");
+    let uri = recorded.store_file("set/x", b"x");
+    let uri = uri.strip_suffix("/x").unwrap();
+    let directory = Content { directory: true, files: 3, size: 4, digest: "sha256:d".to_owned() };
+    recorded.put_out(vec![("set", artifact(2, uri, Some(directory))), ("imported", artifact(3, uri, None))]).await;
+    for number in [2, 3] {
+        let listed = recorded.get(&files(number)).await.ok();
+        let mut found: Vec<(&str, &str)> = listed["files"]
+            .as_array()
+            .expect("files")
+            .iter()
+            .map(|file| (file["path"].as_str().expect("a path"), file["size"].as_str().unwrap_or("0")))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, [("empty", "0"), ("part/1.csv", "3"), ("x", "1")]);
+    }
+    assert!(recorded.get(&files(1)).await.refused(400).contains("is a file"));
+    recorded.get(&files(99)).await.refused(404);
+    assert_eq!(recorded.get(&format!("{}?page_token=AAAA", files(2))).await.refused(400), "Invalid page token");
+}
+
+#[tokio::test]
 async fn t03_only_files_of_the_artifact_are_read() {
     let recorded = Recorded::start().await;
     recorded.store_file("secret", b"secret");

@@ -132,6 +132,7 @@ fn t11_the_routes_are_these() {
         "/apis/penstock/v1/artifacts/{artifact_id}/consumers",
         "/apis/penstock/v1/artifacts/{artifact_id}/lineage",
         "/apis/penstock/v1/artifacts/{artifact_id}/content",
+        "/apis/penstock/v1/artifacts/{artifact_id}/files",
         "/apis/penstock/v1/artifacts/{artifact_id}/link",
         "/apis/penstock/v1/openapi.json",
         "/apis/v1beta1/pipelines/{pipeline_id}/templates",
@@ -149,6 +150,7 @@ fn t11_the_routes_are_these() {
             "POST /apis/penstock/v1/recurringruns/{recurring_run_id}:backfill",
             "POST /apis/penstock/v1/recurringruns/{recurring_run_id}:run",
             "POST /apis/penstock/v1/recurringruns:preview",
+            "DELETE /apis/penstock/v1/recurringruns/{recurring_run_id}/backfill",
             "DELETE /apis/penstock/v1/cache",
         ]
         .map(str::to_owned),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use penstock_apiserver::{Api, ApiSettings, NewSubmission, Submission, SubmissionError};
-use penstock_metastore::{Metastore, NewRun};
+use penstock_metastore::{Append, Metastore, NewRun, RunUpdate};
 use penstock_spec::Timestamp;
-use penstock_spec::run::RunInfo;
+use penstock_spec::run::{RunInfo, RunStatus};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::fixture::{Answer, Server, shown};
+use crate::recorded::read_until;
 
 /// Stores runs without looking at them.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl World {
         let api = Api::new(ApiSettings::default(), store.clone(), Arc::new(Stored(store.clone()))).await;
         let server = Server::over(api.expect("a server"), directory);
         let body = json!({
-            "display_name": "nightly", "mode": "ENABLE", "max_concurrency": "2", "trigger": trigger,
+            "display_name": "nightly", "mode": "ENABLE", "max_concurrency": "10", "trigger": trigger,
             "pipeline_spec": shown(),
         });
         let made = server.post("/recurringruns", body).await.ok();
@@ -201,6 +202,86 @@ async fn slots_that_are_the_schedules_own_are_left_to_it() {
     // A run that somebody wanted at once fills no slot.
     world.ask(Method::POST, "/ID:run", Value::Null).await.ok();
     assert_eq!(world.backfill(&ago(6).to_string(), &now.to_string()).await.ok(), json!({}));
+}
+
+impl World {
+    async fn end(&self, run: &Value) {
+        let run = run["run_id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let mut append = Append::new(run, self.store.take_epoch(run).await.expect("an epoch"), 0);
+        let finished_at = Some(Timestamp::now());
+        append.run_update =
+            Some(RunUpdate { status: RunStatus::Succeeded, error: None, started_at: finished_at, finished_at });
+        self.store.append(append).await.expect("it ends");
+    }
+}
+
+#[tokio::test]
+async fn slots_for_which_there_is_no_room_wait() {
+    let world = World::with(hourly()).await;
+    world.ask(Method::PATCH, "/ID", json!({"max_concurrency": 2})).await.ok();
+    let (from, to) = ("2026-01-01T08:00:00Z", "2026-01-01T12:00:00Z");
+    let waiting = ["2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z", "2026-01-01T12:00:00Z"];
+    let first = world.backfill(from, to).await.ok();
+    assert_eq!((first["runs"].as_array().map(Vec::len), &first["waiting_times"]), (Some(2), &json!(waiting)));
+    // Asked again, at the same time too, nothing is doubled.
+    let answers = futures::future::join_all((0..4).map(|_| world.backfill(from, to))).await;
+    for answer in answers {
+        assert_eq!(answer.ok(), json!({"waiting_times": waiting}));
+    }
+    let next = world.ask(Method::GET, "/ID/next?count=1", Value::Null).await.ok();
+    assert_eq!(next["waiting_times"], json!(waiting));
+    world.end(&first["runs"][0]).await;
+    let more = world.backfill(from, to).await.ok();
+    assert_eq!(more["runs"][0]["scheduled_at"], json!(waiting[0]));
+    assert_eq!(more["waiting_times"], json!(waiting[1..]));
+    world.ask(Method::DELETE, "/ID/backfill", Value::Null).await.ok();
+    let next = world.ask(Method::GET, "/ID/next?count=1", Value::Null).await.ok();
+    assert_eq!((&next["waiting_times"], world.slots().await.len()), (&Value::Null, 3));
+    world.ask(Method::DELETE, "/x/backfill", Value::Null).await.refused(404);
+}
+
+#[tokio::test]
+async fn what_keeps_one_from_firing_is_shown_until_it_is_changed() {
+    let world = World::with(hourly()).await;
+    let path = format!("/recurringruns/{}", world.id);
+    let state = world.store.enabled_schedules().await.expect("schedules").remove(0).readable().expect("one");
+    assert_eq!(world.server.get(&path).await.ok()["error"], Value::Null);
+    assert!(world.store.note_recurring_run_error(&state, Some("away".to_owned())).await.expect("it is noted"));
+    let expected = json!({"code": 2, "message": "away"});
+    assert_eq!(world.server.get(&path).await.ok()["error"], expected);
+    assert_eq!(world.server.get("/recurringruns").await.ok()["recurringRuns"][0]["error"], expected);
+    assert_eq!(world.ask(Method::PATCH, "/ID", json!({"description": "d"})).await.ok()["error"], Value::Null);
+    assert_eq!(world.server.get(&path).await.ok()["error"], Value::Null);
+}
+
+#[tokio::test]
+async fn changes_are_told_of_in_the_stream() {
+    let world = World::with(hourly()).await;
+    world.ask(Method::PATCH, "/ID", json!({"description": "d"})).await.ok();
+    world.server.act(&format!("/recurringruns/{}:disable", world.id)).await.ok();
+    world.backfill("2026-01-01T08:00:00Z", "2026-01-01T08:00:00Z").await.ok();
+    world.server.delete(&format!("/recurringruns/{}", world.id)).await.ok();
+    let request = Request::get("/apis/penstock/v1/events?after=0").body(Body::empty()).expect("a request");
+    let mut stream = world.server.open(request).await;
+    let told = read_until(&mut stream, "recurring_run_deleted\ndata: {").await;
+    let kinds: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    let expected = [
+        "recurring_run_created",
+        "recurring_run_edited",
+        "recurring_run_disabled",
+        "run_created",
+        "recurring_run_fired",
+        "recurring_run_deleted",
+    ];
+    assert_eq!(kinds, expected);
+    let data: Vec<Value> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert!(data.iter().all(|change| change["recurring_run_id"] == json!(world.id)), "{data:?}");
+    assert_eq!((&data[1]["run_id"], &data[1]["display_name"]), (&Value::Null, &json!("nightly")));
+    assert_eq!((&data[4]["run_id"], &data[4]["backfill"]), (&data[3]["run_id"], &json!(true)));
 }
 
 #[tokio::test]

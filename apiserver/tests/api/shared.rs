@@ -350,6 +350,8 @@ async fn recurring(store: &Metastore, namespace: &str, experiment: Uuid) -> Uuid
         plugins_input: Map::new(),
         fired: 0,
         last_fired: None,
+        revision: 0,
+        error: None,
     };
     store.create_recurring_run(recurring).await.expect("a recurring run");
     id

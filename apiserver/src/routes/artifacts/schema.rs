@@ -64,3 +64,12 @@ pub(in crate::routes) const TASK: Message = Message {
         shown("execution_id", Kind::Text),
     ],
 };
+
+/// Files of an artifact.
+pub(super) const FILES: Message = Message {
+    name: "ArtifactFiles",
+    fields: &[shown("files", Kind::List(&Kind::Message(&FILE))), shown("next_page_token", Kind::Text)],
+};
+
+const FILE: Message =
+    Message { name: "ArtifactFile", fields: &[shown("path", Kind::Text), shown("size", Kind::Int64)] };

@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use super::{max_concurrency, named_source, trigger};
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::recurring::{check_inputs, view};
+use crate::recurring::{check_inputs, view, with_trigger};
 use crate::router::Access;
 use crate::routes::source::Reference;
 use crate::schedule::Schedule;
 use crate::wire::{Fields, Reply, RequestBody, WireError};
 
-/// Times that a change is tried while the recurring run fires.
+/// Times that a change is tried while the recurring run fires or others change it.
 const TRIES: u32 = 5;
 
 /// What is to change; absent: nothing.
@@ -52,14 +52,15 @@ pub(super) async fn edit(access: Access, Path(id): Path<String>, body: RequestBo
         let given = change.source(&access).await?;
         for _ in 0..TRIES {
             let (api, before) = access.recurring_run(&id).await?;
-            let fired = before.fired;
             let changed = change.apply(&api, before, given.clone())?;
-            if api.metastore().update_recurring_run(changed.clone(), fired).await? {
+            if api.metastore().update_recurring_run(changed.clone()).await? {
                 api.schedule_changes().notify_one();
                 return view::recurring_run(&changed, api.limits());
             }
         }
-        Err(ApiError::conflict(format!("recurring run {id} fires all the time and could not be changed; try again")))
+        Err(ApiError::conflict(format!(
+            "recurring run {id} fires or is changed all the time, and could not be changed; try again"
+        )))
     };
     edit.await.map_err(|error: ApiError| error.within("Failed to change a recurring run"))
 }
@@ -80,7 +81,7 @@ impl Change {
         given: Option<(RecurringSource, String)>,
     ) -> Result<RecurringRun, ApiError> {
         let now = Timestamp::now();
-        let mut after = RecurringRun { updated_at: now, ..before };
+        let mut after = RecurringRun { updated_at: now, error: None, ..before };
         if let Some(name) = &self.display_name {
             if name.is_empty() {
                 return Err(ApiError::invalid("Recurring run's name cannot be empty"));
@@ -99,13 +100,7 @@ impl Change {
                 let text = "a recurring run cannot lose its trigger: run it now with :run, or disable it";
                 return Err(ApiError::invalid(text));
             }
-            after.trigger = trigger.clone();
-            // What the new trigger would have fired before is not caught up with. One that starts later has nothing to catch
-            // up with, and counts from its start as if it were new.
-            after.last_fired = match start(trigger) {
-                Some(start) if start > now => None,
-                _ => Some(after.last_fired.map_or(now, |last| last.max(now))),
-            };
+            after = with_trigger(after, trigger.clone(), now);
         }
         Schedule::new(&after.trigger, after.no_catchup, &api.schedule_zone())
             .map_err(|error| ApiError::invalid(error.to_string()))?;
@@ -126,12 +121,5 @@ impl Change {
             (None, _) => {}
         }
         Ok(after)
-    }
-}
-
-fn start(trigger: &Trigger) -> Option<Timestamp> {
-    match trigger {
-        Trigger::Once => None,
-        Trigger::Cron { start, .. } | Trigger::Periodic { start, .. } => *start,
     }
 }

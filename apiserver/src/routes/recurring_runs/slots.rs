@@ -6,6 +6,7 @@ use axum::extract::Path;
 use penstock_metastore::{
     Comparison, Listed, Listing, MetastoreError, Operand, Predicate, RecurringRun, RunField, Trigger,
 };
+use penstock_runtime::logs::chain;
 use penstock_spec::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,9 +17,8 @@ use crate::error::ApiError;
 use crate::recurring::naming;
 use crate::router::{Access, Public};
 use crate::routes::runs::{refused, shown};
-use crate::runs::SubmissionError;
 use crate::schedule::{Progress, Schedule};
-use crate::schedules::{Slot, submission};
+use crate::schedules::{Filled, Slot, fill, submission};
 use crate::wire::{Query, Reply, RequestBody, time};
 
 /// Times that are told when the request does not say how many, and at most.
@@ -26,6 +26,8 @@ const TIMES: i64 = 5;
 const MOST_TIMES: i64 = 100;
 /// Runs that one request makes, at most.
 const MOST_RUNS: usize = 100;
+/// Slots of a recurring run that wait for room, at most.
+const MOST_WAITING: usize = 1000;
 /// Runs that are looked at in one step.
 const PAGE: u32 = 200;
 
@@ -35,7 +37,9 @@ pub(super) async fn next(access: Access, Path(id): Path<String>, query: Query) -
         let count = count(i64::from(query.integer("count")?))?;
         let (api, recurring) = access.recurring_run(&id).await?;
         let progress = Progress { created_at: recurring.created_at, last: recurring.last_fired };
-        Ok(times(&schedule(&api, &recurring.trigger, recurring.no_catchup)?, progress, count))
+        let next = times(&schedule(&api, &recurring.trigger, recurring.no_catchup)?, progress, count);
+        let waiting = api.metastore().waiting_slots_of(recurring.id).await?;
+        Ok(next.list("waiting_times", waiting.into_iter().map(shown_time)))
     };
     next.await.map_err(|error: ApiError| error.within("Failed to tell when a recurring run is due"))
 }
@@ -67,7 +71,7 @@ fn schedule(api: &Api, trigger: &Trigger, no_catchup: bool) -> Result<Schedule, 
 
 fn times(schedule: &Schedule, progress: Progress, count: usize) -> Reply {
     let times = schedule.upcoming(progress, Timestamp::now()).take(count);
-    Reply::new().list("next_times", times.map(|at| Value::String(time::format(at))))
+    Reply::new().list("next_times", times.map(shown_time))
 }
 
 /// `POST /recurringruns/{id}:run`
@@ -99,14 +103,63 @@ pub(super) async fn backfill(access: Access, Path(id): Path<String>, body: Reque
             return Err(ApiError::invalid(format!("end_time {end} is before start_time {start}")));
         }
         let (api, recurring) = access.recurring_run(&id).await?;
-        let slots = missed(&api, &recurring, start, end).await?;
-        let mut made = Vec::new();
-        for slot in slots {
-            made.extend(make(&api, &recurring, slot).await?);
+        let mut slots = missed(&api, &recurring, start, end).await?;
+        let waiting = api.metastore().waiting_slots_of(recurring.id).await?;
+        if slots.len() + waiting.len() > MOST_WAITING {
+            return Err(ApiError::invalid(format!(
+                "{} slots wait for room already, and at most {MOST_WAITING} can: ask again when fewer do",
+                waiting.len()
+            )));
         }
-        Ok(Reply::new().list("runs", made))
+        api.metastore().queue_slots(recurring.id, &slots).await?;
+        slots.extend(waiting.into_iter().filter(|slot| (start..=end).contains(slot)));
+        slots.sort_unstable();
+        let made = make(&api, &recurring, &slots).await?;
+        let waiting = api.metastore().waiting_slots_of(recurring.id).await?;
+        let waiting = waiting.into_iter().filter(|slot| (start..=end).contains(slot));
+        Ok(Reply::new().list("runs", made).list("waiting_times", waiting.map(shown_time)))
     };
     backfill.await.map_err(|error: ApiError| error.within("Failed to backfill a recurring run"))
+}
+
+/// `DELETE /recurringruns/{id}/backfill`: lets no slot wait any more.
+pub(super) async fn cancel(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+    let cancel = async {
+        let (api, recurring) = access.recurring_run(&id).await?;
+        api.metastore().cancel_slots(recurring.id).await?;
+        Ok(Reply::new())
+    };
+    cancel.await.map_err(|error: ApiError| error.within("Failed to end the backfill of a recurring run"))
+}
+
+fn shown_time(at: Timestamp) -> Value {
+    Value::String(time::format(at))
+}
+
+/// Makes the runs of slots that wait, as far as there is room for them now; returns those that there are then. Whoever fires
+/// what is due makes them too, and may be faster.
+async fn make(api: &Api, recurring: &RecurringRun, slots: &[Timestamp]) -> Result<Vec<Reply>, ApiError> {
+    for slot in slots {
+        match fill(api, recurring.id, *slot).await {
+            Ok(Filled::Run(_) | Filled::Gone) => {}
+            Ok(Filled::Held) => break,
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(recurring_run.id = %recurring.id, slot = %slot, error, "a slot goes on waiting for its run");
+                break;
+            }
+        }
+    }
+    let mut made = Vec::new();
+    for slot in slots {
+        let name = naming::backfill_name(&recurring.run_name, *slot);
+        match api.metastore().run_record(naming::run_id(recurring.id, &name)).await {
+            Ok(record) => made.push(shown(api, &record)?),
+            Err(MetastoreError::NoSuchRun { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(made)
 }
 
 /// The slots of a range that the schedule has left behind and that have no run. Those which it has not come to are its
@@ -131,6 +184,8 @@ async fn missed(
     if let (Some(first), Some(last)) = (slots.first().copied(), slots.last().copied()) {
         let taken = taken(api, recurring, first, schedule.until_next(last)).await?;
         slots.retain(|slot| taken.range(*slot..schedule.until_next(*slot)).next().is_none());
+        let waiting = api.metastore().waiting_slots_of(recurring.id).await?;
+        slots.retain(|slot| waiting.binary_search(slot).is_err());
     }
     Ok(slots)
 }
@@ -164,17 +219,5 @@ async fn taken(
         if listing.from.is_none() {
             return Ok(taken);
         }
-    }
-}
-
-/// Makes the run of a slot; none if somebody else has just done so.
-async fn make(api: &Api, recurring: &RecurringRun, slot: Timestamp) -> Result<Option<Reply>, ApiError> {
-    let name = naming::backfill_name(&recurring.run_name, slot);
-    let run = naming::run_id(recurring.id, &name);
-    let wanted = submission(api, recurring.clone(), run, name, Slot::Past(slot)).await?;
-    match api.submission().submit(wanted).await {
-        Ok(()) => shown(api, &api.metastore().run_record(run).await?).map(Some),
-        Err(SubmissionError::Metastore(MetastoreError::RunExists { .. })) => Ok(None),
-        Err(error) => Err(refused(error)),
     }
 }

@@ -3,81 +3,14 @@
 //!
 //! `PENSTOCK_SCHEDULES` sets the number of schedules, `PENSTOCK_SEED` repeats those of an earlier test.
 
-use jiff::civil::DateTime;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::expressions::{BEGIN, Expression, QUARTER, YEARS, ZONES, setting};
 use super::*;
 
 const SCHEDULES: u64 = 8;
-const ZONES: [&str; 6] =
-    ["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Beirut", "America/Santiago"];
-const QUARTER: i64 = 15 * 60;
-const BEGIN: i64 = 1_767_225_600;
-const YEARS: i64 = 10;
-
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap())
-}
-
-/// A field as text, and the numbers that it stands for; `None` for a star.
-struct Part {
-    text: String,
-    numbers: Option<Vec<i8>>,
-}
-
-impl Part {
-    fn random(random: &mut StdRng, choices: &[i8], stars: f64) -> Self {
-        if random.random_bool(stars) {
-            return Self { text: ["*", "?"].choose(random).unwrap().to_string(), numbers: None };
-        }
-        let count = random.random_range(1..=choices.len().min(4));
-        let numbers: Vec<i8> = choices.sample(random, count).copied().collect();
-        let text = numbers.iter().map(i8::to_string).collect::<Vec<_>>().join(",");
-        Self { text, numbers: Some(numbers) }
-    }
-
-    fn has(&self, number: i8) -> bool {
-        self.numbers.as_ref().is_none_or(|numbers| numbers.contains(&number))
-    }
-}
-
-struct Expression {
-    minute: Part,
-    hour: Part,
-    day: Part,
-    month: Part,
-    weekday: Part,
-}
-
-impl Expression {
-    fn random(random: &mut StdRng) -> Self {
-        Self {
-            // Every quarter, or some of them: the offsets of all zones are whole quarters.
-            minute: Part::random(random, &[0, 15, 30, 45], 0.0),
-            hour: Part::random(random, &(0..24).collect::<Vec<_>>(), 0.3),
-            day: Part::random(random, &(1..32).collect::<Vec<_>>(), 0.5),
-            month: Part::random(random, &(1..13).collect::<Vec<_>>(), 0.6),
-            weekday: Part::random(random, &(0..7).collect::<Vec<_>>(), 0.5),
-        }
-    }
-
-    fn text(&self) -> String {
-        let Self { minute, hour, day, month, weekday } = self;
-        format!("0 {} {} {} {} {}", minute.text, hour.text, day.text, month.text, weekday.text)
-    }
-
-    fn matches(&self, reading: DateTime) -> bool {
-        let (day, weekday) = (self.day.has(reading.day()), self.weekday.has(reading.weekday().to_sunday_zero_offset()));
-        let restricted = self.day.numbers.is_some() && self.weekday.numbers.is_some();
-        self.minute.has(reading.minute())
-            && self.hour.has(reading.hour())
-            && self.month.has(reading.month())
-            && if restricted { day || weekday } else { day && weekday }
-    }
-}
-
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
