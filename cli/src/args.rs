@@ -2,10 +2,13 @@
 
 pub(crate) mod access;
 pub(crate) mod api;
+mod cache;
 pub(crate) mod cluster;
 pub(crate) mod database;
 mod environment;
 pub(crate) mod records;
+mod run;
+mod runs;
 pub(crate) mod schedule;
 pub(crate) mod server;
 pub(crate) mod sharing;
@@ -20,7 +23,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::tz::TimeZone;
 
+pub(crate) use cache::CacheCommand;
 pub(crate) use environment::Environment;
+pub(crate) use run::RunArgs;
+pub(crate) use runs::{CpArgs, GetArgs, ListArgs, LogsArgs, RetryArgs, StopArgs, WatchArgs};
 
 const STORAGE: &str = "Storage options";
 const DISPLAY: &str = "Display options";
@@ -240,207 +246,6 @@ pub(crate) struct UpArgs {
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
-}
-
-/// `penstock run`
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    /// The pipeline: compiled (.yaml, .json, .zip, .tar.gz, or a pipe such as /dev/stdin), or a Python file, which is
-    /// compiled first
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "resume")]
-    pub(crate) file: Option<PathBuf>,
-    /// Value of a pipeline parameter. A STRING is taken as it is, other types are written as JSON
-    #[arg(short, long = "param", value_name = "NAME=VALUE")]
-    pub(crate) param: Vec<String>,
-    /// JSON file with an object of parameters; --param wins over it
-    #[arg(short = 'f', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) params_file: Option<PathBuf>,
-    /// Name of the run, for people [default: name of the pipeline and the time]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// Take no results of earlier runs, whatever the pipeline says
-    #[arg(long)]
-    pub(crate) no_cache: bool,
-    /// Root of the run's artifacts: a directory, or s3://bucket/prefix
-    /// [default: the root that the pipeline names, or artifacts/ in the data directory]
-    #[arg(long, env = "PENSTOCK_ROOT", value_name = "DIR|URI", value_hint = ValueHint::DirPath)]
-    pub(crate) root: Option<String>,
-    /// Function to compile, when a Python file defines several pipelines
-    #[arg(long, value_name = "NAME")]
-    pub(crate) function: Option<String>,
-    /// Most time that compiling a Python file may take
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration)]
-    pub(crate) compile_timeout: Duration,
-    /// Run the commands of components that are only an image and a command on this machine, without the image
-    #[arg(long)]
-    pub(crate) host_commands: bool,
-    /// Directory with the source of containerized Python components [default: that of a Python FILE]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) component_dir: Option<PathBuf>,
-    /// Where tasks run
-    #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
-    pub(crate) on: cluster::Place,
-    /// Namespace of the tasks' Pods, with --on kubernetes [default: that of the context]
-    #[arg(short, long, env = "PENSTOCK_NAMESPACE", value_name = "NAMESPACE")]
-    pub(crate) namespace: Option<String>,
-    /// KFP's service account of the run. It is stored and shown, and nothing runs under it: a task that needs a token asks
-    /// for an account of its own, see --allow-task-account
-    #[arg(long, value_name = "NAME", default_value = penstock_spec::keys::KFP_SERVICE_ACCOUNT)]
-    pub(crate) service_account: String,
-    /// Create the run and leave it to the driver that serves this data directory, with --on kubernetes
-    #[arg(long)]
-    pub(crate) detach: bool,
-    /// Go on with a run whose process was killed: id, unique beginning of it, name, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "file", "param", "params_file", "name", "no_cache", "root", "function", "host_commands", "component_dir", "on",
-        "service_account", "detach",
-    ])]
-    pub(crate) resume: Option<String>,
-    /// How Pods are waited for.
-    #[command(flatten)]
-    pub(crate) pods: cluster::PodArgs,
-    /// What Pods of tasks get.
-    #[command(flatten)]
-    pub(crate) task_pods: task_pods::TaskPodArgs,
-    /// How tasks are executed.
-    #[command(flatten)]
-    pub(crate) execution: ExecutionArgs,
-    /// How progress is shown.
-    #[command(flatten)]
-    pub(crate) progress: ProgressArgs,
-}
-
-/// `penstock get`
-#[derive(Debug, Args)]
-pub(crate) struct GetArgs {
-    /// Run: id, unique beginning of it, name, or `latest`
-    #[arg(default_value = "latest")]
-    pub(crate) run: String,
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) output: OutputFormat,
-    /// Show every iteration of loops
-    #[arg(long)]
-    pub(crate) expand: bool,
-}
-
-/// `penstock list`
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// Runs to show
-    #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-    /// Where to go on: printed below a list that has more
-    #[arg(long, value_name = "TOKEN")]
-    pub(crate) page_token: Option<String>,
-    /// How to print them
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) output: OutputFormat,
-}
-
-/// `penstock logs`
-#[derive(Debug, Args)]
-pub(crate) struct LogsArgs {
-    /// Run: id, unique beginning of it, name, or `latest`. A word that is none of these is a TASK of the latest run
-    #[arg(default_value = "latest")]
-    pub(crate) run: String,
-    /// Task: its path, such as `for-loop-1[3]/train`, or a name; all tasks below it are meant as well [default: all]
-    pub(crate) task: Option<String>,
-    /// Print what is still to come until the tasks have ended
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Attempt, from 1 [default: the last one]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) attempt: Option<u32>,
-}
-
-/// `penstock watch`
-#[derive(Debug, Args)]
-pub(crate) struct WatchArgs {
-    /// Run: id, unique beginning of it, name, or `latest`
-    #[arg(default_value = "latest")]
-    pub(crate) run: String,
-    /// How progress is shown.
-    #[command(flatten)]
-    pub(crate) progress: ProgressArgs,
-}
-
-/// `penstock stop`
-#[derive(Debug, Args)]
-pub(crate) struct StopArgs {
-    /// Run: id, unique beginning of it, name, or `latest`
-    pub(crate) run: String,
-    /// Do not wait until the run has ended
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Most time to wait for the run's end
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
-    pub(crate) timeout: Duration,
-    /// Time between asking a task to stop and killing it, when no process drives the run any more
-    #[arg(long, env = "PENSTOCK_GRACE", value_name = "DURATION", default_value = "10s",
-          value_parser = parse_duration)]
-    pub(crate) grace: Duration,
-    /// How Pods are waited for.
-    #[command(flatten)]
-    pub(crate) pods: cluster::PodArgs,
-}
-
-/// `penstock retry`: the pipeline is the one that the run was created with.
-#[derive(Debug, Args)]
-pub(crate) struct RetryArgs {
-    /// Run: id, unique beginning of it, name, or `latest`
-    pub(crate) run: String,
-    /// How tasks are executed.
-    #[command(flatten)]
-    pub(crate) execution: ExecutionArgs,
-    /// How Pods are waited for.
-    #[command(flatten)]
-    pub(crate) pods: cluster::PodArgs,
-    /// What Pods of tasks get.
-    #[command(flatten)]
-    pub(crate) task_pods: task_pods::TaskPodArgs,
-    /// How progress is shown.
-    #[command(flatten)]
-    pub(crate) progress: ProgressArgs,
-}
-
-/// `penstock cp`
-#[derive(Debug, Args)]
-pub(crate) struct CpArgs {
-    /// RUN/TASK/ARTIFACT, for an output of the pipeline itself RUN/ARTIFACT
-    #[arg(value_name = "RUN/TASK/ARTIFACT")]
-    pub(crate) source: String,
-    /// File or directory to write; `-` writes a file to standard output
-    #[arg(value_name = "DEST", value_hint = ValueHint::AnyPath)]
-    pub(crate) destination: PathBuf,
-}
-
-/// `penstock cache`
-#[derive(Debug, Subcommand)]
-pub(crate) enum CacheCommand {
-    /// Explain where a task's result came from, or why none could be reused
-    Why {
-        /// Run: id, unique beginning of it, name, or `latest`
-        run: String,
-        /// Task: its path or name
-        task: String,
-        /// How to print it
-        #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-        output: OutputFormat,
-    },
-    /// Remove cached results, so that the tasks run again. Artifacts stay
-    #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["pipeline", "task", "all"])))]
-    Evict {
-        /// Only results of this pipeline
-        #[arg(long, value_name = "NAME", conflicts_with = "all")]
-        pipeline: Option<String>,
-        /// Only results of the task with this path
-        #[arg(long, value_name = "PATH", conflicts_with = "all")]
-        task: Option<String>,
-        /// Everything
-        #[arg(long)]
-        all: bool,
-    },
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -4,6 +4,7 @@
 //! the facts that the server streams, so that everything that shows a run shows one from here and one from there alike.
 
 pub(crate) mod artifacts;
+pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod client;
 pub(crate) mod document;

@@ -80,6 +80,57 @@ fn lineage_of_real_runs_goes_through_the_cache() {
     server.stop().expect_code(0);
 }
 
+/// `make` puts out a directory.
+fn with_directory() -> Value {
+    let script = r#"mkdir -p "$1/part"; printf one > "$1/part/1.csv"; printf '' > "$1/empty"; printf "$2" > "$1/x""#;
+    let make = Task::new("make", script).artifact("data").cached();
+    let make = make.arg("{{$.inputs.parameters['text']}}").from_pipeline("text", "STRING");
+    Pipeline::new("tree", [make]).input("text", "STRING").build()
+}
+
+/// What is said of a task's question, without the time that a server tells to the second.
+fn in_seconds(text: &str) -> Value {
+    let mut said = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+    if let Some(Value::Object(nearest)) = said.get_mut("nearest") {
+        nearest.remove("created_at");
+    }
+    said
+}
+
+#[test]
+fn command_line_copies_directories_and_asks_for_the_cache_there_as_here() {
+    let sandbox = Sandbox::new();
+    let server = Server::start_with(sandbox.penstock(), &["--host-commands"]);
+    let url = server.url();
+    let there = |arguments: &[&str]| {
+        let nothing = sandbox.path("nothing");
+        sandbox.penstock().env("PENSTOCK_DATA_DIR", nothing).env("PENSTOCK_SERVER", &url).args(arguments).run()
+    };
+    for (name, text) in [("first", "a"), ("second", "a"), ("third", "b")] {
+        let more = json!({"runtime_config": {"parameters": {"text": text}}});
+        let run = submit(&url, name, &with_directory(), &more);
+        finish(&url, &run);
+        for output in ["text", "json"] {
+            let why = ["cache", "why", &run, "make", "-o", output];
+            let here = sandbox.penstock().args(why).run().expect_code(0);
+            assert_eq!(in_seconds(&there(&why).expect_code(0).stdout), in_seconds(&here.stdout));
+        }
+        let target = sandbox.path(name);
+        let target = target.to_str().expect("text");
+        let copied = there(&["cp", &format!("{run}/make/data"), target]).expect_code(0);
+        assert!(copied.stderr.contains("3 files"), "{copied}");
+        let read = |file: &str| sandbox.read(&format!("{name}/{file}"));
+        assert_eq!((read("part/1.csv"), read("empty"), read("x")), ("one".to_owned(), String::new(), text.to_owned()));
+        there(&["cp", &format!("{run}/make/data"), target]).expect_code(2).expect_complaint("exists already");
+    }
+    assert!(there(&["cache", "why", "latest", "make"]).expect_code(0).stdout.contains("input parameter text"));
+    assert!(there(&["cache", "evict", "--pipeline", "other"]).expect_code(0).stdout.contains("0 cached results"));
+    assert!(there(&["cache", "evict", "--task", "make"]).expect_code(0).stdout.contains("2 cached results removed"));
+    assert!(there(&["cache", "evict", "--all"]).expect_code(0).stdout.contains("0 cached results"));
+    assert!(!sandbox.has("nothing"), "a data directory was made");
+    server.stop().expect_code(0);
+}
+
 #[test]
 fn cache_is_switched_by_run_and_deployment_and_results_grow_too_old() {
     let sandbox = Sandbox::new();

@@ -309,9 +309,12 @@ fn schedule_lives_its_life() {
     let range = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-03T12:00:00Z"];
     let filled = said(&["backfill", "nightly", range[0], range[1], range[2], range[3]]);
     assert_eq!(filled.lines().count(), 3, "{filled}");
-    assert!(
+    // One at a time: the others wait for the ones before.
+    assert!(filled.contains("waits: 1 at a time"), "{filled}");
+    wait_until("all three runs", SOON, || {
         said(&["backfill", "nightly", range[0], range[1], range[2], range[3]]).contains("no slot was without a run")
-    );
+    });
+    assert!(said(&["backfill", "nightly", "--cancel"]).contains("waits for room any more"));
     call(&["get", "nobody"]).expect_code(2).expect_complaint("penstock schedule list");
     assert!(said(&["delete", "nightly"]).contains("is deleted"));
     server.kill();

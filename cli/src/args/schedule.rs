@@ -42,7 +42,8 @@ pub(crate) enum ScheduleCommand {
         /// Schedule: name or id
         schedule: String,
     },
-    /// Make the runs of slots that have passed without one: those before the schedule was made, or that it skipped
+    /// Make the runs of slots that have passed without one: those before the schedule was made, or that it skipped. Those for
+    /// which there is no room wait until there is
     Backfill(BackfillArgs),
     /// Delete a schedule. Its runs stay
     Delete {
@@ -118,11 +119,14 @@ pub(crate) struct BackfillArgs {
     /// Schedule: name or id
     pub(crate) schedule: String,
     /// First time, such as 2026-08-01T00:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Timestamp,
+    #[arg(long, value_name = "TIME", required_unless_present = "cancel")]
+    pub(crate) from: Option<Timestamp>,
     /// Last time [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<Timestamp>,
+    /// Make no runs of slots that still wait for room
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub(crate) cancel: bool,
     /// How to print the runs
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: OutputFormat,

@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 #[command(next_help_heading = "Server options")]
 pub(crate) struct ServerArgs {
     /// Work against the server at this URL (http or https, a path in front of /apis is fine) instead of the data directory.
-    /// For run, get, list, logs, watch, stop, retry, cp, schedule and import; services, doctor and completion ignore it
+    /// For run, get, list, logs, watch, stop, retry, cp, cache, schedule and import; services, doctor and completion ignore it
     #[arg(long, env = "PENSTOCK_SERVER", global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) server: Option<String>,
     /// File with the token that the server is shown. It may stand in PENSTOCK_TOKEN too; never in an argument, which others

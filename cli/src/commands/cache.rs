@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use crate::args::{CacheCommand, OutputFormat};
 use crate::context::Context;
 use crate::failure::{self, Refusal};
-use crate::feed::Feed;
+use crate::opened::OpenRun;
 use crate::progress::Stream;
+use crate::remote::cache::{self as remote, Eviction};
 use crate::selection::select_one;
 use crate::text::inert;
 
@@ -26,38 +27,36 @@ const CANDIDATES: u32 = 50;
 
 /// Carries out a command on the cache.
 pub(crate) async fn cache(context: &Context, command: CacheCommand) -> anyhow::Result<ExitCode> {
-    if context.server()?.is_some() {
-        return Err(Refusal::new("cache looks into a data directory, not at a server")
-            .with_hint(
-                "a server tells at GET /apis/penstock/v1/runs/RUN/tasks/TASK/cache, and lists or forgets results at \
-                 /apis/penstock/v1/cache; leave --server (PENSTOCK_SERVER) out on its own machine",
-            )
-            .into());
-    }
     match command {
         CacheCommand::Why { run, task, output } => why(context, &run, &task, output).await,
-        CacheCommand::Evict { pipeline, task, all: _ } => evict(context, pipeline, task).await,
+        CacheCommand::Evict { pipeline, task, namespace, all: _ } => {
+            evict(context, Eviction { namespace, pipeline, task }).await
+        }
     }
 }
 
-async fn evict(context: &Context, pipeline: Option<String>, task: Option<String>) -> anyhow::Result<ExitCode> {
-    let count = match context.metastore().await? {
-        Some(metastore) => {
-            let filter = CacheFilter { pipeline_name: pipeline, task_path: task, ..CacheFilter::default() };
-            let count = metastore.evict(filter).await?;
-            metastore.close().await;
-            count
-        }
-        None => 0,
+async fn evict(context: &Context, eviction: Eviction) -> anyhow::Result<ExitCode> {
+    let count = match context.server()? {
+        Some(client) => remote::evict(&client, &eviction).await?,
+        None => evict_here(context, eviction).await?,
     };
     let noun = if count == 1 { "cached result" } else { "cached results" };
     Stream::Out.print(&format!("{count} {noun} removed\n"));
     Ok(ExitCode::from(failure::SUCCEEDED))
 }
 
+async fn evict_here(context: &Context, eviction: Eviction) -> anyhow::Result<u64> {
+    let Some(metastore) = context.metastore().await? else { return Ok(0) };
+    let Eviction { namespace, pipeline, task } = eviction;
+    let filter = CacheFilter { pipeline_name: pipeline, task_path: task, namespace, ..CacheFilter::default() };
+    let count = metastore.evict(filter).await?;
+    metastore.close().await;
+    Ok(count)
+}
+
 async fn why(context: &Context, run: &str, task: &str, output: OutputFormat) -> anyhow::Result<ExitCode> {
-    let (metastore, run) = context.find_run(run).await?;
-    let feed = Feed::from_now(&metastore, run).await?;
+    let opened = OpenRun::find(context, run).await?;
+    let feed = opened.feed_from_now().await?;
     let state = feed.state();
     let id = select_one(state, task)?;
     let Some(view) = state.node(id) else { return Err(Refusal::new("the task is gone").into()) };
@@ -66,12 +65,15 @@ async fn why(context: &Context, run: &str, task: &str, output: OutputFormat) -> 
             .with_hint("ask about a task within it")
             .into());
     }
-    let verdict = judge(&metastore, state, &view).await?;
-    metastore.close().await;
+    let verdict = match &opened {
+        OpenRun::Local { metastore, .. } => judge(metastore, state, &view).await?,
+        OpenRun::Remote { client, .. } => remote::explain(client, feed.run(), &view.path()).await?,
+    };
     let text = match output {
         OutputFormat::Text => describe(&view, &verdict),
         OutputFormat::Json => serde_json::to_string_pretty(&document(&view, &verdict))? + "\n",
     };
+    opened.close().await;
     Stream::Out.print(&text);
     Ok(ExitCode::from(failure::SUCCEEDED))
 }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::failure::{self, Refusal};
 use crate::opened::OpenRun;
 use crate::progress::Stream;
-use crate::remote::artifacts;
+use crate::remote::artifacts::{self, Copied};
 use crate::remote::client::Client;
 use crate::selection::select_one;
 use crate::text::{inert, size};
@@ -138,8 +138,10 @@ async fn download(from: &From<'_>, artifact: &Artifact, target: &Path) -> anyhow
         From::Stores(context) => context.transfer()?,
         From::Server(client) => {
             let copied = artifacts::download(client, artifact, target).await;
-            copied.with_context(|| format!("cannot copy {}", inert(&artifact.uri)))?;
-            return Ok("a file".to_owned());
+            return match copied.with_context(|| format!("cannot copy {}", inert(&artifact.uri)))? {
+                Copied::File => Ok("a file".to_owned()),
+                Copied::Directory => Ok("a directory".to_owned()),
+            };
         }
     };
     let downloaded = transfer

@@ -1,5 +1,6 @@
 //! `penstock logs`: what tasks printed, live from the file of a running attempt, afterwards from the store.
 
+mod files;
 mod follow;
 mod remote;
 
@@ -42,8 +43,11 @@ pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<Ex
     let goes_on = follow && !feed.state().status().is_final();
     let client = feed.client().cloned();
     let result = match &client {
-        Some(client) if goes_on => remote::follow(client, feed, task.as_deref()).await,
-        None if goes_on => follow::follow(context, feed, task.as_deref(), pods.as_ref()).await,
+        Some(client) if goes_on => follow::follow(feed, task.as_deref(), remote::Streams::new(client)).await,
+        None if goes_on => {
+            let files = files::Files::new(context, pods.as_ref());
+            follow::follow(feed, task.as_deref(), files).await
+        }
         _ => {
             let (metastore, client) = (opened.metastore(), client.as_ref());
             let sources = Sources { context, metastore, client, run, pods: pods.as_ref() };

@@ -15,7 +15,7 @@ use crate::failure;
 use crate::progress::Stream;
 use crate::remote::client::Client;
 use crate::remote::local::server_or_local;
-use crate::remote::schedules;
+use crate::remote::schedules::{self, Backfilled};
 use crate::text::inert;
 
 /// Carries out a command on schedules.
@@ -55,20 +55,29 @@ async fn run_now(client: &Client, word: &str) -> anyhow::Result<()> {
 }
 
 async fn backfill(client: &Client, args: BackfillArgs) -> anyhow::Result<()> {
-    let BackfillArgs { schedule, from, to, output } = args;
+    let BackfillArgs { schedule, from, to, cancel, output } = args;
     let schedule = schedules::find(client, &schedule).await?;
-    let runs = schedules::backfill(client, schedule.id(), from, to.unwrap_or_else(Timestamp::now)).await?;
+    let Some(from) = from.filter(|_| !cancel) else {
+        schedules::cancel_backfill(client, schedule.id()).await?;
+        Stream::Out.print(&format!("no slot of schedule {} waits for room any more\n", inert(schedule.name())));
+        return Ok(());
+    };
+    let Backfilled { runs, waiting_times } =
+        schedules::backfill(client, schedule.id(), from, to.unwrap_or_else(Timestamp::now)).await?;
     let text = match output {
         OutputFormat::Json => {
             let runs: Vec<Value> = runs
                 .iter()
                 .map(|run| json!({"run_id": text(run, "run_id"), "scheduled_at": text(run, "scheduled_at")}))
                 .collect();
-            serde_json::to_string_pretty(&json!({ "runs": runs }))? + "\n"
+            serde_json::to_string_pretty(&json!({ "runs": runs, "waiting_times": waiting_times }))? + "\n"
         }
-        OutputFormat::Text if runs.is_empty() => "no slot was without a run\n".to_owned(),
+        OutputFormat::Text if runs.is_empty() && waiting_times.is_empty() => "no slot was without a run\n".to_owned(),
         OutputFormat::Text => {
-            runs.iter().map(|run| format!("{}  {}\n", text(run, "scheduled_at"), text(run, "run_id"))).collect()
+            let runs = runs.iter().map(|run| format!("{}  {}\n", text(run, "scheduled_at"), text(run, "run_id")));
+            let room = inert(schedule.text("max_concurrency"));
+            let waiting = waiting_times.iter().map(|at| format!("{at}  waits: {room} at a time\n"));
+            runs.chain(waiting).collect()
         }
     };
     Stream::Out.print(&text);

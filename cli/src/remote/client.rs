@@ -113,6 +113,15 @@ impl Client {
         self.document::<Value>(method, path, &[], None).await.map(drop)
     }
 
+    /// Asks for something to be deleted, and takes the document of the answer.
+    pub(crate) async fn delete<T: DeserializeOwned>(
+        &self,
+        path: Segments<'_>,
+        query: Query<'_>,
+    ) -> Result<T, RemoteError> {
+        self.document(Method::DELETE, path, query, None).await
+    }
+
     /// Sends a form.
     pub(crate) async fn upload<T: DeserializeOwned>(
         &self,

@@ -161,21 +161,30 @@ pub(crate) async fn run_now(client: &Client, id: &str) -> Result<Value, RemoteEr
     client.send(Method::POST, &path, &json!({})).await
 }
 
-/// Makes the runs of slots that passed without one.
+/// What has become of slots that passed without a run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Backfilled {
+    /// Runs that were made.
+    pub(crate) runs: Vec<Value>,
+    /// Slots that wait for room.
+    pub(crate) waiting_times: Vec<Timestamp>,
+}
+
+/// Makes the runs of slots that passed without one, as far as there is room.
 pub(crate) async fn backfill(
     client: &Client,
     id: &str,
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<Value>, RemoteError> {
-    #[derive(Deserialize)]
-    struct Made {
-        #[serde(default)]
-        runs: Vec<Value>,
-    }
+) -> Result<Backfilled, RemoteError> {
     let path = ["apis", "penstock", "v1", "recurringruns", &format!("{id}:backfill")];
-    let body = json!({"start_time": from, "end_time": to});
-    client.send(Method::POST, &path, &body).await.map(|made: Made| made.runs)
+    client.send(Method::POST, &path, &json!({"start_time": from, "end_time": to})).await
+}
+
+/// Lets no slot wait for room any more.
+pub(crate) async fn cancel_backfill(client: &Client, id: &str) -> Result<(), RemoteError> {
+    client.act(Method::DELETE, &["apis", "penstock", "v1", "recurringruns", id, "backfill"]).await
 }
 
 #[derive(Deserialize)]

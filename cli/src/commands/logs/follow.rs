@@ -1,79 +1,41 @@
-//! `penstock logs -f`: reads on in the files of running attempts until their tasks have ended. Of an attempt that is a
-//! Pod, the file is a mirror of the Pod's log.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, SeekFrom};
-use std::time::{Duration, Instant};
+//! `penstock logs -f`: prints what the tasks meant print, attempt by attempt, until they have ended. Where that is read is
+//! another matter: [`Logs`].
 
 use penstock_engine::{Fact, NodeId, NodeKind, NodeView, RunState};
-use penstock_spec::run::TaskStatus;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use crate::abandoned::DriverWatch;
-use crate::attempt_log::AttemptLog;
-use crate::context::Context;
 use crate::failure::Refusal;
 use crate::feed::Feed;
-use crate::log_printer::LogPrinter;
-use crate::pod_logs::{Mirror, PodAttempt, PodLogs};
 use crate::progress::Stream;
 use crate::selection::select;
-use crate::text::inert;
-use crate::waiting::{self, Waits};
 
-/// Bytes read from one file before the next has its turn.
-const TURN: u64 = 256 * 1024;
-/// Longest wait for the end of a Pod's log once its attempt has ended.
-const SETTLE_LIMIT: Duration = Duration::from_secs(5);
+/// Where the logs of attempts come from.
+pub(super) trait Logs {
+    /// Remembers what the state of a run forgets when the next attempt starts.
+    fn note(&mut self, fact: &Fact);
 
-/// An attempt, from 0, of a task.
-type Key = (NodeId, u32);
+    /// Begins with the attempts of a task that are new. `several`: the lines say whose they are.
+    async fn begin(&mut self, state: &RunState, view: &NodeView<'_>, several: bool) -> anyhow::Result<()>;
 
-/// How far the log of an attempt was printed.
-struct Cursor {
-    log: AttemptLog,
-    offset: u64,
-    printer: LogPrinter,
-    path: String,
-    /// If it is a Pod's.
-    mirror: Option<Mirror>,
-    /// When its attempt was seen to have ended.
-    over_since: Option<Instant>,
-}
+    /// Prints what is new.
+    async fn read(&mut self, state: &RunState) -> anyhow::Result<()>;
 
-impl Cursor {
-    /// Whether everything is there that will be: the attempt has ended, and with it the Pod's log.
-    fn is_complete(&self, now: Instant) -> bool {
-        let Some(since) = self.over_since else { return false };
-        let late = || now.saturating_duration_since(since) >= SETTLE_LIMIT;
-        self.mirror.as_ref().is_none_or(|mirror| mirror.is_finished() || late())
-    }
+    /// Whether all that has begun is printed to its end.
+    fn is_done(&self) -> bool;
+
+    /// Whether anything has begun.
+    fn has_begun(&self) -> bool;
+
+    /// Waits until the run or a log is worth a look.
+    async fn wait(&mut self, feed: &mut Feed) -> anyhow::Result<()>;
 }
 
 /// Prints what the tasks meant print, until the run has ended.
-pub(super) async fn follow(
-    context: &Context,
-    mut feed: Feed,
-    task: Option<&str>,
-    pods: Option<&PodLogs<'_>>,
-) -> anyhow::Result<()> {
-    let mut follower = Follower {
-        context,
-        pods,
-        cursors: BTreeMap::new(),
-        finished: BTreeSet::new(),
-        failed: BTreeMap::new(),
-        waits: Waits::default(),
-    };
+pub(super) async fn follow(mut feed: Feed, task: Option<&str>, mut logs: impl Logs) -> anyhow::Result<()> {
     let mut announced = false;
-    let mut driver = DriverWatch::new(context);
     loop {
-        feed.catch_up(|_, stored| follower.note(&stored.fact)).await?;
+        feed.catch_up(|_, stored| logs.note(&stored.fact)).await?;
         let state = feed.state();
         let ended = state.status().is_final();
-        if !ended {
-            driver.check(&feed).await?;
-        }
         let tasks = match chosen(state, task) {
             Ok(tasks) => tasks,
             // Tasks appear as the run goes on.
@@ -85,21 +47,21 @@ pub(super) async fn follow(
         for id in tasks {
             let Some(view) = state.node(id) else { continue };
             at_work |= !view.status.is_final();
-            follower.begin(state, &view, several).await?;
+            logs.begin(state, &view, several).await?;
         }
-        follower.read(state).await?;
-        if (ended || !at_work) && follower.cursors.is_empty() {
+        logs.read(state).await?;
+        if (ended || !at_work) && logs.is_done() {
             return Ok(());
         }
-        follower.say_what_is_waited_for();
-        if follower.cursors.is_empty() && follower.finished.is_empty() && !announced {
+        if !logs.has_begun() && !announced {
             Stream::Err.print("waiting for a task to start\n");
             announced = true;
         }
-        feed.tick().await;
+        logs.wait(&mut feed).await?;
     }
 }
 
+/// The tasks that are meant and run something.
 pub(super) fn chosen(state: &RunState, task: Option<&str>) -> Result<Vec<NodeId>, Refusal> {
     let all = match task {
         Some(task) => select(state, task)?,
@@ -107,150 +69,4 @@ pub(super) fn chosen(state: &RunState, task: Option<&str>) -> Result<Vec<NodeId>
     };
     let runs = |id: &NodeId| state.node(*id).is_some_and(|view| view.kind == NodeKind::Container);
     Ok(all.into_iter().filter(runs).collect())
-}
-
-struct Follower<'a> {
-    context: &'a Context,
-    pods: Option<&'a PodLogs<'a>>,
-    cursors: BTreeMap<Key, Cursor>,
-    finished: BTreeSet<Key>,
-    /// Attempts after which there is another, and where their logs are.
-    failed: BTreeMap<Key, Option<String>>,
-    waits: Waits<Key>,
-}
-
-impl Follower<'_> {
-    /// Remembers what the state of a run forgets when the next attempt starts.
-    fn note(&mut self, fact: &Fact) {
-        if let Fact::AttemptFailed { node, attempt, log_uri, .. } = fact {
-            self.failed.insert((*node, *attempt), log_uri.clone());
-        }
-    }
-
-    /// Begins with the attempts of a task that are new.
-    async fn begin(&mut self, state: &RunState, view: &NodeView<'_>, several: bool) -> anyhow::Result<()> {
-        let id = view.id;
-        let mut attempts: Vec<u32> =
-            self.failed.range((id, 0)..=(id, u32::MAX)).map(|((_, attempt), _)| *attempt).collect();
-        attempts.extend(view.attempt.filter(|latest| !attempts.contains(latest)));
-        for attempt in attempts {
-            let key = (id, attempt);
-            if self.finished.contains(&key) || self.cursors.contains_key(&key) {
-                continue;
-            }
-            let path = state.path(id);
-            let Some(mut log) = AttemptLog::new(self.context, state, id, attempt, None) else { continue };
-            let mut mirror = None;
-            let (over, stored) = self.end_of(view, attempt);
-            if let Some(pods) = self.pods
-                && let Some(pod) = PodAttempt::new(state, id, attempt)
-            {
-                log.local = pods.path(&pod);
-                if !over || stored.is_none() {
-                    mirror = Some(pods.mirror(&pod).await?);
-                }
-            }
-            let printer = LogPrinter::new(several.then(|| inert(&path)));
-            self.cursors.insert(key, Cursor { log, offset: 0, printer, path, mirror, over_since: None });
-        }
-        Ok(())
-    }
-
-    /// Whether an attempt has ended, and where its log is then.
-    fn end_of(&self, view: &NodeView<'_>, attempt: u32) -> (bool, Option<String>) {
-        if let Some(stored) = self.failed.get(&(view.id, attempt)) {
-            return (true, stored.clone());
-        }
-        // While an attempt runs, the state still knows the log of the one before.
-        match view.attempt == Some(attempt) {
-            true if view.status == TaskStatus::Running => (false, None),
-            true => (true, view.log_uri().map(str::to_owned)),
-            false => (true, None),
-        }
-    }
-
-    /// Prints what is new.
-    async fn read(&mut self, state: &RunState) -> anyhow::Result<()> {
-        let now = Instant::now();
-        let keys: Vec<Key> = self.cursors.keys().copied().collect();
-        for key in keys {
-            let (over, stored) = state.node(key.0).map_or((true, None), |view| self.end_of(&view, key.1));
-            let Some(cursor) = self.cursors.get_mut(&key) else { continue };
-            if over {
-                cursor.log.stored = stored;
-                cursor.over_since.get_or_insert(now);
-            }
-            let complete = cursor.is_complete(now);
-            read_on(self.context, cursor, complete).await?;
-            if complete {
-                self.cursors.remove(&key);
-                self.finished.insert(key);
-            }
-        }
-        Ok(())
-    }
-
-    /// Says which Pods have not started, and why.
-    fn say_what_is_waited_for(&mut self) {
-        let waiting = self.cursors.iter().filter(|(_, cursor)| cursor.over_since.is_none());
-        let waiting = waiting.filter_map(|(key, cursor)| Some((*key, cursor.mirror.as_ref()?.waits()?))).collect();
-        for (reason, keys) in self.waits.due(Instant::now(), &waiting) {
-            let paths = keys.iter().filter_map(|key| Some(self.cursors.get(key)?.path.clone()));
-            Stream::Err.print(&format!("{}\n", waiting::sentence(&paths.collect::<Vec<_>>(), &reason)));
-        }
-    }
-}
-
-/// Prints what is new from the store: the file goes once the attempt has succeeded, and that of a Pod's log may have been
-/// cut short.
-async fn read_rest(context: &Context, cursor: &mut Cursor) -> anyhow::Result<()> {
-    let goes_on = match &cursor.mirror {
-        Some(mirror) if cursor.offset > 0 => {
-            let goes_on = cursor.log.goes_on_from(context, cursor.offset).await?;
-            if !goes_on && !mirror.is_whole() {
-                let path = inert(&cursor.path);
-                Stream::Err.print(&format!("a part of the log of {path} is missing here; it is whole without -f\n"));
-            }
-            goes_on
-        }
-        _ => true,
-    };
-    let mut sink = cursor.printer.sink();
-    if goes_on {
-        cursor.log.copy_stored(context, cursor.offset, &mut sink).await?;
-    }
-    Ok(sink.shutdown().await?)
-}
-
-/// Prints what is new; all of it when the attempt is over.
-async fn read_on(context: &Context, cursor: &mut Cursor, over: bool) -> anyhow::Result<()> {
-    let mut file = match tokio::fs::File::open(&cursor.log.local).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if over {
-                read_rest(context, cursor).await?;
-            }
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    file.seek(SeekFrom::Start(cursor.offset)).await?;
-    let mut turn = file.take(if over { u64::MAX } else { TURN });
-    let mut buffer = vec![0; 64 * 1024];
-    let mut sink = cursor.printer.sink();
-    loop {
-        let count = turn.read(&mut buffer).await?;
-        if count == 0 {
-            break;
-        }
-        cursor.offset += count as u64;
-        sink.write_all(buffer.get(..count).unwrap_or_default()).await?;
-    }
-    if !over {
-        return Ok(sink.flush().await?);
-    }
-    if cursor.mirror.is_some() {
-        return read_rest(context, cursor).await;
-    }
-    Ok(sink.shutdown().await?)
 }

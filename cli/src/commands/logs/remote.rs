@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use futures::StreamExt as _;
+use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
-use penstock_engine::{Fact, NodeId, RunState};
+use futures::{FutureExt as _, StreamExt as _};
+use penstock_engine::{Fact, NodeId, NodeView, RunState};
 use tokio::io::AsyncWriteExt as _;
 
-use super::follow::chosen;
+use super::follow::Logs;
 use crate::feed::Feed;
 use crate::log_printer::LogPrinter;
-use crate::progress::Stream;
 use crate::remote::client::Client;
 use crate::remote::logs::RemoteAttempt;
 use crate::text::inert;
@@ -30,52 +30,60 @@ pub(super) async fn print(
     Ok(found)
 }
 
-/// Prints what the tasks meant print, until the run has ended.
-pub(super) async fn follow(client: &Client, mut feed: Feed, task: Option<&str>) -> anyhow::Result<()> {
-    let mut begun = BTreeSet::new();
-    let mut logs = FuturesUnordered::new();
-    let mut announced = false;
-    // Attempts after which there was another; what came before now is in the facts no more.
-    let mut failed = BTreeSet::new();
-    loop {
-        feed.catch_up(|_, stored| {
-            if let Fact::AttemptFailed { node, attempt, .. } = &stored.fact {
-                failed.insert((*node, *attempt));
-            }
-        })
-        .await?;
-        let state = feed.state();
-        let ended = state.status().is_final();
-        let tasks = match chosen(state, task) {
-            Ok(tasks) => tasks,
-            // Tasks appear as the run goes on.
-            Err(_) if !ended => Vec::new(),
-            Err(refusal) => return Err(refusal.into()),
-        };
-        let several = task.is_none() || tasks.len() > 1;
-        let mut at_work = tasks.is_empty();
-        for id in tasks {
-            let Some(view) = state.node(id) else { continue };
-            at_work |= !view.status.is_final();
-            let earlier = failed.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| *attempt);
-            for number in earlier.chain(view.attempt) {
-                if begun.insert((id, number))
-                    && let Some(attempt) = RemoteAttempt::new(state, id, number)
-                {
-                    logs.push(print_on(client, attempt, several.then(|| inert(&state.path(id)))));
-                }
+/// Streams of the server, one for each attempt.
+pub(super) struct Streams<'a> {
+    client: &'a Client,
+    begun: BTreeSet<(NodeId, u32)>,
+    logs: FuturesUnordered<LocalBoxFuture<'a, anyhow::Result<()>>>,
+    /// Attempts after which there was another; what came before now is in the facts no more.
+    failed: BTreeSet<(NodeId, u32)>,
+}
+
+impl<'a> Streams<'a> {
+    /// For a run of a server.
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self { client, begun: BTreeSet::new(), logs: FuturesUnordered::new(), failed: BTreeSet::new() }
+    }
+}
+
+impl Logs for Streams<'_> {
+    fn note(&mut self, fact: &Fact) {
+        if let Fact::AttemptFailed { node, attempt, .. } = fact {
+            self.failed.insert((*node, *attempt));
+        }
+    }
+
+    async fn begin(&mut self, state: &RunState, view: &NodeView<'_>, several: bool) -> anyhow::Result<()> {
+        let id = view.id;
+        let earlier = self.failed.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| *attempt);
+        for number in earlier.chain(view.attempt) {
+            if self.begun.insert((id, number))
+                && let Some(attempt) = RemoteAttempt::new(state, id, number)
+            {
+                let prefix = several.then(|| inert(&state.path(id)));
+                self.logs.push(print_on(self.client, attempt, prefix).boxed_local());
             }
         }
-        if (ended || !at_work) && logs.is_empty() {
-            return Ok(());
-        }
-        if begun.is_empty() && !announced {
-            Stream::Err.print("waiting for a task to start\n");
-            announced = true;
-        }
+        Ok(())
+    }
+
+    async fn read(&mut self, _state: &RunState) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.logs.is_empty()
+    }
+
+    fn has_begun(&self) -> bool {
+        !self.begun.is_empty()
+    }
+
+    /// Lines are printed while this waits.
+    async fn wait(&mut self, feed: &mut Feed) -> anyhow::Result<()> {
         tokio::select! {
-            _ = feed.tick() => {}
-            Some(done) = logs.next(), if !logs.is_empty() => done?,
+            _ = feed.tick() => Ok(()),
+            Some(done) = self.logs.next(), if !self.logs.is_empty() => done,
         }
     }
 }

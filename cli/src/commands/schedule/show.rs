@@ -74,6 +74,9 @@ pub(super) async fn get(client: &Client, word: &str, output: OutputFormat) -> an
             if let Some(Value::Object(parameters)) = schedule.0.pointer("/runtime_config/parameters") {
                 lines.extend(parameters.iter().map(|(name, value)| inert(&format!("  parameter    {name} = {value}"))));
             }
+            if let Some(error) = schedule.0.pointer("/error/message").and_then(Value::as_str) {
+                lines.push(format!("  error        {}", inert(error)));
+            }
             lines.extend(next.iter().map(|at| format!("  next         {at}")));
             lines.iter().map(|line| format!("{line}\n")).collect()
         }
