@@ -172,8 +172,15 @@ fn switched(enabled: bool) -> ChangeKind {
     if enabled { ChangeKind::RecurringRunEnabled } else { ChangeKind::RecurringRunDisabled }
 }
 
-/// Keeps all recurring runs of an experiment from firing.
+/// Keeps all recurring runs of an experiment from firing, and from making runs of slots that wait.
 pub(crate) async fn disable_of(connection: &mut Connection, experiment: Uuid, at: i64) -> Result<(), sqlx::Error> {
+    query(
+        "DELETE FROM waiting_slots \
+         WHERE recurring_run_id IN (SELECT id FROM recurring_runs WHERE experiment_id = $1)",
+    )
+    .bind(experiment)
+    .execute(&mut *connection)
+    .await?;
     let rows = query(
         "UPDATE recurring_runs SET enabled = 0, updated_at = $2, revision = revision + 1, error = NULL \
          WHERE experiment_id = $1 AND enabled = 1 RETURNING id, namespace, display_name, experiment_id",

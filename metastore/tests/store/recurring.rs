@@ -134,8 +134,13 @@ async fn archiving_an_experiment_disables_what_recurs_in_it() {
     store.create_experiment(experiment(7, "a")).await.unwrap();
     store.create_recurring_run(recurring(1)).await.unwrap();
     store.create_recurring_run(RecurringRun { experiment: Uuid::from_u128(8), ..recurring(2) }).await.unwrap();
+    for number in 1..=2 {
+        store.queue_slots(Uuid::from_u128(number), &[at(1)]).await.unwrap();
+    }
     store.set_experiment_storage(Uuid::from_u128(7), StorageState::Archived).await.unwrap();
     assert_eq!(enabled(&fixture).await, [2]);
+    let waiting = store.waiting_slots().await.unwrap();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
     store.set_experiment_storage(Uuid::from_u128(7), StorageState::Available).await.unwrap();
     assert_eq!(enabled(&fixture).await, [2], "unarchiving does not enable them again");
 }
