@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use penstock_metastore::{Change, Listed, MetastoreError, ScheduleState};
+use penstock_metastore::{Change, Listed, MetastoreError, ScheduleState, WaitingSlot};
 use penstock_runtime::logs::chain;
 use penstock_runtime::shutdown::Shutdown;
 use penstock_spec::Timestamp;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::api::Api;
 use crate::recurring::naming;
-use crate::schedule::{Progress, Schedule};
+use crate::schedule::{Progress, Schedule, TriggerError};
 pub(crate) use backfill::{Filled, fill};
 use making::{FiringError, Outcome, make};
 pub(crate) use making::{Slot, submission};
@@ -87,6 +87,16 @@ struct Due {
     slot: Timestamp,
 }
 
+/// What a look at the recurring runs has shown.
+#[derive(Debug)]
+struct Looked {
+    due: Vec<Due>,
+    /// How long nothing else is due.
+    sleep: Duration,
+    /// Those of which it cannot be told when they are due.
+    broken: Vec<(ScheduleState, TriggerError)>,
+}
+
 impl Clockwork {
     fn new(api: Api) -> Self {
         let (retries, retries_of_past) = (Retries::default(), Retries::default());
@@ -108,8 +118,11 @@ impl Clockwork {
                 return LONGEST_SLEEP;
             }
         };
-        let (due, mut sleep) = self.due(schedules, now);
+        let Looked { due, mut sleep, broken } = self.due(schedules, now);
         let api = &self.api;
+        for (state, error) in broken {
+            note(api, &state, error.to_string()).await;
+        }
         let firing = futures::stream::iter(due).map(|due| async {
             let outcome = tokio::time::timeout(FIRING, fire(api, &due)).await.unwrap_or(Err(FiringError::Late));
             (due, outcome)
@@ -126,7 +139,7 @@ impl Clockwork {
                 // It may be due at another time now.
                 Ok(Outcome::Gone) => Duration::ZERO,
                 Err(error) => {
-                    note(api, &state, &error).await;
+                    note(api, &state, chain(&error)).await;
                     let wait = self.retries.failed(state.id, now);
                     tracing::warn!(
                         recurring_run.id = %state.id, slot = %slot, error = chain(&error), retry_s = wait.as_secs(),
@@ -141,8 +154,9 @@ impl Clockwork {
     }
 
     /// What is due, and how long the rest is not.
-    fn due(&mut self, schedules: Vec<Listed<ScheduleState>>, now: Timestamp) -> (Vec<Due>, Duration) {
-        let (mut due, mut sleep, mut seen) = (Vec::new(), LONGEST_SLEEP, HashSet::new());
+    fn due(&mut self, schedules: Vec<Listed<ScheduleState>>, now: Timestamp) -> Looked {
+        let (mut due, mut sleep, mut broken) = (Vec::new(), LONGEST_SLEEP, Vec::new());
+        let mut seen = HashSet::new();
         for row in schedules {
             let state = match row {
                 Listed::Readable(state) => state,
@@ -160,13 +174,14 @@ impl Clockwork {
             seen.insert(state.id);
             let retry = self.retries.wait(state.id, now);
             match self.slot(&state, now) {
-                Some(slot) if slot <= now && retry.is_zero() => due.push(Due { state, slot }),
-                Some(slot) => sleep = sleep.min(until(slot, now).max(retry)),
-                None => {}
+                Ok(Some(slot)) if slot <= now && retry.is_zero() => due.push(Due { state, slot }),
+                Ok(Some(slot)) => sleep = sleep.min(until(slot, now).max(retry)),
+                Ok(None) => {}
+                Err(error) => broken.push((state, error)),
             }
         }
         self.retries.retain(&seen);
-        (due, sleep)
+        Looked { due, sleep, broken }
     }
 
     /// Makes runs of slots that passed without one, as far as there is room.
@@ -181,44 +196,44 @@ impl Clockwork {
         let waiting: Vec<_> = waiting.into_iter().filter_map(Listed::readable).collect();
         let seen = waiting.iter().map(|waiting| waiting.recurring).collect();
         self.retries_of_past.retain(&seen);
-        let mut sleep = LONGEST_SLEEP;
+        let (mut sleep, mut ready) = (LONGEST_SLEEP, Vec::new());
         for waiting in waiting {
-            let (recurring, slot) = (waiting.recurring, waiting.slot);
-            let mut wait = self.retries_of_past.wait(recurring, now);
-            if wait.is_zero() {
-                let filled = tokio::time::timeout(FIRING, fill(&self.api, recurring, slot)).await;
-                wait = match filled.unwrap_or(Err(FiringError::Late)) {
-                    Ok(Filled::Run(_) | Filled::Gone) => {
-                        self.retries_of_past.succeeded(recurring);
-                        Duration::ZERO
-                    }
-                    Ok(Filled::Held) => HELD_SLEEP,
-                    Err(error) => {
-                        let wait = self.retries_of_past.failed(recurring, now);
-                        tracing::warn!(
-                            recurring_run.id = %recurring, slot = %slot, error = chain(&error), retry_s = wait.as_secs(),
-                            "the run of a slot that passed could not be made; it is tried again"
-                        );
-                        wait
-                    }
-                };
+            match self.retries_of_past.wait(waiting.recurring, now) {
+                Duration::ZERO => ready.push(waiting),
+                wait => sleep = sleep.min(wait),
             }
+        }
+        let api = &self.api;
+        let filling = futures::stream::iter(ready).map(|WaitingSlot { recurring, slot }| async move {
+            let filled = tokio::time::timeout(FIRING, fill(api, recurring, slot)).await;
+            (recurring, slot, filled.unwrap_or(Err(FiringError::Late)))
+        });
+        let filled: Vec<_> = Box::pin(filling.buffer_unordered(AT_A_TIME)).collect().await;
+        for (recurring, slot, filled) in filled {
+            let wait = match filled {
+                Ok(Filled::Run(_) | Filled::Gone) => {
+                    self.retries_of_past.succeeded(recurring);
+                    Duration::ZERO
+                }
+                Ok(Filled::Held) => HELD_SLEEP,
+                Err(error) => {
+                    let wait = self.retries_of_past.failed(recurring, now);
+                    tracing::warn!(
+                        recurring_run.id = %recurring, slot = %slot, error = chain(&error), retry_s = wait.as_secs(),
+                        "the run of a slot that passed could not be made; it is tried again"
+                    );
+                    wait
+                }
+            };
             sleep = sleep.min(wait);
         }
         sleep
     }
 
-    /// The slot that fires next. What was stored was understood then; a build that does not is told of once.
-    fn slot(&mut self, state: &ScheduleState, now: Timestamp) -> Option<Timestamp> {
-        match Schedule::new(&state.trigger, state.no_catchup, &self.api.schedule_zone()) {
-            Ok(schedule) => schedule.next(&Progress { created_at: state.created_at, last: state.last_fired }, now),
-            Err(error) => {
-                if self.reported.insert(state.id.to_string()) {
-                    tracing::error!(recurring_run.id = %state.id, error = %error, "a recurring run does not fire");
-                }
-                None
-            }
-        }
+    /// The slot that fires next. What was stored was understood then; this build may not.
+    fn slot(&self, state: &ScheduleState, now: Timestamp) -> Result<Option<Timestamp>, TriggerError> {
+        let schedule = Schedule::new(&state.trigger, state.no_catchup, &self.api.schedule_zone())?;
+        Ok(schedule.next(&Progress { created_at: state.created_at, last: state.last_fired }, now))
     }
 }
 
@@ -228,8 +243,7 @@ fn until(time: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// Notes why a slot does not fire, where people look.
-async fn note(api: &Api, state: &ScheduleState, error: &FiringError) {
-    let error = chain(error);
+async fn note(api: &Api, state: &ScheduleState, error: String) {
     if state.error.as_deref() == Some(&error) {
         return;
     }

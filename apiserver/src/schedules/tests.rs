@@ -229,7 +229,7 @@ async fn disabled_ones_never_fire() {
     let mut clockwork = world.clockwork();
     world.add(recurring(2, minutely())).await;
     let schedules = world.api.metastore().enabled_schedules().await.unwrap();
-    let (due, _) = clockwork.due(schedules, time("2026-01-01T12:00:00Z"));
+    let due = clockwork.due(schedules, time("2026-01-01T12:00:00Z")).due;
     world.api.metastore().enable_recurring_run(Uuid::from_u128(2), false).await.unwrap();
     assert_eq!(fire(&world.api, &due[0]).await.unwrap(), Outcome::Gone);
     assert_eq!((world.runs(1).await.len(), world.runs(2).await.len()), (0, 0));
@@ -358,4 +358,36 @@ async fn a_run_that_is_refused_for_good_has_failed_and_holds_up_no_other() {
     let failed = (RunStatus::Failed, Some("the parameter n is missing"), 2);
     assert_eq!(seen, [failed, failed, (RunStatus::Pending, None, 0)]);
     assert_eq!(world.api.metastore().recurring_run(Uuid::from_u128(1)).await.unwrap().fired, 3);
+}
+
+#[tokio::test]
+async fn a_trigger_that_is_not_understood_is_said_to_be_so() {
+    let wrong = Trigger::Cron { expression: "x".to_owned(), start: None, end: None };
+    let world = World::with(recurring(1, wrong)).await;
+    world.add(recurring(2, Trigger::Once)).await;
+    world.settle(&mut world.clockwork(), "2026-01-01T10:00:00Z").await;
+    assert!(world.error(1).await.unwrap().contains("not a supported format"));
+    assert_eq!(world.runs(2).await.len(), 1);
+}
+
+#[tokio::test]
+async fn slots_that_passed_have_their_runs_as_there_is_room_and_after_what_is_due() {
+    let world = World::with(RecurringRun { max_concurrency: 2, ..recurring(1, minutely()) }).await;
+    let store = world.api.metastore();
+    let id = Uuid::from_u128(1);
+    let past: Vec<Timestamp> = (1..=3).map(|minute| time(&format!("2026-01-01T08:0{minute}:00Z"))).collect();
+    store.queue_slots(id, &past).await.unwrap();
+    let mut clockwork = world.clockwork();
+    let now = "2026-01-01T10:01:10Z";
+    assert_eq!(world.settle(&mut clockwork, now).await, HELD_SLEEP);
+    assert_eq!(world.slots(1).await, ["2026-01-01T08:01:00Z", "2026-01-01T10:01:00Z"]);
+    // Nobody is held up by what is refused, and disabled ones have theirs too.
+    world.runs.refuses_for_good.store(true, Ordering::Relaxed);
+    store.enable_recurring_run(id, false).await.unwrap();
+    world.end(world.runs(1).await[0].row.info.id).await;
+    assert_eq!(world.settle(&mut clockwork, now).await, LONGEST_SLEEP);
+    let runs = world.runs(1).await;
+    let seen: Vec<_> = runs.iter().map(|run| (run.row.info.scheduled_at, run.row.status)).collect();
+    assert_eq!(seen[1..3], [(past[1], RunStatus::Failed), (past[2], RunStatus::Failed)]);
+    assert_eq!((seen.len(), store.recurring_run(id).await.unwrap().fired), (4, 1));
 }

@@ -19,7 +19,7 @@ async fn edit(world: &World, number: u128, trigger: Trigger) {
 /// The slots that are due, as a process sees them that then takes its time.
 async fn seen(world: &World) -> Vec<Due> {
     let schedules = world.api.metastore().enabled_schedules().await.unwrap();
-    world.clockwork().due(schedules, time(NOW)).0
+    world.clockwork().due(schedules, time(NOW)).due
 }
 
 #[tokio::test]
