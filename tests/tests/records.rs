@@ -121,6 +121,9 @@ fn command_line_copies_directories_and_asks_for_the_cache_there_as_here() {
         assert!(copied.stderr.contains("3 files"), "{copied}");
         let read = |file: &str| sandbox.read(&format!("{name}/{file}"));
         assert_eq!((read("part/1.csv"), read("empty"), read("x")), ("one".to_owned(), String::new(), text.to_owned()));
+        // A directory that is there takes it under its own name, once.
+        there(&["cp", &format!("{run}/make/data"), target]).expect_code(0);
+        assert_eq!(read("data/x"), text);
         there(&["cp", &format!("{run}/make/data"), target]).expect_code(2).expect_complaint("exists already");
     }
     assert!(there(&["cache", "why", "latest", "make"]).expect_code(0).stdout.contains("input parameter text"));
