@@ -346,7 +346,7 @@ async fn end(store: &Metastore, runs: &[Uuid]) {
 
 fn random_rule(random: &mut StdRng, now: i64) -> Rule {
     let meant = match random.random_bool(0.75) {
-        true => Meant::Cron(Expression::sparse(random)),
+        true => Meant::Cron(Box::new(Expression::sparse(random))),
         false => Meant::Every(random.random_range(5 * DAY..60 * DAY)),
     };
     let start = random.random_bool(0.3).then(|| now + random.random_range(-100 * DAY..100 * DAY));

@@ -15,7 +15,7 @@ pub(super) fn at(second: i64) -> Timestamp {
 
 /// When it fires.
 pub(super) enum Meant {
-    Cron(Expression),
+    Cron(Box<Expression>),
     Every(i64),
 }
 
