@@ -1,4 +1,4 @@
--- Recurring runs, as SQLite's layout has them after its migration 7.
+-- Recurring runs, as SQLite's layout has them after its migration 8.
 
 ALTER TABLE recurring_runs ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE recurring_runs ADD COLUMN error TEXT COLLATE "C";
