@@ -62,13 +62,15 @@ pub fn certified_key(chain: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsError>
 pub fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        // An error of a stream holds that of TLS without naming it as its source.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let found = [error.downcast_ref::<rustls::Error>(), inner.and_then(|inner| inner.downcast_ref())];
-        if found.into_iter().flatten().any(|error| matches!(error, rustls::Error::InvalidCertificate(_))) {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return true;
         }
-        cause = error.source();
+        // An error of a stream holds another one without naming it as its source.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     false
 }
@@ -130,7 +132,7 @@ mod tests {
         let refused = || rustls::Error::from(rustls::CertificateError::UnknownIssuer);
         assert!(is_untrusted(&refused()));
         assert!(is_untrusted(&TlsError::Key(refused())));
-        assert!(is_untrusted(&std::io::Error::other(refused())));
+        assert!(is_untrusted(&std::io::Error::other(std::io::Error::other(refused()))));
         assert!(!is_untrusted(&std::io::Error::other("reset")));
         assert!(!is_untrusted(&rustls::Error::DecryptError));
     }
