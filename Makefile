@@ -53,11 +53,14 @@ image: ## Build the image as an archive and print where it is (PROFILE=dev is fa
 	@$(TOOLS) image
 	@tests/image/image build "$(PROFILE)" "$(IMAGE)"
 
-soak: ## The long counts: a million random pipelines, 150 schedules over ten years, requests of every kind, fifty kills here and twenty on Kubernetes (about an hour)
+soak: ## The long counts: a million random pipelines, 150 schedules over ten years, requests of every kind, kills here and on Kubernetes, restarts of PostgreSQL (more than an hour)
 	@$(TOOLS) build
+	@$(TOOLS) postgresql
 	@cargo build --quiet -p penstock-cli
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
-	  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-50} cargo test -p penstock-tests --test faults_kill
+	  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-50} cargo test -p penstock-tests --test faults_kill && \
+  PENSTOCK_KILLS=$${PENSTOCK_KILLS:-10} cargo test -p penstock-tests --test server_kills && \
+  PENSTOCK_RESTARTS=$${PENSTOCK_RESTARTS:-20} cargo test -p penstock-tests --test postgres_restarts
 	@PENSTOCK_KILLS=$${PENSTOCK_KILLS:-20} tests/cluster/around cargo test -p penstock-tests --test kubernetes f01
 	@PENSTOCK_TEST_SCHEMATHESIS="$$($(TOOLS) schemathesis)" PENSTOCK_SCHEMATHESIS_SECONDS=450 PENSTOCK_SEED=$$RANDOM \
 	  cargo test -p penstock-tests --test api_contract no_request
