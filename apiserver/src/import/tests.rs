@@ -24,6 +24,11 @@ async fn server(answer: fn(&str) -> String) -> u16 {
                         return;
                     }
                     head.push_str(&String::from_utf8_lossy(&buffer[..read]));
+                    if !head.starts_with(|first: char| first.is_ascii_uppercase()) {
+                        // As servers do that are spoken to in TLS.
+                        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+                        return;
+                    }
                 }
                 let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
                 let _ = stream.write_all(answer(&path).as_bytes()).await;
