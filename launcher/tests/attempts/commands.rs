@@ -148,7 +148,8 @@ async fn timeout_ends_the_attempt_with_its_reason() {
 #[tokio::test]
 async fn leftovers_are_killed_before_outputs_are_read() {
     let world = World::new();
-    let script = "sh -c 'while :; do echo $$ > \"$0\"; sleep 0.01; done' \"$0\" & \
+    // It is renamed, because one that is killed between the two steps of writing leaves an empty file.
+    let script = "sh -c 'while :; do echo $$ > \"$0.new\"; mv \"$0.new\" \"$0\"; done' \"$0\" & \
                   while ! [ -s \"$0\" ]; do sleep 0.01; done";
     let mut plan = world.plan(&["sh", "-c", script]);
     plan.args = vec!["{{$.outputs.parameters['p'].output_file}}".to_owned()];
