@@ -20,6 +20,8 @@ RUNS = '/apis/v2beta1/runs'
 TASKS = 1_000
 # Requests of each kind in a round; the first are not counted.
 WARM = 5
+# Takes so long over a million runs that a tenth of the requests has to do.
+SLOW = 'filter: name contains 7919'
 NEWEST = 'created_at desc'
 
 
@@ -36,7 +38,7 @@ def lists(experiment: str) -> dict[str, dict]:
         'filter: available': {'filter': equals('storage_state', 'AVAILABLE')},
         'filter: failed': {'filter': equals('state', 'FAILED')},
         'of an experiment, filter: failed': {'experiment_id': experiment, 'filter': equals('state', 'FAILED')},
-        'filter: name contains 7919': {'filter': contains},
+        SLOW: {'filter': contains},
     }
 
 
@@ -63,7 +65,8 @@ def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: i
         queries = {count: lists(experiments[count])[name] for count in sides}
         tokens = {count: pages(sides[count].api, queries[count], 10_000 if name == 'all' else 300) for count in sides}
         times = {(count, anywhere): [] for count in sides for anywhere in (False, True)}
-        for number in range(WARM + requests):
+        counted = max(10, requests // 10) if name == SLOW else requests
+        for number in range(WARM + counted):
             for count, server in sides.items():
                 for anywhere in (False, True):
                     token = rng.choice(tokens[count]) if anywhere and tokens[count] else ''
@@ -75,7 +78,7 @@ def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: i
             ours, beside = times[large, anywhere], times[small, anywhere]
             ratio = statistics.median(ours) / statistics.median(beside)
             rows.append(Row(
-                f'{store}, {large:,} runs, list {name}: {where}, p99', '20 ms',
+                f'{store}, {large:,} runs, list {name}: {where}, p99{"" if counted == requests else f" of {counted}"}', '20 ms',
                 f'{percentile(ours, 99) * 1e3:.1f} ms (median {statistics.median(ours) * 1e3:.1f})',
                 f'{small:,} runs: {percentile(beside, 99) * 1e3:.1f} ms (median {statistics.median(beside) * 1e3:.1f});'
                 f' median as a multiple {ratio:.2f} × (goal 1.5 ×: {"yes" if ratio <= 1.5 else "**no**"})',
