@@ -93,6 +93,16 @@ def databases(url: str, counts: list[int]):
             administer(f'DROP DATABASE IF EXISTS {name} WITH (FORCE)')
 
 
+def tell(rows: list[Row], arguments: argparse.Namespace, disk: str, load_before: str) -> None:
+    """What is known so far, so that nothing is lost of it."""
+    about = machine.describe(arguments.penstock, disk, load_before, 0).splitlines()
+    about[-1] = f'- {arguments.requests} requests of each kind on one connection, in turns between the stores.'
+    text = '\n'.join(about) + '\n\n' + table(rows)
+    print(text, flush=True)
+    if arguments.write:
+        write_between_marks(arguments.write, MARKS, text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--penstock', required=True, help='the binary, a release build')
@@ -104,21 +114,20 @@ def main() -> None:
     parser.add_argument('--write', metavar='FILE')
     arguments = parser.parse_args()
     load_before = machine.load()
+    rows = []
     with contextlib.ExitStack() as stack:
         directory = arguments.directory or stack.enter_context(tempfile.TemporaryDirectory())
         disk = machine.disk(directory)
         stores = [Store(arguments.penstock, f'{directory}/sqlite-{count}', count) for count in arguments.runs]
-        rows = measure(stores, arguments, 'SQLite')
+        rows += measure(stores, arguments, 'SQLite')
+        tell(rows, arguments, disk, load_before)
         if arguments.postgres:
             urls = stack.enter_context(databases(arguments.postgres, arguments.runs))
-            stores = [Store(arguments.penstock, f'{directory}/postgres-{count}-{uuid.uuid4().hex[:8]}', count, url) for count, url in urls.items()]
+            name = uuid.uuid4().hex[:8]
+            stores = [Store(arguments.penstock, f'{directory}/postgres-{count}-{name}', count, url)
+                      for count, url in urls.items()]
             rows += measure(stores, arguments, 'PostgreSQL')
-    about = machine.describe(arguments.penstock, disk, load_before, 0).splitlines()
-    about[-1] = f'- {arguments.requests} requests of each kind on one connection, in turns between the stores.'
-    text = '\n'.join(about) + '\n\n' + table(rows)
-    print(text)
-    if arguments.write:
-        write_between_marks(arguments.write, MARKS, text)
+            tell(rows, arguments, disk, load_before)
     if any(row.met is False for row in rows):
         print('some goals are not met', file=sys.stderr)
 

@@ -51,7 +51,7 @@ def pages(api: Api, query: dict, most: int) -> list[str]:
         if not token:
             break
         # Of a long walk each tenth page is enough.
-        if number % 10 == 0 or most < 1000:
+        if number % 10 == 0 or most < 1_000:
             tokens.append(token)
     return tokens
 
@@ -63,7 +63,7 @@ def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: i
     for name in lists(''):
         progress(f'{store}: lists, {name}')
         queries = {count: lists(experiments[count])[name] for count in sides}
-        tokens = {count: pages(sides[count].api, queries[count], 10_000 if name == 'all' else 300) for count in sides}
+        tokens = {count: pages(sides[count].api, queries[count], 2_000 if name == 'all' else 300) for count in sides}
         times = {(count, anywhere): [] for count in sides for anywhere in (False, True)}
         counted = max(10, requests // 10) if name == SLOW else requests
         for number in range(WARM + counted):

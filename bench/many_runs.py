@@ -62,11 +62,10 @@ class Postgres:
     def fill(self, original: str, experiments: list[str], count: int) -> None:
         listed = self._sql("SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'"
                            " AND table_name = 'runs' AND is_generated = 'NEVER'")
-        values = ', '.join(f"({number}, '\\x{uuid.UUID(text).hex}'::bytea)" for number, text in enumerate(experiments))
-        random_id = "decode(replace(gen_random_uuid()::text, '-', ''), 'hex')"
-        original_id = f"'\\x{uuid.UUID(original).hex}'::bytea"
+        values = ', '.join(f"({number}, '{uuid.UUID(text)}'::uuid)" for number, text in enumerate(experiments))
+        random_id, original_id = 'gen_random_uuid()', f"'{uuid.UUID(original)}'::uuid"
         self._sql('; '.join([
-            'CREATE TEMP TABLE bench_experiments (number bigint PRIMARY KEY, id bytea)',
+            'CREATE TEMP TABLE bench_experiments (number bigint PRIMARY KEY, id uuid)',
             f'INSERT INTO bench_experiments VALUES {values}',
             *_statements(listed.split(), f'generate_series(1, {count}) AS c (n)', random_id, original_id, len(experiments),
                          count),
