@@ -67,8 +67,8 @@ class Postgres:
         self._sql('; '.join([
             'CREATE TEMP TABLE bench_experiments (number bigint PRIMARY KEY, id uuid)',
             f'INSERT INTO bench_experiments VALUES {values}',
-            *_statements(listed.split(), f'generate_series(1, {count}) AS c (n)', random_id, original_id, len(experiments),
-                         count),
+            *_statements(listed.split(), f'generate_series(1::bigint, {count}::bigint) AS c (n)', random_id, original_id,
+                         len(experiments), count),
         ]))
         self._sql('VACUUM (ANALYZE)')
 
