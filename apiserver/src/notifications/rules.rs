@@ -1,4 +1,4 @@
-//! The rules: what is told to whom. They stand in a [`file`] of the operator's.
+//! The rules: what is told to whom. They stand in a [`mod@file`] of the operator's.
 
 mod file;
 
