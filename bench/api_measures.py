@@ -13,7 +13,7 @@ import time
 import pipelines
 import resident
 from api_server import Api, Server
-from report import Row, percentile, progress, spread
+from report import Row, percentile, progress
 
 PAGE = 100
 RUNS = '/apis/v2beta1/runs'
@@ -51,7 +51,7 @@ def pages(api: Api, query: dict, most: int) -> list[str]:
         if not token:
             break
         # Of a long walk each tenth page is enough.
-        if number % 10 == 0 or most < 1_000:
+        if number % 10 == 0 or most < 1000:
             tokens.append(token)
     return tokens
 

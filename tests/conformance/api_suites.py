@@ -3,8 +3,8 @@
     python tests/conformance/api_suites.py --kfp DIR --penstock target/debug/penstock
 
 DIR is a clone of kubeflow/pipelines; the suites are compiled from a copy of it. Each failed case must be explained by a line
-of api_differences.json; one that is not makes this end with 1. A suite takes hours, so they may be run one at a time: what
-became of the others is kept beside the copy, and the page shows the newest of each.
+of api_differences.json; one that is not makes this end with 1. Suites may be run one at a time: what became of the others is kept
+beside the copy, and the page shows the newest of each.
 """
 
 import argparse
