@@ -68,9 +68,8 @@ async fn t28_machines_that_share_a_database_drive_each_run_once(
         store.runs_to_drive(None, 100).await.unwrap().runs.is_empty()
     })
     .await;
-    for (stop, task) in services {
-        stop.send(()).unwrap();
-        task.await.unwrap();
+    for service in services {
+        service.end().await;
     }
 }
 
@@ -92,16 +91,14 @@ async fn run_of_a_machine_that_is_alive_is_left_to_it(
     let error = first.driver.drive(run, RunControl::new()).await.unwrap_err();
     assert!(matches!(&error, DriveError::Owned { process, .. } if process.contains(" on ")), "{error}");
 
-    of_second.0.send(()).unwrap();
-    of_second.1.await.unwrap();
+    of_second.end().await;
     let given_back = Instant::now();
     until("the other one goes on", async || lines(&first, "task").len() == 2).await;
     assert!(given_back.elapsed() < Duration::from_secs(20), "{:?}", given_back.elapsed());
     assert!(!is_alive(&lines(&first, "task")[0]), "whoever gives it back leaves nothing at work");
     go(&first, "task");
     until("it succeeds", async || first.status(run).await == RunStatus::Succeeded).await;
-    of_first.0.send(()).unwrap();
-    of_first.1.await.unwrap();
+    of_first.end().await;
     assert!(!first.file("twice").exists());
 }
 
@@ -135,9 +132,8 @@ fn f13_runs_of_a_machine_that_has_gone_are_taken_over(
         go(&first, "task");
         until("it succeeds", async || first.status(run).await == RunStatus::Succeeded).await;
         assert_eq!(lines(&first, "task").len(), 2);
-        for (stop, task) in [of_first, of_second] {
-            stop.send(()).unwrap();
-            task.await.unwrap();
+        for service in [of_first, of_second] {
+            service.end().await;
         }
     });
 }
@@ -165,9 +161,8 @@ async fn run_whose_files_are_elsewhere_is_left_to_its_machine_and_can_be_ended(
     let own = first.create("true").await;
     let of_first = first.serve();
     until("its machine drives it", async || second.status(own).await == RunStatus::Succeeded).await;
-    for (stop, task) in [of_first, of_second] {
-        stop.send(()).unwrap();
-        task.await.unwrap();
+    for service in [of_first, of_second] {
+        service.end().await;
     }
 }
 
@@ -195,8 +190,7 @@ async fn f36_machine_that_is_not_heard_stops_its_tasks_in_time() {
     go(&first, "task");
     until("it succeeds", async || first.status(run).await == RunStatus::Succeeded).await;
     assert!(!first.file("twice").exists());
-    of_second.0.send(()).unwrap();
-    of_second.1.await.unwrap();
+    of_second.end().await;
 }
 
 fn database_name(place: &StoreLocation) -> String {

@@ -111,13 +111,27 @@ impl Machine {
         self.driver.metastore().run(run).await.unwrap().status
     }
 
-    pub(crate) fn serve(&self) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    pub(crate) fn serve(&self) -> Served {
         let metrics = ServiceMetrics::new(&Registry::new()).unwrap();
         let driver = Arc::new(self.driver.clone());
         let settings = ServiceSettings { poll: Duration::from_millis(100), ..ServiceSettings::new("process") };
         let service = Service::new(self.driver.metastore().clone(), driver, settings, metrics);
         let (stop, stopped) = oneshot::channel();
-        (stop, tokio::spawn(async move { service.run(async move { drop(stopped.await) }).await }))
+        Served { stop, task: tokio::spawn(async move { service.run(async move { drop(stopped.await) }).await }) }
+    }
+}
+
+/// A service at work.
+pub(crate) struct Served {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Served {
+    /// Ends it as a signal does, which takes no longer than a service has for that.
+    pub(crate) async fn end(self) {
+        self.stop.send(()).unwrap();
+        tokio::time::timeout(Duration::from_secs(15), self.task).await.unwrap().unwrap();
     }
 }
 
@@ -127,7 +141,7 @@ async fn runs_are_driven_terminated_and_retried_by_commands_alone(
     #[values(Database::Sqlite, Database::Postgres)] database: Database,
 ) {
     let Some(machine) = Machine::open(database).await else { return };
-    let (stop, task) = machine.serve();
+    let service = machine.serve();
     let good = machine.create("true").await;
     until("it succeeds", async || machine.status(good).await == RunStatus::Succeeded).await;
 
@@ -144,8 +158,7 @@ async fn runs_are_driven_terminated_and_retried_by_commands_alone(
     machine.driver.metastore().put_command(long, "stop", &terminate).await.unwrap();
     until("it is canceled", async || machine.status(long).await == RunStatus::Canceled).await;
     until("nobody drives it", async || !machine.driver.is_driven(long)).await;
-    stop.send(()).unwrap();
-    task.await.unwrap();
+    service.end().await;
 }
 
 /// F-01: stopping the service does not end a run; the next one goes on with it.
@@ -158,19 +171,17 @@ async fn f01_shutdown_leaves_runs_to_the_next_service(
     let (started, flag) = (machine.file("started"), machine.file("flag"));
     let script = format!("echo x >> {}; while ! test -e {}; do sleep 0.05; done", started.display(), flag.display());
     let run = machine.create(&script).await;
-    let (stop, task) = machine.serve();
+    let service = machine.serve();
     until("its process runs", async || started.exists()).await;
     assert!(machine.driver.is_driven(run));
-    stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(15), task).await.unwrap().unwrap();
+    service.end().await;
     assert_eq!(machine.status(run).await, RunStatus::Running);
     assert!(!machine.driver.is_driven(run));
 
     std::fs::write(&flag, "").unwrap();
-    let (stop, task) = machine.serve();
+    let service = machine.serve();
     until("it succeeds", async || machine.status(run).await == RunStatus::Succeeded).await;
-    stop.send(()).unwrap();
-    task.await.unwrap();
+    service.end().await;
     assert_eq!(std::fs::read_to_string(&started).unwrap(), "x\nx\n", "it was started once more");
 }
 
