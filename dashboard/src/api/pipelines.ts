@@ -1,0 +1,78 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { filterText, type Predicate } from "./filter";
+import { ask } from "./http";
+import type { Pipeline, PipelinePage, PipelineVersion, VersionPage } from "./kfp";
+
+const path = (id: string) => `apis/v2beta1/pipelines/${encodeURIComponent(id)}`;
+
+export function pipelinesQuery(namespace: string, predicates: readonly Predicate[] = [], sort = "created_at desc") {
+  const query = { namespace, sort_by: sort, page_size: 50, filter: filterText(predicates) };
+  return infiniteQueryOptions({
+    queryKey: ["pipelines", query],
+    queryFn: ({ pageParam, signal }) =>
+      ask<PipelinePage>("apis/v2beta1/pipelines", { query: { ...query, page_token: pageParam }, signal }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_page_token || undefined,
+  });
+}
+
+export function pipelineQuery(id: string) {
+  return queryOptions({
+    queryKey: ["pipelines", id],
+    queryFn: ({ signal }) => ask<Pipeline>(path(id), { signal }),
+    enabled: id !== "",
+  });
+}
+
+export function versionsQuery(id: string) {
+  return infiniteQueryOptions({
+    queryKey: ["pipelines", id, "versions"],
+    queryFn: ({ pageParam, signal }) =>
+      ask<VersionPage>(`${path(id)}/versions`, {
+        query: { page_size: 50, sort_by: "created_at desc", page_token: pageParam },
+        signal,
+      }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_page_token || undefined,
+    enabled: id !== "",
+  });
+}
+
+export function versionQuery(id: string, version: string) {
+  return queryOptions({
+    queryKey: ["pipelines", id, "versions", version],
+    queryFn: ({ signal }) => ask<PipelineVersion>(`${path(id)}/versions/${encodeURIComponent(version)}`, { signal }),
+    enabled: id !== "" && version !== "",
+  });
+}
+
+interface Upload {
+  file: File;
+  name?: string;
+  description?: string;
+  namespace?: string;
+}
+
+function form(file: File): FormData {
+  const form = new FormData();
+  form.set("uploadfile", file);
+  return form;
+}
+
+export const uploadPipeline = ({ file, name, description, namespace }: Upload) =>
+  ask<Pipeline>("apis/v2beta1/pipelines/upload", {
+    method: "POST",
+    form: form(file),
+    query: { name, display_name: name, description, namespace },
+  });
+
+export const uploadVersion = (pipelineId: string, { file, name, description }: Upload) =>
+  ask<PipelineVersion>("apis/v2beta1/pipelines/upload_version", {
+    method: "POST",
+    form: form(file),
+    query: { name, display_name: name, description, pipelineid: pipelineId },
+  });
+
+export const deletePipeline = (id: string) => ask(path(id), { method: "DELETE", query: { cascade: true } });
+export const deleteVersion = (id: string, version: string) =>
+  ask(`${path(id)}/versions/${encodeURIComponent(version)}`, { method: "DELETE" });

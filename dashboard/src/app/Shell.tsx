@@ -1,0 +1,164 @@
+import { useQuery } from "@tanstack/react-query";
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import { NavLink, useLocation, useNavigate } from "react-router";
+import { systemQuery } from "../api/system";
+import { Button } from "../design/Button";
+import { Icon, type IconName } from "../design/Icon";
+import { type Shortcut, useShortcuts } from "./keys";
+import { useLink } from "./live";
+import { setNamespace, useNamespace } from "./namespace";
+import { to } from "./routes";
+import style from "./Shell.module.css";
+import { setTheme, useTheme } from "./theme";
+
+const Palette = lazy(() => import("./Palette"));
+const Keys = lazy(() => import("./Keys"));
+
+const PLACES: { to: string; name: string; icon: IconName; key: string }[] = [
+  { to: to.home, name: "Home", icon: "home", key: "h" },
+  { to: to.runs, name: "Runs", icon: "runs", key: "r" },
+  { to: to.pipelines, name: "Pipelines", icon: "pipelines", key: "p" },
+  { to: to.experiments, name: "Experiments", icon: "experiments", key: "e" },
+  { to: to.schedules, name: "Schedules", icon: "schedules", key: "s" },
+  { to: to.artifacts, name: "Artifacts", icon: "artifacts", key: "a" },
+  { to: to.system, name: "System", icon: "system", key: "y" },
+];
+
+/** What is around every page: where one can go, and how things stand. */
+export function Shell({ children }: { children: ReactNode }) {
+  const navigate = useNavigate();
+  const { pathname } = useLocation();
+  const [open, setOpen] = useState<"palette" | "keys">();
+  const shortcuts = useMemo<Shortcut[]>(
+    () => [
+      ...PLACES.map((place) => ({
+        keys: `g ${place.key}`,
+        label: `Go to ${place.name}`,
+        perform: () => void navigate(place.to),
+      })),
+      { keys: "n", label: "New run", perform: () => void navigate(to.newRun()) },
+      { keys: "/", label: "Search and commands", perform: () => setOpen("palette") },
+      { keys: "?", label: "Show the keys", perform: () => setOpen("keys") },
+    ],
+    [navigate],
+  );
+  useShortcuts(shortcuts);
+  useEffect(() => {
+    const answer = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        setOpen("palette");
+      }
+    };
+    window.addEventListener("keydown", answer);
+    return () => window.removeEventListener("keydown", answer);
+  }, []);
+  // A new page begins at its top, and with its own name for whoever listens.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows
+  useEffect(() => {
+    const main = document.getElementById("main");
+    main?.scrollTo(0, 0);
+    if (document.activeElement === document.body) {
+      main?.focus({ preventScroll: true });
+    }
+  }, [pathname]);
+  return (
+    <div className={style.shell}>
+      <button type="button" className={style.skip} onClick={() => document.getElementById("main")?.focus()}>
+        Skip to the page
+      </button>
+      <aside className={style.side}>
+        <NavLink to={to.home} className={style.brand ?? ""}>
+          <img src="./favicon.svg" alt="" width={24} height={24} />
+          <span>Penstock</span>
+        </NavLink>
+        <Namespaces />
+        <button type="button" className={style.search} onClick={() => setOpen("palette")}>
+          <Icon name="search" />
+          <span>Search</span>
+          <kbd>Ctrl K</kbd>
+        </button>
+        <nav aria-label="Pages">
+          {PLACES.map((place) => (
+            <NavLink key={place.to} to={place.to} end={place.to === "/"} className={style.place ?? ""}>
+              <Icon name={place.icon} />
+              <span>{place.name}</span>
+            </NavLink>
+          ))}
+        </nav>
+        <div className={style.foot}>
+          <LinkState />
+          <div className={style.footButtons}>
+            <ThemeButton />
+            <Button kind="quiet" icon="info" label="Keys (?)" onClick={() => setOpen("keys")} />
+          </div>
+        </div>
+      </aside>
+      <div className={style.content}>{children}</div>
+      <Suspense>
+        {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
+        {open === "keys" && <Keys shortcuts={shortcuts} onClose={() => setOpen(undefined)} />}
+      </Suspense>
+    </div>
+  );
+}
+
+function Namespaces() {
+  const system = useQuery(systemQuery);
+  const namespace = useNamespace();
+  if (!system.data?.multi_user && !system.data?.namespaces?.length) {
+    return null;
+  }
+  const names = system.data.namespaces ?? [];
+  return (
+    <div>
+      {names.length > 0 ? (
+        <select
+          aria-label="Namespace"
+          className="input"
+          value={namespace}
+          onChange={(event) => setNamespace(event.target.value)}
+        >
+          {!system.data.multi_user && <option value="">All namespaces</option>}
+          {namespace !== "" && !names.includes(namespace) && <option value={namespace}>{namespace}</option>}
+          {names.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      ) : (
+        <input
+          aria-label="Namespace"
+          className="input"
+          placeholder="Namespace"
+          defaultValue={namespace}
+          onBlur={(event) => setNamespace(event.target.value.trim())}
+        />
+      )}
+    </div>
+  );
+}
+
+function LinkState() {
+  const link = useLink();
+  const words = { open: "Live", connecting: "Connecting", lost: "Not connected: trying again" }[link];
+  return (
+    <div className={style.link} data-link={link} role="status">
+      <span aria-hidden="true" className={style.dot} />
+      {words}
+    </div>
+  );
+}
+
+function ThemeButton() {
+  const theme = useTheme();
+  const next = ({ system: "light", light: "dark", dark: "system" } as const)[theme];
+  const label = { system: "Theme of the system", light: "Light theme", dark: "Dark theme" }[theme];
+  return (
+    <Button
+      kind="quiet"
+      icon={{ system: "system", light: "sun", dark: "moon" }[theme] as IconName}
+      label={`${label}; change to ${next}`}
+      onClick={() => setTheme(next)}
+    />
+  );
+}

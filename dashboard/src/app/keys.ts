@@ -1,0 +1,46 @@
+import { useEffect } from "react";
+
+/** What keys do, wherever one is. Pages add their own. */
+export interface Shortcut {
+  /** As `event.key` says it, or two of them one after the other: `g r`. */
+  keys: string;
+  label: string;
+  perform: () => void;
+}
+
+const PAUSE_MS = 1200;
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
+  );
+}
+
+/** Answers keys while the component is there, but not while somebody types. */
+export function useShortcuts(shortcuts: readonly Shortcut[]): void {
+  useEffect(() => {
+    let before = "";
+    let at = 0;
+    const answer = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) {
+        return;
+      }
+      // In a dialog keys are the dialog's.
+      if (document.querySelector("dialog[open]")) {
+        return;
+      }
+      const pair = event.timeStamp - at < PAUSE_MS ? `${before} ${event.key}` : "";
+      const found = shortcuts.find((it) => it.keys === pair) ?? shortcuts.find((it) => it.keys === event.key);
+      before = event.key;
+      at = event.timeStamp;
+      if (found) {
+        event.preventDefault();
+        before = "";
+        found.perform();
+      }
+    };
+    window.addEventListener("keydown", answer);
+    return () => window.removeEventListener("keydown", answer);
+  }, [shortcuts]);
+}

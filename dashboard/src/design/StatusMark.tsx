@@ -1,0 +1,27 @@
+import { STANDING_WORDS, type Standing } from "../model/state";
+import { Icon, type IconName } from "./Icon";
+import style from "./StatusMark.module.css";
+
+const SHAPES: Record<Standing, IconName> = {
+  waiting: "waiting",
+  running: "running",
+  succeeded: "succeeded",
+  cached: "cached",
+  skipped: "skipped",
+  failed: "failed",
+  canceling: "canceled",
+  canceled: "canceled",
+  unknown: "unknown",
+};
+
+/** A standing as shape, word and colour. */
+export function StatusMark({ standing, bare = false }: { standing: Standing; bare?: boolean }) {
+  return (
+    <span className={style.mark} data-standing={standing}>
+      <span className={style.shape}>
+        <Icon name={SHAPES[standing]} />
+      </span>
+      <span className={bare ? "visually-hidden" : undefined}>{STANDING_WORDS[standing]}</span>
+    </span>
+  );
+}

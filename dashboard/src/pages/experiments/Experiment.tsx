@@ -1,0 +1,5 @@
+import { Page } from "../../design/Page";
+
+export default function Experiment() {
+  return <Page title="Experiment">TODO</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "../../design/Page";
+
+export default function Home() {
+  return <Page title="Home">TODO</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "../../design/Page";
+
+export default function NewRun() {
+  return <Page title="NewRun">TODO</Page>;
+}

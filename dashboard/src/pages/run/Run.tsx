@@ -1,0 +1,5 @@
+import { Page } from "../../design/Page";
+
+export default function Run() {
+  return <Page title="Run">TODO</Page>;
+}

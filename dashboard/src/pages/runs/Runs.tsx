@@ -1,0 +1,5 @@
+import { Page } from "../../design/Page";
+
+export default function Runs() {
+  return <Page title="Runs">TODO</Page>;
+}

@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+// `npx vite` serves the sources and asks a server that is up for data.
+const server = process.env.PENSTOCK_SERVER ?? "http://127.0.0.1:8888";
+
+export default defineConfig({
+  // Pages may lie below any path.
+  base: "./",
+  esbuild: { jsx: "automatic" },
+  build: {
+    target: "es2023",
+    // A script or image within a page's text is what the policy of the pages forbids.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700,
+    rollupOptions: {
+      onwarn(warning, warn) {
+        // Meant for servers that render pages; there is none.
+        if (warning.code !== "MODULE_LEVEL_DIRECTIVE") {
+          warn(warning);
+        }
+      },
+    },
+  },
+  worker: { format: "es" },
+  server: { proxy: { "/apis": server } },
+  test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
+});
