@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from "react";
-import { ago, duration, instant, local, short, utc } from "../model/time";
+import { ago, duration, instant, local, short, utc, wholeSeconds } from "../model/time";
 
 // One clock for all that counts on the page.
 const listeners = new Set<() => void>();
@@ -45,21 +45,28 @@ export function Moment({ at, form = "short" }: { at: string | null | undefined; 
   );
 }
 
-/** How long something took, or has taken so far. */
-export function Duration({ from, to }: { from: string | null | undefined; to: string | null | undefined }) {
+/** How long something took, or has taken so far. KFP's times are whole seconds: what comes of them is `isCoarse`. */
+export function Duration({
+  from,
+  to,
+  isCoarse = false,
+}: {
+  from: string | null | undefined;
+  to: string | null | undefined;
+  isCoarse?: boolean;
+}) {
   const started = instant(from);
   const ended = instant(to);
   if (started === undefined) {
     return <span className="soft">–</span>;
   }
-  return ended === undefined ? (
-    <Counting from={started} />
-  ) : (
-    <span className="number">{duration(ended - started)}</span>
-  );
+  if (ended === undefined) {
+    return <Counting from={started} />;
+  }
+  return <span className="number">{(isCoarse ? wholeSeconds : duration)(ended - started)}</span>;
 }
 
 function Counting({ from }: { from: number }) {
   const now = useNow();
-  return <span className="number">{duration(Math.max(0, Math.floor((now - from) / 1000) * 1000))}</span>;
+  return <span className="number">{wholeSeconds(now - from)}</span>;
 }

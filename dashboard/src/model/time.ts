@@ -26,6 +26,12 @@ export function duration(milliseconds: number): string {
   return compound(seconds);
 }
 
+/** The same of what is known to the second. */
+export function wholeSeconds(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000);
+  return seconds < 1 ? "< 1 s" : seconds < 60 ? `${seconds} s` : compound(seconds);
+}
+
 function compound(seconds: number): string {
   const units: [number, string][] = [
     [86_400, "d"],

@@ -1,0 +1,97 @@
+import { Link } from "react-router";
+import type { Json, Run } from "../../api/kfp";
+import { to } from "../../app/routes";
+import { Icon } from "../../design/Icon";
+import type { Column } from "../../design/List";
+import { Duration, Moment } from "../../design/Moment";
+import { StatusMark } from "../../design/StatusMark";
+import { standingOf } from "../../model/state";
+
+interface Names {
+  experiments: ReadonlyMap<string, string>;
+  pipelines: ReadonlyMap<string, string>;
+  /** Parameters that have a column. */
+  parameters: readonly string[];
+  isOfExperiment: boolean;
+}
+
+/** The columns of a list of runs. */
+export function columnsOf({ experiments, pipelines, parameters, isOfExperiment }: Names): Column<Run>[] {
+  const columns: Column<Run>[] = [
+    {
+      key: "state",
+      label: "State",
+      width: "9rem",
+      sort: "state",
+      render: (run) => <StatusMark standing={standingOf(run.state)} />,
+    },
+    { key: "name", label: "Name", sort: "name", render: (run) => <Name run={run} /> },
+    { key: "pipeline", label: "Pipeline", width: "13rem", render: (run) => <Pipeline run={run} names={pipelines} /> },
+    {
+      key: "experiment",
+      label: "Experiment",
+      width: "11rem",
+      render: (run) => (
+        <Link to={to.experiment(run.experiment_id)}>
+          {experiments.get(run.experiment_id) ?? run.experiment_id.slice(0, 8)}
+        </Link>
+      ),
+    },
+    {
+      key: "started",
+      label: "Created",
+      width: "11.5rem",
+      sort: "created_at",
+      render: (run) => <Moment at={run.created_at} />,
+    },
+    {
+      key: "took",
+      label: "Took",
+      width: "7rem",
+      align: "end",
+      render: (run) => <Duration from={run.created_at} to={run.finished_at} isCoarse />,
+    },
+    ...parameters.map((name): Column<Run> => {
+      const render = (run: Run) => <Value value={run.runtime_config?.parameters?.[name]} />;
+      return { key: `parameter ${name}`, label: name, width: "8rem", align: "end", render };
+    }),
+  ];
+  return columns.filter((column) => !(isOfExperiment && column.key === "experiment"));
+}
+
+function Name({ run }: { run: Run }) {
+  return (
+    <>
+      <Link to={to.run(run.run_id)} title={run.description || run.display_name}>
+        {run.display_name}
+      </Link>
+      {run.recurring_run_id && (
+        <Link to={to.schedule(run.recurring_run_id)} title="Made by a schedule" aria-label="Its schedule">
+          {" "}
+          <Icon name="schedules" size={13} />
+        </Link>
+      )}
+    </>
+  );
+}
+
+function Pipeline({ run, names }: { run: Run; names: ReadonlyMap<string, string> }) {
+  const reference = run.pipeline_version_reference;
+  if (!reference) {
+    return <span className="soft">in the run itself</span>;
+  }
+  const { pipeline_id: pipeline, pipeline_version_id: version } = reference;
+  return (
+    <Link to={version ? to.version(pipeline, version) : to.pipeline(pipeline)}>
+      {names.get(pipeline) ?? pipeline.slice(0, 8)}
+    </Link>
+  );
+}
+
+function Value({ value }: { value: Json | undefined }) {
+  if (value === undefined) {
+    return <span className="soft">–</span>;
+  }
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return <span title={text.slice(0, 2000)}>{text.slice(0, 80)}</span>;
+}
