@@ -1,5 +1,191 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useState } from "react";
+import { useNavigate, useParams, useSearchParams } from "react-router";
+import type { PipelineVersion } from "../../api/kfp";
+import { deletePipeline, deleteVersion, pipelineQuery, versionQuery, versionsQuery } from "../../api/pipelines";
+import { to } from "../../app/routes";
+import { Button } from "../../design/Button";
+import { Confirm } from "../../design/Confirm";
+import { LinkButton } from "../../design/LinkButton";
+import { Moment } from "../../design/Moment";
+import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
+import { Tabs } from "../../design/Tabs";
+import { Tags } from "../../design/Tags";
+import { pipelineOf } from "../../model/parameters";
+import { short } from "../../model/time";
+import { DropZone } from "./DropZone";
+import style from "./Pipelines.module.css";
+import { Source } from "./Source";
+import { Summary } from "./Summary";
+import { Upload } from "./Upload";
+
+const PipelineGraph = lazy(() => import("../run/graph/PipelineGraph"));
+
+const TABS = [
+  { name: "graph", label: "Graph" },
+  { name: "about", label: "Inputs and versions" },
+  { name: "source", label: "Source" },
+] as const;
+type TabName = (typeof TABS)[number]["name"];
 
 export default function Pipeline() {
-  return <Page title="Pipeline">TODO</Page>;
+  const { pipelineId = "", versionId = "" } = useParams();
+  const pipeline = useQuery(pipelineQuery(pipelineId));
+  const list = useInfiniteQuery(versionsQuery(pipelineId));
+  const versions = list.data?.pages.flatMap((page) => page.pipeline_versions ?? []) ?? [];
+  const shown = versionId || (versions[0]?.pipeline_version_id ?? "");
+  const version = useQuery(versionQuery(pipelineId, shown));
+  const [file, setFile] = useState<File>();
+  const [open, setOpen] = useState<"upload" | "delete" | "delete version">();
+  const navigate = useNavigate();
+  const error = pipeline.error ?? list.error ?? version.error;
+  return (
+    <DropZone onFile={setFile}>
+      <Page
+        title={pipeline.data?.display_name ?? "Pipeline"}
+        crumbs={[{ name: "Pipelines", to: to.pipelines }]}
+        wide
+        actions={
+          <>
+            <Button icon="trash" label="Delete the pipeline" kind="quiet" onClick={() => setOpen("delete")} />
+            <Button icon="upload" onClick={() => setOpen("upload")}>
+              New version
+            </Button>
+            <LinkButton to={to.newSchedule({ pipelineId, pipelineVersionId: versionId })} icon="schedules">
+              Schedule
+            </LinkButton>
+            <LinkButton to={to.newRun({ pipelineId, pipelineVersionId: shown })} icon="runs" kind="primary">
+              Run
+            </LinkButton>
+          </>
+        }
+      >
+        {pipeline.data?.description && <p className="soft">{pipeline.data.description}</p>}
+        {error ? (
+          <Failed what="The pipeline cannot be read" error={error} onRetry={() => void pipeline.refetch()} />
+        ) : version.data ? (
+          <Version
+            version={version.data}
+            versions={versions}
+            hasMore={list.hasNextPage}
+            onMore={() => void list.fetchNextPage()}
+            onDelete={() => setOpen("delete version")}
+          />
+        ) : list.isSuccess && versions.length === 0 ? (
+          <Empty title="No version yet">Upload one to see its graph and to run it.</Empty>
+        ) : (
+          <Loading what="Reading the pipeline" lines={8} />
+        )}
+        {(open === "upload" || file) && (
+          <Upload
+            first={file}
+            pipelineId={pipelineId}
+            onClose={() => {
+              setFile(undefined);
+              setOpen(undefined);
+            }}
+          />
+        )}
+        {open === "delete" && (
+          <Confirm
+            title={`Delete ${pipeline.data?.display_name ?? "the pipeline"}?`}
+            action="Delete"
+            perform={async () => {
+              await deletePipeline(pipelineId);
+              void navigate(to.pipelines);
+            }}
+            onClose={() => setOpen(undefined)}
+          >
+            It goes with all its versions. Runs that were made of it stay.
+          </Confirm>
+        )}
+        {open === "delete version" && (
+          <Confirm
+            title={`Delete the version ${version.data?.display_name ?? ""}?`}
+            action="Delete"
+            perform={async () => {
+              await deleteVersion(pipelineId, shown);
+              await list.refetch();
+              void navigate(to.pipeline(pipelineId));
+            }}
+            onClose={() => setOpen(undefined)}
+          >
+            Runs that were made of it stay; schedules that name it can make no more.
+          </Confirm>
+        )}
+      </Page>
+    </DropZone>
+  );
+}
+
+function Version({
+  version,
+  versions,
+  hasMore,
+  onMore,
+  onDelete,
+}: {
+  version: PipelineVersion;
+  versions: readonly PipelineVersion[];
+  hasMore: boolean;
+  onMore: () => void;
+  onDelete: () => void;
+}) {
+  const navigate = useNavigate();
+  const [query, setQuery] = useSearchParams();
+  const asked = query.get("view");
+  const tab: TabName = TABS.find((it) => it.name === asked)?.name ?? "graph";
+  const spec = pipelineOf(version.pipeline_spec);
+  const isListed = versions.some((it) => it.pipeline_version_id === version.pipeline_version_id);
+  return (
+    <>
+      <div className={style.bar}>
+        <select
+          className="input"
+          aria-label="Version"
+          value={version.pipeline_version_id}
+          onChange={(event) => void navigate(to.version(version.pipeline_id, event.target.value))}
+        >
+          {!isListed && <option value={version.pipeline_version_id}>{version.display_name}</option>}
+          {versions.map((it) => (
+            <option key={it.pipeline_version_id} value={it.pipeline_version_id}>
+              {it.display_name} · {short(Date.parse(it.created_at))}
+            </option>
+          ))}
+        </select>
+        <span className="soft small">
+          uploaded <Moment at={version.created_at} form="ago" />
+        </span>
+        <Tags tags={version.tags} />
+      </div>
+      <Tabs
+        label="Views of the version"
+        tabs={TABS}
+        chosen={tab}
+        onChoose={(name) => setQuery(name === "graph" ? {} : { view: name }, { replace: true })}
+        panel="version"
+      />
+      <div id="version" role="tabpanel" aria-label={tab} className={style.panel}>
+        {!spec ? (
+          <Failed what="The pipeline of this version is not understood" error={new Error("It has no tasks.")} />
+        ) : tab === "graph" ? (
+          <Suspense fallback={<Loading what="Drawing the graph" />}>
+            <PipelineGraph spec={spec} />
+          </Suspense>
+        ) : tab === "source" ? (
+          <Source document={version.pipeline_spec ?? null} name={version.display_name} />
+        ) : (
+          <Summary
+            spec={spec}
+            version={version}
+            versions={versions}
+            hasMore={hasMore}
+            onMore={onMore}
+            onDelete={onDelete}
+          />
+        )}
+      </div>
+    </>
+  );
 }

@@ -1,0 +1,156 @@
+import type { ReactNode } from "react";
+import type { ParameterDefinition } from "../../api/penstock";
+import { Button } from "../../design/Button";
+import { Field } from "../../design/Field";
+import { type Answers, isOptional, isStructure, type Problem, textOf } from "../../model/parameters";
+import style from "./NewRun.module.css";
+
+const TYPES: Record<string, string> = {
+  STRING: "text",
+  BOOLEAN: "true or false",
+  NUMBER_INTEGER: "whole number",
+  NUMBER_DOUBLE: "number",
+  LIST: "list, as JSON",
+  STRUCT: "object, as JSON",
+};
+
+type Change = (name: string, text: string | undefined) => void;
+
+/** A control for each parameter that a pipeline takes. */
+export function ParameterFields({
+  parameters,
+  answers,
+  problems,
+  onChange,
+}: {
+  parameters: readonly [string, ParameterDefinition][];
+  answers: Answers;
+  problems: readonly Problem[];
+  onChange: Change;
+}) {
+  if (parameters.length === 0) {
+    return <p className="soft">This pipeline takes no parameters.</p>;
+  }
+  return (
+    <div className={style.parameters}>
+      {parameters.map(([name, definition]) => (
+        <Parameter
+          key={name}
+          name={name}
+          definition={definition}
+          text={answers[name]}
+          error={problems.find((it) => it.parameter === name)?.reason}
+          onChange={onChange}
+        />
+      ))}
+    </div>
+  );
+}
+
+function Parameter({
+  name,
+  definition,
+  text,
+  error,
+  onChange,
+}: {
+  name: string;
+  definition: ParameterDefinition;
+  text: string | undefined;
+  error: string | undefined;
+  onChange: Change;
+}) {
+  const type = TYPES[definition.parameterType] ?? definition.parameterType;
+  const byDefault = definition.defaultValue === undefined ? undefined : textOf(definition, definition.defaultValue);
+  const hint: ReactNode = (
+    <>
+      {definition.description && <span>{definition.description} · </span>}
+      {type}
+      {text === undefined && isOptional(definition) && (
+        <> · {byDefault === undefined ? "left out" : `default ${byDefault.slice(0, 200)}`}</>
+      )}
+    </>
+  );
+  return (
+    <div className={style.parameter}>
+      <Field label={<span className="mono">{name}</span>} hint={hint} error={error} required={!isOptional(definition)}>
+        {(ids) => (
+          <Control
+            ids={ids}
+            definition={definition}
+            text={text}
+            byDefault={byDefault}
+            onText={(it) => onChange(name, it)}
+          />
+        )}
+      </Field>
+      {text !== undefined && isOptional(definition) && (
+        <Button
+          kind="quiet"
+          icon="retry"
+          label={`Leave ${name} to its default`}
+          onClick={() => onChange(name, undefined)}
+        />
+      )}
+    </div>
+  );
+}
+
+function Control({
+  ids,
+  definition,
+  text,
+  byDefault,
+  onText,
+}: {
+  ids: { id: string };
+  definition: ParameterDefinition;
+  text: string | undefined;
+  byDefault: string | undefined;
+  onText: (text: string | undefined) => void;
+}) {
+  const literals = definition.parameterType === "BOOLEAN" ? [true, false] : definition.literals;
+  if (literals && literals.length > 0) {
+    return (
+      <select
+        {...ids}
+        className="input"
+        value={text ?? ""}
+        onChange={(event) => onText(event.target.value === "" ? undefined : event.target.value)}
+      >
+        <option value="">{byDefault === undefined ? "Choose" : `Default: ${byDefault}`}</option>
+        {literals.map((literal) => {
+          const word = textOf(definition, literal);
+          return (
+            <option key={word} value={word}>
+              {word}
+            </option>
+          );
+        })}
+      </select>
+    );
+  }
+  const common = {
+    ...ids,
+    className: "input",
+    value: text ?? "",
+    placeholder: byDefault ?? "",
+    spellCheck: false,
+  };
+  if (isStructure(definition) || (text ?? byDefault ?? "").includes("\n")) {
+    return <textarea {...common} rows={4} onChange={(event) => onText(emptied(event.target.value, definition))} />;
+  }
+  const isNumber = definition.parameterType.startsWith("NUMBER");
+  return (
+    <input
+      {...common}
+      inputMode={isNumber ? "decimal" : "text"}
+      onChange={(event) => onText(emptied(event.target.value, definition))}
+    />
+  );
+}
+
+/** An empty text is a value of texts alone; of others it means that nothing is said. */
+function emptied(text: string, definition: ParameterDefinition): string | undefined {
+  return text === "" && definition.parameterType !== "STRING" ? undefined : text;
+}

@@ -1,0 +1,32 @@
+import { useMemo } from "react";
+import type { Json } from "../../api/kfp";
+import { Button } from "../../design/Button";
+import { Copy } from "../../design/Copy";
+import style from "./Pipelines.module.css";
+
+/** More than that is for an editor. */
+const SHOWN = 200_000;
+
+/** A pipeline as it is stored. */
+export function Source({ document: source, name }: { document: Json; name: string }) {
+  const text = useMemo(() => JSON.stringify(source, null, 2), [source]);
+  const save = () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = `${name.replace(/[^\w.-]+/g, "_")}.json`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  };
+  return (
+    <div>
+      <div className={`${style.bar} ${style.padded}`}>
+        <Button icon="download" onClick={save}>
+          Download
+        </Button>
+        <Copy text={text} />
+        {text.length > SHOWN && <span className="soft">The beginning is shown; the download is whole.</span>}
+      </div>
+      <pre className={style.source}>{text.slice(0, SHOWN)}</pre>
+    </div>
+  );
+}
