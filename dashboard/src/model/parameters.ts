@@ -20,6 +20,20 @@ export function isOptional(definition: ParameterDefinition): boolean {
   return definition.isOptional === true || definition.defaultValue !== undefined;
 }
 
+const TYPES: Record<string, string> = {
+  STRING: "text",
+  BOOLEAN: "true or false",
+  NUMBER_INTEGER: "whole number",
+  NUMBER_DOUBLE: "number",
+  LIST: "list, as JSON",
+  STRUCT: "object, as JSON",
+};
+
+/** What a parameter is, for people. */
+export function typeWords(definition: ParameterDefinition): string {
+  return TYPES[definition.parameterType] ?? definition.parameterType;
+}
+
 /** How a value is written into its control. */
 export function textOf(definition: ParameterDefinition, value: Json): string {
   if (definition.parameterType === "STRING" && typeof value === "string") {

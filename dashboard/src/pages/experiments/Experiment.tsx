@@ -1,5 +1,91 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useNavigate, useParams } from "react-router";
+import { archiveExperiment, deleteExperiment, experimentQuery, unarchiveExperiment } from "../../api/experiments";
+import { to } from "../../app/routes";
+import { Button } from "../../design/Button";
+import { Confirm } from "../../design/Confirm";
+import { LinkButton } from "../../design/LinkButton";
+import { Failed, Notice } from "../../design/Notice";
 import { Page } from "../../design/Page";
+import { RunList } from "../runs/RunList";
+
+type Asked = "archive" | "restore" | "delete";
+
+const ACTIONS: Record<Asked, { action: string; says: string; perform: (id: string) => Promise<unknown> }> = {
+  archive: {
+    action: "Archive",
+    says: "Its runs are archived with it, and what recurs in it is switched off.",
+    perform: archiveExperiment,
+  },
+  restore: {
+    action: "Restore",
+    says: "It is in the list again. Its runs stay archived until they are restored themselves.",
+    perform: unarchiveExperiment,
+  },
+  delete: {
+    action: "Delete",
+    says: "The experiment is gone for good. Its runs are not deleted.",
+    perform: deleteExperiment,
+  },
+};
 
 export default function Experiment() {
-  return <Page title="Experiment">TODO</Page>;
+  const { experimentId = "" } = useParams();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [asked, setAsked] = useState<Asked>();
+  const experiment = useQuery(experimentQuery(experimentId));
+  const isArchived = experiment.data?.storage_state === "ARCHIVED";
+  const name = experiment.data?.display_name ?? "Experiment";
+  const action = asked && ACTIONS[asked];
+  return (
+    <Page
+      title={name}
+      crumbs={[{ name: "Experiments", to: to.experiments }]}
+      wide
+      actions={
+        <>
+          <Button icon="archive" onClick={() => setAsked(isArchived ? "restore" : "archive")}>
+            {isArchived ? "Restore" : "Archive"}
+          </Button>
+          <Button icon="trash" label="Delete the experiment" kind="quiet" onClick={() => setAsked("delete")} />
+          <LinkButton to={to.newRun({ experimentId })} icon="plus" kind="primary">
+            New run
+          </LinkButton>
+        </>
+      }
+    >
+      {experiment.isError ? (
+        <Failed
+          what="The experiment cannot be read"
+          error={experiment.error}
+          onRetry={() => void experiment.refetch()}
+        />
+      ) : (
+        <>
+          {experiment.data?.description && <p className="soft">{experiment.data.description}</p>}
+          {isArchived && <Notice kind="info" title="This experiment is archived." />}
+          <RunList experimentId={experimentId} />
+        </>
+      )}
+      {action && (
+        <Confirm
+          title={`${action.action} ${name}?`}
+          action={action.action}
+          danger={asked === "delete"}
+          perform={async () => {
+            await action.perform(experimentId);
+            await client.invalidateQueries();
+            if (asked === "delete") {
+              void navigate(to.experiments);
+            }
+          }}
+          onClose={() => setAsked(undefined)}
+        >
+          {action.says}
+        </Confirm>
+      )}
+    </Page>
+  );
 }

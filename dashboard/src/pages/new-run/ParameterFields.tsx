@@ -2,17 +2,8 @@ import type { ReactNode } from "react";
 import type { ParameterDefinition } from "../../api/penstock";
 import { Button } from "../../design/Button";
 import { Field } from "../../design/Field";
-import { type Answers, isOptional, isStructure, type Problem, textOf } from "../../model/parameters";
+import { type Answers, isOptional, isStructure, type Problem, textOf, typeWords } from "../../model/parameters";
 import style from "./NewRun.module.css";
-
-const TYPES: Record<string, string> = {
-  STRING: "text",
-  BOOLEAN: "true or false",
-  NUMBER_INTEGER: "whole number",
-  NUMBER_DOUBLE: "number",
-  LIST: "list, as JSON",
-  STRUCT: "object, as JSON",
-};
 
 type Change = (name: string, text: string | undefined) => void;
 
@@ -60,7 +51,7 @@ function Parameter({
   error: string | undefined;
   onChange: Change;
 }) {
-  const type = TYPES[definition.parameterType] ?? definition.parameterType;
+  const type = typeWords(definition);
   const byDefault = definition.defaultValue === undefined ? undefined : textOf(definition, definition.defaultValue);
   const hint: ReactNode = (
     <>

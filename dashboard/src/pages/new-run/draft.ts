@@ -1,5 +1,5 @@
 /** A run that is being written, and the request that comes of it. */
-import type { Json, Run } from "../../api/kfp";
+import type { Json } from "../../api/kfp";
 import type { NewRun } from "../../api/runs";
 import type { ChosenVersion } from "./PipelineField";
 
@@ -29,12 +29,4 @@ export function bodyOf(draft: Draft, values: Record<string, Json>, inline: unkno
     ...(account && { service_account: account }),
     ...(caching && { plugins_input: { penstock: { enable_caching: caching === "on" } } }),
   };
-}
-
-/** What a run says of the cache. */
-export function cachingOf(run: Run | undefined): Draft["caching"] {
-  const plugin = run?.plugins_input?.penstock;
-  const said =
-    typeof plugin === "object" && plugin !== null && !Array.isArray(plugin) ? plugin.enable_caching : undefined;
-  return said === true ? "on" : said === false ? "off" : "";
 }

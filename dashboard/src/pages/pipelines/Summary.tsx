@@ -4,7 +4,7 @@ import type { PipelineSpec } from "../../api/penstock";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Moment } from "../../design/Moment";
-import { definitions, isOptional, textOf } from "../../model/parameters";
+import { definitions, isOptional, textOf, typeWords } from "../../model/parameters";
 import style from "./Pipelines.module.css";
 
 /** What a version takes, what it is, and which others there are. */
@@ -90,7 +90,7 @@ function Parameters({ spec }: { spec: PipelineSpec }) {
         {parameters.map(([name, definition]) => (
           <tr key={name}>
             <td className="mono">{name}</td>
-            <td>{definition.parameterType.toLowerCase().replaceAll("_", " ")}</td>
+            <td>{typeWords(definition)}</td>
             <td className="mono">
               {definition.defaultValue === undefined ? (
                 <span className="soft">{isOptional(definition) ? "left out" : "needed"}</span>

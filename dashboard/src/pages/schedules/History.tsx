@@ -1,0 +1,58 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { Link } from "react-router";
+import type { Run } from "../../api/kfp";
+import { runsQuery } from "../../api/runs";
+import { useNamespace } from "../../app/namespace";
+import { to } from "../../app/routes";
+import { type Column, List } from "../../design/List";
+import { Duration, Moment } from "../../design/Moment";
+import { Empty, Failed, Loading } from "../../design/Notice";
+import { StatusMark } from "../../design/StatusMark";
+import { standingOf } from "../../model/state";
+import style from "./Schedules.module.css";
+
+const COLUMNS: Column<Run>[] = [
+  { key: "state", label: "State", width: "9rem", render: (run) => <StatusMark standing={standingOf(run.state)} /> },
+  { key: "name", label: "Run", render: (run) => <Link to={to.run(run.run_id)}>{run.display_name}</Link> },
+  { key: "slot", label: "Slot", width: "11.5rem", render: (run) => <Moment at={run.scheduled_at} /> },
+  {
+    key: "took",
+    label: "Took",
+    width: "7rem",
+    align: "end",
+    render: (run) => <Duration from={run.created_at} to={run.finished_at} isCoarse />,
+  },
+];
+
+/** The runs that a schedule has made, the newest first. */
+export function History({ id }: { id: string }) {
+  const namespace = useNamespace();
+  const list = useInfiniteQuery(
+    runsQuery({ namespace, predicates: [{ key: "recurring_run_id", operation: "EQUALS", string_value: id }] }),
+  );
+  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.runs ?? []) ?? [], [list.data]);
+  return (
+    <section className={style.column} aria-label="Runs of the schedule">
+      <h2>Runs</h2>
+      {list.isError ? (
+        <Failed what="Its runs cannot be listed" error={list.error} onRetry={() => void list.refetch()} />
+      ) : list.isPending ? (
+        <Loading what="Loading runs" />
+      ) : rows.length === 0 ? (
+        <Empty title="No run yet" />
+      ) : (
+        <List
+          label="Runs of the schedule"
+          rows={rows}
+          id={(run) => run.run_id}
+          name={(run) => run.display_name}
+          columns={COLUMNS}
+          hasMore={list.hasNextPage}
+          isLoadingMore={list.isFetchingNextPage}
+          onMore={() => void list.fetchNextPage()}
+        />
+      )}
+    </section>
+  );
+}
