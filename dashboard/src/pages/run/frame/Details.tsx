@@ -1,0 +1,134 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import type { Json } from "../../../api/kfp";
+import { taskQuery } from "../../../api/runs";
+import { Button } from "../../../design/Button";
+import { Moment } from "../../../design/Moment";
+import { Failed, Loading } from "../../../design/Notice";
+import { Card } from "../../../design/Page";
+import { useRunView } from "../view";
+import style from "./frame.module.css";
+import { Artifacts, Values } from "./Values";
+
+/** What a run was given, what it gave, and how it is carried out. */
+export function Details() {
+  const { run, spec } = useRunView();
+  const given = run.runtime_config?.parameters ?? {};
+  return (
+    <div className={style.details}>
+      <Card title="Parameters">
+        <div className={style.inside}>
+          <Values values={spec?.parameters ?? given} none="The pipeline takes no parameters." />
+        </div>
+      </Card>
+      <Outputs />
+      <Settings />
+      <Remarks />
+      <div className={style.wide}>
+        <Raw />
+      </div>
+    </div>
+  );
+}
+
+function Outputs() {
+  const { runId, tree } = useRunView();
+  const root = tree.nodes.find((node) => node.parent === undefined);
+  const detail = useQuery({ ...taskQuery(runId, root?.task_id ?? ""), enabled: root !== undefined });
+  const { parameters = {}, artifacts = {} } = detail.data?.outputs ?? {};
+  const isEmpty = Object.keys(parameters).length + Object.keys(artifacts).length === 0;
+  return (
+    <Card title="Outputs">
+      <div className={style.inside}>
+        {detail.isError && <Failed what="The outputs cannot be shown" error={detail.error} />}
+        {root && detail.isPending && <Loading what="Loading the outputs" lines={2} />}
+        {(!root || detail.data) && isEmpty && <p className="soft">The pipeline has given no outputs.</p>}
+        {!isEmpty && (
+          <>
+            <Values values={parameters} none="" />
+            <Artifacts artifacts={artifacts} />
+          </>
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function Settings() {
+  const { run, record } = useRunView();
+  const info = record?.run.info;
+  const settings: Record<string, Json> = {
+    "Run id": run.run_id,
+    ...(info && {
+      Name: info.name,
+      "Pipeline root": info.pipelineRoot,
+      "Results from the cache": info.caching ? "taken where there are any" : "not taken",
+    }),
+    ...(run.service_account && { "Service account": run.service_account }),
+    ...(run.description && { Description: run.description }),
+    ...record?.run.options,
+  };
+  return (
+    <Card title="Settings">
+      <div className={style.inside}>
+        <dl className="definitions">
+          <dt>Created</dt>
+          <dd>
+            <Moment at={run.created_at} form="full" />
+          </dd>
+        </dl>
+        <Values values={settings} none="" />
+      </div>
+    </Card>
+  );
+}
+
+function Remarks() {
+  const remarks = useRunView().record?.remarks ?? [];
+  if (remarks.length === 0) {
+    return null;
+  }
+  return (
+    <Card title="Remarks">
+      <ul className={`${style.inside} ${style.remarks}`}>
+        {remarks.map((remark) => (
+          <li key={`${remark.kind} ${remark.subject} ${remark.at}`}>
+            <span className="soft small">
+              {remark.subject || "Run"} · <Moment at={remark.at} />
+            </span>
+            <p>{remark.text}</p>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+const SHOWN = 400_000;
+
+/** The pipeline as it was submitted. Drawn when asked for: it may be long. */
+function Raw() {
+  const { spec } = useRunView();
+  const [isOpen, setIsOpen] = useState(false);
+  const text = spec && (spec.text ?? JSON.stringify(spec.pipeline_spec, null, 2));
+  return (
+    <Card
+      title="Pipeline as submitted"
+      actions={
+        <Button disabled={!text} aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
+          {isOpen ? "Hide" : "Show"}
+        </Button>
+      }
+    >
+      {isOpen && text && (
+        <div className={style.inside}>
+          {text.length > SHOWN && <p className="soft">Only its beginning: download it to see all.</p>}
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys scroll what has the focus */}
+          <section className={style.raw} tabIndex={0} aria-label="Pipeline as submitted">
+            <pre>{text.slice(0, SHOWN)}</pre>
+          </section>
+        </div>
+      )}
+    </Card>
+  );
+}
