@@ -1,7 +1,6 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions } from "@tanstack/react-query";
 import { ask, url } from "./http";
-import type { Json } from "./kfp";
-import type { Artifact, Producer } from "./penstock";
+import type { Artifact } from "./penstock";
 
 const path = (id: string) => `apis/penstock/v1/artifacts/${encodeURIComponent(id)}`;
 
@@ -37,16 +36,6 @@ export function artifactsQuery(asked: ArtifactsAsked) {
     getNextPageParam: (page) => page.next_page_token || undefined,
   });
 }
-
-export function artifactQuery(id: string) {
-  return queryOptions({
-    queryKey: ["artifacts", id],
-    queryFn: ({ signal }) => ask<Record<string, Json>>(path(id), { signal }),
-    enabled: id !== "",
-  });
-}
-
-export type { Artifact, Producer };
 
 /** Where the bytes are. */
 export const contentUrl = (id: string, query: { path?: string; download?: boolean; display?: "html" } = {}) =>
