@@ -23,6 +23,7 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  server: { proxy: { "/apis": server } },
+  // The server takes changes from pages of its own origin alone.
+  server: { proxy: { "/apis": { target: server, changeOrigin: true, headers: { origin: server } } } },
   test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
 });

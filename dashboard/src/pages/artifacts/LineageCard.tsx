@@ -96,8 +96,9 @@ function Board({ lineage, current }: { lineage: Lineage; current: string }) {
             </Link>
           ) : execution ? (
             <Link key={id} to={to.task(execution.run_id, execution.task_path)} className={style.node} style={at}>
-              <span>
-                <StatusMark standing={standingOf(execution.state)} bare /> {execution.task_name}
+              <span className={style.task}>
+                <StatusMark standing={standingOf(execution.state)} bare />
+                <span>{execution.task_name}</span>
               </span>
               <span className="soft small">{execution.run_name}</span>
             </Link>

@@ -1,5 +1,164 @@
-import { Page } from "../../design/Page";
+import { useQueries } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
+import { Link, useSearchParams } from "react-router";
+import { ask } from "../../api/http";
+import type { Run } from "../../api/kfp";
+import type { Artifact } from "../../api/penstock";
+import { runQuery } from "../../api/runs";
+import { to } from "../../app/routes";
+import { Button } from "../../design/Button";
+import { LinkButton } from "../../design/LinkButton";
+import { Duration, Moment } from "../../design/Moment";
+import { Empty, Failed, Loading } from "../../design/Notice";
+import { Card, Page } from "../../design/Page";
+import { StatusMark } from "../../design/StatusMark";
+import { MOST_RUNS, metricRows, parameterRows, type Row, visualPlaces } from "../../model/compare";
+import { standingOf } from "../../model/state";
+import style from "./Compare.module.css";
+import { letter } from "./letter";
+import { Table } from "./Table";
+
+const ArtifactPreview = lazy(() => import("../../preview/ArtifactPreview"));
+
+/** Artifacts of a run that are looked at, at most. */
+const MOST_ARTIFACTS = 1000;
 
 export default function Compare() {
-  return <Page title="Compare">TODO</Page>;
+  const [query, setQuery] = useSearchParams();
+  const ids = [...new Set((query.get("runlist") ?? "").split(",").filter((id) => id !== ""))];
+  const isAll = query.has("all");
+  const runs = useQueries({ queries: ids.slice(0, MOST_RUNS).map((id) => runQuery(id)) });
+  const artifacts = useQueries({
+    queries: ids.slice(0, MOST_RUNS).map((id) => ({
+      queryKey: ["artifacts", "of", id],
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        ask<{ artifacts?: Artifact[] }>("apis/penstock/v1/artifacts", {
+          query: { run_id: id, page_size: MOST_ARTIFACTS },
+          signal,
+        }),
+    })),
+  });
+  const found = runs.flatMap((run, index) =>
+    run.data ? [{ run: run.data, artifacts: artifacts[index]?.data?.artifacts ?? [] }] : [],
+  );
+  const failure = runs.find((run) => run.isError)?.error ?? artifacts.find((list) => list.isError)?.error;
+  const leave = (id: string) =>
+    setQuery(
+      (before) => {
+        const after = new URLSearchParams(before);
+        after.set("runlist", ids.filter((it) => it !== id).join(","));
+        return after;
+      },
+      { replace: true },
+    );
+  return (
+    <Page
+      title={`Compare ${ids.length} runs`}
+      crumbs={[{ name: "Runs", to: to.runs }]}
+      actions={
+        <label>
+          <input
+            type="checkbox"
+            checked={!isAll}
+            onChange={(event) =>
+              setQuery(
+                (before) => {
+                  const after = new URLSearchParams(before);
+                  event.target.checked ? after.delete("all") : after.set("all", "1");
+                  return after;
+                },
+                { replace: true },
+              )
+            }
+          />{" "}
+          Differences only
+        </label>
+      }
+    >
+      {ids.length > MOST_RUNS && <p role="alert">The first {MOST_RUNS} are compared.</p>}
+      {failure && <Failed what="Some of it cannot be read" error={failure} />}
+      {ids.length === 0 ? (
+        <Empty title="No runs to compare" action={<LinkButton to={to.runs}>Choose runs</LinkButton>} />
+      ) : runs.some((run) => run.isPending) ? (
+        <Loading what="Reading the runs" lines={8} />
+      ) : (
+        <Comparison found={found} isAll={isAll} onLeave={leave} />
+      )}
+    </Page>
+  );
+}
+
+function Comparison({
+  found,
+  isAll,
+  onLeave,
+}: {
+  found: readonly { run: Run; artifacts: readonly Artifact[] }[];
+  isAll: boolean;
+  onLeave: (id: string) => void;
+}) {
+  const runs = found.map(({ run }) => run);
+  const lists = found.map(({ artifacts }) => artifacts);
+  const shown = (rows: Row[]) => rows.filter((row) => isAll || row.differs || runs.length < 2);
+  const parameters = parameterRows(runs);
+  const metrics = metricRows(lists);
+  return (
+    <>
+      <Card title="Runs">
+        <section className={style.scroll} aria-label="Runs">
+          <table className="list" aria-label="Runs that are compared">
+            <tbody>
+              {runs.map((run, index) => (
+                <tr key={run.run_id}>
+                  <td className={style.letter}>{letter(index)}</td>
+                  <td>
+                    <StatusMark standing={standingOf(run.state)} />
+                  </td>
+                  <td>
+                    <Link to={to.run(run.run_id)}>{run.display_name}</Link>
+                  </td>
+                  <td>
+                    <Moment at={run.created_at} />
+                  </td>
+                  <td>
+                    <Duration from={run.created_at} to={run.finished_at} isCoarse />
+                  </td>
+                  <td>
+                    <Button
+                      kind="quiet"
+                      icon="close"
+                      label={`Leave out ${run.display_name}`}
+                      onClick={() => onLeave(run.run_id)}
+                    />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      </Card>
+      <Table title="Parameters" runs={runs} rows={shown(parameters)} total={parameters.length} />
+      <Table title="Metrics" runs={runs} rows={shown(metrics)} total={metrics.length} />
+      {visualPlaces(lists).map(({ place, type, found }) => (
+        <Card key={place} title={`${place} (${type.replace(/^system\./, "")})`}>
+          <div className={style.previews}>
+            {found.map((artifact, index) => (
+              <figure key={runs[index]?.run_id} className={style.preview}>
+                <figcaption>
+                  {letter(index)} · {runs[index]?.display_name}
+                </figcaption>
+                {artifact ? (
+                  <Suspense fallback={<Loading />}>
+                    <ArtifactPreview artifact={artifact} />
+                  </Suspense>
+                ) : (
+                  <p className="soft">This run has none.</p>
+                )}
+              </figure>
+            ))}
+          </div>
+        </Card>
+      ))}
+    </>
+  );
 }

@@ -1,0 +1,82 @@
+import type { Json, Run } from "../../api/kfp";
+import { Card } from "../../design/Page";
+import { extremes, type Row } from "../../model/compare";
+import style from "./Compare.module.css";
+import { letter } from "./letter";
+
+/** Values of several runs beside each other, those that differ marked. */
+export function Table({
+  title,
+  runs,
+  rows,
+  total,
+}: {
+  title: string;
+  runs: readonly Run[];
+  rows: readonly Row[];
+  total: number;
+}) {
+  if (total === 0) {
+    return (
+      <Card title={title}>
+        <p className={`soft ${style.padded}`}>None of these runs has any.</p>
+      </Card>
+    );
+  }
+  return (
+    <Card
+      title={title}
+      actions={
+        rows.length < total && <span className="soft small">{total - rows.length} that are alike are not shown</span>
+      }
+    >
+      {rows.length === 0 ? (
+        <p className={`soft ${style.padded}`}>They are alike in all of these runs.</p>
+      ) : (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
+        <section className={style.scroll} tabIndex={0} aria-label={title}>
+          <table className={`list ${style.table}`} aria-label={title}>
+            <thead>
+              <tr>
+                <th scope="col">Name</th>
+                {runs.map((run, index) => (
+                  <th key={run.run_id} scope="col" title={run.display_name}>
+                    {letter(index)} <span className="soft">{run.display_name}</span>
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <Line key={row.name} row={row} runs={runs} />
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+    </Card>
+  );
+}
+
+function Line({ row, runs }: { row: Row; runs: readonly Run[] }) {
+  const { least, most } = extremes(row);
+  return (
+    <tr>
+      <th scope="row">{row.name}</th>
+      {row.values.map((value, index) => (
+        <td key={runs[index]?.run_id} className="mono" data-differs={row.differs || undefined}>
+          {text(value)}
+          {index === least && <span className={style.mark}> least</span>}
+          {index === most && <span className={style.mark}> most</span>}
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+function text(value: Json | undefined): string {
+  if (value === undefined) {
+    return "–";
+  }
+  return (typeof value === "string" ? value : JSON.stringify(value)).slice(0, 500);
+}
