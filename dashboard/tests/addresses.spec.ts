@@ -1,0 +1,100 @@
+import type { Experiment } from "../src/api/kfp";
+import { api, expect, finished, sample, submit, test, upload, visit } from "./site";
+
+test("the addresses that KFP's SDK prints are right", async ({ page }) => {
+  const run = await finished("hello");
+  await visit(page, `/runs/details/${run.run_id}`);
+  await expect(page.getByRole("heading", { level: 1 })).toContainText(run.display_name);
+  await visit(page, `/experiments/details/${run.experiment_id}`);
+  const experiment = await api<Experiment>(`apis/v2beta1/experiments/${run.experiment_id}`);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(experiment.display_name);
+  const { pipeline_id: id, pipeline_version_id: version } = run.pipeline_version_reference ?? { pipeline_id: "" };
+  for (const address of [`/pipelines/details/${id}`, `/pipelines/details/${id}/version/${version}`]) {
+    await visit(page, address);
+    await expect(page.getByRole("heading", { level: 1 })).toContainText("hello");
+  }
+  for (const [address, title] of [
+    ["/start", "Home"],
+    ["/archive/runs", "Archived runs"],
+    ["/archive/experiments", "Archived experiments"],
+    ["/shared/pipelines", "Pipelines"],
+    ["/no/such/page", "No such page"],
+  ] as const) {
+    await visit(page, address);
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(title);
+  }
+});
+
+test("what is not there is said, not shown as empty", async ({ page }) => {
+  const nobody = "00000000-0000-4000-8000-000000000000";
+  for (const address of [
+    `/runs/details/${nobody}`,
+    `/pipelines/details/${nobody}`,
+    `/recurringrun/details/${nobody}`,
+    `/artifacts/${nobody}`,
+  ]) {
+    await visit(page, address);
+    await expect(page.getByRole("alert").first()).toContainText(/not found|cannot be read/i);
+  }
+});
+
+test("an artifact is followed to what made it and to what came of it", async ({ page }) => {
+  const run = await finished("hello");
+  await visit(page, "/artifacts?name=data");
+  await page
+    .getByRole("row", { name: new RegExp(run.display_name) })
+    .getByRole("link", { name: "data" })
+    .click();
+  const lineage = page.getByRole("region", { name: "Lineage graph" });
+  await expect(lineage.getByRole("link", { name: /train/ })).toHaveCount(3);
+  await lineage.getByRole("link", { name: /prepare/ }).click();
+  await expect(page).toHaveURL(new RegExp(`runs/details/${run.run_id}.*task=prepare`));
+});
+
+test("keys lead everywhere", async ({ page }) => {
+  const run = await submit("if_elif_else");
+  await visit(page, "/");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Home");
+  await page.keyboard.press("g");
+  await page.keyboard.press("p");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Pipelines");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type(run.display_name);
+  await expect(page.getByRole("option", { name: new RegExp(run.display_name) }).first()).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1 })).toContainText(run.display_name);
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog", { name: "Keys" })).toBeHidden();
+  await page.keyboard.press("g");
+  await page.keyboard.press("r");
+  await expect(page.getByRole("row", { name: new RegExp(run.display_name) })).toBeVisible();
+  await page.getByRole("link", { name: run.display_name }).focus();
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1 })).toContainText(run.display_name);
+});
+
+test("a theme is chosen and kept", async ({ page }) => {
+  await visit(page, "/");
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ colorScheme: "dark" });
+  const dark = await ground();
+  await page.emulateMedia({ colorScheme: "light" });
+  expect(await ground()).not.toBe(dark);
+  await page.getByRole("button", { name: /Theme of the system/ }).click();
+  await page.getByRole("button", { name: /Light theme/ }).click();
+  expect(await ground()).toBe(dark);
+  await page.reload();
+  await expect(page.getByRole("button", { name: /Dark theme/ })).toBeVisible();
+  expect(await ground()).toBe(dark);
+});
+
+test("pipelines are found by name", async ({ page }) => {
+  const pipeline = await upload("hello", sample("hello"));
+  await visit(page, "/pipelines");
+  await page.getByRole("searchbox", { name: "Part of the name" }).fill(pipeline.display_name);
+  await expect(page.getByRole("row")).toHaveCount(2);
+});

@@ -1,0 +1,97 @@
+/** What tests do to the server beside looking at its pages, and pages that tell of what they should not have done. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test as base, expect, type Page } from "@playwright/test";
+import type { Json, Pipeline, Run } from "../src/api/kfp";
+
+const SAMPLES = join(import.meta.dirname, "../../tests/pipelines");
+
+export const home = () => process.env.PENSTOCK_URL ?? "";
+
+export async function api<T>(path: string, body?: unknown): Promise<T> {
+  const asked: RequestInit =
+    body === undefined
+      ? {}
+      : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(home() + path, asked);
+  if (!response.ok) {
+    throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  }
+  return (await response.json()) as T;
+}
+
+/** The compiled sample of a name. */
+export const sample = (name: string) => readFileSync(join(SAMPLES, `${name}.yaml`));
+
+let count = 0;
+
+/** A name that no other test uses. */
+export const fresh = (name: string) => `${name} ${process.pid}-${++count}`;
+
+export async function upload(name: string, text: Buffer | string, title = fresh(name)): Promise<Pipeline> {
+  const form = new FormData();
+  form.set("uploadfile", new File([typeof text === "string" ? text : new Uint8Array(text)], `${name}.yaml`));
+  const query = new URLSearchParams({ name: title });
+  const response = await fetch(`${home()}apis/v2beta1/pipelines/upload?${query}`, { method: "POST", body: form });
+  if (!response.ok) {
+    throw new Error(`upload of ${name}: ${response.status} ${await response.text()}`);
+  }
+  return (await response.json()) as Pipeline;
+}
+
+export async function submit(
+  name: string,
+  { parameters = {}, title = fresh(name) }: { parameters?: Record<string, Json>; title?: string } = {},
+): Promise<Run> {
+  const pipeline = await upload(name, sample(name));
+  return api<Run>("apis/v2beta1/runs", {
+    display_name: title,
+    pipeline_version_reference: { pipeline_id: pipeline.pipeline_id },
+    runtime_config: { parameters },
+  });
+}
+
+const ENDED = ["SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"];
+
+/** A run of a sample that has ended. */
+export async function finished(name: string, options: Parameters<typeof submit>[1] = {}): Promise<Run> {
+  const { run_id } = await submit(name, options);
+  for (let tries = 0; tries < 300; tries += 1) {
+    const run = await api<Run>(`apis/v2beta1/runs/${run_id}`);
+    if (ENDED.includes(run.state ?? "")) {
+      return run;
+    }
+    await new Promise((later) => setTimeout(later, 200));
+  }
+  throw new Error(`run ${run_id} of ${name} does not end`);
+}
+
+/** Goes to the page of an address. */
+export const visit = (page: Page, address: string) => page.goto(`${home()}#${address}`);
+
+/** A test whose page may not fail, complain or ask any other host. */
+export const test = base.extend<{ quiet: string[] }>({
+  quiet: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+      page.on("console", (message) => {
+        // A refusal by the server is shown on the page, and the browser says it too.
+        if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+          complaints.push(`console: ${message.text()}`);
+        }
+      });
+      page.on("request", (request) => {
+        const address = request.url();
+        if (!address.startsWith(home()) && !/^(data|blob):/.test(address)) {
+          complaints.push(`request: ${address}`);
+        }
+      });
+      await use(complaints);
+      expect(complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
