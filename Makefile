@@ -11,7 +11,7 @@ PROFILE ?= release
 IMAGE ?= penstock.dev/penstock:dev
 ROUNDS ?= 7
 
-.PHONY: help run test check lint fmt image snapshots soak bench bench-kubernetes bench-api conformance conformance-api cluster \
+.PHONY: help run test check lint fmt dashboard image snapshots soak bench bench-kubernetes bench-api conformance conformance-api cluster \
   cluster-down clean
 
 help: ## Show this list
@@ -19,6 +19,7 @@ help: ## Show this list
 
 run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
 	@$(TOOLS) build
+	@$(TOOLS) dashboard >/dev/null
 	@cargo build -p penstock-cli
 	@python="$$($(TOOLS) python)"; \
 	  PENSTOCK_PYTHON="$$python" PENSTOCK_DATA_DIR="$${PENSTOCK_DATA_DIR:-$(CURDIR)/.penstock}" \
@@ -26,6 +27,7 @@ run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
 
 test: ## All tests: unit, property, component (real S3 server, PostgreSQL), end to end (real Python, real Kubernetes)
 	@$(TOOLS) build
+	@$(TOOLS) dashboard >/dev/null
 	@$(TOOLS) image
 	@$(TOOLS) postgresql
 	@cargo build --quiet --workspace --all-targets
@@ -39,6 +41,7 @@ check: ## The quick part of the tests, to run all day
 
 lint: ## Formatting, clippy, dependencies, documentation
 	@$(TOOLS) build
+	@$(TOOLS) dashboard >/dev/null
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
@@ -47,6 +50,9 @@ lint: ## Formatting, clippy, dependencies, documentation
 
 fmt: ## Format the code
 	cargo fmt --all
+
+dashboard: ## Build the dashboard and print where it is; what is compiled afterwards serves it
+	@$(TOOLS) dashboard
 
 image: ## Build the image as an archive and print where it is (PROFILE=dev is faster; IMAGE=name:tag)
 	@$(TOOLS) build
@@ -73,6 +79,7 @@ soak: ## The long counts: a million random pipelines, 150 schedules over ten yea
 
 bench: ## Measure beside kfp.local and write docs/benchmarks.md (ROUNDS=n)
 	@$(TOOLS) build
+	@$(TOOLS) dashboard >/dev/null
 	@cargo build --quiet --release -p penstock-cli
 	@cargo build --quiet --release -p penstock-engine --example step_cost
 	@python="$$($(TOOLS) python)" target="$$($(TOOLS) target)/release"; \
@@ -91,6 +98,7 @@ bench-kubernetes: ## Measure beside bare Pods on the test cluster and write docs
 
 bench-api: ## Measure the API over a million runs and write docs/benchmarks.md (POSTGRES=url of a server for tests; REQUESTS=n)
 	@$(TOOLS) build
+	@$(TOOLS) dashboard >/dev/null
 	@cargo build --quiet --release -p penstock-cli
 	@python="$$($(TOOLS) python)"; \
 	  "$$python" bench/api.py --penstock "$$($(TOOLS) target)/release/penstock" $(if $(POSTGRES),--postgres "$(POSTGRES)") \

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::auth::AccessSettings;
 use crate::caching::CachePolicy;
+use crate::dashboard::Dashboard;
 use crate::error::{ApiError, ErrorKind};
 use crate::feed::Feed;
 use crate::import::Importer;
@@ -71,6 +72,8 @@ pub struct ApiSettings {
     pub cache: CachePolicy,
     /// Whom to tell what happens; nobody when absent.
     pub notifications: Option<Arc<NotificationRules>>,
+    /// The dashboard; by default the one that is in the program.
+    pub dashboard: Dashboard,
 }
 
 /// The server cannot be made ready.

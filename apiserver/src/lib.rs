@@ -15,6 +15,7 @@ mod api;
 pub mod auth;
 mod caching;
 mod changes;
+mod dashboard;
 pub mod error;
 mod feed;
 mod folded;
@@ -41,6 +42,7 @@ pub mod wire;
 
 pub use api::{Api, ApiSettings, ApiSetupError};
 pub use caching::CachePolicy;
+pub use dashboard::{Dashboard, DashboardFile};
 pub use live_logs::{LiveLog, LiveLogs, LogReader, WantedLog};
 pub use router::router;
 pub use runs::{NewSubmission, Submission, SubmissionError};

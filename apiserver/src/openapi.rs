@@ -111,7 +111,8 @@ fn tag(path: &str) -> String {
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some("apis"), Some("penstock"), _, Some(resource)) => format!("penstock {resource}"),
         (Some("apis"), Some(version), Some(resource), _) => format!("{version} {resource}"),
-        (first, ..) => first.unwrap_or_default().to_owned(),
+        (Some("metrics"), ..) => "metrics".to_owned(),
+        _ => "dashboard".to_owned(),
     }
 }
 
@@ -127,6 +128,10 @@ fn responses(description: &Description, schemas: &mut Schemas) -> Value {
             "206": described("The part that was asked for.", "*/*", json!({})),
             "304": {"description": "The client has it already."},
             "416": {"description": "The part that was asked for is not in it."},
+        }),
+        Reply::File => json!({
+            "200": described("The file.", "*/*", json!({})),
+            "304": {"description": "The client has it already."},
         }),
         Reply::Events => json!({
             "200": described("Events as they happen; the schema is that of one.", "text/event-stream", event()),

@@ -3,6 +3,7 @@
 mod artifacts;
 mod authorization;
 mod cache;
+mod dashboard;
 mod events;
 mod experiments;
 mod feed;
@@ -53,6 +54,7 @@ pub(crate) fn all() -> Routes {
         cache::routes,
         feed::routes,
         notifications::routes,
+        dashboard::routes,
     ];
     for add in resources {
         routes = add(routes);

@@ -2,6 +2,7 @@
 //! 64-bit integers as text or number; replies in `snake_case` without default values.
 
 pub mod body;
+pub(crate) mod conditional;
 pub mod query;
 pub mod read;
 pub mod time;

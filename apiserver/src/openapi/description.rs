@@ -45,6 +45,8 @@ pub(crate) enum Reply {
     Text(&'static str),
     /// Bytes of any type, whole or in part.
     Bytes,
+    /// A file of any type, unless the client has it already.
+    File,
     /// Events as they happen; none (204) behind the last of all.
     Events,
 }

@@ -102,7 +102,7 @@ fn call(route: &Route, things: &Things) -> Call {
     let refused = |done| move |call: Call| Call { done, ..call };
     match (route.method.as_str(), route.path) {
         ("GET", "/apis/v2beta1/healthz" | "/apis/v1beta1/healthz" | "/metrics") => plain(""),
-        ("GET", "/apis/penstock/v1/openapi.json") => plain(""),
+        ("GET", "/apis/penstock/v1/openapi.json" | "/" | "/{file}" | "/assets/{asset}") => plain(""),
         ("GET", "/apis/v1beta1/auth" | "/apis/v2beta1/auth") => {
             plain(format!("namespace={NAMESPACE}&resources=VIEWERS&verb=GET"))
         }

@@ -6,6 +6,7 @@ mod bad_inputs;
 mod cache;
 mod cluster;
 mod contract;
+mod dashboard;
 mod events;
 mod experiments;
 mod feed;

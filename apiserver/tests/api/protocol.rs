@@ -26,7 +26,7 @@ async fn what_is_not_there_and_what_is_not_done_are_told_apart() {
     let server = Server::start().await;
     let absent = raw(&server, "GET", "/apis/v2beta1/filters").await;
     assert_eq!((absent.status.as_u16(), absent.json()), (404, json!({"code": 5, "message": "Not Found"})));
-    let outside = raw(&server, "GET", "/nothing").await;
+    let outside = raw(&server, "GET", "/no/such/thing").await;
     assert_eq!((outside.status.as_u16(), outside.text.as_str()), (404, "404 page not found\n"));
     let method = raw(&server, "PUT", "/apis/v2beta1/experiments").await;
     assert_eq!((method.status.as_u16(), method.json()), (501, json!({"code": 12, "message": "Method Not Allowed"})));
@@ -78,6 +78,7 @@ fn t11_every_route_says_what_it_requires() {
     for route in route_table() {
         let expected = match route.path {
             path if path.ends_with("/healthz") => None,
+            "/" | "/{file}" | "/assets/{asset}" => None,
             // What it asks about is said by the request.
             "/apis/v1beta1/auth"
             | "/apis/v2beta1/auth"
@@ -113,6 +114,9 @@ fn t11_the_routes_are_these() {
         route_table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     routes.sort_unstable();
     let mut expected: Vec<String> = [
+        "/",
+        "/{file}",
+        "/assets/{asset}",
         "/apis/v1beta1/healthz",
         "/apis/v1beta1/auth",
         "/apis/v2beta1/auth",
@@ -228,7 +232,7 @@ async fn nonsense_is_never_a_fault_of_the_server() {
             let request = Request::builder().method(route.method.clone()).uri(format!("{path}?{query}"));
             let answer = server.send(request.body(Body::from(body)).unwrap()).await;
             assert!(answer.status.as_u16() < 500, "{route:?} {id} {query} {body:?}: {answer:?}");
-            if !["/metrics", "/apis/penstock/v1/events"].contains(&route.path) {
+            if !["/", "/metrics", "/apis/penstock/v1/events"].contains(&route.path) {
                 answer.json();
             }
         }

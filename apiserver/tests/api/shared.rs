@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::dashboard::BUILT;
 use crate::fixture::{Answer, PIPELINE, Server, shown};
 use crate::recorded::{TASK, artifact, file_of, row};
 
@@ -159,6 +160,8 @@ impl Things {
             ("attempt", "0".to_owned()),
             ("artifact_name", "out".to_owned()),
             ("artifact_id", text(self.artifact)),
+            ("file", "favicon.svg".to_owned()),
+            ("asset", "index-1a2b.js".to_owned()),
         ]
     }
 }
@@ -192,6 +195,7 @@ impl Shared {
             own_namespace: "penstock-system".to_owned(),
             stores: Some(Arc::new(stores)),
             access: AccessSettings::guarded(true, vec![tokens], rules).with_sharing(sharing),
+            dashboard: BUILT,
             ..ApiSettings::default()
         };
         let submission = Arc::new(Runs(store.clone()));

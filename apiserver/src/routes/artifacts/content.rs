@@ -13,6 +13,7 @@ use crate::router::Access;
 use crate::stored::range::{self, Asked};
 use crate::stored::{Place, StoredObject, media};
 use crate::wire::Query;
+use crate::wire::conditional::is_known;
 
 /// What a page may do that a browser makes of the file: nothing.
 const SANDBOX: &str = "sandbox; default-src 'none'";
@@ -148,15 +149,6 @@ fn set(response: &mut Response, name: header::HeaderName, text: &str) -> Result<
         .map_err(|error| ApiError::internal(format!("cannot write the header {name}: {error}")))?;
     response.headers_mut().insert(name, value);
     Ok(())
-}
-
-/// Whether the client has this version already.
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
 }
 
 /// The range that counts: none when the client wants a part of another version.
