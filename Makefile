@@ -11,19 +11,19 @@ PROFILE ?= release
 IMAGE ?= penstock.dev/penstock:dev
 ROUNDS ?= 7
 
-.PHONY: help run test check lint fmt dashboard image snapshots soak bench bench-kubernetes bench-api conformance conformance-api cluster \
+.PHONY: help run test test-dashboard check lint fmt dashboard image snapshots soak bench bench-kubernetes bench-api conformance conformance-api cluster \
   cluster-down clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: ## Build Penstock and run a first pipeline (PIPELINE=file for another)
+run: ## Build Penstock and run a first pipeline, with the dashboard up (PIPELINE=file for another)
 	@$(TOOLS) build
 	@$(TOOLS) dashboard >/dev/null
 	@cargo build -p penstock-cli
 	@python="$$($(TOOLS) python)"; \
 	  PENSTOCK_PYTHON="$$python" PENSTOCK_DATA_DIR="$${PENSTOCK_DATA_DIR:-$(CURDIR)/.penstock}" \
-	  $$($(TOOLS) target)/debug/penstock run $(PIPELINE)
+	  .ci/first-run "$$($(TOOLS) target)/debug/penstock" $(PIPELINE)
 
 test: ## All tests: unit, property, component (real S3 server, PostgreSQL), end to end (real Python, real Kubernetes)
 	@$(TOOLS) build
@@ -34,6 +34,16 @@ test: ## All tests: unit, property, component (real S3 server, PostgreSQL), end 
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_CACHE="$(PENSTOCK_CACHE)"; \
 	  export PENSTOCK_TEST_SCHEMATHESIS="$$($(TOOLS) schemathesis)"; \
 	  tests/cluster/around .ci/count-skipped cargo test --workspace --no-fail-fast
+	@$(MAKE) --no-print-directory test-dashboard
+
+test-dashboard: ## The part of the tests that looks at the pages, in a real browser
+	@$(TOOLS) build
+	@$(TOOLS) dashboard >/dev/null
+	@$(TOOLS) chromium
+	@cargo build --quiet --workspace --all-targets
+	@cd dashboard && npx vitest run
+	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_PROGRAM="$$($(TOOLS) target)/debug/penstock"; \
+	  cd dashboard && npx playwright test
 
 check: ## The quick part of the tests, to run all day
 	@$(TOOLS) build
@@ -42,6 +52,7 @@ check: ## The quick part of the tests, to run all day
 lint: ## Formatting, clippy, dependencies, documentation
 	@$(TOOLS) build
 	@$(TOOLS) dashboard >/dev/null
+	cd dashboard && npx tsc --noEmit && npx biome check .
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
