@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { PipelineSpec, TaskSpec } from "../api/penstock";
 import { drawn, graphOf, type Opening } from "./graph";
-import { choicesIn, openingOf, toggled, usuallyOpen, withChoices, withIteration } from "./graphOpening";
+import { choicesIn, openingOf, revealing, usuallyOpen, withChoices, withGroup, withIteration } from "./graphOpening";
 import { aroundPath, conditionWords, iterationOfPath } from "./graphWords";
 
 const task = (component: string, more: Partial<TaskSpec> = {}): TaskSpec => ({
@@ -106,7 +106,11 @@ test("small groups are open at first, and loops are not", () => {
 
 test("choices go into an address and come back", () => {
   const none = choicesIn(new URLSearchParams("task=x"));
-  const choices = withIteration(toggled(toggled({ ...none, base: "all" }, "a,b/c%"), "nested"), "for-loop-1", 3);
+  const choices = withIteration(
+    withGroup(withGroup({ ...none, base: "all" }, new Set(), "a,b/c%", false), new Set(), "nested", false),
+    "for-loop-1",
+    3,
+  );
   const query = withChoices(new URLSearchParams("task=x"), withIteration(choices, "nested/for-loop-2", "each"));
   const again = choicesIn(new URLSearchParams(query.toString()));
   expect(query.get("task")).toBe("x");
@@ -150,3 +154,19 @@ test.each([
   ["inputs.parameter_values['pipelinechannel--f'] >= double(5)", "f >= 5"],
   ["true", "true"],
 ])("%s in words", (condition, words) => expect(conditionWords(condition)).toBe(words));
+
+test("a group that is closed or opened again is as it was", () => {
+  const none = choicesIn(new URLSearchParams());
+  const usual = new Set(["nested"]);
+  const closed = withGroup(none, usual, "nested", false);
+  expect(openingOf(closed, usual, undefined).isOpen("nested")).toBe(false);
+  expect(withGroup(closed, usual, "nested", true)).toEqual(none);
+  // What is selected keeps its group open, and closing that is meant all the same.
+  expect(openingOf(withGroup(none, usual, "other", false), usual, "other/x").isOpen("other")).toBe(true);
+});
+
+test("what is around a path can be opened", () => {
+  const shown = revealing(choicesIn(new URLSearchParams("open=none")), new Set(), "nested/for-loop-1[2]/inner/a");
+  expect([...shown.flipped]).toEqual(["nested", "nested/for-loop-1", "nested/for-loop-1[2]/inner"]);
+  expect([...shown.iterations]).toEqual([["nested/for-loop-1", 2]]);
+});

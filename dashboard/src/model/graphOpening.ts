@@ -54,6 +54,10 @@ export type Loops = "iterations" | "bodies";
 // Whoever looks into an iteration wants to see what is in it.
 const isInIteration = (path: string) => /\[\d+\]\//.test(path);
 
+function isOpenAtFirst(choices: Choices, usual: ReadonlySet<string>, path: string): boolean {
+  return choices.base === "all" || (choices.base === "usual" && (usual.has(path) || isInIteration(path)));
+}
+
 /** What is open by choices, and by what is selected: that is always seen. */
 export function openingOf(
   choices: Choices,
@@ -70,22 +74,38 @@ export function openingOf(
       shown.set(found.loop, found.index);
     }
   }
-  const base = (path: string) =>
-    choices.base === "all" || (choices.base === "usual" && (usual.has(path) || isInIteration(path)));
-  const isOpen = (path: string) => forced.has(path) || base(path) !== choices.flipped.has(path);
+  const isOpen = (path: string) =>
+    forced.has(path) || isOpenAtFirst(choices, usual, path) !== choices.flipped.has(path);
   return {
     isOpen,
     iterationOf: (path) => (loops === "bodies" ? (isOpen(path) ? "each" : undefined) : shown.get(path)),
   };
 }
 
+/** Whether a path is of something in a group, or in an iteration of a loop. */
+export function isWithin(path: string | undefined, group: string): boolean {
+  return path !== undefined && (path.startsWith(`${group}/`) || path.startsWith(`${group}[`));
+}
+
 /** The choices after a group was opened or closed. */
-export function toggled(choices: Choices, path: string): Choices {
+export function withGroup(choices: Choices, usual: ReadonlySet<string>, path: string, open: boolean): Choices {
   const flipped = new Set(choices.flipped);
-  if (!flipped.delete(path)) {
+  if (isOpenAtFirst(choices, usual, path) === open) {
+    flipped.delete(path);
+  } else {
     flipped.add(path);
   }
   return { ...choices, flipped };
+}
+
+/** The choices after all that is around a path was opened. */
+export function revealing(choices: Choices, usual: ReadonlySet<string>, path: string): Choices {
+  const { groups, iterations } = aroundPath(path);
+  const opened = groups.reduce((before, group) => withGroup(before, usual, group, true), choices);
+  return iterations.reduce((before, each) => {
+    const found = iterationOfPath(each);
+    return found ? withIteration(before, found.loop, found.index) : before;
+  }, opened);
 }
 
 /** The choices after an iteration of a loop was chosen, or the loop was closed. */

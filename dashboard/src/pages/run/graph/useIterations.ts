@@ -1,0 +1,45 @@
+import { useQueries } from "@tanstack/react-query";
+import { ask } from "../../../api/http";
+import type { TaskDetail, Tree, TreeNode } from "../../../api/penstock";
+
+/** By run and path: numbers of iterations. They change only when a run is retried, and then they are asked for again. */
+const numbers = new Map<string, number>();
+const MOST_NUMBERS = 1_000;
+
+async function treeOf(runId: string, path: string, signal: AbortSignal): Promise<Tree> {
+  const own = `apis/penstock/v1/runs/${encodeURIComponent(runId)}`;
+  const name = `${runId} ${path}`;
+  const below = (node: number) => ask<Tree>(`${own}/tree`, { query: { node }, signal });
+  const known = numbers.get(name);
+  const tree = known === undefined ? undefined : await below(known).catch(() => undefined);
+  if (tree?.nodes[0]?.path === path) {
+    return tree;
+  }
+  const { node } = await ask<TaskDetail>(`${own}/tasks/${encodeURIComponent(path)}`, { signal });
+  if (numbers.size >= MOST_NUMBERS) {
+    numbers.clear();
+  }
+  numbers.set(name, node);
+  return below(node);
+}
+
+const NONE: TreeNode[] = [];
+
+/** The nodes of iterations and of what is below them, as far as they have begun. */
+export function useIterations(runId: string, paths: readonly string[]): readonly TreeNode[] {
+  return useQueries({
+    queries: paths.map((path) => ({
+      queryKey: ["tree", runId, "iteration", path],
+      queryFn: ({ signal }: { signal: AbortSignal }) => treeOf(runId, path, signal),
+      staleTime: Number.POSITIVE_INFINITY,
+      // One that has not begun has no node, and the run's stream says when it has.
+      retry: false,
+    })),
+    combine,
+  });
+}
+
+function combine(results: readonly { data: Tree | undefined }[]): readonly TreeNode[] {
+  const nodes = results.flatMap((result) => result.data?.nodes ?? []);
+  return nodes.length === 0 ? NONE : nodes;
+}
