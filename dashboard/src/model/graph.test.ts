@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { PipelineSpec, TaskSpec } from "../api/penstock";
 import { drawn, graphOf, type Opening } from "./graph";
 import { choicesIn, openingOf, revealing, usuallyOpen, withChoices, withGroup, withIteration } from "./graphOpening";
-import { aroundPath, conditionWords, iterationOfPath } from "./graphWords";
+import { aroundPath, conditionWords, iterationOfPath, titleOf } from "./graphWords";
 
 const task = (component: string, more: Partial<TaskSpec> = {}): TaskSpec => ({
   taskInfo: { name: component },
@@ -169,4 +169,10 @@ test("what is around a path can be opened", () => {
   const shown = revealing(choicesIn(new URLSearchParams("open=none")), new Set(), "nested/for-loop-1[2]/inner/a");
   expect([...shown.flipped]).toEqual(["nested", "nested/for-loop-1", "nested/for-loop-1[2]/inner"]);
   expect([...shown.iterations]).toEqual([["nested/for-loop-1", 2]]);
+});
+
+test("a condition without a name of its own is headed by what it says", () => {
+  expect(titleOf({ name: "condition-2", condition: "n > 5" })).toBe("n > 5");
+  expect(titleOf({ name: "big enough", condition: "n > 5" })).toBe("big enough");
+  expect(titleOf({ name: "condition-2", condition: undefined })).toBe("condition-2");
 });

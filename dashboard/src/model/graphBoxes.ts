@@ -2,9 +2,11 @@
 import type { Item } from "./graph";
 import type { Box, Direction, Inside, Layout, Place } from "./layout";
 
-export const TASK = { width: 232, height: 60 } as const;
-export const GROUP = { width: 232, height: 84 } as const;
+export const TASK = { width: 240, height: 60 } as const;
+export const GROUP = { width: 240, height: 84 } as const;
+/** Room for headings; those of loops choose an iteration. */
 const OPEN_LEAST = 280;
+const LOOP_LEAST = 360;
 const HEAD = 60;
 
 export function insideOf(graph: Pick<Item, "children" | "edges">, head = 0): Inside {
@@ -13,7 +15,12 @@ export function insideOf(graph: Pick<Item, "children" | "edges">, head = 0): Ins
 
 function boxOf(item: Item): Box {
   if (item.isOpen && item.children.length > 0) {
-    return { id: item.path, width: OPEN_LEAST, height: HEAD, inside: insideOf(item, HEAD) };
+    return {
+      id: item.path,
+      width: item.form === "loop" ? LOOP_LEAST : OPEN_LEAST,
+      height: HEAD,
+      inside: insideOf(item, HEAD),
+    };
   }
   return { id: item.path, ...(item.canOpen ? GROUP : TASK) };
 }

@@ -1,5 +1,5 @@
 /** Words for what a graph shows. */
-import type { Form } from "./graph";
+import type { Form, Item } from "./graph";
 
 /** A condition as compiled pipelines have it, without the ceremony: `coin-Output == 'heads'`. */
 export function conditionWords(condition: string): string {
@@ -48,4 +48,9 @@ export function aroundPath(path: string): { groups: string[]; iterations: string
     }
   });
   return { groups, iterations };
+}
+
+/** What a box is headed by: the condition of a group that the compiler named by a number, the name of all else. */
+export function titleOf(item: Pick<Item, "name" | "condition">): string {
+  return item.condition !== undefined && /^condition-\d+$/.test(item.name) ? item.condition : item.name;
 }

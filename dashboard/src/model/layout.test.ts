@@ -185,29 +185,29 @@ test("values that fall share their mean", () => {
   ]);
 });
 
+/** Processor time, which does not grow when the machine has much else to do. */
+function processorTime(perform: () => void): number {
+  const before = process.cpuUsage();
+  perform();
+  return process.cpuUsage(before).user / 1000;
+}
+
 test.each([
   [200, 100],
   [2_000, 1_000],
 ])("%i boxes take less than %i ms", (count, limit) => {
   const inside = randomGraph(count, 7);
-  layOut(inside);
-  const times = [1, 2, 3].map(() => {
-    const before = performance.now();
-    layOut(inside);
-    return performance.now() - before;
-  });
+  const times = [1, 2, 3, 4].map(() => processorTime(() => layOut(inside)));
   console.info(`layout of ${count} boxes, ${inside.edges.length} edges: ${times.map(Math.round).join(", ")} ms`);
   expect(Math.min(...times)).toBeLessThan(limit);
-});
+}, 60_000);
 
 test("10,000 boxes in 100 groups take less than two seconds", () => {
   const next = random(3);
   const groups = Array.from({ length: 100 }, (_, index) => box(`g${index}`, randomGraph(100, index + 1, 5)));
   const edges = groups.slice(1).map((_, index) => [Math.floor(next() * (index + 1)), index + 1] as [number, number]);
-  const before = performance.now();
-  const layout = layOut({ boxes: groups, edges, head: 0 });
-  const took = performance.now() - before;
+  const whole: Inside = { boxes: groups, edges, head: 0 };
+  const took = processorTime(() => expect(layOut(whole).places).toHaveLength(10_100));
   console.info(`layout of 10,000 boxes in 100 groups: ${Math.round(took)} ms`);
-  expect(layout.places).toHaveLength(10_100);
   expect(took).toBeLessThan(2_000);
-});
+}, 60_000);

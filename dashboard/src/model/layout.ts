@@ -50,6 +50,8 @@ const PADDING = 20;
 const GAP = 28;
 /** How wide packed parts may be for their height. */
 const ASPECT = 1.7;
+/** Few parts stand beside each other, whatever their heights: branches are compared so. */
+const BESIDE = 1_100;
 
 /** Lays out a graph and all that its open groups hold. */
 export function layOut(inside: Inside, direction: Direction = "down"): Layout {
@@ -214,7 +216,7 @@ function partsOf(count: number, edges: Inside["edges"]): { members: number[]; ed
 function pack(parts: readonly Part[]): [number, number][] {
   const area = parts.reduce((sum, part) => sum + (part.width + GAP) * (part.height + GAP), 0);
   const widest = parts.reduce((most, part) => Math.max(most, part.width), 0);
-  const limit = Math.max(widest, Math.sqrt(area * ASPECT));
+  const limit = Math.max(widest, Math.sqrt(area * ASPECT), BESIDE);
   const order = parts.map((_, index) => index).sort((a, b) => heightOf(parts, b) - heightOf(parts, a) || a - b);
   const spots: [number, number][] = Array.from({ length: parts.length }, () => [0, 0]);
   let [x, y, row] = [0, 0, 0];

@@ -59,7 +59,7 @@ function alignLayer(
   layer.forEach((vertex, at) => {
     const above = layering.above[vertex] as number[];
     const below = layering.below[vertex] as number[];
-    const near = toBoth ? [...above, ...below] : isDown ? above : below;
+    const near = toBoth ? above.concat(below) : isDown ? above : below;
     const middle = near.length === 0 ? (centres[vertex] as number) : median(near, centres);
     wanted[at] = middle - (offsets[at] as number);
     weights[at] = near.length === 0 ? FREE_WEIGHT : vertex >= layering.boxes ? BEND_WEIGHT : 1;
@@ -74,7 +74,10 @@ function median(of: readonly number[], centres: Float64Array): number {
   if (of.length === 1) {
     return centres[of[0] as number] as number;
   }
-  const sorted = of.map((vertex) => centres[vertex] as number).sort((a, b) => a - b);
+  if (of.length === 2) {
+    return ((centres[of[0] as number] as number) + (centres[of[1] as number] as number)) / 2;
+  }
+  const sorted = Float64Array.from(of, (vertex) => centres[vertex] as number).sort();
   const half = sorted.length >> 1;
   const upper = sorted[half] as number;
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;

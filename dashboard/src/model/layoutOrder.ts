@@ -10,6 +10,7 @@ const BIG = 20_000;
 /** Orders the layers so that edges cross seldom: by the means of neighbours' places, downwards and upwards in turn. */
 export function fewestCrossings(layering: Layering): void {
   const place = new Float64Array(layering.layer.length);
+  const means = new Float64Array(place.length);
   begin(layering, place);
   let best = layering.layers.map((layer) => [...layer]);
   let fewest = crossings(layering, place);
@@ -19,7 +20,7 @@ export function fewestCrossings(layering: Layering): void {
     const isDown = sweep % 2 === 0;
     const order = isDown ? layering.layers : [...layering.layers].reverse();
     for (const layer of order.slice(1)) {
-      sortByMeans(layer, isDown ? layering.above : layering.below, place);
+      sortByMeans(layer, isDown ? layering.above : layering.below, place, means);
     }
     const count = crossings(layering, place);
     patience--;
@@ -69,19 +70,16 @@ function number(layer: readonly number[], place: Float64Array): void {
 }
 
 /** Those without neighbours there stay where they are. */
-function sortByMeans(layer: number[], neighbours: readonly number[][], place: Float64Array): void {
-  const mean = new Map<number, number>();
+function sortByMeans(layer: number[], neighbours: readonly number[][], place: Float64Array, means: Float64Array): void {
   for (const vertex of layer) {
     const near = neighbours[vertex] as number[];
     let sum = 0;
     for (const other of near) {
       sum += place[other] as number;
     }
-    mean.set(vertex, near.length === 0 ? (place[vertex] as number) : sum / near.length);
+    means[vertex] = near.length === 0 ? (place[vertex] as number) : sum / near.length;
   }
-  layer.sort(
-    (a, b) => (mean.get(a) as number) - (mean.get(b) as number) || (place[a] as number) - (place[b] as number),
-  );
+  layer.sort((a, b) => (means[a] as number) - (means[b] as number) || (place[a] as number) - (place[b] as number));
   number(layer, place);
 }
 
@@ -96,13 +94,13 @@ export function crossings(layering: Layering, place: Float64Array): number {
     const sums = new Int32Array(next.length + 1);
     let inserted = 0;
     for (const vertex of layer) {
-      const ends = (layering.below[vertex] as number[]).map((it) => place[it] as number);
+      const ends = layering.below[vertex] as number[];
       for (const end of ends) {
-        total += inserted - sumTo(sums, end);
+        total += inserted - sumTo(sums, place[end] as number);
       }
+      inserted += ends.length;
       for (const end of ends) {
-        add(sums, end);
-        inserted++;
+        add(sums, place[end] as number);
       }
     }
   });

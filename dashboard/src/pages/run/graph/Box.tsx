@@ -6,7 +6,7 @@ import { Duration } from "../../../design/Moment";
 import { StatusMark } from "../../../design/StatusMark";
 import type { Form, Item } from "../../../model/graph";
 import { type Card, cardOf, labelOf, progressOf } from "../../../model/graphCard";
-import { FORM_WORDS } from "../../../model/graphWords";
+import { FORM_WORDS, titleOf } from "../../../model/graphWords";
 import { duration, instant } from "../../../model/time";
 import style from "./Box.module.css";
 import { type BoxData, useGraph } from "./graphContext";
@@ -77,15 +77,9 @@ function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0
         <span className={style.mark}>
           {card.standing ? <StatusMark standing={card.standing} bare /> : <Icon name={FORM_ICONS[item.form]} />}
         </span>
-        <span className={style.name}>{item.name}</span>
+        <span className={style.name}>{titleOf(item)}</span>
         {item.canOpen && (
           <span className={style.buttons}>
-            {isLoopOfRun && item.isOpen && (
-              <button type="button" className={style.pick} tabIndex={tabIndex} onClick={() => pick(item)}>
-                {item.iteration === undefined ? "Iterations" : `Iteration ${item.iteration}`}
-                <Icon name="down" size={12} />
-              </button>
-            )}
             <Button
               kind="quiet"
               icon={item.isOpen ? "down" : "chevron"}
@@ -99,6 +93,12 @@ function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0
       </div>
       <div className={style.line}>
         <Words item={item} card={card} at={at} />
+        {isLoopOfRun && item.isOpen && (
+          <button type="button" className={style.pick} tabIndex={tabIndex} onClick={() => pick(item)}>
+            {item.iteration === undefined ? "Iterations" : `Iteration ${item.iteration}`}
+            <Icon name="down" size={12} />
+          </button>
+        )}
       </div>
       {item.canOpen && !(item.isOpen && item.children.length > 0) && <Progress item={item} card={card} />}
     </div>
@@ -114,7 +114,9 @@ function Words({ item, card, at }: { item: Item; card: Card; at: number | undefi
           {FORM_WORDS[item.form]}
         </span>
       )}
-      {item.condition && <span className={style.condition}>{item.condition}</span>}
+      {item.condition && (
+        <span className={style.second}>{titleOf(item) === item.name ? item.condition : item.name}</span>
+      )}
       {card.words && <span className={style.state}>{card.words}</span>}
       {card.startedAt && card.standing !== "skipped" && (
         <span className={style.took}>

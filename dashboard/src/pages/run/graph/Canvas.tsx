@@ -187,7 +187,7 @@ function Drawn({
         minZoom={0.02}
         maxZoom={2}
         zoomOnDoubleClick={false}
-        proOptions={PRO}
+        attributionPosition="bottom-left"
         onInit={sight.fitAll}
         onKeyDown={press}
       >
@@ -199,7 +199,6 @@ function Drawn({
 }
 
 const NO_EDGES: never[] = [];
-const PRO = { hideAttribution: true };
 
 /** Boxes for the library that shows those in sight. What did not change stays the very same, and is not drawn again. */
 function useNodes(laid: LaidOut, dataOf: (item: Item) => BoxData): Node<BoxData>[] {
