@@ -26,7 +26,14 @@ export function Dialog({
     return () => element?.close();
   }, []);
   return (
-    <dialog ref={dialog} className={style.dialog} aria-labelledby={id} data-side={side || undefined} onClose={onClose}>
+    <dialog
+      ref={dialog}
+      className={style.dialog}
+      aria-labelledby={id}
+      data-side={side || undefined}
+      // While pages are developed every effect is done twice, and it is open again when it hears that it was closed.
+      onClose={() => !dialog.current?.open && onClose()}
+    >
       <div className={style.head}>
         <h2 id={id}>{title}</h2>
         <Button kind="quiet" icon="close" label="Close" onClick={() => dialog.current?.close()} />
