@@ -6,7 +6,7 @@ export const TASK = { width: 240, height: 60 } as const;
 export const GROUP = { width: 240, height: 84 } as const;
 /** Room for headings; those of loops choose an iteration. */
 const OPEN_LEAST = 280;
-const LOOP_LEAST = 360;
+const LOOP_LEAST = 400;
 const HEAD = 60;
 
 export function insideOf(graph: Pick<Item, "children" | "edges">, head = 0): Inside {

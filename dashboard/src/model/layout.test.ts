@@ -195,12 +195,16 @@ function processorTime(perform: () => void): number {
 test.each([
   [200, 100],
   [2_000, 1_000],
-])("%i boxes take less than %i ms", (count, limit) => {
-  const inside = randomGraph(count, 7);
-  const times = [1, 2, 3, 4].map(() => processorTime(() => layOut(inside)));
-  console.info(`layout of ${count} boxes, ${inside.edges.length} edges: ${times.map(Math.round).join(", ")} ms`);
-  expect(Math.min(...times)).toBeLessThan(limit);
-}, 60_000);
+])(
+  "%i boxes take less than %i ms",
+  (count, limit) => {
+    const inside = randomGraph(count, 7);
+    const times = [1, 2, 3, 4].map(() => processorTime(() => layOut(inside)));
+    console.info(`layout of ${count} boxes, ${inside.edges.length} edges: ${times.map(Math.round).join(", ")} ms`);
+    expect(Math.min(...times)).toBeLessThan(limit);
+  },
+  60_000,
+);
 
 test("10,000 boxes in 100 groups take less than two seconds", () => {
   const next = random(3);

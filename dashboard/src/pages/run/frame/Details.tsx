@@ -6,6 +6,8 @@ import { Button } from "../../../design/Button";
 import { Moment } from "../../../design/Moment";
 import { Failed, Loading } from "../../../design/Notice";
 import { Card } from "../../../design/Page";
+import { bytes } from "../../../model/bytes";
+import { local } from "../../../model/time";
 import { useRunView } from "../view";
 import style from "./frame.module.css";
 import { Artifacts, Values } from "./Values";
@@ -59,6 +61,7 @@ function Settings() {
   const info = record?.run.info;
   const settings: Record<string, Json> = {
     "Run id": run.run_id,
+    Created: local(Date.parse(run.created_at)),
     ...(info && {
       Name: info.name,
       "Pipeline root": info.pipelineRoot,
@@ -71,12 +74,6 @@ function Settings() {
   return (
     <Card title="Settings">
       <div className={style.inside}>
-        <dl className="definitions">
-          <dt>Created</dt>
-          <dd>
-            <Moment at={run.created_at} form="full" />
-          </dd>
-        </dl>
         <Values values={settings} none="" />
       </div>
     </Card>
@@ -120,15 +117,19 @@ function Raw() {
         </Button>
       }
     >
-      {isOpen && text && (
-        <div className={style.inside}>
-          {text.length > SHOWN && <p className="soft">Only its beginning: download it to see all.</p>}
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys scroll what has the focus */}
+      <div className={style.inside}>
+        {text && (
+          <p className="soft">
+            {isOpen && text.length > SHOWN ? "Its beginning; download it to see all." : bytes(text.length)}
+          </p>
+        )}
+        {isOpen && text && (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys scroll what has the focus
           <section className={style.raw} tabIndex={0} aria-label="Pipeline as submitted">
             <pre>{text.slice(0, SHOWN)}</pre>
           </section>
-        </div>
-      )}
+        )}
+      </div>
     </Card>
   );
 }

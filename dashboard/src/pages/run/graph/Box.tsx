@@ -45,7 +45,7 @@ export const Box = memo(function Box({ data }: NodeProps<Node<BoxData>>) {
       data-selected={isSelected || undefined}
       data-found={graph.found.has(item.path) || undefined}
       data-critical={graph.critical?.has(item.path) || undefined}
-      data-far={!graph.isNear || undefined}
+      data-distance={graph.distance}
     >
       <button
         ref={button}
@@ -59,10 +59,14 @@ export const Box = memo(function Box({ data }: NodeProps<Node<BoxData>>) {
         onFocus={() => graph.focus(item.path)}
         onClick={() => graph.select(item)}
       />
-      {graph.isNear ? (
+      {graph.distance === "near" ? (
         <Content item={item} card={card} tabIndex={isFocused ? 0 : -1} />
       ) : (
-        <span className={style.far}>{card.standing ? <StatusMark standing={card.standing} bare /> : item.name}</span>
+        graph.distance === "far" && (
+          <span className={style.far}>
+            {card.standing ? <StatusMark standing={card.standing} bare /> : titleOf(item)}
+          </span>
+        )
       )}
     </div>
   );

@@ -19,8 +19,9 @@ import { useSearch } from "./useSearch";
 import { useSight } from "./useSight";
 
 const NODE_TYPES = { box: Box };
-/** Below it words cannot be read, and boxes show shape and colour alone. */
+/** Below it words cannot be read, and boxes show shape and colour alone; further off, colour. */
 const NEAR = 0.45;
+const TINY = 0.16;
 /** With more boxes than that there is a small picture of all. */
 const MANY = 40;
 const MOVES: Record<string, Move> = { ArrowDown: "down", ArrowUp: "up", ArrowLeft: "left", ArrowRight: "right" };
@@ -86,7 +87,10 @@ function Inner(props: CanvasProps) {
       <Toolbar
         search={search}
         hasGroups={hasGroups}
-        onOpenAll={props.onOpenAll}
+        onOpenAll={(open) => {
+          props.onOpenAll(open);
+          sight.fitNext();
+        }}
         direction={direction}
         onDirection={(next) => {
           setDirection(next);
@@ -123,7 +127,7 @@ function Drawn({
   const walk = useMemo(() => new Walk(laid.graph, laid.layout, laid.direction), [laid]);
   const [focused, setFocused] = useState<string>();
   const current = [focused, selected, walk.first].find((path) => path !== undefined && laid.items.has(path));
-  const isNear = useStore((state) => state.transform[2] >= NEAR);
+  const distance = useStore(({ transform: [, , zoom] }) => (zoom >= NEAR ? "near" : zoom >= TINY ? "far" : "tiny"));
   const nodes = useNodes(laid, props.dataOf);
   const running = useMemo(
     () => new Set([...props.standings].flatMap(([path, standing]) => (standing === "running" ? [path] : []))),
@@ -143,14 +147,14 @@ function Drawn({
       found: new Set(found),
       critical: critical?.nodes,
       at,
-      isNear,
+      distance,
       select: onSelect,
       toggle,
       pick: onPick,
       focus: setFocused,
       hasFocus: () => frame.current?.contains(document.activeElement) ?? false,
     }),
-    [selected, current, found, critical, at, isNear, onSelect, toggle, onPick, frame],
+    [selected, current, found, critical, at, distance, onSelect, toggle, onPick, frame],
   );
   const press = (event: KeyboardEvent) => {
     const item = current === undefined ? undefined : laid.items.get(current);
@@ -188,10 +192,16 @@ function Drawn({
         maxZoom={2}
         zoomOnDoubleClick={false}
         attributionPosition="bottom-left"
-        onInit={sight.fitAll}
+        onInit={() => sight.begin(selected ?? [...running][0])}
         onKeyDown={press}
       >
-        <Lines laid={laid} selected={selected} running={running} critical={critical?.edges} />
+        <Lines
+          laid={laid}
+          selected={selected}
+          running={running}
+          critical={critical?.edges}
+          isNear={distance === "near"}
+        />
       </ReactFlow>
       {laid.items.size > MANY && <Overview laid={laid} standings={props.standings} />}
     </GraphContext>

@@ -16,12 +16,14 @@ export const Lines = memo(function Lines({
   selected,
   running,
   critical,
+  isNear,
 }: {
   laid: LaidOut;
   selected: string | undefined;
   /** Paths of what runs: what leads there moves. */
   running: ReadonlySet<string>;
   critical: ReadonlySet<string> | undefined;
+  isNear: boolean;
 }) {
   const lines = useMemo(
     () =>
@@ -60,7 +62,13 @@ export const Lines = memo(function Lines({
   }, [lines, laid, selected, running, critical]);
   return (
     <ViewportPortal>
-      <svg className={style.lines} width={laid.layout.width} height={laid.layout.height} aria-hidden="true">
+      <svg
+        className={style.lines}
+        data-far={!isNear || undefined}
+        width={laid.layout.width}
+        height={laid.layout.height}
+        aria-hidden="true"
+      >
         {KINDS.map((kind) => {
           const shape = shapes.get(kind);
           return (

@@ -39,9 +39,12 @@ export function Toolbar({
       )}
       {children}
       <span className={style.space} />
-      <Button kind="quiet" onClick={() => onDirection(direction === "down" ? "right" : "down")}>
-        {direction === "down" ? "Left to right" : "Top to bottom"}
-      </Button>
+      <Button
+        kind="quiet"
+        icon="pipelines"
+        label={direction === "down" ? "Lay out from left to right" : "Lay out from top to bottom"}
+        onClick={() => onDirection(direction === "down" ? "right" : "down")}
+      />
       <span className={style.zoom}>
         <Button kind="quiet" label="Zoom out" onClick={() => void flow.zoomOut()}>
           −

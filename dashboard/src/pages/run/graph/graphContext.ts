@@ -12,8 +12,8 @@ export interface GraphState {
   critical: ReadonlySet<string> | undefined;
   /** The instant that is looked at; undefined while it is now. */
   at: number | undefined;
-  /** Whether words can be read at this zoom. */
-  isNear: boolean;
+  /** How far off boxes are: near, words can be read; tiny, shapes cannot be seen either. */
+  distance: "near" | "far" | "tiny";
   select: (item: Item) => void;
   toggle: (item: Item) => void;
   /** Lets somebody choose an iteration of a loop that has begun. */

@@ -5,6 +5,8 @@ import type { LaidOut } from "./useLayout";
 
 const MARGIN = 24;
 const READABLE = 0.7;
+/** A graph that would be drawn smaller than that is not shown as a whole at first. */
+const LEAST_WHOLE = 0.12;
 
 const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const glide = () => (isCalm() ? {} : { duration: 250 });
@@ -43,6 +45,21 @@ export function useSight(laid: LaidOut | undefined, frame: RefObject<HTMLElement
       void flow.setCenter(place.x + place.width / 2, place.y + height / 2, { zoom, ...glide() });
     },
     [flow, frame],
+  );
+
+  /** The first sight of a graph: all of it, or what somebody will look for where that would be small. */
+  const begin = useCallback(
+    (path: string | undefined) => {
+      fitAll();
+      const zoom = flow.getZoom();
+      const place = now.current.places.get(path ?? "") ?? now.current.laid?.layout.places[0];
+      if (place && zoom < (path === undefined ? LEAST_WHOLE : READABLE / 2)) {
+        const x = (frame.current?.clientWidth ?? 0) / 2 - (place.x + place.width / 2) * READABLE;
+        const y = (frame.current?.clientHeight ?? 0) / 3 - place.y * READABLE;
+        void flow.setViewport({ x, y, zoom: READABLE });
+      }
+    },
+    [flow, frame, fitAll],
   );
 
   const goTo = useCallback(
@@ -107,5 +124,5 @@ export function useSight(laid: LaidOut | undefined, frame: RefObject<HTMLElement
   const fitNext = useCallback(() => {
     isToFit.current = true;
   }, []);
-  return useMemo(() => ({ fitAll, fitNext, goTo, show, hold }), [fitAll, fitNext, goTo, show, hold]);
+  return useMemo(() => ({ begin, fitAll, fitNext, goTo, show, hold }), [begin, fitAll, fitNext, goTo, show, hold]);
 }
