@@ -10,13 +10,17 @@ export interface Failure {
   message: string;
 }
 
-/** When an attempt's phases began and ended; what is not known is absent. */
+/** When an attempt came to each of its steps, in their order; what is not known is absent. */
 export interface Timings {
+  created_at?: string;
+  scheduled_at?: string;
+  launcher_at?: string;
   inputs_at?: string;
+  ready_at?: string;
+  container_at?: string;
   started_at?: string;
   ended_at?: string;
   stored_at?: string;
-  scheduled_at?: string;
 }
 
 export interface Attempt {
@@ -63,6 +67,8 @@ export interface TreeNode {
   skipped?: Skipped;
   cached_from?: { run_id: string; task_path: string };
   ran_on_host?: boolean;
+  /** The newest attempt that has a log. */
+  log_attempt?: number;
 }
 
 export interface Tree {
@@ -86,6 +92,7 @@ export interface Artifact {
   size?: string;
   /** How many files it is made of. */
   files?: number;
+  directory?: boolean;
   metadata?: Record<string, Json>;
   producer?: Producer;
 }
@@ -116,6 +123,7 @@ export interface TaskDetail extends TreeNode {
   image?: string;
   command?: string[];
   env?: { name: string; value?: string }[];
+  pod_names?: string[];
 }
 
 export interface Spec {

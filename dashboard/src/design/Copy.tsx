@@ -1,27 +1,70 @@
 import { useEffect, useState } from "react";
 import { Button } from "./Button";
 
-/** Puts a text on the clipboard. */
-export function Copy({ text, label = "Copy" }: { text: string; label?: string }) {
-  const [done, setDone] = useState<"copied" | "refused">();
+/** Puts text on the clipboard. Pages that were fetched without TLS have no clipboard, but may copy a selection. */
+export async function copyText(text: string): Promise<void> {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.style.position = "fixed";
+  area.style.opacity = "0";
+  // A dialog keeps the focus within itself.
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  const focused = document.activeElement;
+  area.select();
+  const isDone = document.execCommand("copy");
+  area.remove();
+  if (focused instanceof HTMLElement) {
+    focused.focus();
+  }
+  if (!isDone) {
+    throw new Error("the browser refused");
+  }
+}
+
+/** Copies something, and says that it did. */
+export function Copy({
+  what,
+  text,
+  words,
+}: {
+  what: string;
+  text: string | (() => string | Promise<string>);
+  words?: string;
+}) {
+  const [said, setSaid] = useState<string>();
   useEffect(() => {
-    if (done !== undefined) {
-      const timer = setTimeout(() => setDone(undefined), 2000);
-      return () => clearTimeout(timer);
+    const timer = said ? window.setTimeout(() => setSaid(undefined), 2000) : undefined;
+    return () => window.clearTimeout(timer);
+  }, [said]);
+  const copy = async () => {
+    try {
+      await copyText(typeof text === "string" ? text : await text());
+      setSaid("Copied");
+    } catch (error) {
+      setSaid(error instanceof Error ? `Not copied: ${error.message}` : "Not copied");
     }
-  }, [done]);
-  const copy = () => {
-    // Not there on pages without TLS, but for this machine's own.
-    const written = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error("no clipboard"));
-    written.then(
-      () => setDone("copied"),
-      () => setDone("refused"),
-    );
   };
-  const words = { copied: "Copied", refused: "The browser refuses: select it and copy" };
   return (
-    <Button kind="quiet" icon="copy" onClick={copy}>
-      <span role="status">{done ? words[done] : label}</span>
-    </Button>
+    <>
+      {words === undefined ? (
+        <Button
+          kind="quiet"
+          icon={said === "Copied" ? "succeeded" : "copy"}
+          label={said ?? `Copy ${what}`}
+          onClick={copy}
+        />
+      ) : (
+        <Button kind="quiet" icon={said === "Copied" ? "succeeded" : "copy"} onClick={copy}>
+          {said ?? words}
+        </Button>
+      )}
+      <span className="visually-hidden" role="status">
+        {said}
+      </span>
+    </>
   );
 }

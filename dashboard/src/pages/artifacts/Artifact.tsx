@@ -94,7 +94,7 @@ function Facts({ artifact }: { artifact: ArtifactDetail }) {
         )}
         <dt>URI</dt>
         <dd className="mono">
-          {artifact.uri} <Copy text={artifact.uri} />
+          {artifact.uri} <Copy what="the URI" text={artifact.uri} />
         </dd>
         {artifact.digest && (
           <>

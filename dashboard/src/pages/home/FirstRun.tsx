@@ -54,7 +54,7 @@ function Code({ text }: { text: string }) {
       <pre className={style.code} tabIndex={0}>
         {text}
       </pre>
-      <Copy text={text} />
+      <Copy what="it" words="Copy" text={text} />
     </div>
   );
 }

@@ -49,7 +49,7 @@ export function Elsewhere({
           <pre className={style.code} tabIndex={0}>
             {code}
           </pre>
-          <Copy text={code} />
+          <Copy what="the code" words="Copy" text={code} />
         </div>
       </div>
     </Card>

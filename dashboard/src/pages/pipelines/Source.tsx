@@ -23,7 +23,7 @@ export function Source({ document: source, name }: { document: Json; name: strin
         <Button icon="download" onClick={save}>
           Download
         </Button>
-        <Copy text={text} />
+        <Copy what="it" words="Copy" text={text} />
         {text.length > SHOWN && <span className="soft">The beginning is shown; the download is whole.</span>}
       </div>
       <pre className={style.source}>{text.slice(0, SHOWN)}</pre>

@@ -107,7 +107,7 @@ client = Client(host="${host}")`;
       <div className={style.padded}>
         <pre>{code}</pre>
         <p>
-          <Copy text={code} />
+          <Copy what="the code" words="Copy" text={code} />
           <a href={url("apis/penstock/v1/openapi.json")}>OpenAPI document</a>
         </p>
       </div>

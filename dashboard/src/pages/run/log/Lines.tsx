@@ -1,0 +1,152 @@
+import { type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
+import style from "./Log.module.css";
+import { type Anchor, anchorAt, anchorFor, drawn, ROW, scrolledFor, scrollHeight } from "./place";
+import { Row, type Sought } from "./Row";
+import type { LogHold } from "./useLog";
+
+/** Up to so many lines wrap as any text does. */
+const FEW = 1_000;
+
+interface Props {
+  log: LogHold;
+  label: string;
+  isWrapped: boolean;
+  isFollowing: boolean;
+  onFollow: (following: boolean) => void;
+  sought: Sought | undefined;
+  /** The line to go to. Each object is gone to once. */
+  goal: { line: number } | undefined;
+  /** Told the first line that is seen. */
+  top: RefObject<number>;
+}
+
+/** Lines in a window that scrolls, of which only those are drawn that are seen. */
+export function Lines(props: Props) {
+  const { log, label, isWrapped, isFollowing, onFollow, goal, top } = props;
+  const { first, end, longest } = log.grown;
+  const count = end - first;
+  const scroller = useRef<HTMLElement>(null);
+  const height = useHeight(scroller);
+  const [anchor, setAnchor] = useState<Anchor>({ line: 0, y: 0 });
+  /** Where it was scrolled to by us. */
+  const own = useRef(-1);
+  const before = useRef(0);
+  const isFlowing = isWrapped && count <= FEW;
+
+  const scrollTo = (place: number) => {
+    const element = scroller.current;
+    if (element) {
+      element.scrollTop = place;
+      own.current = element.scrollTop;
+      before.current = element.scrollTop;
+    }
+  };
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whatever grows moves the end
+  useLayoutEffect(() => {
+    if (isFollowing) {
+      setAnchor({ line: end, y: Math.min(height, count * ROW) });
+      scrollTo(scroller.current?.scrollHeight ?? 0);
+    }
+  }, [isFollowing, log.grown, height, isWrapped]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: gone to once, however the log grows afterwards
+  useLayoutEffect(() => {
+    if (!goal) {
+      return;
+    }
+    if (isFlowing) {
+      scroller.current?.querySelector(`[data-line="${goal.line}"]`)?.scrollIntoView({ block: "center" });
+      return;
+    }
+    const next = anchorFor(goal.line, first, end, height);
+    setAnchor(next);
+    scrollTo(scrolledFor(next, first, count, height));
+  }, [goal]);
+
+  const scrolled = () => {
+    const element = scroller.current;
+    if (!element) {
+      return;
+    }
+    const at = element.scrollTop;
+    const isEnd = at >= element.scrollHeight - element.clientHeight - 2;
+    if (at < before.current - 1 && !isEnd) {
+      onFollow(false);
+    } else if (isEnd && at > before.current) {
+      onFollow(true);
+    }
+    before.current = at;
+    if (Math.abs(at - own.current) > 1) {
+      own.current = -1;
+      setAnchor(anchorAt(at, first, count, height));
+    }
+  };
+  top.current = Math.max(first, Math.floor(anchor.line - anchor.y / ROW));
+
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus
+    <section ref={scroller} className={style.scroller} aria-label={label} tabIndex={0} onScroll={scrolled}>
+      {isFlowing ? (
+        <div className={style.flow} data-wrap>
+          <Rows {...props} from={first} to={end} />
+        </div>
+      ) : (
+        <div className={style.space} style={{ height: scrollHeight(count), minWidth: width(isWrapped, longest) }}>
+          <div className={style.layer} style={{ height }}>
+            <Around {...props} anchor={anchor} height={height} />
+          </div>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function width(isWrapped: boolean, longest: number): string | undefined {
+  return isWrapped ? undefined : `calc(${Math.min(longest, 16_500)}ch + 6rem)`;
+}
+
+/** The line at the anchor, and the others above and below it, however tall they are. */
+function Around({ anchor, height, ...props }: Props & { anchor: Anchor; height: number }) {
+  const { first, end } = props.log.grown;
+  const { middle, share, from, to } = drawn(anchor, first, end, height);
+  if (first === end) {
+    return null;
+  }
+  return (
+    <div
+      className={style.anchor}
+      data-wrap={props.isWrapped || undefined}
+      style={{ top: anchor.y, transform: `translateY(${-100 * share}%)` }}
+    >
+      <div className={style.above}>
+        <Rows {...props} from={from} to={middle} />
+      </div>
+      <Rows {...props} from={middle} to={middle + 1} />
+      <div className={style.below}>
+        <Rows {...props} from={middle + 1} to={to} />
+      </div>
+    </div>
+  );
+}
+
+function Rows({ log, sought, goal, from, to }: Props & { from: number; to: number }): ReactNode {
+  return Array.from({ length: Math.max(0, to - from) }, (_, at) => {
+    const number = from + at;
+    return <Row key={number} number={number} text={log.line(number)} sought={sought} isHere={number === goal?.line} />;
+  });
+}
+
+function useHeight(scroller: RefObject<HTMLElement | null>): number {
+  const [height, setHeight] = useState(0);
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) {
+      return;
+    }
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [scroller]);
+  return height;
+}
