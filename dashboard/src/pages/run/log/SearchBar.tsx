@@ -84,5 +84,5 @@ function hits(found: Found | undefined, place: number | undefined): string {
   }
   return place === undefined
     ? `${count}${more} ${found.count === 1 ? "line" : "lines"}`
-    : `${place + 1} of ${count}${more}`;
+    : `${(place + 1).toLocaleString("en")} of ${count}${more}`;
 }

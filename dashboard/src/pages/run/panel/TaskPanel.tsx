@@ -1,0 +1,171 @@
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useMemo } from "react";
+import { ApiError } from "../../../api/http";
+import type { TaskDetail, TreeNode } from "../../../api/penstock";
+import { taskQuery } from "../../../api/runs";
+import { Button } from "../../../design/Button";
+import { Empty, Failed, Loading } from "../../../design/Notice";
+import { StatusMark } from "../../../design/StatusMark";
+import { type Tab, Tabs } from "../../../design/Tabs";
+import { nodeAt } from "../../../model/instant";
+import { standingOfNode } from "../../../model/state";
+import { useRunView, useSelection } from "../view";
+import { Actions } from "./Actions";
+import { Attempts } from "./Attempts";
+import { useWord } from "./address";
+import { Details } from "./Details";
+import { Overview } from "./Overview";
+import style from "./Panel.module.css";
+import { labelOf } from "./TaskLink";
+import { Values } from "./Values";
+import { WhyCard } from "./WhyCard";
+import { KIND_WORDS, whyOf } from "./why";
+
+const Logs = lazy(() => import("./Logs"));
+
+type TabName = "overview" | "values" | "logs" | "attempts" | "details";
+
+/** All there is to know of the task that is selected. */
+export default function TaskPanel() {
+  const { selected, select } = useSelection();
+  const { runId, byPath, tree, instant } = useRunView();
+  const known = selected === undefined ? undefined : byPath.get(selected);
+  // What is below loops is not in the tree.
+  const task = useQuery({ ...taskQuery(runId, selected ?? ""), enabled: selected !== undefined });
+  const found = known ?? (task.data?.path === selected ? task.data : undefined);
+  const node = useMemo(() => found && nodeAt(found, instant), [found, instant]);
+  const close = () => select(undefined);
+  if (selected === undefined) {
+    return null;
+  }
+  if (!node) {
+    return (
+      <Frame title={selected.split(/[/.]/).at(-1) ?? selected} path={selected} onClose={close}>
+        {task.isError ? (
+          <Missing error={task.error} onRetry={() => void task.refetch()} />
+        ) : (
+          <Loading what="Loading the task" lines={6} />
+        )}
+      </Frame>
+    );
+  }
+  const detail = task.data?.path === node.path ? task.data : undefined;
+  return <Shown key={node.path} node={node} detail={detail} error={task.error} nodes={tree.nodes} onClose={close} />;
+}
+
+function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
+  return error instanceof ApiError && error.status === 404 ? (
+    <Empty title="It has not begun">
+      <p>The group that it is in has not started, or the run has no such task.</p>
+    </Empty>
+  ) : (
+    <Failed what="The task cannot be shown" error={error} onRetry={onRetry} />
+  );
+}
+
+function Frame({
+  title,
+  path,
+  onClose,
+  children,
+}: {
+  title: string;
+  path: string;
+  onClose: () => void;
+  children: React.ReactNode;
+}) {
+  return (
+    <aside className={style.panel} aria-label={`Task ${path}`}>
+      <header className={style.head}>
+        <div className={style.titles}>
+          <h2 className="ellipsis">{title}</h2>
+        </div>
+        <Button kind="quiet" icon="close" label="Close the task" onClick={onClose} />
+      </header>
+      {children}
+    </aside>
+  );
+}
+
+interface ShownProps {
+  node: TreeNode;
+  detail: TaskDetail | undefined;
+  error: Error | null;
+  nodes: readonly TreeNode[];
+  onClose: () => void;
+}
+
+function Shown({ node, detail, error, nodes, onClose }: ShownProps) {
+  const { runId } = useRunView();
+  const [word, setTab] = useWord("tab");
+  const tabs = useMemo(() => tabsOf(node, detail), [node, detail]);
+  const tab = tabs.find((it) => it.name === word)?.name ?? "overview";
+  const why = whyOf(node, nodes);
+  const about = [KIND_WORDS[node.kind], node.component].filter((it) => it !== "");
+  return (
+    <aside className={style.panel} aria-label={`${KIND_WORDS[node.kind]} ${labelOf(node)}`}>
+      <header className={style.head}>
+        <div className={style.titles}>
+          <div className={style.state}>
+            <StatusMark standing={standingOfNode(node)} />
+            <span className="soft small ellipsis">{about.join(" · ")}</span>
+          </div>
+          <h2 className="ellipsis" title={node.path}>
+            {labelOf(node)}
+          </h2>
+          {node.path !== node.name && (
+            <div className={`soft small ellipsis ${style.path}`} title={node.path}>
+              {node.path}
+            </div>
+          )}
+        </div>
+        <Actions node={node} onClose={onClose} />
+      </header>
+      <Tabs label="About the task" tabs={tabs} chosen={tab} onChoose={setTab} panel="task-panel" />
+      <div
+        id="task-panel"
+        role="tabpanel"
+        aria-label={tab}
+        className={style.body}
+        data-full={tab === "logs" || undefined}
+      >
+        {why && tab === "overview" && <WhyCard why={why} runId={runId} />}
+        {error && !detail && tab !== "logs" && <Failed what="Not all of it can be shown" error={error} />}
+        <Chosen tab={tab} node={node} detail={detail} />
+      </div>
+    </aside>
+  );
+}
+
+function Chosen({ tab, node, detail }: { tab: TabName; node: TreeNode; detail: TaskDetail | undefined }) {
+  switch (tab) {
+    case "overview":
+      return <Overview node={node} detail={detail} />;
+    case "values":
+      return <Values detail={detail} />;
+    case "logs":
+      return (
+        <Suspense fallback={<Loading what="Loading the log" />}>
+          <Logs node={node} />
+        </Suspense>
+      );
+    case "attempts":
+      return <Attempts node={node} />;
+    case "details":
+      return <Details node={node} detail={detail} />;
+  }
+}
+
+function tabsOf(node: TreeNode, detail: TaskDetail | undefined): Tab<TabName>[] {
+  const runs = node.kind === "CONTAINER";
+  const values = [detail?.inputs, detail?.outputs].flatMap((it) => [it?.parameters ?? {}, it?.artifacts ?? {}]);
+  const count = values.reduce((sum, it) => sum + Object.keys(it).length, 0);
+  const attempts = node.attempts?.length ?? 0;
+  return [
+    { name: "overview", label: "Overview" },
+    { name: "values", label: "Inputs and outputs", ...(count > 0 ? { count } : {}) },
+    ...(runs ? [{ name: "logs" as const, label: "Logs" }] : []),
+    ...(runs ? [{ name: "attempts" as const, label: "Attempts", ...(attempts > 1 ? { count: attempts } : {}) }] : []),
+    { name: "details", label: "Details" },
+  ];
+}

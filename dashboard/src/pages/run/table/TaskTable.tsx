@@ -1,0 +1,300 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useMemo, useRef, useState } from "react";
+import { useSearchParams } from "react-router";
+import type { TreeNode } from "../../../api/penstock";
+import { useShortcuts } from "../../../app/keys";
+import { Duration, Moment, useNow } from "../../../design/Moment";
+import { Empty } from "../../../design/Notice";
+import { StatusMark } from "../../../design/StatusMark";
+import { nodeAt } from "../../../model/instant";
+import { STANDING_WORDS, type Standing, standingOfNode } from "../../../model/state";
+import { labelOf } from "../panel/TaskLink";
+import { KIND_WORDS } from "../panel/why";
+import { useRunView, useSelection } from "../view";
+import { useNodes } from "./below";
+import { type Asked, COLUMNS, type Column, reasonOf, rowsOf } from "./rows";
+import style from "./TaskTable.module.css";
+
+const ROW = 40;
+const WORDS: Record<Column, string> = {
+  state: "State",
+  name: "Task",
+  reason: "Reason",
+  started: "Started",
+  took: "Took",
+  attempts: "Attempts",
+};
+
+/** Every task of a run in a table. */
+export default function TaskTable() {
+  const { byNumber, instant } = useRunView();
+  const { selected, select } = useSelection();
+  const [asked, ask] = useAsked();
+  const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
+  const { nodes } = useNodes(open);
+  const now = useNow();
+  // Time passes only for what is sorted by it.
+  const counted = asked.sort === "took" ? now : 0;
+  const past = useMemo(() => nodes.map((node) => nodeAt(node, instant)), [nodes, instant]);
+  const rows = useMemo(() => rowsOf(past, asked, byNumber, counted), [past, asked, byNumber, counted]);
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    overscan: 12,
+  });
+  const [cursor, setCursor] = useState<string>();
+  const here = selected ?? cursor;
+  useShortcuts(
+    useMemo(() => {
+      const move = (step: number) => {
+        const at = rows.findIndex((row) => row.path === here);
+        const next = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
+        if (next) {
+          virtual.scrollToIndex(rows.indexOf(next));
+          setCursor(next.path);
+          if (selected !== undefined) {
+            select(next.path);
+          }
+        }
+      };
+      return [
+        { keys: "j", label: "Next task", perform: () => move(1) },
+        { keys: "k", label: "Previous task", perform: () => move(-1) },
+        { keys: "Enter", label: "Open the task", perform: () => here !== undefined && select(here) },
+      ];
+    }, [rows, here, selected, select, virtual]),
+  );
+  const toggle = (node: TreeNode) =>
+    setOpen((before) => {
+      const after = new Set(before);
+      if (!after.delete(node.node)) {
+        after.add(node.node);
+      }
+      return after;
+    });
+  return (
+    <div className={style.view}>
+      <Filters asked={asked} ask={ask} nodes={past} shown={rows.length} />
+      {/* biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table */}
+      <div ref={scroller} className={style.table} role="table" aria-label="Tasks" aria-rowcount={rows.length + 1}>
+        <Head asked={asked} ask={ask} />
+        {rows.length === 0 && (
+          <Empty title="No task">
+            <p>None is as asked for.</p>
+          </Empty>
+        )}
+        {/* biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table */}
+        <div role="rowgroup" className={style.rows} style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map(({ index, start }) => {
+            const node = rows[index];
+            return (
+              node && (
+                <Row
+                  key={node.node}
+                  node={node}
+                  index={index}
+                  start={start}
+                  reason={reasonOf(node, byNumber)}
+                  isChosen={node.path === here}
+                  isOpen={open.has(node.node)}
+                  onChoose={() => select(node.path)}
+                  onToggle={() => toggle(node)}
+                />
+              )
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** Which rows are asked for: kept in the address. */
+function useAsked(): [Asked, (name: string, word: string) => void] {
+  const [query, setQuery] = useSearchParams();
+  const sort = COLUMNS.find((it) => it === query.get("sort")?.replace(/^-/, ""));
+  const words = {
+    text: query.get("q") ?? "",
+    standing: query.get("state") ?? "",
+    descending: query.get("sort")?.startsWith("-") ?? false,
+    groups: query.get("groups") === "yes",
+  };
+  const { text, standing, descending, groups } = words;
+  const asked = useMemo(
+    () => ({ text, standing, sort, descending, groups }),
+    [text, standing, sort, descending, groups],
+  );
+  const ask = (name: string, word: string) =>
+    setQuery(
+      (before) => {
+        const after = new URLSearchParams(before);
+        if (word === "") {
+          after.delete(name);
+        } else {
+          after.set(name, word);
+        }
+        return after;
+      },
+      { replace: true },
+    );
+  return [asked, ask];
+}
+
+interface AskedProps {
+  asked: Asked;
+  ask: (name: string, word: string) => void;
+}
+
+function Filters({ asked, ask, nodes, shown }: AskedProps & { nodes: readonly TreeNode[]; shown: number }) {
+  const there = new Set(nodes.filter((node) => node.kind !== "ROOT").map(standingOfNode));
+  return (
+    <div className={style.filters}>
+      <input
+        className="input"
+        type="search"
+        aria-label="Filter tasks"
+        placeholder="Filter by name, component or reason"
+        value={asked.text}
+        onChange={(event) => ask("q", event.target.value)}
+      />
+      <select
+        className="input"
+        aria-label="State"
+        value={asked.standing}
+        onChange={(event) => ask("state", event.target.value)}
+      >
+        <option value="">Any state</option>
+        {(Object.keys(STANDING_WORDS) as Standing[])
+          .filter((it) => there.has(it) || it === asked.standing)
+          .map((it) => (
+            <option key={it} value={it}>
+              {STANDING_WORDS[it]}
+            </option>
+          ))}
+      </select>
+      <label className={style.check}>
+        <input
+          type="checkbox"
+          checked={asked.groups}
+          onChange={(event) => ask("groups", event.target.checked ? "yes" : "")}
+        />
+        Groups
+      </label>
+      <span className="soft small number" role="status">
+        {shown.toLocaleString("en")} shown
+      </span>
+    </div>
+  );
+}
+
+function Head({ asked, ask }: AskedProps) {
+  const sort = (column: Column) => {
+    const isIts = asked.sort === column;
+    // Up, down, and as the pipeline has them.
+    ask("sort", !isIts ? column : asked.descending ? "" : `-${column}`);
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table
+    // biome-ignore lint/a11y/useFocusableInteractive: what is in it has the focus
+    <div role="row" className={`${style.row} ${style.head}`} aria-rowindex={1}>
+      {COLUMNS.map((column) => {
+        const isIts = asked.sort === column;
+        return (
+          // biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table
+          // biome-ignore lint/a11y/useFocusableInteractive: what is in it has the focus
+          <div
+            key={column}
+            role="columnheader"
+            data-column={column}
+            aria-sort={isIts ? (asked.descending ? "descending" : "ascending") : "none"}
+          >
+            <button type="button" className={style.sort} onClick={() => sort(column)}>
+              {WORDS[column]}
+              <span aria-hidden="true">{isIts ? (asked.descending ? "↓" : "↑") : ""}</span>
+            </button>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+interface RowProps {
+  node: TreeNode;
+  index: number;
+  start: number;
+  reason: string;
+  isChosen: boolean;
+  isOpen: boolean;
+  onChoose: () => void;
+  onToggle: () => void;
+}
+
+function Row({ node, index, start, reason, isChosen, isOpen, onChoose, onToggle }: RowProps) {
+  const mayOpen = node.kind === "LOOP" || node.kind === "ITERATION";
+  const label = labelOf(node);
+  const attempts = node.attempts?.length ?? 0;
+  const cells: Record<Column, React.ReactNode> = {
+    state: <StatusMark standing={standingOfNode(node)} />,
+    name: (
+      <div className={style.name}>
+        {mayOpen && (
+          <button
+            type="button"
+            className={style.twist}
+            aria-expanded={isOpen}
+            aria-label={isOpen ? `Hide what is in ${label}` : `Show what is in ${label}`}
+            onClick={(event) => {
+              event.stopPropagation();
+              onToggle();
+            }}
+          >
+            {isOpen ? "▾" : "▸"}
+          </button>
+        )}
+        <button type="button" className={style.open} title={node.path} aria-current={isChosen || undefined}>
+          <span className="ellipsis">{label}</span>
+          <span className="soft small ellipsis">{about(node)}</span>
+        </button>
+      </div>
+    ),
+    reason: (
+      <span className="ellipsis soft" title={reason}>
+        {reason}
+      </span>
+    ),
+    started: <Moment at={node.started_at} />,
+    took: <Duration from={node.started_at} to={node.ended_at} />,
+    attempts: <span className="number">{attempts || <span className="soft">–</span>}</span>,
+  };
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the button in it and Enter do the same
+    // biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table
+    // biome-ignore lint/a11y/useFocusableInteractive: what is in it has the focus
+    <div
+      role="row"
+      className={style.row}
+      data-chosen={isChosen || undefined}
+      aria-rowindex={index + 2}
+      style={{ transform: `translateY(${start}px)` }}
+      onClick={onChoose}
+    >
+      {COLUMNS.map((column) => (
+        // biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table
+        <div key={column} role="cell" data-column={column}>
+          {cells[column]}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** Where a node is, or what it is. */
+function about(node: TreeNode): string {
+  const kind = node.kind === "CONTAINER" ? "" : KIND_WORDS[node.kind];
+  const items = node.items === undefined ? "" : `${node.items.toLocaleString("en")} iterations`;
+  const place = node.path === node.name ? "" : node.path;
+  return [kind, items, place].filter((it) => it !== "").join(" · ");
+}
