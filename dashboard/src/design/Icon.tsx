@@ -12,6 +12,7 @@ const DRAWINGS = {
   system: <path d="M2.5 4h11v4h-11zM2.5 8h11v4h-11zM5 6h.01M5 10h.01" />,
   search: <path d="M7 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8M10 10l3.5 3.5" />,
   plus: <path d="M8 3v10M3 8h10" />,
+  minus: <path d="M3 8h10" />,
   close: <path d="m4 4 8 8M12 4l-8 8" />,
   chevron: <path d="m6 3.5 4.5 4.5L6 12.5" />,
   up: <path d="m3.5 10 4.5-4.5L12.5 10" />,

@@ -2,7 +2,6 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import type { TreeNode } from "../../../api/penstock";
-import { useShortcuts } from "../../../app/keys";
 import { Duration, Moment, useNow } from "../../../design/Moment";
 import { Empty } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
@@ -12,6 +11,7 @@ import { labelOf } from "../panel/TaskLink";
 import { KIND_WORDS } from "../panel/why";
 import { useRunView, useSelection } from "../view";
 import { useNodes } from "./below";
+import { useListKeys } from "./listKeys";
 import { type Asked, COLUMNS, type Column, reasonOf, rowsOf } from "./rows";
 import style from "./TaskTable.module.css";
 
@@ -37,6 +37,7 @@ export default function TaskTable() {
   const counted = asked.sort === "took" ? now : 0;
   const past = useMemo(() => nodes.map((node) => nodeAt(node, instant)), [nodes, instant]);
   const rows = useMemo(() => rowsOf(past, asked, byNumber, counted), [past, asked, byNumber, counted]);
+  const paths = useMemo(() => rows.map((row) => row.path), [rows]);
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -44,28 +45,7 @@ export default function TaskTable() {
     estimateSize: () => ROW,
     overscan: 12,
   });
-  const [cursor, setCursor] = useState<string>();
-  const here = selected ?? cursor;
-  useShortcuts(
-    useMemo(() => {
-      const move = (step: number) => {
-        const at = rows.findIndex((row) => row.path === here);
-        const next = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
-        if (next) {
-          virtual.scrollToIndex(rows.indexOf(next));
-          setCursor(next.path);
-          if (selected !== undefined) {
-            select(next.path);
-          }
-        }
-      };
-      return [
-        { keys: "j", label: "Next task", perform: () => move(1) },
-        { keys: "k", label: "Previous task", perform: () => move(-1) },
-        { keys: "Enter", label: "Open the task", perform: () => here !== undefined && select(here) },
-      ];
-    }, [rows, here, selected, select, virtual]),
-  );
+  const here = useListKeys(paths, selected, select, (index) => virtual.scrollToIndex(index));
   const toggle = (node: TreeNode) =>
     setOpen((before) => {
       const after = new Set(before);

@@ -11,7 +11,12 @@ const ITERATIONS = 1000;
 export function useNodes(open: ReadonlySet<number>): { nodes: readonly TreeNode[]; isPending: boolean } {
   const { runId, tree, byNumber } = useRunView();
   const asked = useMemo(
-    () => [...open].map((number) => queryOf(runId, number, byNumber.get(number)?.kind)),
+    () =>
+      [...open]
+        .map((number) => ({ number, kind: byNumber.get(number)?.kind }))
+        // What is below a group that is in the tree is there as well.
+        .filter(({ kind }) => kind !== "DAG")
+        .map(({ number, kind }) => queryOf(runId, number, kind)),
     [open, runId, byNumber],
   );
   return useQueries({

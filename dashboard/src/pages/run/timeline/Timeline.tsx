@@ -1,0 +1,226 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { TreeNode } from "../../../api/penstock";
+import { Button } from "../../../design/Button";
+import { useNow } from "../../../design/Moment";
+import { Empty } from "../../../design/Notice";
+import { nodeAt, spanOf } from "../../../model/instant";
+import { isFinal, standingOf } from "../../../model/state";
+import { instant as time } from "../../../model/time";
+import {
+  criticalPath,
+  PHASE_WORDS,
+  PHASES,
+  type Phase,
+  rowsOf,
+  segmentsOf,
+  type Window,
+  zoomed,
+} from "../../../model/timeline";
+import { useNodes } from "../table/below";
+import { useListKeys } from "../table/listKeys";
+import { useRunView, useSelection } from "../view";
+import { Axis } from "./Axis";
+import { Bars, wordsOf } from "./Bars";
+import { useGestures } from "./gestures";
+import { Label } from "./Label";
+import { Scrubber } from "./Scrubber";
+import style from "./Timeline.module.css";
+
+const ROW = 32;
+const LABELS = 256;
+/** Rows of groups that are there without being opened: all but those that are asked for. */
+const isLoop = (node: TreeNode) => node.kind === "LOOP" || node.kind === "ITERATION";
+
+/** The tasks of a run along time. */
+export default function Timeline() {
+  const { tree, instant, setInstant } = useRunView();
+  const isOver = isFinal(standingOf(tree.status));
+  const now = useNow();
+  const span = useSpan(isOver ? 0 : now);
+  if (!span) {
+    return (
+      <Empty title="Nothing has begun">
+        <p>The run has not started.</p>
+      </Empty>
+    );
+  }
+  return (
+    <div className={style.view}>
+      <Chart span={span} until={instant ?? span.to} isOver={isOver} />
+      <Scrubber span={span} instant={instant} isOver={isOver} onInstant={setInstant} />
+    </div>
+  );
+}
+
+/** From the run's start to its end, or until now. */
+function useSpan(now: number): Window | undefined {
+  const { tree } = useRunView();
+  return useMemo(() => {
+    const span = spanOf(tree.nodes);
+    return span && { from: span.from, to: Math.max(span.to ?? now, span.from + 1) };
+  }, [tree.nodes, now]);
+}
+
+function Chart({ span, until, isOver }: { span: Window; until: number; isOver: boolean }) {
+  const { instant } = useRunView();
+  const { selected, select } = useSelection();
+  const [chosen, setWindow] = useState<Window>();
+  const window = chosen ?? span;
+  const { rows, nodes, toggle } = useRows(until);
+  const scroller = useRef<HTMLDivElement>(null);
+  const width = useWidth(scroller) - LABELS;
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    overscan: 12,
+  });
+  const paths = useMemo(() => rows.map((row) => row.node.path), [rows]);
+  const here = useListKeys(paths, selected, select, (index) => virtual.scrollToIndex(index));
+  useGestures(scroller, LABELS, span, window, setWindow);
+  const byNumber = useMemo(() => new Map(nodes.map((node) => [node.node, node])), [nodes]);
+  const critical = useMemo(() => criticalPath(nodes, until), [nodes, until]);
+  const phases = new Set<Phase>();
+  const drawn = virtual.getVirtualItems().flatMap(({ index, start }) => {
+    const row = rows[index];
+    if (!row) {
+      return [];
+    }
+    const parent = byNumber.get(row.node.parent ?? -1);
+    const segments = segmentsOf(row.node, time(parent?.started_at), until);
+    for (const { phase } of segments) {
+      phases.add(phase);
+    }
+    return [{ row, start, index, segments }];
+  });
+  const middle = (window.from + window.to) / 2;
+  return (
+    <>
+      <div className={style.head}>
+        <Legend phases={phases} hasCritical={critical.size > 0} />
+        <div className={style.tools}>
+          <Button
+            kind="quiet"
+            icon="plus"
+            label="Zoom in"
+            onClick={() => setWindow(zoomed(window, span, 0.5, middle))}
+          />
+          <Button
+            kind="quiet"
+            icon="minus"
+            label="Zoom out"
+            onClick={() => setWindow(zoomed(window, span, 2, middle))}
+          />
+          <Button kind="quiet" icon="fit" label="Show all" disabled={!chosen} onClick={() => setWindow(undefined)} />
+        </div>
+      </div>
+      <div ref={scroller} className={style.chart}>
+        <div className={style.headRow}>
+          <div className={style.corner}>Task</div>
+          <Axis span={span} window={window} width={width} onWindow={setWindow} />
+        </div>
+        <ul className={style.rows} style={{ height: virtual.getTotalSize() }} aria-label="Tasks along time">
+          {drawn.map(({ row, start, segments }) => (
+            <li
+              key={row.node.node}
+              className={style.row}
+              data-chosen={row.node.path === here || undefined}
+              style={{ transform: `translateY(${start}px)` }}
+            >
+              <Label
+                row={row}
+                isCritical={critical.has(row.node.node)}
+                isChosen={row.node.path === selected}
+                words={wordsOf(segments)}
+                onChoose={() => select(row.node.path)}
+                onToggle={() => toggle(row.node)}
+              />
+              {/* biome-ignore lint/a11y/useKeyWithClickEvents: the button of the row does the same */}
+              {/* biome-ignore lint/a11y/noStaticElementInteractions: the button of the row does the same */}
+              <div className={style.track} onClick={() => select(row.node.path)}>
+                <Bars node={row.node} segments={segments} window={window} isCritical={critical.has(row.node.node)} />
+              </div>
+            </li>
+          ))}
+          <Line at={instant ?? (isOver ? undefined : until)} window={window} isPast={instant !== undefined} />
+        </ul>
+      </div>
+    </>
+  );
+}
+
+/** The rows at an instant, and how groups open and close. */
+function useRows(until: number) {
+  const { instant } = useRunView();
+  const [toggled, setToggled] = useState<ReadonlySet<number>>(new Set());
+  const { nodes: all } = useNodes(toggled);
+  const nodes = useMemo(
+    () => (instant === undefined ? all : all.map((node) => nodeAt(node, until))),
+    [all, instant, until],
+  );
+  // Loops are closed until they are opened, other groups are open until they are closed.
+  const rows = useMemo(() => rowsOf(nodes, (node) => isLoop(node) === toggled.has(node.node)), [nodes, toggled]);
+  const toggle = (node: TreeNode) =>
+    setToggled((before) => {
+      const after = new Set(before);
+      if (!after.delete(node.node)) {
+        after.add(node.node);
+      }
+      return after;
+    });
+  return { rows, nodes, toggle };
+}
+
+/** Now, or the instant that is looked at. */
+function Line({ at, window, isPast }: { at: number | undefined; window: Window; isPast: boolean }) {
+  if (at === undefined || at < window.from || at > window.to) {
+    return null;
+  }
+  const share = (at - window.from) / Math.max(1, window.to - window.from);
+  return (
+    <li
+      aria-hidden="true"
+      className={style.line}
+      data-past={isPast || undefined}
+      style={{ left: `calc(${LABELS}px + (100% - ${LABELS}px) * ${share})` }}
+    />
+  );
+}
+
+function Legend({ phases, hasCritical }: { phases: ReadonlySet<Phase>; hasCritical: boolean }) {
+  return (
+    <ul className={style.legend} aria-label="What the bars mean">
+      {PHASES.filter((phase) => phases.has(phase)).map((phase) => (
+        <li key={phase}>
+          <span className={style.swatch}>
+            <span className={style.bar} data-phase={phase} style={{ left: 0, width: "100%" }} />
+          </span>
+          {PHASE_WORDS[phase]}
+        </li>
+      ))}
+      {hasCritical && (
+        <li>
+          <span className={style.swatch}>
+            <span className={style.bar} data-phase="running" data-critical style={{ left: 0, width: "100%" }} />
+          </span>
+          Decided the length of the run
+        </li>
+      )}
+    </ul>
+  );
+}
+
+function useWidth(element: React.RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(800);
+  useEffect(() => {
+    const watched = element.current;
+    if (!watched) {
+      return;
+    }
+    const observer = new ResizeObserver(() => setWidth(watched.clientWidth));
+    observer.observe(watched);
+    return () => observer.disconnect();
+  }, [element]);
+  return width;
+}
