@@ -16,7 +16,9 @@ import { standingOf } from "../../model/state";
 import style from "./Artifacts.module.css";
 import { LineageCard } from "./LineageCard";
 
-const ArtifactPreview = lazy(() => import("../../preview/ArtifactPreview"));
+const ArtifactPreview = lazy(async () => ({
+  default: (await import("../../preview/ArtifactPreview")).ArtifactPreview,
+}));
 
 export default function Artifact() {
   const { artifactId = "" } = useParams();

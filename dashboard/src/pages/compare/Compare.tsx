@@ -18,7 +18,9 @@ import style from "./Compare.module.css";
 import { letter } from "./letter";
 import { Table } from "./Table";
 
-const ArtifactPreview = lazy(() => import("../../preview/ArtifactPreview"));
+const ArtifactPreview = lazy(async () => ({
+  default: (await import("../../preview/ArtifactPreview")).ArtifactPreview,
+}));
 
 /** Artifacts of a run that are looked at, at most. */
 const MOST_ARTIFACTS = 1000;

@@ -20,7 +20,7 @@ import { Source } from "./Source";
 import { Summary } from "./Summary";
 import { Upload } from "./Upload";
 
-const PipelineGraph = lazy(() => import("../run/graph/PipelineGraph"));
+const PipelineGraph = lazy(async () => ({ default: (await import("../run/graph/PipelineGraph")).PipelineGraph }));
 
 const TABS = [
   { name: "graph", label: "Graph" },
