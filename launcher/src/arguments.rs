@@ -217,7 +217,7 @@ impl Resolver<'_> {
             Argument::Plain(template) => into.push(self.text(template)?),
             Argument::Concat(parts) => into.push(self.concat(parts)?),
             Argument::IfPresent { name, then, otherwise } => {
-                for chosen in if self.is_provided(name) { then } else { otherwise } {
+                for chosen in if self.plan.is_provided(name) { then } else { otherwise } {
                     self.splice(chosen, into)?;
                 }
             }
@@ -233,19 +233,11 @@ impl Resolver<'_> {
         Ok(elements.concat())
     }
 
-    /// Whether an input was given and is not null. A default does not count.
-    fn is_provided(&self, name: &str) -> bool {
-        let inputs = &self.plan.inputs;
-        inputs.parameters.get(name).is_some_and(|value| !value.is_null())
-            || inputs.artifacts.get(name).is_some_and(|list| !list.is_empty())
-    }
-
     fn text(&self, template: &str) -> Result<String, ArgumentError> {
         substitute(template, |placeholder| self.value(placeholder))
     }
 
     fn value(&self, placeholder: &Placeholder) -> Result<Option<String>, ArgumentError> {
-        let run = &self.plan.run;
         Ok(match placeholder {
             Placeholder::ExecutorInput => Some(self.document.clone()),
             Placeholder::JsonEscape(times) => Some(self.escaped(*times)?),
@@ -254,15 +246,7 @@ impl Resolver<'_> {
             Placeholder::OutputArtifact { name, field } => self.output_artifact(name, field),
             Placeholder::OutputParameterFile(name) => self.places.parameter_files.get(name).cloned(),
             Placeholder::OutputFile => Some(self.places.output_file.clone()),
-            Placeholder::PipelineRoot => Some(run.run_root()),
-            Placeholder::JobName => Some(run.display_name.clone()),
-            Placeholder::JobResourceName => Some(run.name.clone()),
-            Placeholder::JobUuid => Some(run.id.to_string()),
-            Placeholder::TaskName => Some(self.plan.task.key.clone()),
-            Placeholder::TaskUuid => Some(self.plan.task.id.to_string()),
-            Placeholder::CreateTime => Some(run.created_at.to_string()),
-            Placeholder::ScheduleTime => Some(run.scheduled_at.to_string()),
-            Placeholder::WorkspacePath => Some(run.workspace_path().to_owned()),
+            of_run_or_task => self.plan.value_of(of_run_or_task),
         })
     }
 

@@ -1,12 +1,15 @@
 //! The plan: everything that one attempt of a task needs to know. The engine writes it, a backend carries it, the
 //! launcher follows it. It holds no secret and no path of any machine.
 
+mod known;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::artifact::Artifact;
 use crate::ir::{ArtifactType, EnvVar, Named, OutputArtifact, ParameterType};
+use crate::placeholder::Placeholder;
 use crate::run::RunInfo;
 
 /// Version of the plan's format that this build writes.
@@ -119,6 +122,35 @@ impl PlanResources {
 }
 
 impl Plan {
+    /// What a placeholder about the run or the task stands for.
+    pub fn value_of(&self, placeholder: &Placeholder) -> Option<String> {
+        let run = &self.run;
+        match placeholder {
+            Placeholder::PipelineRoot => Some(run.run_root()),
+            Placeholder::JobName => Some(run.display_name.clone()),
+            Placeholder::JobResourceName => Some(run.name.clone()),
+            Placeholder::JobUuid => Some(run.id.to_string()),
+            Placeholder::TaskName => Some(self.task.key.clone()),
+            Placeholder::TaskUuid => Some(self.task.id.to_string()),
+            Placeholder::CreateTime => Some(run.created_at.to_string()),
+            Placeholder::ScheduleTime => Some(run.scheduled_at.to_string()),
+            Placeholder::WorkspacePath => Some(run.workspace_path().to_owned()),
+            Placeholder::ExecutorInput
+            | Placeholder::JsonEscape(_)
+            | Placeholder::InputParameter(_)
+            | Placeholder::InputArtifact { .. }
+            | Placeholder::OutputArtifact { .. }
+            | Placeholder::OutputParameterFile(_)
+            | Placeholder::OutputFile => None,
+        }
+    }
+
+    /// Whether an input was given and is not null. A default does not count.
+    pub fn is_provided(&self, name: &str) -> bool {
+        self.inputs.parameters.get(name).is_some_and(|value| !value.is_null())
+            || self.inputs.artifacts.get(name).is_some_and(|list| !list.is_empty())
+    }
+
     /// URI of the object that lists what the attempt stored.
     pub fn manifest_uri(&self) -> String {
         format!("{}/{}", self.task_root, crate::keys::MANIFEST_OBJECT)
