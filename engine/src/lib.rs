@@ -41,4 +41,4 @@ pub use parameters::ParameterError;
 pub use pipeline::Pipeline;
 pub use retry::{INFRASTRUCTURE_RETRIES, INTERRUPTED_RETRIES};
 pub use state::{MAX_NODES, RunState, Step};
-pub use view::NodeView;
+pub use view::{Activity, NodeView};

@@ -1,6 +1,7 @@
 //! What a host, a projection or a person may want to know of a node.
 
 use penstock_spec::Timestamp;
+use penstock_spec::ir::ContainerSpec;
 use penstock_spec::plan::PlanInputs;
 use penstock_spec::report::{Failure, TaskOutputs};
 use penstock_spec::run::TaskStatus;
@@ -9,8 +10,26 @@ use uuid::Uuid;
 
 use crate::fact::{CacheSource, NodeId, SkipReason};
 use crate::node::{End, GroupState, Node, NodeKind, Phase};
-use crate::pipeline::Scope;
+use crate::pipeline::{Body, Component, Scope};
 use crate::state::RunState;
+
+/// What a node does, or waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activity {
+    /// It waits for what it depends on.
+    Waiting,
+    /// Its inputs are resolved and the cache is asked. Facts do not tell that the answer was no: a task that has it and
+    /// waits for room is here, too.
+    Cache,
+    /// Its inputs are resolved and nothing holds it back but room.
+    Queued,
+    /// An attempt of it runs, or what is below it does.
+    Running,
+    /// It waits for the time of its next attempt.
+    Backoff,
+    /// It has ended.
+    Ended,
+}
 
 /// A node of a run.
 #[derive(Debug, Clone, Copy)]
@@ -85,9 +104,63 @@ impl RunState {
             ran_on_host: node.ran_on_host,
         })
     }
+
+    /// The nodes right below a node that belong to its present start: each after those that it depends on, iterations by
+    /// their indices.
+    pub fn below(&self, id: NodeId) -> Vec<NodeId> {
+        let begun = self.node(id).filter(|view| !view.is_to_begin());
+        let Some(group) = begun.and_then(|view| view.node.group.as_deref()) else { return Vec::new() };
+        match &group.state {
+            GroupState::Loop { count, iterations, .. } => iterations.iter().take(*count as usize).copied().collect(),
+            GroupState::Dag { first_child } => {
+                let order = self.component(id).and_then(Component::dag).map_or(&[][..], |dag| &dag.order);
+                order.iter().map(|slot| NodeId(first_child.0.saturating_add(*slot))).collect()
+            }
+        }
+    }
 }
 
 impl<'a> NodeView<'a> {
+    /// What it does, or waits for.
+    pub fn activity(&self) -> Activity {
+        match self.node.phase {
+            Phase::Waiting | Phase::Starting => Activity::Waiting,
+            Phase::CacheAsked => Activity::Cache,
+            Phase::Ready => Activity::Queued,
+            Phase::Importing | Phase::Attempt | Phase::Within => Activity::Running,
+            Phase::Backoff(_) => Activity::Backoff,
+            Phase::Ended => Activity::Ended,
+        }
+    }
+
+    /// Whether it is an iteration that its loop, which started anew or was taken up again, has not come to yet: what is known
+    /// of it is of an earlier start.
+    pub fn is_to_come_again(&self) -> bool {
+        let around = self.parent.and_then(|parent| self.state.get(parent));
+        let around = around.filter(|around| self.node.iteration && around.phase == Phase::Within);
+        match around.and_then(|around| around.group.as_deref()).map(|group| &group.state) {
+            Some(GroupState::Loop { next, .. }) => {
+                self.node.slot >= *next && (self.node.stale || self.node.status != TaskStatus::Succeeded)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether all that there may be below it is left over from an earlier start.
+    fn is_to_begin(&self) -> bool {
+        self.id != NodeId::ROOT && (self.node.status == TaskStatus::Pending || self.is_to_come_again())
+    }
+
+    /// Whether it is one of the nodes right below its parent that belong to the parent's present start.
+    pub fn is_of_present_start(&self) -> bool {
+        let Some(around) = self.parent.and_then(|parent| self.state.node(parent)) else { return true };
+        let is_an_item = match around.node.group.as_deref().map(|group| &group.state) {
+            Some(GroupState::Loop { count, .. }) => self.node.slot < *count,
+            _ => true,
+        };
+        is_an_item && !around.is_to_begin()
+    }
+
     /// Outputs; empty until it succeeded.
     pub fn outputs(&self) -> &'a TaskOutputs {
         self.state.outputs_of(self.id)
@@ -163,7 +236,8 @@ impl<'a> NodeView<'a> {
         artifacts.take(limit).collect()
     }
 
-    fn has_inputs(&self) -> bool {
+    /// Whether its inputs are resolved: it has started, and so has everything around it.
+    pub fn has_inputs(&self) -> bool {
         let mut around = Some(self.id);
         while let Some(id) = around {
             if self.state.get(id).is_none_or(|node| node.stale) {
@@ -192,6 +266,14 @@ impl<'a> NodeView<'a> {
     /// Identity: UUID v5 of the run and the path.
     pub fn task_id(&self) -> Option<Uuid> {
         self.state.task_id(self.id)
+    }
+
+    /// What it runs, as its author declared it; nothing of a node that runs no container.
+    pub fn container(&self) -> Option<&'a ContainerSpec> {
+        match &self.state.component(self.id)?.body {
+            Body::Container(container) if self.kind == NodeKind::Container => Some(&container.spec),
+            _ => None,
+        }
     }
 
     /// The siblings that it depends on.
