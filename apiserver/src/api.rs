@@ -16,6 +16,7 @@ use crate::caching::CachePolicy;
 use crate::dashboard::Dashboard;
 use crate::error::{ApiError, ErrorKind};
 use crate::feed::Feed;
+use crate::folded::HeldRuns;
 use crate::import::Importer;
 use crate::listing::TokenKey;
 use crate::live_logs::LiveLogs;
@@ -35,7 +36,7 @@ const BODY_SLACK_BYTES: usize = 1 << 20;
 pub(crate) const STREAMS: usize = 768;
 /// Streams of events at once. Each waits most of the time, and holds next to nothing.
 pub(crate) const EVENT_STREAMS: usize = 2048;
-/// Runs that are folded at once.
+/// Runs that are folded from the beginning at once.
 const FOLDS: usize = 2;
 
 /// What the server is told when it starts.
@@ -104,6 +105,7 @@ struct Shared {
     metrics: ApiMetrics,
     event_streams: Arc<Semaphore>,
     folds: Arc<Semaphore>,
+    held_runs: HeldRuns,
     feed: Feed,
 }
 
@@ -131,6 +133,7 @@ impl Api {
             streams,
             event_streams,
             folds,
+            held_runs: HeldRuns::default(),
             feed,
             metrics,
         }));
@@ -238,6 +241,11 @@ impl Api {
     pub(crate) async fn fold_room(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
         Arc::clone(&self.0.folds).acquire_owned().await.ok()
+    }
+
+    /// Runs that are kept folded.
+    pub(crate) fn held_runs(&self) -> &HeldRuns {
+        &self.0.held_runs
     }
 
     /// What changes in all runs.

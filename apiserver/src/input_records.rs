@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use penstock_engine::RunState;
 use penstock_metastore::{MAX_TASK_INPUTS, TaskInput};
 use penstock_runtime::logs::chain;
 use penstock_runtime::shutdown::Shutdown;
@@ -64,9 +65,14 @@ async fn fill_all(api: &Api) {
 
 /// Records what the tasks of one run took. What one that is under way takes from now on is recorded as it happens.
 async fn fill(api: &Api, run: Uuid) -> Result<(), FoldFailure> {
-    let folded = folded::fold(api, run).await?;
+    let inputs = folded::look_once(api, run, |_, state| inputs_of(state)).await?;
+    api.metastore().fill_inputs(run, inputs).await?;
+    Ok(())
+}
+
+fn inputs_of(state: &RunState) -> Vec<TaskInput> {
     let mut inputs = Vec::new();
-    for view in folded.state.nodes() {
+    for view in state.nodes() {
         let Some(taken_at) = view.started_at.filter(|_| view.is_executed()) else { continue };
         let artifacts = view.input_artifacts(MAX_TASK_INPUTS).into_iter();
         let node = view.id;
@@ -78,7 +84,5 @@ async fn fill(api: &Api, run: Uuid) -> Result<(), FoldFailure> {
             taken_at,
         }));
     }
-    drop(folded);
-    api.metastore().fill_inputs(run, inputs).await?;
-    Ok(())
+    inputs
 }

@@ -4,8 +4,8 @@ mod schema;
 
 use axum::extract::Path;
 use penstock_engine::{
-    CacheRefusal, CacheSource, CacheVerdict, Difference, EarlierResult, NearestResult, NodeKind, PassedOver,
-    explain_cache, task_id,
+    CacheRefusal, CacheSource, CacheVerdict, Difference, EarlierResult, NearestResult, NodeId, NodeKind, PassedOver,
+    RunState, explain_cache, task_id,
 };
 use penstock_metastore::{CacheEntry, CacheFilter, CacheList, CacheScope, CacheSummary, Cursor, Listed, Operand};
 use penstock_spec::run::{CacheOff, CacheRules};
@@ -71,29 +71,41 @@ async fn explain(access: Access, Path((run, task)): Path<(String, String)>) -> R
         let (api, record) = access.run(&run).await?;
         let row = record.row;
         let task = tasks::find(&api, &row, &task).await?.row;
-        let (run, path) = (row.info.id, task.path);
-        let scope = CacheScope { pipeline_name: row.info.pipeline_name, namespace: row.info.namespace };
+        let path = task.path;
+        let scope = CacheScope { pipeline_name: row.info.pipeline_name.clone(), namespace: row.info.namespace.clone() };
         let entries = api.metastore().nearest(&scope, &path, CANDIDATES).await?;
         let earlier = entries.into_iter().filter_map(Listed::readable).map(earlier_result).collect();
         // What the submitter stored; runs of other builds lack it.
         let rules = row.options.get("cache").cloned().unwrap_or_default();
         let rules: CacheRules = serde_json::from_value(rules).unwrap_or_default();
-        let folded = folded::fold(&api, run).await?;
-        let view = folded.state.node(task.node).ok_or_else(|| ApiError::not_found("Task", &path))?;
-        if view.kind != NodeKind::Container {
-            let text =
-                format!("task {path} runs nothing by itself, so it has no cached result; ask about a task within it");
-            return Err(ApiError::invalid(text));
-        }
-        let verdict = explain_cache(&folded.state, &view, &rules, earlier);
-        let reply = Reply::new()
-            .text("run_id", run)
-            .text("task_id", task_id(run, &path))
-            .text("task_path", &path)
-            .text("cache_key", view.cache_key().unwrap_or_default());
-        Ok(shown(reply, &verdict, &rules))
+        let explained =
+            folded::look(&api, &row, move |_, state| verdict(state, task.node, &path, &rules, earlier)).await??;
+        Ok(explained)
     };
     explain.await.map_err(|error: ApiError| error.within("Failed to explain a cached result"))
+}
+
+fn verdict(
+    state: &RunState,
+    node: NodeId,
+    path: &str,
+    rules: &CacheRules,
+    earlier: Vec<EarlierResult>,
+) -> Result<Reply, ApiError> {
+    let view = state.node(node).ok_or_else(|| ApiError::not_found("Task", path))?;
+    if view.kind != NodeKind::Container {
+        let text =
+            format!("task {path} runs nothing by itself, so it has no cached result; ask about a task within it");
+        return Err(ApiError::invalid(text));
+    }
+    let verdict = explain_cache(state, &view, rules, earlier);
+    let run = state.info().map(|info| info.id).unwrap_or_default();
+    let reply = Reply::new()
+        .text("run_id", run)
+        .text("task_id", task_id(run, path))
+        .text("task_path", path)
+        .text("cache_key", view.cache_key().unwrap_or_default());
+    Ok(shown(reply, &verdict, rules))
 }
 
 fn earlier_result(entry: CacheEntry) -> EarlierResult {
