@@ -38,6 +38,7 @@ mod serve;
 mod spec;
 mod stored;
 mod tasks;
+mod tree;
 pub mod wire;
 
 pub use api::{Api, ApiSettings, ApiSetupError};

@@ -18,6 +18,7 @@ mod recurring_runs;
 mod runs;
 mod source;
 mod tags;
+mod tree;
 mod uploads;
 mod v1beta1;
 mod versions;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 use crate::error::ApiError;
 use crate::openapi;
 use crate::router::Routes;
+pub(crate) use artifacts::content_of as described_artifact;
 pub(crate) use feed::described as described_change;
 
 /// How what is listed is stored.
@@ -55,6 +57,7 @@ pub(crate) fn all() -> Routes {
         feed::routes,
         notifications::routes,
         dashboard::routes,
+        tree::routes,
     ];
     for add in resources {
         routes = add(routes);

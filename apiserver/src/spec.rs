@@ -10,7 +10,7 @@ use penstock_spec::check;
 use penstock_spec::limits::Limits;
 use penstock_spec::package::{self, PackageError};
 use penstock_spec::parse::{Documents, ParseError, parse};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 
@@ -58,6 +58,16 @@ pub(crate) fn shown_text(text: &str, limits: &Limits) -> Result<Value, ApiError>
         Ok(documents) => Ok(show(&documents)),
         Err(error) => Err(ApiError::internal(format!("cannot read the stored pipeline: {error}"))),
     }
+}
+
+/// The documents of a text that was stored, each for itself.
+pub(crate) fn shown_apart(text: &str, limits: &Limits) -> Result<Map<String, Value>, ApiError> {
+    let mut apart = Map::new();
+    match shown_text(text, limits)? {
+        Value::Object(both) if both.contains_key("pipeline_spec") => apart = both,
+        pipeline => drop(apart.insert("pipeline_spec".to_owned(), pipeline)),
+    }
+    Ok(apart)
 }
 
 /// What clients see of a pipeline that came with a request: as it was sent. What the command line stored may be YAML.

@@ -60,6 +60,8 @@ pub(crate) enum Kind {
     Resources(&'static Message),
     /// Strings by name.
     Texts,
+    /// Lists of messages by name.
+    Lists(&'static Message),
     /// Any object.
     Struct,
     /// Any value.
@@ -148,6 +150,9 @@ impl Schemas {
                 json!({"type": "array", "items": {"anyOf": [self.refer(message), unreadable]}})
             }
             Kind::Texts => json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            Kind::Lists(message) => {
+                json!({"type": "object", "additionalProperties": {"type": "array", "items": self.refer(message)}})
+            }
             Kind::Struct => json!({"type": "object"}),
             Kind::File => json!({"type": "string", "format": "binary"}),
         }

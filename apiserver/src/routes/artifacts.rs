@@ -195,7 +195,7 @@ pub(super) fn described(record: &ArtifactRecord, made_by: Option<&Execution>) ->
 }
 
 /// What an artifact is.
-fn content_of(artifact: &Artifact) -> Reply {
+pub(crate) fn content_of(artifact: &Artifact) -> Reply {
     let reply = Reply::new()
         .text("artifact_id", artifact.id)
         .text("name", &artifact.name)

@@ -94,8 +94,14 @@ impl IntoResponse for Reply {
 
 /// A reply with a JSON value as its body.
 pub fn json_response(status: StatusCode, value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    let mut response = json_text(value.to_string());
     *response.status_mut() = status;
+    response
+}
+
+/// A reply with JSON that is written already.
+pub fn json_text(text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

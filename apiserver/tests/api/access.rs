@@ -119,12 +119,15 @@ fn call(route: &Route, things: &Things) -> Call {
         ("GET", "/apis/penstock/v1/events") => plain(format!("namespace={NAMESPACE}")),
         // It is the operator's.
         ("GET", "/apis/penstock/v1/notifications") => refused(403)(plain("")),
-        ("GET" | "DELETE", path) if path.ends_with('}') => plain("cascade=true"),
         ("GET", path) if path.ends_with("/runs") || path.ends_with("/consumers") || path.ends_with("/lineage") => {
             plain("")
         }
         // Its facts are none that a driver would write.
-        ("GET", path) if path.ends_with("/cache") => refused(500)(plain("")),
+        ("GET", path) if path.ends_with("/cache") || path.ends_with("/tree") || path.ends_with("/tasks/{task_id}") => {
+            refused(500)(plain(""))
+        }
+        ("GET", path) if path.ends_with("/spec") => plain(""),
+        ("GET" | "DELETE", path) if path.ends_with('}') => plain("cascade=true"),
         ("GET", path) if path.ends_with("/versions") || path.ends_with("/templates") => plain(""),
         ("GET", path) if path.ends_with("/next") => plain(""),
         // It is a file.
