@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type ComponentType, lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { ApiError } from "../../api/http";
 import type { Run as RunOfKfp } from "../../api/kfp";
@@ -21,17 +21,9 @@ import style from "./Run.module.css";
 import { RunViewContext, useSelection } from "./view";
 
 const Graph = lazy(() => import("./graph/Graph"));
-
-// Parts of other owners: loaded when they are asked for.
-const parts = import.meta.glob<{ default: ComponentType }>([
-  "./timeline/Timeline.tsx",
-  "./table/TaskTable.tsx",
-  "./panel/TaskPanel.tsx",
-]);
-const part = (path: string) => lazy(() => parts[path]?.() ?? Promise.resolve({ default: () => null }));
-const Timeline = part("./timeline/Timeline.tsx");
-const TaskTable = part("./table/TaskTable.tsx");
-const TaskPanel = part("./panel/TaskPanel.tsx");
+const Timeline = lazy(() => import("./timeline/Timeline"));
+const TaskTable = lazy(() => import("./table/TaskTable"));
+const TaskPanel = lazy(() => import("./panel/TaskPanel"));
 
 type View = "graph" | "timeline" | "table" | "details";
 const VIEWS: readonly { name: View; label: string }[] = [
