@@ -317,7 +317,7 @@ impl RunHost {
                 Fact::TaskFailed { node, attempt: Some(attempt), failure, .. } => {
                     (node, attempt, AttemptEnd::Failed { cause: Some(failure.cause), again: false })
                 }
-                Fact::TaskCanceled { node, attempt: Some(attempt) } => {
+                Fact::TaskCanceled { node, attempt: Some(attempt), .. } => {
                     (node, attempt, AttemptEnd::Failed { cause: None, again: false })
                 }
                 _ => return None,

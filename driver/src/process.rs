@@ -128,7 +128,10 @@ impl Backend for ProcessBackend {
         self.spawn(async move {
             let event = match adopt(&plan, &host).await {
                 Some(report) => Event::TaskReported { node: key.node, report },
-                None => Event::TaskLost { node: key.node, attempt: key.attempt, failure: interrupt(&host).await },
+                None => {
+                    let failure = interrupt(&host).await;
+                    Event::TaskLost { node: key.node, attempt: key.attempt, failure, timings: None }
+                }
             };
             let _ = observations.send(event).await;
         });

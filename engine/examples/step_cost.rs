@@ -176,6 +176,7 @@ fn answer(effect: Effect, info: &RunInfo) -> Option<Event> {
                 log_uri: None,
                 manifest_digest: None,
                 ran_on_host: false,
+                timings: None,
             };
             Some(Event::TaskReported { node, report })
         }

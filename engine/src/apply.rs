@@ -62,7 +62,7 @@ impl RunState {
             Fact::IterationStarted { node, index, iteration } => self.iteration_started(*node, *index, *iteration, at),
             Fact::TaskReady { node, cache_key } => self.task_ready(*node, cache_key.as_deref(), at),
             Fact::AttemptStarted { node, attempt } => self.attempt_started(*node, *attempt),
-            Fact::AttemptFailed { node, attempt, failure, retry_at, log_uri } => {
+            Fact::AttemptFailed { node, attempt, failure, retry_at, log_uri, .. } => {
                 self.attempt_failed(*node, *attempt, failure, *retry_at, log_uri.as_deref())
             }
             Fact::TaskSucceeded { node, outputs, cached_from, log_uri, ran_on_host, .. } => {

@@ -2,6 +2,7 @@
 
 use penstock_spec::report::{Failure, Report, TaskOutputs};
 use penstock_spec::run::RunInfo;
+use penstock_spec::timings::Timings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -48,6 +49,9 @@ pub enum Event {
         attempt: u32,
         /// What is known. Its cause is normally `INFRASTRUCTURE`.
         failure: Failure,
+        /// When it came to each of its steps, as far as it was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timings: Option<Box<Timings>>,
     },
     /// A timer is due.
     TimerDue {

@@ -3,6 +3,7 @@
 use penstock_spec::Timestamp;
 use penstock_spec::report::{Failure, TaskOutputs};
 use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
+use penstock_spec::timings::Timings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -79,6 +80,9 @@ pub enum Fact {
         /// URI of the failed attempt's log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log_uri: Option<String>,
+        /// When the attempt came to each of its steps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timings: Option<Box<Timings>>,
     },
     /// A task that runs something succeeded, from the cache or by an attempt.
     TaskSucceeded {
@@ -98,6 +102,9 @@ pub enum Fact {
         /// Whether the command of an image ran as a process of this machine.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ran_on_host: bool,
+        /// When the attempt came to each of its steps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timings: Option<Box<Timings>>,
     },
     /// A task (of any kind) did not run and will not.
     TaskSkipped {
@@ -118,6 +125,9 @@ pub enum Fact {
         /// URI of the last attempt's log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log_uri: Option<String>,
+        /// When the last attempt came to each of its steps, if it failed just now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timings: Option<Box<Timings>>,
     },
     /// A task was stopped, or never started, because the run was cancelled.
     TaskCanceled {
@@ -126,6 +136,9 @@ pub enum Fact {
         /// The attempt that was stopped, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<u32>,
+        /// When that attempt came to each of its steps, if it was stopped just now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timings: Option<Box<Timings>>,
     },
     /// All tasks of a DAG, or all iterations of a loop, ended.
     DagEnded {

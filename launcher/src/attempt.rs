@@ -8,10 +8,12 @@ use std::time::Duration;
 use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
+use penstock_spec::timings::Timings;
 use tokio::time::Instant;
 
 use crate::arguments::{self, Argv};
 use crate::cancel::CancelToken;
+use crate::clock::SteadyClock;
 use crate::host::HostContext;
 use crate::local::LocalLayout;
 use crate::log_line::last_line;
@@ -31,20 +33,24 @@ const LOG_LIMIT: Duration = Duration::from_secs(60);
 /// Carries out one attempt. Never fails: every error is a report. The log is stored however the attempt ends; the
 /// manifest only if it ended well, and last.
 pub async fn run_attempt(plan: &Plan, host: &HostContext, cancel: CancelToken) -> Report {
-    let mut attempt = Attempt { plan, host, cancel, exit_code: None, ran_on_host: false };
+    let (clock, timings) = (SteadyClock::start(), Timings::default());
+    let mut attempt = Attempt { plan, host, cancel, exit_code: None, ran_on_host: false, clock, timings };
     let outcome = Box::pin(attempt.run()).await;
-    let (exit_code, ran_on_host) = (attempt.exit_code, attempt.ran_on_host);
-    match outcome {
+    let mut report = match outcome {
         Ok(report) => report,
         Err(failure) => Report {
             attempt: attempt_of(plan),
             outcome: Outcome::Failed(failure),
-            exit_code,
+            exit_code: attempt.exit_code,
             log_uri: tokio::time::timeout(LOG_LIMIT, attempt.store_log()).await.ok().flatten(),
             manifest_digest: None,
-            ran_on_host,
+            ran_on_host: attempt.ran_on_host,
+            timings: None,
         },
-    }
+    };
+    attempt.timings.stored_at = Some(clock.now());
+    report.timings = attempt.timings.known();
+    report
 }
 
 struct Attempt<'a> {
@@ -53,6 +59,8 @@ struct Attempt<'a> {
     cancel: CancelToken,
     exit_code: Option<i32>,
     ran_on_host: bool,
+    clock: SteadyClock,
+    timings: Timings,
 }
 
 /// What is to be run.
@@ -92,6 +100,7 @@ impl Attempt<'_> {
                 "input artifact {name:?} is not fetched: nothing can be fetched from {uri} here, and its path is the URI"
             );
         }
+        self.timings.inputs_at = Some(self.clock.now());
         let fetched = inputs::fetch(&self.host.transfer, needed.fetches);
         self.or_stopped(deadline, fetched).await?.map_err(|error| match &error {
             inputs::InputError::Fetch { source, .. } if !source.is_infrastructure() => {
@@ -99,6 +108,7 @@ impl Attempt<'_> {
             }
             _ => failure(FailureCause::Infrastructure, describe(&error)),
         })?;
+        self.timings.ready_at = Some(self.clock.now());
 
         let document = arguments::executor_input(self.plan, layout.places());
         let argv = arguments::build_argv(self.plan, layout.places(), &document)
@@ -173,7 +183,7 @@ impl Attempt<'_> {
     }
 
     async fn run_process(
-        &self,
+        &mut self,
         layout: &LocalLayout,
         program: Program,
         argv: Argv,
@@ -202,7 +212,9 @@ impl Attempt<'_> {
                 self.start_python(spec, &environment, &component, argv).await?
             }
         };
+        self.timings.started_at = Some(self.clock.now());
         let end = self.watch(&mut running, deadline).await;
+        self.timings.ended_at = Some(self.clock.now());
         // What the process left behind must neither change outputs while they are read nor outlive the attempt.
         let family = running.family().clone();
         let left = blocking(move || family.kill_now()).await?;

@@ -9,6 +9,7 @@
 pub mod arguments;
 pub mod attempt;
 pub mod cancel;
+mod clock;
 pub mod host;
 pub mod inputs;
 pub mod link;

@@ -84,6 +84,7 @@ pub fn succeeded(manifest: Manifest, digest: String, log_uri: Option<String>) ->
         log_uri,
         manifest_digest: Some(digest),
         ran_on_host: manifest.ran_on_host,
+        timings: None,
     }
 }
 

@@ -23,6 +23,7 @@ pub mod report;
 pub mod run;
 pub mod settings;
 pub mod strict_json;
+pub mod timings;
 pub mod types;
 pub mod uri;
 pub mod value;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::report::{AttemptRef, Failure};
+use crate::timings::Timings;
 
 /// Version of the report's format that this build writes.
 pub const POD_REPORT_VERSION: u32 = 1;
@@ -41,6 +42,9 @@ pub struct PodReport {
     /// How long each step took.
     #[serde(default)]
     pub phases: Phases,
+    /// When the attempt came to each of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Box<Timings>>,
 }
 
 /// The two ways to end.

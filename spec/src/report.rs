@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::artifact::Artifact;
 use crate::ir::Named;
+use crate::timings::Timings;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Report {
     /// Set when the command of an image ran as a process of this machine instead.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ran_on_host: bool,
+    /// When the attempt came to each of its steps, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Box<Timings>>,
 }
 
 /// Names one attempt.

@@ -181,6 +181,7 @@ impl Recorded {
             failure: failure.expect("a failure"),
             retry_at: Timestamp::now(),
             log_uri: log.map(str::to_owned),
+            timings: None,
         };
         self.append(failed, |_| {}).await;
         let begun = Fact::AttemptStarted { node: NODE, attempt: 1 };
@@ -197,6 +198,7 @@ impl Recorded {
             cached_from: None,
             log_uri: log_uri.clone(),
             ran_on_host: false,
+            timings: None,
         };
         let task = TaskRow { log_uri, ..row(TASK, TaskStatus::Succeeded, Some(attempt)) };
         self.append(succeeded, |append| append.tasks.push(task)).await;

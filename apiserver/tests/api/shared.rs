@@ -401,6 +401,7 @@ async fn run(store: &Metastore, files: &Path, namespace: &str, experiment: Uuid,
         cached_from: None,
         log_uri: log_uri.clone(),
         ran_on_host: false,
+        timings: None,
     };
     append.facts.push((succeeded, now));
     let ended = serde_json::from_value(json!({"fact": "runEnded", "status": "SUCCEEDED", "outputs": {}}));

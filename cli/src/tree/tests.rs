@@ -74,8 +74,15 @@ impl Run {
             Ok(()) => Outcome::Succeeded(TaskOutputs::default()),
             Err(message) => Outcome::Failed(failed(message)),
         };
-        let report =
-            Report { attempt, outcome, exit_code: None, log_uri: None, manifest_digest: None, ran_on_host: false };
+        let report = Report {
+            attempt,
+            outcome,
+            exit_code: None,
+            log_uri: None,
+            manifest_digest: None,
+            ran_on_host: false,
+            timings: None,
+        };
         self.send(Event::TaskReported { node, report });
     }
 

@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use penstock_launcher::report::{attempt_of, failure};
 use penstock_spec::plan::Plan;
 use penstock_spec::report::{AttemptRef, Failure, FailureCause, Outcome, Report};
+use penstock_spec::timings::Timings;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -55,6 +56,17 @@ pub(super) struct AttemptPod {
     waiting: Waiting,
     /// The Pod that has reported.
     reported: Option<Expected>,
+    /// As far as the Pod has shown them.
+    timings: Timings,
+}
+
+/// An attempt that is over.
+pub(super) struct Ended {
+    pub(super) end: End,
+    /// When it came to each of its steps.
+    pub(super) timings: Option<Box<Timings>>,
+    /// What its container's status says of the end is still to come.
+    pub(super) witness: Option<Witness>,
 }
 
 impl End {
@@ -88,6 +100,7 @@ impl AttemptPod {
             attempt,
             spec_hash: pod::spec_hash(&plan),
             reported: None,
+            timings: Timings::default(),
             shared,
             plan,
             name,
@@ -95,8 +108,8 @@ impl AttemptPod {
         }
     }
 
-    /// Carries the attempt out, and tells how it ended. What its container's status says of that is still to come.
-    pub(super) async fn run(mut self, take_up: TakeUp) -> (End, Option<Witness>) {
+    /// Carries the attempt out, and tells how it ended.
+    pub(super) async fn run(mut self, take_up: TakeUp) -> Ended {
         let pod = match take_up {
             TakeUp::Start => self.create().await,
             TakeUp::Recover => Box::pin(self.recover()).await,
@@ -112,7 +125,7 @@ impl AttemptPod {
             pod: self.name,
             task_path: self.plan.task.path,
         });
-        (end, witness)
+        Ended { end, timings: self.timings.known(), witness }
     }
 
     /// Reads the Pod until there is an answer; nothing if there is none within the limit, or within the time that an
@@ -142,6 +155,7 @@ impl AttemptPod {
         let mut stage: Option<(Stage, Instant)> = None;
         let mut stopping: Option<Instant> = None;
         loop {
+            self.note_timings(pod.as_deref(), &expected);
             let now = Instant::now();
             let present = stage_of(pod.as_deref(), &expected);
             let since = match stage {
@@ -165,6 +179,7 @@ impl AttemptPod {
                 Verdict::Reported(report) => {
                     self.shared.report_seen(&report);
                     self.reported = Some(expected);
+                    self.timings = report.timings.as_deref().cloned().unwrap_or_default().or(&self.timings);
                     return self.reported(*report).await;
                 }
                 Verdict::Terminated => return End::canceled(),
@@ -191,6 +206,7 @@ impl AttemptPod {
                 // Its last words count; that it is gone is confirmed by a read.
                 Sighting::Missing(last) => {
                     let last = last.or(pod);
+                    self.note_timings(last.as_deref(), &expected);
                     if !last.as_deref().is_some_and(|last| has_final_report(last, &expected, elapsed)) {
                         confirmed = true;
                         self.confirm(last).await
@@ -199,6 +215,13 @@ impl AttemptPod {
                     }
                 }
             };
+        }
+    }
+
+    /// What the Pod's status says stays known when the Pod is gone.
+    fn note_timings(&mut self, pod: Option<&Pod>, expected: &Expected) {
+        if let Some(pod) = pod.filter(|pod| pod.metadata.uid == expected.uid) {
+            self.timings = View::new(pod).timings().or(&self.timings);
         }
     }
 

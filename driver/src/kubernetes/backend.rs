@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use penstock_engine::Event;
 use penstock_spec::plan::Plan;
 use penstock_spec::pod::pod_name;
-use penstock_spec::report::AttemptRef;
+use penstock_spec::report::{AttemptRef, Report};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::attempt::{AttemptPod, End, TakeUp};
+use super::attempt::{AttemptPod, End, Ended, TakeUp};
 use super::cleanup;
 use super::run::RunPods;
 use crate::backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
@@ -68,7 +68,7 @@ impl KubernetesBackend {
         let host = Arc::clone(&self.shared.host);
         let metrics = Arc::clone(&host.metrics);
         spawn(&self.attempts, async move {
-            let (end, witness) = Box::pin(attempt.run(take_up)).await;
+            let Ended { end, timings, witness } = Box::pin(attempt.run(take_up)).await;
             if let Some(witness) = witness {
                 // It outlives the run: the last attempt's container ends after it.
                 spawn(&host.witnesses, witness.look());
@@ -76,8 +76,8 @@ impl KubernetesBackend {
             metrics.ended(end.result());
             stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             let event = match end {
-                End::Reported(report) => Event::TaskReported { node: key.node, report: *report },
-                End::Lost(failure) => Event::TaskLost { node: key.node, attempt: key.attempt, failure },
+                End::Reported(report) => Event::TaskReported { node: key.node, report: Report { timings, ..*report } },
+                End::Lost(failure) => Event::TaskLost { node: key.node, attempt: key.attempt, failure, timings },
             };
             // Nobody listens any more only when the run has ended.
             let _ = observations.send(event).await;

@@ -3,7 +3,10 @@
 use k8s_openapi::api::core::v1::{
     ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use penstock_spec::Timestamp;
 use penstock_spec::keys;
+use penstock_spec::timings::Timings;
 
 /// The most bytes of a foreign text in a message of ours.
 const MAX_TEXT: usize = 1024;
@@ -103,6 +106,24 @@ impl<'a> View<'a> {
     /// Whether the launcher can still report.
     pub(crate) fn launcher_runs(&self) -> bool {
         self.launcher().and_then(|launcher| launcher.state.as_ref()).is_some_and(|state| state.running.is_some())
+    }
+
+    /// When the Pod came to the steps of which the cluster tells, to the second.
+    pub(crate) fn timings(&self) -> Timings {
+        let of = |time: Option<&Time>| Timestamp::from_microsecond(time?.0.as_microsecond()).ok();
+        let began = |container: Option<&'a ContainerStatus>| {
+            let state = container?.state.as_ref()?;
+            let running = state.running.as_ref().and_then(|running| running.started_at.as_ref());
+            of(running.or_else(|| state.terminated.as_ref()?.started_at.as_ref()))
+        };
+        let scheduled = self.condition("PodScheduled", "True");
+        Timings {
+            created_at: of(self.pod.metadata.creation_timestamp.as_ref()),
+            scheduled_at: of(scheduled.and_then(|condition| condition.last_transition_time.as_ref())),
+            launcher_at: began(self.launcher()),
+            container_at: began(self.main()),
+            ..Timings::default()
+        }
     }
 
     fn main(&self) -> Option<&'a ContainerStatus> {

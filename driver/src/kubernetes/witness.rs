@@ -166,6 +166,7 @@ mod tests {
             exit_code,
             log_uri: None,
             phases: Phases::default(),
+            timings: None,
         };
         let report = serde_json::to_string(&report).expect("a report");
         let state = if terminated.is_null() { json!({"running": {}}) } else { json!({"terminated": terminated}) };

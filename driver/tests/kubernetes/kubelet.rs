@@ -11,6 +11,7 @@ use penstock_spec::keys;
 use penstock_spec::plan::Plan;
 use penstock_spec::pod::{POD_REPORT_VERSION, Phases, PlanRef, PodOutcome, PodReport};
 use penstock_spec::report::{Failure, FailureCause, TaskOutputs};
+use penstock_spec::timings::Timings;
 use serde_json::{Value, json};
 
 use crate::api::FakeApi;
@@ -201,8 +202,18 @@ pub(crate) fn report_of(plan: &Plan, uid: &str, outcome: PodOutcome) -> String {
         outcome,
         log_uri: Some(plan.log_uri()),
         phases: Phases::default(),
+        timings: times(),
     };
     serde_json::to_string(&report).expect("a report")
+}
+
+/// What a launcher says of its attempts' steps, the same for all.
+fn times() -> Option<Box<Timings>> {
+    let text = json!({
+        "launcherAt": "2026-01-01T00:00:02.5Z", "inputsAt": "2026-01-01T00:00:02.6Z", "startedAt": "2026-01-01T00:00:04.25Z",
+        "endedAt": "2026-01-01T00:00:05.5Z", "storedAt": "2026-01-01T00:00:06Z",
+    });
+    serde_json::from_value(text).expect("times")
 }
 
 fn container(name: &str, state: &Value) -> Value {
@@ -210,15 +221,18 @@ fn container(name: &str, state: &Value) -> Value {
 }
 
 pub(crate) fn running() -> Value {
-    waiting("Running", &json!({"running": {}}))
+    waiting("Running", &json!({"running": {"startedAt": "2026-01-01T00:00:03Z"}}))
 }
 
 /// A status with the launcher at work, and the user's container in some state.
 pub(crate) fn waiting(phase: &str, main: &Value) -> Value {
     json!({
         "phase": phase,
+        "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T00:00:01Z"}],
         "containerStatuses": [container("main", main)],
-        "initContainerStatuses": [container(keys::SIDECAR_CONTAINER, &json!({"running": {}}))],
+        "initContainerStatuses": [
+            container(keys::SIDECAR_CONTAINER, &json!({"running": {"startedAt": "2026-01-01T00:00:02Z"}})),
+        ],
     })
 }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use penstock_driver::service::PodSweeper;
-use penstock_driver::{BackendKind, CreateRunError, LogNews, LogSoFar, RunControl};
+use penstock_driver::{BackendKind, CreateRunError, Driver, LogNews, LogSoFar, RunControl};
 use penstock_spec::keys;
 use penstock_spec::report::{AttemptRef, FailureCause};
 use penstock_spec::run::RunStatus;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::api::FakeApi;
 use crate::kubelet::{Act, ended, waiting};
@@ -28,6 +29,41 @@ async fn chain_goes_on_at_each_report_and_leaves_nothing() {
     assert_eq!(world.metric("penstock_driver_hop_seconds_count"), 4.0);
     eprintln!("mean hop: {:.1} ms", world.metric("penstock_driver_hop_seconds_sum") * 1000.0 / 4.0);
     assert_eq!(world.metric("penstock_driver_api_requests_total{outcome=\"ok\",verb=\"create\"}"), 5.0);
+}
+
+/// The times in the facts of a run's attempts, as they are stored.
+async fn times_of(driver: &Driver, run: Uuid) -> Vec<Value> {
+    let facts = driver.metastore().facts(run, 0, 1000).await.expect("the facts can be read");
+    let facts = facts.iter().map(|stored| serde_json::to_value(&stored.fact).expect("JSON"));
+    facts
+        .filter(|fact| fact["attempt"].is_number() && fact["fact"] != "attemptStarted")
+        .map(|mut fact| fact["timings"].take())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_say_when_an_attempt_came_to_each_step() {
+    let world = World::new(|_, attempt| match attempt {
+        0 => Act::Vanish,
+        1 => Act::Fail(FailureCause::User, "the process exited with 1"),
+        _ => Act::Succeed,
+    })
+    .await;
+    let driver = world.driver().await;
+    let run = world.create(&driver, &retried(1)).await;
+    let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+    assert_eq!(end.status, RunStatus::Succeeded, "{end:?}");
+    let seen = json!({
+        "createdAt": "2026-01-01T00:00:00Z", "scheduledAt": "2026-01-01T00:00:01Z", "launcherAt": "2026-01-01T00:00:02Z",
+        "containerAt": "2026-01-01T00:00:03Z",
+    });
+    let told = json!({
+        "createdAt": "2026-01-01T00:00:00Z", "scheduledAt": "2026-01-01T00:00:01Z",
+        "launcherAt": "2026-01-01T00:00:02.5Z", "inputsAt": "2026-01-01T00:00:02.6Z",
+        "containerAt": "2026-01-01T00:00:03Z", "startedAt": "2026-01-01T00:00:04.25Z",
+        "endedAt": "2026-01-01T00:00:05.5Z", "storedAt": "2026-01-01T00:00:06Z",
+    });
+    assert_eq!(times_of(&driver, run).await, [seen, told.clone(), told], "of a lost one, what its Pod showed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use penstock_spec::report::{Failure, FailureCause};
+use penstock_spec::timings::Timings;
 
 use super::Stepper;
 use crate::effect::{Effect, Timer};
@@ -12,6 +13,13 @@ use crate::node::Phase;
 use crate::pipeline::Scope;
 use crate::resolve::input_failure;
 use crate::retry::next_attempt;
+
+/// What is known of an attempt that failed.
+pub(super) struct Attempted {
+    pub(super) failure: Failure,
+    pub(super) log_uri: Option<String>,
+    pub(super) timings: Option<Box<Timings>>,
+}
 
 impl Stepper<'_> {
     pub(super) fn start_attempt(&mut self, id: NodeId) {
@@ -63,9 +71,10 @@ impl Stepper<'_> {
     }
 
     /// An attempt that runs failed, or is gone.
-    pub(super) fn attempt_failed(&mut self, id: NodeId, attempt: u32, failure: Failure, log_uri: Option<String>) {
+    pub(super) fn attempt_failed(&mut self, id: NodeId, attempt: u32, attempted: Attempted) {
+        let Attempted { failure, log_uri, timings } = attempted;
         if self.state.is_stopping() {
-            return self.record_end(id, Fact::TaskCanceled { node: id, attempt: Some(attempt) });
+            return self.record_end(id, Fact::TaskCanceled { node: id, attempt: Some(attempt), timings });
         }
         let Some(spent) = self.state.get(id).map(|node| node.spent) else { return };
         let identity = self.state.task_id(id).map(|task| attempt_id(task, attempt)).unwrap_or_default();
@@ -73,9 +82,10 @@ impl Stepper<'_> {
         let retry_at = delay.and_then(|delay| self.now.checked_add(delay).ok());
         let Some(retry_at) = retry_at else {
             let failure = final_failure(failure, spent.user.saturating_add(spent.infrastructure));
-            return self.record_end(id, Fact::TaskFailed { node: id, attempt: Some(attempt), failure, log_uri });
+            let failed = Fact::TaskFailed { node: id, attempt: Some(attempt), failure, log_uri, timings };
+            return self.record_end(id, failed);
         };
-        if !self.record(Fact::AttemptFailed { node: id, attempt, failure, retry_at, log_uri }) {
+        if !self.record(Fact::AttemptFailed { node: id, attempt, failure, retry_at, log_uri, timings }) {
             return;
         }
         if retry_at <= self.now {

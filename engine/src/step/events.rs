@@ -4,6 +4,7 @@ use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
 use penstock_spec::run::{RunInfo, RunStatus};
 use serde_json::{Map, Value};
 
+use super::attempts::Attempted;
 use super::{Stepper, Work};
 use crate::effect::{Effect, Timer};
 use crate::event::{CacheHit, Event, ImportResult};
@@ -19,9 +20,9 @@ impl Stepper<'_> {
             Event::CacheAnswered { node, hit } => self.cache_answered(node, hit),
             Event::ImportAnswered { node, result } => self.import_answered(node, result),
             Event::TaskReported { node, report } => self.task_reported(node, report),
-            Event::TaskLost { node, attempt, failure } => {
+            Event::TaskLost { node, attempt, failure, timings } => {
                 if self.is_running(node, attempt) {
-                    self.attempt_failed(node, attempt, failure, None);
+                    self.attempt_failed(node, attempt, Attempted { failure, log_uri: None, timings });
                 }
             }
             Event::TimerDue { timer: Timer::Retry { node, attempt } } => self.retry_due(node, attempt),
@@ -99,6 +100,7 @@ impl Stepper<'_> {
                     cached_from: Some(source),
                     log_uri: None,
                     ran_on_host: false,
+                    timings: None,
                 },
             ),
         }
@@ -121,6 +123,7 @@ impl Stepper<'_> {
                         cached_from: None,
                         log_uri: None,
                         ran_on_host: false,
+                        timings: None,
                     },
                 );
             }
@@ -135,7 +138,8 @@ impl Stepper<'_> {
         if !names_it || !self.is_running(id, attempt) {
             return;
         }
-        match report.outcome {
+        let Report { outcome, log_uri, ran_on_host, timings, .. } = report;
+        match outcome {
             Outcome::Succeeded(outputs) => self.record_end(
                 id,
                 Fact::TaskSucceeded {
@@ -143,11 +147,12 @@ impl Stepper<'_> {
                     attempt: Some(attempt),
                     outputs,
                     cached_from: None,
-                    log_uri: report.log_uri,
-                    ran_on_host: report.ran_on_host,
+                    log_uri,
+                    ran_on_host,
+                    timings,
                 },
             ),
-            Outcome::Failed(failure) => self.attempt_failed(id, attempt, failure, report.log_uri),
+            Outcome::Failed(failure) => self.attempt_failed(id, attempt, Attempted { failure, log_uri, timings }),
         }
     }
 
@@ -199,10 +204,10 @@ impl Stepper<'_> {
             }
             Phase::Backoff(_) => {
                 let attempt = node.latest_attempt();
-                self.record_end(id, Fact::TaskCanceled { node: id, attempt });
+                self.record_end(id, Fact::TaskCanceled { node: id, attempt, timings: None });
             }
             Phase::Waiting | Phase::Starting | Phase::CacheAsked | Phase::Ready | Phase::Importing => {
-                self.record_end(id, Fact::TaskCanceled { node: id, attempt: None });
+                self.record_end(id, Fact::TaskCanceled { node: id, attempt: None, timings: None });
             }
             Phase::Within => self.queue.push_back(Work::Settle(id)),
             Phase::Ended => {}

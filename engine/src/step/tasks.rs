@@ -20,7 +20,7 @@ impl Stepper<'_> {
             return;
         }
         if self.state.is_stopping() {
-            self.record_end(id, Fact::TaskCanceled { node: id, attempt: None });
+            self.record_end(id, Fact::TaskCanceled { node: id, attempt: None, timings: None });
             return;
         }
         if node.waiting > 0 {
@@ -67,7 +67,7 @@ impl Stepper<'_> {
             return;
         }
         if self.state.is_stopping() {
-            self.record_end(id, Fact::TaskCanceled { node: id, attempt: None });
+            self.record_end(id, Fact::TaskCanceled { node: id, attempt: None, timings: None });
             return;
         }
         // Not what the node keeps: that may be of an earlier start, if somebody asked for it since.
@@ -132,7 +132,7 @@ impl Stepper<'_> {
     }
 
     pub(super) fn fail(&mut self, id: NodeId, failure: Failure) {
-        self.record_end(id, Fact::TaskFailed { node: id, attempt: None, failure, log_uri: None });
+        self.record_end(id, Fact::TaskFailed { node: id, attempt: None, failure, log_uri: None, timings: None });
     }
 
     /// Whether a run may have so many nodes more.

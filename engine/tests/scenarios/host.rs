@@ -349,6 +349,7 @@ impl Host {
             log_uri: Some(format!("s3://bucket/logs/{}/{attempt}", node.0)),
             manifest_digest: None,
             ran_on_host: false,
+            timings: None,
         }
     }
 

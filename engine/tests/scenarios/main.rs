@@ -15,4 +15,5 @@ mod reruns;
 mod retries;
 mod stops;
 mod submission;
+mod timings;
 mod triggers;

@@ -132,7 +132,12 @@ fn interrupted_attempt_follows_at_once_and_costs_nothing() {
 fn lost_attempt_counts_as_its_failure_says() {
     let mut host = Host::new(&one_task("")).started(json!({}));
     let node = host.node("a").id;
-    let lost = |attempt| Event::TaskLost { node, attempt, failure: failure(FailureCause::Infrastructure, "gone") };
+    let lost = |attempt| Event::TaskLost {
+        node,
+        attempt,
+        failure: failure(FailureCause::Infrastructure, "gone"),
+        timings: None,
+    };
     assert!(host.deliver(lost(1)).is_empty(), "another attempt");
     host.deliver(lost(0));
     assert_eq!(host.status("a"), TaskStatus::Pending);

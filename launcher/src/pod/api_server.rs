@@ -121,7 +121,7 @@ impl ApiServer {
                     return Err(ReportError::Refused { pod, reason });
                 }
                 Err(Refusal::TooLarge { reason }) => {
-                    let shorter = encode_within(report, SHORT_REPORT);
+                    let shorter = encode_within(&PodReport { timings: None, ..report.clone() }, SHORT_REPORT);
                     if shorter == text {
                         return Err(ReportError::Refused { pod, reason });
                     }

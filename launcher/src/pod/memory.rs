@@ -9,7 +9,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use penstock_entry::protocol::{End, ProcessEnd};
+use penstock_spec::Timestamp;
+use penstock_spec::timings::Timings;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Conclusion;
@@ -37,10 +41,28 @@ pub struct Memory {
     pub running_ms: u64,
     /// How long outputs and log took.
     pub outputs_ms: u64,
+    /// When the attempt came to each of its steps.
+    pub timings: Timings,
     /// How often storing the outputs was begun, and not ended.
     pub stores: u32,
     /// The end, once everything is stored.
     pub conclusion: Option<Conclusion>,
+}
+
+impl Memory {
+    /// The user's process has ended, as its entry says `now`: how long it ran, it has measured itself. When it started is
+    /// known from the moment at which it was told to, if a sidecar that has gone heard that it did.
+    pub fn process_ended(&mut self, end: &ProcessEnd, now: Timestamp) {
+        self.running_ms = end.duration_ms;
+        if let End::NotStarted { .. } = end.how {
+            return;
+        }
+        let told = self.started_at_ms.and_then(|at| Timestamp::from_millisecond(i64::try_from(at).ok()?).ok());
+        let started = self.timings.started_at.or(told);
+        let ended = started.and_then(|at| at.checked_add(Duration::from_millis(end.duration_ms)).ok());
+        self.timings.started_at = started;
+        self.timings.ended_at = Some(ended.map_or(now, |ended| ended.min(now)));
+    }
 }
 
 /// The file.

@@ -3,11 +3,18 @@
 use penstock_spec::keys;
 use penstock_spec::pod::{POD_REPORT_VERSION, Phases, PodOutcome, PodReport};
 use penstock_spec::report::{AttemptRef, Failure, FailureCause};
+use penstock_spec::timings::Timings;
 
 use super::machine::Conclusion;
 
 /// Builds the report of an attempt.
-pub fn build(pod_uid: &str, attempt: AttemptRef, conclusion: &Conclusion, phases: Phases) -> PodReport {
+pub fn build(
+    pod_uid: &str,
+    attempt: AttemptRef,
+    conclusion: &Conclusion,
+    phases: Phases,
+    timings: Timings,
+) -> PodReport {
     let outcome = match (&conclusion.failure, &conclusion.manifest_digest) {
         (None, Some(digest)) => PodOutcome::Succeeded { manifest_digest: digest.clone() },
         (Some(failure), _) => PodOutcome::Failed(failure.clone()),
@@ -24,6 +31,7 @@ pub fn build(pod_uid: &str, attempt: AttemptRef, conclusion: &Conclusion, phases
         exit_code: conclusion.exit_code,
         log_uri: conclusion.log_uri.clone(),
         phases,
+        timings: timings.known(),
     }
 }
 
@@ -66,7 +74,7 @@ mod tests {
             exit_code: Some(1),
             log_uri: Some("s3://bucket/log".to_owned()),
         };
-        build("uid", attempt, &conclusion, Phases::default())
+        build("uid", attempt, &conclusion, Phases::default(), Timings::default())
     }
 
     #[test]

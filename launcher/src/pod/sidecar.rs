@@ -23,6 +23,7 @@ use super::machine::{Acknowledgement, Action, Conclusion, Event, Machine};
 use super::memory::{Memory, MemoryFile};
 use super::report::build;
 use super::setup::set_up;
+use crate::clock::SteadyClock;
 use crate::report::failure;
 
 mod error;
@@ -49,6 +50,7 @@ pub async fn run<P: EntryPort>(
     args: &SidecarArgs,
     listen: impl FnOnce(&std::path::Path) -> std::io::Result<P>,
 ) -> Result<(), SidecarError> {
+    let clock = SteadyClock::start();
     let mut terminated = signal(SignalKind::terminate()).map_err(SidecarError::Signals)?;
     let socket = args.places.socket();
     // Listening before the entry is put in place: then it never finds nobody there. A mounted one tries again.
@@ -58,7 +60,8 @@ pub async fn run<P: EntryPort>(
     }
 
     let memory_file = MemoryFile::new(&args.places.control_dir);
-    let memory = memory_file.load(&args.pod_uid);
+    let mut memory = memory_file.load(&args.pod_uid);
+    memory.timings.launcher_at.get_or_insert(clock.now());
     let assignment = read_assignment(&args.places.pod_dir);
     // A container that only needs inputs may be started again, as a new process with a new entry.
     let restarts = matches!(&assignment, Ok(Assignment::Data { outputs, .. }) if outputs.is_empty());
@@ -80,6 +83,7 @@ pub async fn run<P: EntryPort>(
         memory_file,
         work: JoinSet::new(),
         timers: JoinSet::new(),
+        clock,
         began: Instant::now(),
         ready_at: None,
         storing_since: None,
@@ -101,6 +105,7 @@ struct Host<'a> {
     memory_file: MemoryFile,
     work: JoinSet<()>,
     timers: JoinSet<()>,
+    clock: SteadyClock,
     began: Instant,
     ready_at: Option<Instant>,
     storing_since: Option<Instant>,
@@ -155,20 +160,23 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Notes how long each step took, and that storing has ended.
+    /// Notes when each step came and how long it took, and that storing has ended.
     fn note(&mut self, event: &Event) -> Result<(), SidecarError> {
+        let now = self.clock.now();
         match event {
             Event::InputsReady => {
+                self.memory.timings.ready_at = Some(now);
                 self.memory.inputs_ms = milliseconds(self.began.elapsed());
                 self.ready_at = Some(Instant::now());
             }
             Event::Exited(end) | Event::Connected { state: EntryState::Exited(end), .. } => {
-                self.memory.running_ms = end.duration_ms;
+                self.memory.process_ended(end, now);
                 if let Some(reason) = &end.log_error {
                     tracing::warn!("the log of the process is not whole: {reason}");
                 }
             }
             Event::Stored(_) => {
+                self.memory.timings.stored_at = Some(now);
                 let since = self.storing_since.take();
                 self.memory.outputs_ms = since.map(|since| milliseconds(since.elapsed())).unwrap_or_default();
                 // What ended was not killed; a container that is started again stores anew. What was given up stays so.
@@ -198,6 +206,7 @@ impl Host<'_> {
     }
 
     fn fetch(&mut self) {
+        self.memory.timings.inputs_at = Some(self.clock.now());
         let (job, events) = (self.job.clone(), self.events.clone());
         self.work.spawn(async move {
             let event = match guarded(async move { job.fetch().await }).await {
@@ -212,9 +221,11 @@ impl Host<'_> {
         Ok(match heard {
             EntryEvent::Connected { nonce, argv, state } => {
                 self.nonce = Some(nonce);
+                self.memory.timings.container_at.get_or_insert(self.clock.now());
                 Some(Event::Connected { argv, state })
             }
             EntryEvent::Started => {
+                self.memory.timings.started_at.get_or_insert(self.clock.now());
                 if let Some(ready) = self.ready_at.take() {
                     self.memory.waiting_ms = milliseconds(ready.elapsed());
                     self.save()?;
@@ -308,7 +319,7 @@ impl Host<'_> {
         }
         let Memory { inputs_ms, waiting_ms, running_ms, outputs_ms, .. } = self.memory;
         let phases = Phases { inputs_ms, waiting_ms, running_ms, outputs_ms };
-        let report = build(&self.args.pod_uid, attempt, conclusion, phases);
+        let report = build(&self.args.pod_uid, attempt, conclusion, phases, self.memory.timings.clone());
         let server = self.api_server();
         let (budget, events) = (Duration::from_secs(self.args.report_budget_seconds), self.events.clone());
         self.work.spawn(async move {

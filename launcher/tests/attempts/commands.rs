@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use penstock_launcher::{adopt, cancel_pair, kill_recorded, run_attempt};
-use penstock_spec::report::{FailureCause, Outcome};
+use penstock_spec::report::{FailureCause, Outcome, Report};
+use penstock_spec::timings::Timings;
 use serde_json::json;
 
 use crate::world::{World, declare, failed, is_running, never, outputs, until};
@@ -37,11 +38,38 @@ async fn command_runs_and_its_outputs_are_stored() {
     let log = report.log_uri.clone().expect("the log is stored");
     assert_eq!(std::fs::read_to_string(world.stored(&log)).expect("a log"), "hello\nwarn\n");
 
-    // Adoption tells the same.
-    assert_eq!(adopt(&plan, &world.host).await, Some(report));
+    // Adoption tells the same, but not when: nobody saw it.
+    let adopted = Report { timings: None, ..report };
+    assert_eq!(adopt(&plan, &world.host).await, Some(adopted));
     let mut other = plan.clone();
     other.task.attempt = 1;
     assert_eq!(adopt(&other, &world.host).await, None, "a manifest counts for its own attempt only");
+}
+
+/// The steps that an attempt on one machine has, those that it came to in the order in which it did.
+fn steps(report: &Report) -> [bool; 5] {
+    let timings = report.timings.as_deref().expect("times");
+    let Timings { inputs_at, ready_at, started_at, ended_at, stored_at, .. } = timings.clone();
+    let steps = [inputs_at, ready_at, started_at, ended_at, stored_at];
+    assert!(steps.iter().flatten().is_sorted(), "{timings:?}");
+    let of_a_pod = (timings.created_at, timings.scheduled_at, timings.launcher_at, timings.container_at);
+    assert_eq!(of_a_pod, (None, None, None, None));
+    steps.map(|step| step.is_some())
+}
+
+#[tokio::test]
+async fn report_says_when_the_attempt_came_to_each_step() {
+    let world = World::new();
+    let report = world.run(&world.plan(&["sleep", "0.3"])).await;
+    assert_eq!(steps(&report), [true; 5]);
+    let timings = report.timings.expect("times");
+    let ran =
+        timings.ended_at.zip(timings.started_at).map(|(ended, started)| ended.duration_since(started).as_secs_f64());
+    assert!(ran.is_some_and(|ran| (0.29..5.0).contains(&ran)), "{timings:?}");
+    let report = world.run(&world.plan(&["sh", "-c", "exit 3"])).await;
+    assert_eq!((report.exit_code, steps(&report)), (Some(3), [true; 5]), "its log is stored");
+    let report = world.run(&world.plan(&["no-such-program-here"])).await;
+    assert_eq!(steps(&report), [true, true, false, false, true]);
 }
 
 #[tokio::test]

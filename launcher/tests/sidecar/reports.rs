@@ -7,6 +7,7 @@ use penstock_launcher::pod::machine::Conclusion;
 use penstock_launcher::pod::report::build;
 use penstock_spec::pod::{Phases, PodReport};
 use penstock_spec::report::{AttemptRef, Failure, FailureCause};
+use penstock_spec::timings::Timings;
 use uuid::Uuid;
 
 use crate::api_server::{Answer, FakeApiServer, NAMESPACE, POD, UID};
@@ -15,7 +16,7 @@ fn report(message: &str) -> PodReport {
     let attempt = AttemptRef { run_id: Uuid::nil(), task_id: Uuid::nil(), attempt: 0 };
     let failure = Failure { cause: FailureCause::User, message: message.to_owned() };
     let conclusion = Conclusion { failure: Some(failure), manifest_digest: None, exit_code: Some(1), log_uri: None };
-    build(UID, attempt, &conclusion, Phases::default())
+    build(UID, attempt, &conclusion, Phases::default(), Timings::default())
 }
 
 struct Delivered {

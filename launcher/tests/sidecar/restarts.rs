@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use penstock_objectstore::testing::seaweed::S3Server;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::FailureCause;
+use penstock_spec::timings::Timings;
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::api_server::Answer;
-use crate::world::{Process, World, argv_of, declare, failed, shared_server, succeeded, until};
+use crate::world::{Process, World, argv_of, declare, failed, shared_server, steps_of, succeeded, until};
 
 /// A task that goes on once a file appears.
 const WAITING: &str = "echo begun; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done; echo ended; printf 1 > \"$0\"";
@@ -68,6 +69,10 @@ async fn f15_sidecar_that_is_killed_goes_on_where_it_was() {
     let last = reports.last().expect("a report");
     succeeded(last);
     assert!(reports.iter().all(|report| report.outcome == last.outcome), "{reports:?}");
+    // The process waited for longer than the sleeps of this test, and its end was heard by another sidecar than its start.
+    let Timings { started_at, ended_at, .. } = steps_of(last);
+    let ran = ended_at.zip(started_at).map(|(ended, started)| ended.duration_since(started).as_secs_f64());
+    assert!(ran.is_some_and(|ran| ran > 0.3), "{ran:?}");
     assert_eq!(world.object(&plan.log_uri()).await.as_deref(), Some("begun\nended\n"), "it ran once");
     world.stop(sidecar).await;
 }

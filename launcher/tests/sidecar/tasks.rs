@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::api_server::{NAMESPACE, POD, TOKEN, UID};
 use crate::programs::entry_binary;
-use crate::world::{World, argv_of, declare, failed, shared_server, succeeded, until};
+use crate::world::{World, argv_of, declare, failed, shared_server, steps_of, succeeded, until};
 
 fn artifact(uri: &str) -> serde_json::Value {
     json!([{ "id": "33333333-3333-4333-8333-333333333333", "name": "in", "type": {}, "uri": uri }])
@@ -74,6 +74,7 @@ async fn task_with_all_kinds_of_data_succeeds() {
     let (report, code) = world.run(&plan).await;
     let digest = succeeded(&report).to_owned();
     assert_eq!((code, report.exit_code, report.pod_uid.as_str()), (Some(0), Some(0), UID));
+    steps_of(&report);
     let bytes = world.object(&plan.manifest_uri()).await.expect("a manifest");
     assert_eq!(format_digest(&digest_of(bytes.as_bytes())), digest);
     let manifest = world.manifest(&plan).await.expect("a manifest");

@@ -14,6 +14,7 @@ use penstock_spec::manifest::Manifest;
 use penstock_spec::plan::Plan;
 use penstock_spec::pod::{PodOutcome, PodReport};
 use penstock_spec::report::Failure;
+use penstock_spec::timings::Timings;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -287,6 +288,17 @@ pub(crate) fn succeeded(report: &PodReport) -> &str {
         PodOutcome::Succeeded { manifest_digest } => manifest_digest,
         PodOutcome::Failed(failure) => panic!("it failed: {failure:?}"),
     }
+}
+
+/// The times in a report, all that a launcher knows of an attempt that ended well, in their order.
+pub(crate) fn steps_of(report: &PodReport) -> Timings {
+    let timings = report.timings.as_deref().expect("times").clone();
+    let Timings { launcher_at, inputs_at, ready_at, started_at, ended_at, stored_at, .. } = timings;
+    let steps = [launcher_at, inputs_at, ready_at, started_at, ended_at, stored_at];
+    assert!(steps.iter().all(Option::is_some) && steps.is_sorted(), "{timings:?}");
+    assert!(launcher_at <= timings.container_at && timings.container_at <= started_at, "{timings:?}");
+    assert_eq!((timings.created_at, timings.scheduled_at), (None, None), "these are the cluster's to tell");
+    timings
 }
 
 /// A process that ends with the test.

@@ -41,6 +41,7 @@ impl AttemptPod {
             log_uri,
             manifest_digest: None,
             ran_on_host: false,
+            timings: None,
         }))
     }
 

@@ -20,7 +20,7 @@ impl Host<'_> {
                 let canceled = Failure { cause: FailureCause::Canceled, message: "stopped".to_owned() };
                 match self.tape.next() % 4 {
                     0 => self.report(&plan, *node, Outcome::Failed(canceled)),
-                    1 => Event::TaskLost { node: *node, attempt: *attempt, failure: canceled },
+                    1 => Event::TaskLost { node: *node, attempt: *attempt, failure: canceled, timings: None },
                     _ => {
                         self.note("stopped attempt ends by itself");
                         self.outcome(*node, &plan)?
@@ -67,7 +67,7 @@ impl Host<'_> {
             None => self.report(plan, node, Outcome::Succeeded(self.outputs(plan))),
             Some(failure) if failure.cause == FailureCause::Infrastructure && self.tape.next().is_multiple_of(2) => {
                 self.note("lost attempt");
-                Event::TaskLost { node, attempt, failure }
+                Event::TaskLost { node, attempt, failure, timings: None }
             }
             Some(failure) => self.report(plan, node, Outcome::Failed(failure)),
         })
@@ -77,7 +77,15 @@ impl Host<'_> {
         let double = u32::from(self.broken == Some(Broken::CountsTwice) && plan.task.attempt == 0);
         let attempt = AttemptRef { run_id: plan.run.id, task_id: plan.task.id, attempt: plan.task.attempt + double };
         let log_uri = Some(plan.log_uri());
-        let report = Report { attempt, outcome, exit_code: None, log_uri, manifest_digest: None, ran_on_host: false };
+        let report = Report {
+            attempt,
+            outcome,
+            exit_code: None,
+            log_uri,
+            manifest_digest: None,
+            ran_on_host: false,
+            timings: None,
+        };
         Event::TaskReported { node, report }
     }
 }

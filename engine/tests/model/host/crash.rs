@@ -85,7 +85,7 @@ impl<'a> Host<'a> {
                 let failure = Failure { cause: FailureCause::Interrupted, message: "was away".to_owned() };
                 self.in_flight
                     .retain(|other| !matches!(other, Effect::StartAttempt { node: other, .. } if node == *other));
-                self.deliver(Event::TaskLost { node, attempt: plan.task.attempt, failure }, None)?;
+                self.deliver(Event::TaskLost { node, attempt: plan.task.attempt, failure, timings: None }, None)?;
             }
         }
         Ok(())

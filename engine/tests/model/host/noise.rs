@@ -61,6 +61,7 @@ impl Host<'_> {
                 log_uri: None,
                 manifest_digest: None,
                 ran_on_host: true,
+                timings: None,
             },
         };
         let (run, task) = (super::run_info().id, self.state.task_id(node).unwrap_or_default());
@@ -70,7 +71,7 @@ impl Host<'_> {
             0 => report(Uuid::from_u128(9), task, attempt.saturating_sub(1)),
             1 => report(run, Uuid::from_u128(9), attempt.saturating_sub(1)),
             2 => report(run, task, attempt),
-            3 => Event::TaskLost { node, attempt, failure: failure(FailureCause::Infrastructure) },
+            3 => Event::TaskLost { node, attempt, failure: failure(FailureCause::Infrastructure), timings: None },
             4 if !asks => Event::CacheAnswered { node, hit: None },
             5 if !imports => {
                 let result = ImportResult::Imported(Box::new(artifact("a", "s3://b/k".to_owned())));

@@ -33,7 +33,7 @@ impl Observer<'_> {
                 self.attempt_ended(*node, attempt.filter(|_| running))?;
                 self.ends(*node, TaskStatus::Failed, false)
             }
-            Fact::TaskCanceled { node, attempt } => {
+            Fact::TaskCanceled { node, attempt, .. } => {
                 let running = self.node(*node)?.running;
                 self.attempt_ended(*node, attempt.filter(|_| running))?;
                 self.ends(*node, TaskStatus::Canceled, false)
