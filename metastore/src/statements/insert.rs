@@ -39,6 +39,7 @@ impl<'a> Staged<'a> {
 
     /// Writes everything.
     pub(crate) async fn store(self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        records::forget(connection, &self.records).await?;
         insert(connection, &FACTS, &self.facts, bind_fact).await?;
         let tasks = newest(self.tasks, |(run, task)| (*run, task.row.node));
         insert(connection, &TASKS, &tasks, bind_task).await?;

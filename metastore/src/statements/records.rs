@@ -58,18 +58,30 @@ pub(super) struct OfAppend<'a> {
     pub(super) tasks: &'a [EncodedTask],
 }
 
-/// Writes what the appends of a transaction add.
-pub(super) async fn store(connection: &mut Connection, appends: &[OfAppend<'_>]) -> Result<(), sqlx::Error> {
-    let mut inputs = Vec::new();
+/// Forgets what tasks took and put out in an earlier round of their run: that may be more than they do now. Comes before
+/// anything is written.
+pub(super) async fn forget(connection: &mut Connection, appends: &[OfAppend<'_>]) -> Result<(), sqlx::Error> {
     for append in appends {
         for node in &append.records.restarted {
-            // What it took in an earlier round of its run may be more than it takes now.
             query("DELETE FROM task_inputs WHERE run_id = $1 AND node = $2")
                 .bind(append.run)
                 .bind(encode_node(*node))
                 .execute(&mut *connection)
                 .await?;
+            query("DELETE FROM artifacts WHERE run_id = $1 AND node = $2")
+                .bind(append.run)
+                .bind(encode_node(*node))
+                .execute(&mut *connection)
+                .await?;
         }
+    }
+    Ok(())
+}
+
+/// Writes what the appends of a transaction add.
+pub(super) async fn store(connection: &mut Connection, appends: &[OfAppend<'_>]) -> Result<(), sqlx::Error> {
+    let mut inputs = Vec::new();
+    for append in appends {
         inputs.extend(append.records.inputs.iter().map(|input| (append.run, input)));
     }
     let inputs = newest(inputs, |(run, input)| (*run, input.node, input.input.as_str(), input.position));

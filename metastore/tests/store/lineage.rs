@@ -178,6 +178,28 @@ async fn consumers_are_those_that_took_it_last_time() {
 }
 
 #[tokio::test]
+async fn run_has_what_a_task_put_out_last_time() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let run = fixture.run(1).await;
+    let mut append = put_out(run, 0, 1, "make", false, 1);
+    let second = append.artifacts[0].clone();
+    append.artifacts.push(ArtifactRow { position: 1, ..second });
+    store.append(append).await.unwrap();
+    store.append(put_out(run, 1, 2, "other", false, 2)).await.unwrap();
+    let has = async || store.artifacts(run).await.unwrap().len();
+    assert_eq!(has().await, 3);
+    let mut again = one_fact(run, 1, 2);
+    again.restarted = vec![NodeId(1)];
+    store.append(again).await.unwrap();
+    assert_eq!(has().await, 1, "it has begun anew, and has put out nothing yet");
+    let mut anew = put_out(run, 3, 1, "make", false, 3);
+    anew.restarted = vec![NodeId(1)];
+    store.append(anew).await.unwrap();
+    assert_eq!(has().await, 2, "of one commit, what was put out counts");
+}
+
+#[tokio::test]
 async fn deleted_runs_have_no_part_in_a_lineage() {
     let Some(fixture) = Fixture::new().await else { return };
     let store = &fixture.store;
