@@ -15,6 +15,7 @@ mod notifications;
 mod pipelines;
 mod records;
 mod recurring_runs;
+mod retry;
 mod runs;
 mod source;
 mod tags;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Routes {
         versions::routes,
         uploads::routes,
         runs::routes,
+        retry::routes,
         records::routes,
         recurring_runs::routes,
         logs::routes,

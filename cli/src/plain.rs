@@ -75,7 +75,11 @@ fn describe(state: &RunState, fact: &Fact, at: Timestamp) -> Option<String> {
         }
         Fact::DeadlineExceeded { seconds } => format!("the run took longer than {seconds}s, which is all it may take"),
         Fact::CancelRequested { reason } => format!("cancelling: {}", inert(reason)),
-        Fact::RetryRequested {} => "the run goes on: what succeeded stays, the rest runs again".to_owned(),
+        Fact::RetryRequested { from } => {
+            let from: Vec<String> = from.iter().map(|node| path(*node)).collect();
+            let anew = if from.is_empty() { String::new() } else { format!(" but {} starts anew,", from.join(", ")) };
+            format!("the run goes on: what succeeded stays,{anew} the rest runs again")
+        }
         Fact::RunEnded { status, .. } => {
             let started = state.started_at();
             let took = started.map(|started| format!(" after {}", duration(started, at))).unwrap_or_default();

@@ -272,6 +272,7 @@ impl RunHost {
             let step = match stored.command {
                 Listed::Readable(Command::Terminate { reason }) => self.state.step(Event::Terminate { reason }, now),
                 Listed::Readable(Command::Retry) => self.state.step(Event::Retry, now),
+                Listed::Readable(Command::RetryFrom { from }) => self.state.step(Event::RetryFrom { from }, now),
                 // Whoever drives it sees to that when it has ended.
                 Listed::Readable(Command::Remove) => Step::default(),
                 Listed::Unreadable(row) => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_engine::NodeId;
 use penstock_launcher::{PythonHost, PythonSettings};
 use penstock_metastore::{CacheScope, Command, Listed, Metastore, PendingCommand, RunToDrive, StoreLocation};
 use penstock_objectstore::{StoreSettings, Stores, Transfer, TransferSettings};
@@ -380,11 +381,13 @@ impl Driver {
         }
     }
 
-    /// Stores the command that lets a failed or cancelled run go on; [`Driver::drive`] carries it out.
-    pub async fn retry(&self, run: Uuid) -> Result<(), DriveError> {
+    /// Stores the command that lets a run go on that ended; [`Driver::drive`] carries it out. Tasks that are named start
+    /// anew, whatever they came to.
+    pub async fn retry(&self, run: Uuid, from: Vec<NodeId>) -> Result<(), DriveError> {
         let key = format!("retry-{}", Uuid::new_v4());
+        let command = if from.is_empty() { Command::Retry } else { Command::RetryFrom { from } };
         self.metastore()
-            .put_command(run, &key, &Command::Retry)
+            .put_command(run, &key, &command)
             .await
             .map(|_| ())
             .map_err(|source| DriveError::Metastore { run, source })

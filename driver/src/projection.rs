@@ -55,7 +55,7 @@ fn nodes_of(fact: &Fact) -> Vec<NodeId> {
         Fact::RunStarted { .. }
         | Fact::CancelRequested { .. }
         | Fact::DeadlineExceeded { .. }
-        | Fact::RetryRequested {}
+        | Fact::RetryRequested { .. }
         | Fact::RunEnded { .. } => Vec::new(),
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn changes_run(fact: &Fact) -> bool {
         Fact::RunStarted { .. }
             | Fact::CancelRequested { .. }
             | Fact::DeadlineExceeded { .. }
-            | Fact::RetryRequested {}
+            | Fact::RetryRequested { .. }
             | Fact::RunEnded { .. }
     )
 }

@@ -60,7 +60,7 @@ impl RunState {
             Fact::DagStarted { node, first_child } => self.dag_started(*node, *first_child, at),
             Fact::LoopStarted { node, items } => self.loop_started(*node, *items, at),
             Fact::IterationStarted { node, index, iteration } => self.iteration_started(*node, *index, *iteration, at),
-            Fact::TaskReady { node, cache_key } => self.task_ready(*node, cache_key.as_deref(), at),
+            Fact::TaskReady { node, cache_key, anew } => self.task_ready(*node, cache_key.as_deref(), *anew, at),
             Fact::AttemptStarted { node, attempt } => self.attempt_started(*node, *attempt),
             Fact::AttemptFailed { node, attempt, failure, retry_at, log_uri, .. } => {
                 self.attempt_failed(*node, *attempt, failure, *retry_at, log_uri.as_deref())
@@ -101,7 +101,7 @@ impl RunState {
             Fact::DeadlineExceeded { seconds } => {
                 self.stop(Stopping::DeadlineExceeded { reason: deadline_text(*seconds) })
             }
-            Fact::RetryRequested {} => self.rerun(at),
+            Fact::RetryRequested { from } => self.rerun(from, at),
             Fact::RunEnded { status, outputs, failure } => {
                 if !status.is_final() || self.status().is_final() {
                     return Err(format!("a run that is {:?} cannot end as {status:?}", self.status()));
@@ -273,7 +273,7 @@ impl RunState {
             let mut node = Node::new(id, index, component, kind);
             node.iteration = true;
             self.nodes.push(node);
-        } else if self.get(iteration).is_some_and(|node| node.group.is_some() && !node.stale) {
+        } else if self.get(iteration).is_some_and(Node::can_be_reopened) {
             return self.reopen(iteration);
         } else if let Some(node) = self.get_mut(iteration) {
             node.reset(0);
@@ -284,11 +284,12 @@ impl RunState {
         Ok(())
     }
 
-    fn task_ready(&mut self, id: NodeId, cache_key: Option<&str>, at: Timestamp) -> Applied {
+    fn task_ready(&mut self, id: NodeId, cache_key: Option<&str>, anew: bool, at: Timestamp) -> Applied {
         let node = self.waiting(id, is_before_start)?;
         node.started_at = Some(at);
         node.cache_key = cache_key.map(Box::from);
-        node.phase = if cache_key.is_some() { Phase::CacheAsked } else { Phase::Ready };
+        node.bypassed_cache = anew;
+        node.phase = if cache_key.is_some() && !anew { Phase::CacheAsked } else { Phase::Ready };
         if node.kind == NodeKind::Importer {
             node.phase = Phase::Importing;
             node.status = TaskStatus::Running;

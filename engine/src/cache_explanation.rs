@@ -40,6 +40,8 @@ pub enum CacheRefusal {
     Run(CacheOff),
     /// The task's author says so.
     Task,
+    /// Somebody wanted a new result: the run was retried from this task, or from a group around it.
+    Retry,
 }
 
 /// A result under the task's key that it did not take.
@@ -103,6 +105,9 @@ pub fn explain_cache(
             true => CacheRefusal::Task,
         });
     };
+    if view.has_bypassed_cache() {
+        return CacheVerdict::Off(CacheRefusal::Retry);
+    }
     let remembered = earlier.iter().any(|result| result.source.run_id == info.id && result.key == key);
     let known = |result: &EarlierResult| result.source.run_id != info.id && result.created_at < ready;
     let mut known: Vec<EarlierResult> = earlier.into_iter().filter(known).collect();

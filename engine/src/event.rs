@@ -65,6 +65,12 @@ pub enum Event {
     },
     /// A failed or cancelled run is to go on.
     Retry,
+    /// A run that ended is to go on, and these tasks are to start anew whatever they came to, with all that depends on
+    /// them.
+    RetryFrom {
+        /// The tasks' nodes.
+        from: Vec<NodeId>,
+    },
 }
 
 /// A result from the cache.

@@ -59,6 +59,9 @@ pub enum Fact {
         /// Key of the result in the cache; absent when caching is off.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cache_key: Option<String>,
+        /// Whether the cache is not asked all the same, because somebody wants a new result. It goes to the cache.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     /// An attempt is to be started. Committed before the attempt exists anywhere.
     AttemptStarted {
@@ -163,9 +166,13 @@ pub enum Fact {
         /// What it was allowed.
         seconds: u64,
     },
-    /// Somebody asked for a failed or cancelled run to go on: nodes that succeeded or were skipped by their condition
-    /// stay, everything else starts anew.
-    RetryRequested {},
+    /// Somebody asked for a run that ended to go on: nodes that succeeded or were skipped by their condition stay,
+    /// everything else starts anew.
+    RetryRequested {
+        /// Tasks that start anew although they may have succeeded, and with each all that depends on it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        from: Vec<NodeId>,
+    },
     /// The run ended.
     RunEnded {
         /// How: succeeded, failed or canceled.

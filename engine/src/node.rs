@@ -62,6 +62,12 @@ pub(crate) struct Node {
     pub(crate) iteration: bool,
     /// What is below this node belongs to an earlier start of it, and is taken up anew when it starts again.
     pub(crate) stale: bool,
+    /// What somebody wants of it, until it has come to that.
+    pub(crate) wanted: Wanted,
+    /// Whether somebody wants a new result of it, or of all within it. Until it has one, the cache is not asked.
+    pub(crate) uncached: bool,
+    /// Whether the cache was not asked for that reason.
+    pub(crate) bypassed_cache: bool,
     pub(crate) ran_on_host: bool,
     pub(crate) status: TaskStatus,
     pub(crate) phase: Phase,
@@ -78,6 +84,18 @@ pub(crate) struct Node {
     pub(crate) outputs: Option<Box<TaskOutputs>>,
     pub(crate) end: Option<Box<End>>,
     pub(crate) group: Option<Box<Group>>,
+}
+
+/// What is wanted of a node of a run that goes on, whatever it came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// That it is taken up, for a node within it.
+    Reopened,
+    /// That it starts anew.
+    Anew,
 }
 
 /// Failed attempts that counted.
@@ -154,6 +172,9 @@ impl Node {
             kind,
             iteration: false,
             stale: false,
+            wanted: Wanted::Nothing,
+            uncached: false,
+            bypassed_cache: false,
             ran_on_host: false,
             status: TaskStatus::Pending,
             phase: Phase::Waiting,
@@ -173,6 +194,8 @@ impl Node {
     /// Back to the beginning. The number of attempts stays, and so does what is below, as stale.
     pub(crate) fn reset(&mut self, waiting: u32) {
         self.stale = self.group.is_some();
+        self.wanted = Wanted::Nothing;
+        self.bypassed_cache = false;
         self.ran_on_host = false;
         self.status = TaskStatus::Pending;
         self.phase = Phase::Waiting;
@@ -184,6 +207,16 @@ impl Node {
         self.log_uri = None;
         self.outputs = None;
         self.end = None;
+    }
+
+    /// Whether it can go on where it stands: what is below it belongs to its latest start, and is not to start anew.
+    pub(crate) fn can_be_reopened(&self) -> bool {
+        self.group.is_some() && !self.stale && self.wanted != Wanted::Anew
+    }
+
+    /// Whether it stays as an earlier round of the run left it, as an iteration of its loop.
+    pub(crate) fn stays_in_loop(&self) -> bool {
+        !self.stale && self.wanted == Wanted::Nothing && self.status == TaskStatus::Succeeded
     }
 
     pub(crate) fn failure(&self) -> Option<&Failure> {

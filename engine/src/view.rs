@@ -189,6 +189,11 @@ impl<'a> NodeView<'a> {
         self.node.phase == Phase::CacheAsked
     }
 
+    /// Whether the cache was not asked because somebody wanted a new result.
+    pub fn has_bypassed_cache(&self) -> bool {
+        self.node.bypassed_cache
+    }
+
     /// URI of the log of the latest attempt that ended.
     pub fn log_uri(&self) -> Option<&'a str> {
         self.node.log_uri.as_deref()

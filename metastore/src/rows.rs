@@ -309,6 +309,11 @@ pub enum Command {
     },
     /// Let a failed or cancelled run go on.
     Retry,
+    /// Let a run that ended go on, and these of its tasks start anew, with all that depends on them.
+    RetryFrom {
+        /// The tasks' nodes.
+        from: Vec<NodeId>,
+    },
     /// It was deleted: what it has left outside of the store may go.
     Remove,
 }
@@ -317,11 +322,11 @@ pub enum Command {
 pub(crate) const REMOVE: &str = "remove";
 
 impl Command {
-    /// The word for it, as in its JSON.
+    /// The word for it, by which it is found.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Terminate { .. } => "terminate",
-            Self::Retry => "retry",
+            Self::Retry | Self::RetryFrom { .. } => "retry",
             Self::Remove => REMOVE,
         }
     }
@@ -361,7 +366,7 @@ pub struct Append {
     pub artifacts: Vec<ArtifactRow>,
     /// Artifacts that tasks which became ready have taken; at most [`MAX_TASK_INPUTS`] each.
     pub inputs: Vec<TaskInput>,
-    /// Tasks that became ready and may have done so before, whose earlier inputs no longer count.
+    /// Tasks that became ready and may have done so before, whose earlier inputs and artifacts no longer count.
     pub restarted: Vec<NodeId>,
     /// Results to remember.
     pub cache_entries: Vec<NewCacheEntry>,

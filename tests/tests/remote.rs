@@ -136,6 +136,8 @@ fn run_that_is_stopped_and_retried_there_is_seen_here() {
     assert!(retried.stdout.contains("the run goes on"), "{retried}");
     let again = against(&sandbox, &server.url()).args(["retry", "latest"]).run().expect_code(2);
     again.expect_complaint("there is nothing to retry");
+    let anew = against(&sandbox, &server.url()).args(["retry", "latest", "--from", "wait"]).run().expect_code(0);
+    assert!(anew.stdout.contains("what succeeded stays, but wait starts anew"), "{anew}");
     server.stop().expect_code(0);
 }
 

@@ -162,6 +162,7 @@ fn refused_by(refusal: CacheRefusal) -> (&'static str, &'static str) {
         CacheRefusal::Run(CacheOff::Pipeline) => ("PIPELINE", "a tag of the pipeline or its version turns it off"),
         CacheRefusal::Run(CacheOff::Run) => ("RUN", "the run was submitted without it"),
         CacheRefusal::Task => ("TASK", "the pipeline's cachingOptions turn it off for this task"),
+        CacheRefusal::Retry => ("RETRY", "the run was retried from this task, or from what is around it"),
     }
 }
 

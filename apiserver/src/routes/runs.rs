@@ -316,7 +316,7 @@ async fn ask_to_go_on(access: &Access, id: &str) -> Result<Reply, ApiError> {
 }
 
 /// Asks a run for something. Asked twice in the same situation, it is one command.
-async fn command(api: &Api, record: &RunRecord, word: &str, command: Command) -> Result<Reply, ApiError> {
+pub(super) async fn command(api: &Api, record: &RunRecord, word: &str, command: Command) -> Result<Reply, ApiError> {
     let key = format!("api-{word}-{}", record.row.fact_count);
     api.metastore().put_command(record.row.info.id, &key, &command).await?;
     Ok(Reply::new())

@@ -21,7 +21,7 @@ pub(crate) fn run(record: &RunRecord, pipeline_spec: Option<Value>) -> Reply {
     let (row, registration) = (&record.row, &record.registration);
     let pending = record.pending.as_ref();
     // What it ended with before is no longer how it stands.
-    let goes_on = matches!(pending, Some(Command::Retry));
+    let goes_on = matches!(pending, Some(Command::Retry | Command::RetryFrom { .. }));
     let mut reply = Reply::new()
         .text("experiment_id", text_of(registration.experiment))
         .text("run_id", row.info.id)
@@ -137,7 +137,9 @@ fn service_account(options: &Value) -> &str {
 pub(crate) fn run_state(status: RunStatus, pending: Option<&Command>) -> &'static str {
     match (status, pending) {
         (RunStatus::Pending | RunStatus::Running | RunStatus::Paused, Some(Command::Terminate { .. })) => "CANCELING",
-        (RunStatus::Failed | RunStatus::Canceled, Some(Command::Retry)) | (RunStatus::Pending, _) => "PENDING",
+        (RunStatus::Failed | RunStatus::Canceled, Some(Command::Retry))
+        | (RunStatus::Failed | RunStatus::Canceled | RunStatus::Succeeded, Some(Command::RetryFrom { .. }))
+        | (RunStatus::Pending, _) => "PENDING",
         (RunStatus::Running, _) => "RUNNING",
         (RunStatus::Succeeded, _) => "SUCCEEDED",
         (RunStatus::Skipped, _) => "SKIPPED",
@@ -180,5 +182,8 @@ mod tests {
         assert_eq!(run_state(RunStatus::Succeeded, Some(&terminate)), "SUCCEEDED");
         assert_eq!(run_state(RunStatus::Failed, Some(&Command::Retry)), "PENDING");
         assert_eq!(run_state(RunStatus::Running, Some(&Command::Retry)), "RUNNING");
+        let from = Command::RetryFrom { from: Vec::new() };
+        assert_eq!(run_state(RunStatus::Succeeded, Some(&from)), "PENDING");
+        assert_eq!(run_state(RunStatus::Running, Some(&from)), "RUNNING");
     }
 }

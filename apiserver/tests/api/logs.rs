@@ -68,10 +68,12 @@ async fn what_is_not_there_is_told_before_the_first_byte() {
     let gone = recorded.store_file("gone", b"");
     std::fs::remove_file(gone.strip_prefix("file://").unwrap()).unwrap();
     let task = TaskRow { log_uri: Some(gone), ..row(TASK, TaskStatus::Failed, Some(0)) };
-    recorded.append(penstock_engine::Fact::RetryRequested {}, |append| append.tasks.push(task)).await;
+    recorded.append(penstock_engine::Fact::RetryRequested { from: Vec::new() }, |append| append.tasks.push(task)).await;
     assert!(refused(of_attempt(&recorded, "0")).await.contains("has no log"));
     let cached = TaskRow { cached: true, ..row(TASK, TaskStatus::Succeeded, None) };
-    recorded.append(penstock_engine::Fact::RetryRequested {}, |append| append.tasks.push(cached)).await;
+    recorded
+        .append(penstock_engine::Fact::RetryRequested { from: Vec::new() }, |append| append.tasks.push(cached))
+        .await;
     assert!(refused(of_node(&recorded, TASK)).await.contains("was taken from the cache"));
     assert_eq!(recorded.get(&format!("{}?follow=maybe", of_node(&recorded, TASK))).await.status, 400);
 }

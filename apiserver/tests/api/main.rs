@@ -25,6 +25,7 @@ mod real_cluster;
 mod recorded;
 mod records;
 mod recurring_runs;
+mod retry;
 mod schedules;
 mod shared;
 mod tree;

@@ -222,7 +222,7 @@ impl Recorded {
             artifact,
         });
         let rows = rows.collect();
-        self.append(Fact::RetryRequested {}, |append| append.artifacts = rows).await;
+        self.append(Fact::RetryRequested { from: Vec::new() }, |append| append.artifacts = rows).await;
     }
 
     /// Stores a file; its URI.

@@ -87,6 +87,10 @@ pub(crate) struct StopArgs {
 pub(crate) struct RetryArgs {
     /// Run: id, unique beginning of it, name, or `latest`
     pub(crate) run: String,
+    /// Start this task anew, too, though it may have succeeded, with all that depends on it: its path, such as
+    /// `for-loop-1[3]/train`, or its name. A run that succeeded goes on by this alone
+    #[arg(long, value_name = "TASK")]
+    pub(crate) from: Option<String>,
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,

@@ -100,6 +100,7 @@ fn reason(refusal: CacheRefusal) -> &'static str {
         CacheRefusal::Run(CacheOff::Pipeline) => "a tag of the pipeline turns it off",
         CacheRefusal::Run(CacheOff::Run) => "the run was started with --no-cache",
         CacheRefusal::Task => "the pipeline turns it off for this task",
+        CacheRefusal::Retry => "the run was retried from it, or from what is around it",
     }
 }
 

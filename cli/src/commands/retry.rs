@@ -1,7 +1,8 @@
-//! `penstock retry`: lets a failed or cancelled run go on, in this process.
+//! `penstock retry`: lets a run go on that ended, in this process.
 
 use std::process::ExitCode;
 
+use penstock_engine::{NodeId, task_id};
 use penstock_spec::run::RunStatus;
 
 use crate::args::{ProgressArgs, RetryArgs};
@@ -12,59 +13,59 @@ use crate::opened::OpenRun;
 use crate::remote::client::Client;
 use crate::remote::runs;
 use crate::remote::session::{self, Begin};
+use crate::selection::select_one;
 use crate::session::Elsewhere;
+use crate::text::inert;
 
 /// Records the command and drives the run.
 pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<ExitCode> {
-    let RetryArgs { run, execution, pods, task_pods, progress } = args;
+    let RetryArgs { run, from, execution, pods, task_pods, progress } = args;
     if let Some(client) = context.server()? {
-        return remote(context, &client, &run, &progress).await;
+        return remote(context, &client, &run, from.as_deref(), &progress).await;
     }
     let task_pods = task_pods.settings(&context.proxy)?;
     let (driver, run) = context.driver_of(&run, &execution, &pods, task_pods).await?;
     let feed = Feed::from_now(driver.metastore(), run).await?;
-    match standing(&feed) {
-        Standing::MayGoOn => {}
-        Standing::Succeeded(refusal) => return Err(refusal.into()),
-        Standing::AtWork(refusal) => {
-            let hint = format!("if its process was killed, go on with: penstock run --resume {run}");
-            return Err(refusal.with_hint(hint).into());
-        }
-    }
+    let from = check(&feed, from.as_deref(), || {
+        format!("if its process was killed, go on with: penstock run --resume {run}")
+    })?;
     super::run::check_root(&driver, &feed).await?;
-    driver.retry(run).await?;
+    driver.retry(run, from.into_iter().collect()).await?;
     super::run::drive(context, driver, feed, &progress, Elsewhere::Watch).await
 }
 
-/// Whether a run can be retried.
-enum Standing {
-    MayGoOn,
-    Succeeded(Refusal),
-    AtWork(Refusal),
-}
-
-fn standing(feed: &Feed) -> Standing {
-    let run = feed.run();
-    match feed.state().status() {
-        RunStatus::Failed | RunStatus::Canceled => Standing::MayGoOn,
-        RunStatus::Succeeded | RunStatus::Skipped => {
-            Standing::Succeeded(Refusal::new(format!("run {run} succeeded: there is nothing to retry")))
+/// The task that the run is to go on from, if one is named; refused where the run cannot go on. `at_work` is what may be
+/// done about one that has not ended.
+fn check(feed: &Feed, from: Option<&str>, at_work: impl FnOnce() -> String) -> Result<Option<NodeId>, Refusal> {
+    let (run, state) = (feed.run(), feed.state());
+    if !state.status().is_final() {
+        return Err(Refusal::new(format!("run {run} has not ended")).with_hint(at_work()));
+    }
+    let from = from.map(|task| select_one(state, task)).transpose()?;
+    match state.retry_refusal(from.as_slice()) {
+        None => Ok(from),
+        Some(_) if from.is_none() && state.status() == RunStatus::Succeeded => {
+            Err(Refusal::new(format!("run {run} succeeded: there is nothing to retry"))
+                .with_hint("to have a task run anew with all that depends on it: --from TASK"))
         }
-        _ => Standing::AtWork(Refusal::new(format!("run {run} has not ended"))),
+        Some(reason) => Err(Refusal::new(format!("run {run} cannot go on: {}", inert(&reason)))),
     }
 }
 
 /// The same of a run that a server carries out.
-async fn remote(context: &Context, client: &Client, run: &str, progress: &ProgressArgs) -> anyhow::Result<ExitCode> {
+async fn remote(
+    context: &Context,
+    client: &Client,
+    run: &str,
+    from: Option<&str>,
+    progress: &ProgressArgs,
+) -> anyhow::Result<ExitCode> {
     let feed = OpenRun::find_at(client.clone(), run).await?.feed_from_now().await?;
-    match standing(&feed) {
-        Standing::MayGoOn => {}
-        Standing::Succeeded(refusal) => return Err(refusal.into()),
-        Standing::AtWork(refusal) => {
-            return Err(refusal.with_hint("see what it does with `penstock watch`").into());
-        }
-    }
+    let from = check(&feed, from, || "see what it does with `penstock watch`".to_owned())?;
     let run = feed.run();
-    runs::retry(client, run).await?;
+    match from {
+        None => runs::retry(client, run).await?,
+        Some(node) => runs::retry_from(client, run, task_id(run, &feed.state().path(node))).await?,
+    }
     session::carry(context, client, feed, progress, Begin::WithNextFact).await
 }

@@ -57,6 +57,7 @@ fn verdict(told: Explanation) -> Result<CacheVerdict, String> {
             "PIPELINE" => CacheRefusal::Run(CacheOff::Pipeline),
             "RUN" => CacheRefusal::Run(CacheOff::Run),
             "TASK" => CacheRefusal::Task,
+            "RETRY" => CacheRefusal::Retry,
             other => return Err(format!("off_by {other:?} is not known")),
         }),
         "NOT_ASKED" => CacheVerdict::NotAsked,

@@ -57,12 +57,18 @@ pub(crate) async fn is_to_go_on(client: &Client, run: Uuid) -> Result<bool, Remo
         state: String,
     }
     let shown: Shown = client.get(&["apis", "v2beta1", "runs", &run.to_string()], &[]).await?;
-    Ok(shown.state != "FAILED")
+    Ok(!matches!(shown.state.as_str(), "FAILED" | "SUCCEEDED"))
 }
 
 /// Lets a run go on that failed.
 pub(crate) async fn retry(client: &Client, run: Uuid) -> Result<(), RemoteError> {
     client.act(Method::POST, &["apis", "v2beta1", "runs", &format!("{run}:retry")]).await
+}
+
+/// Lets a run go on that ended, and one of its tasks start anew.
+pub(crate) async fn retry_from(client: &Client, run: Uuid, task: Uuid) -> Result<(), RemoteError> {
+    let (run, task) = (run.to_string(), format!("{task}:retry"));
+    client.act(Method::POST, &["apis", "penstock", "v1", "runs", &run, "tasks", &task]).await
 }
 
 /// Follows a run from its first fact.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use penstock_driver::service::{Service, ServiceMetrics, ServiceSettings};
 use penstock_driver::{CreateRun, CreateRunError, Driver, DriverSettings, RunOptions};
+use penstock_engine::NodeId;
 use penstock_metastore::{Command, StoreLocation};
 use penstock_objectstore::{LocalAccess, StoreSettings};
 use penstock_spec::check;
@@ -151,6 +152,15 @@ async fn runs_are_driven_terminated_and_retried_by_commands_alone(
     std::fs::write(&flag, "").unwrap();
     machine.driver.metastore().put_command(fails, "again", &Command::Retry).await.unwrap();
     until("its retry succeeds", async || machine.status(fails).await == RunStatus::Succeeded).await;
+
+    let (times, step) = (machine.file("times"), NodeId(1));
+    let counts = machine.create(&format!("echo x >> {}", times.display())).await;
+    until("it succeeds", async || machine.status(counts).await == RunStatus::Succeeded).await;
+    machine.driver.metastore().put_command(counts, "nothing", &Command::Retry).await.unwrap();
+    let from = Command::RetryFrom { from: vec![step] };
+    machine.driver.metastore().put_command(counts, "anew", &from).await.unwrap();
+    until("its task runs anew", async || std::fs::read_to_string(&times).is_ok_and(|times| times == "x\nx\n")).await;
+    until("it succeeds again", async || machine.status(counts).await == RunStatus::Succeeded).await;
 
     let long = machine.create("sleep 600").await;
     until("it runs", async || machine.status(long).await == RunStatus::Running).await;

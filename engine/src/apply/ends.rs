@@ -18,6 +18,7 @@ impl RunState {
         node.status = status;
         node.phase = Phase::Ended;
         node.ended_at = Some(at);
+        node.uncached &= status != TaskStatus::Succeeded;
         let (parent, slot) = (node.parent, node.slot);
         if let Some(group) = &mut node.group {
             // Only needed while something below may start; found again on demand.

@@ -32,7 +32,8 @@ impl Stepper<'_> {
                     self.stop_run(Fact::CancelRequested { reason });
                 }
             }
-            Event::Retry => self.retry_run(),
+            Event::Retry => self.retry_run(Vec::new()),
+            Event::RetryFrom { from } => self.retry_run(from),
         }
     }
 
@@ -214,13 +215,11 @@ impl Stepper<'_> {
         }
     }
 
-    fn retry_run(&mut self) {
-        let can = matches!(self.state.status(), RunStatus::Failed | RunStatus::Canceled);
-        // A run whose parameters were refused never began, and would be refused again.
-        if !can || self.state.group(NodeId::ROOT).is_none() {
+    fn retry_run(&mut self, from: Vec<NodeId>) {
+        if self.state.retry_refusal(&from).is_some() {
             return;
         }
-        if self.record(Fact::RetryRequested {}) {
+        if self.record(Fact::RetryRequested { from }) {
             self.set_deadline();
             self.look_everywhere();
         }

@@ -7,7 +7,7 @@ use penstock_spec::run::TaskStatus;
 
 use super::{Stepper, Work};
 use crate::fact::{Fact, NodeId};
-use crate::node::{Group, GroupState, Phase};
+use crate::node::{Group, GroupState, Node, Phase};
 use crate::pipeline::{Dag, Scope};
 use crate::resolve::input_failure;
 use crate::state::MAX_NODES;
@@ -74,7 +74,7 @@ impl Stepper<'_> {
         // Iterations that ended well before the run went on stay.
         let stays = |index: u32| {
             let known = iterations.get(index as usize).and_then(|iteration| self.state.get(*iteration));
-            known.is_some_and(|known| !known.stale && known.status == TaskStatus::Succeeded)
+            known.is_some_and(Node::stays_in_loop)
         };
         let index = (*next..*count).find(|index| !stays(*index));
         let (active, no_more) = (*active, stopping || *failed > 0);
@@ -162,7 +162,7 @@ impl Stepper<'_> {
         let GroupState::Loop { count, next, iterations, .. } = &self.state.group(id)?.state else { return None };
         (*next..*count).find(|index| {
             let known = iterations.get(*index as usize).and_then(|iteration| self.state.get(*iteration));
-            known.is_none_or(|known| known.stale || known.status != TaskStatus::Succeeded)
+            !known.is_some_and(Node::stays_in_loop)
         })
     }
 

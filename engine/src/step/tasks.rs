@@ -89,10 +89,11 @@ impl Stepper<'_> {
 
     fn start_container(&mut self, id: NodeId, inputs: &Arc<Scope>) {
         let cache_key = self.state.task(id).and_then(|task| self.state.cache_key_of(id, task, inputs));
-        if !self.record(Fact::TaskReady { node: id, cache_key: cache_key.clone() }) {
+        let anew = cache_key.is_some() && self.state.is_uncached(id);
+        if !self.record(Fact::TaskReady { node: id, cache_key: cache_key.clone(), anew }) {
             return;
         }
-        match cache_key {
+        match cache_key.filter(|_| !anew) {
             Some(key) => self.effect(Effect::LookUpCache { node: id, key }),
             None => self.start_attempt_with(id, Some(inputs)),
         }
@@ -101,7 +102,7 @@ impl Stepper<'_> {
     fn start_import(&mut self, id: NodeId, inputs: &Arc<Scope>) {
         match self.state.import_request(id, inputs) {
             Ok(request) => {
-                if self.record(Fact::TaskReady { node: id, cache_key: None }) {
+                if self.record(Fact::TaskReady { node: id, cache_key: None, anew: false }) {
                     self.effect(Effect::Import { node: id, request: Box::new(request) });
                 }
             }

@@ -43,6 +43,8 @@ fn wrong_interpreters_are_found_out() {
         Wrong::RerunKeepsDependants,
         Wrong::RerunForgetsEverything,
         Wrong::RerunForgetsSkips,
+        Wrong::RerunKeepsNamed,
+        Wrong::NamedAskTheCache,
         Wrong::CacheIsIgnored,
         Wrong::DefaultIsForgotten,
     ];

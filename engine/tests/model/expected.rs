@@ -105,8 +105,23 @@ pub(crate) struct Prior {
     pub(crate) begun: bool,
     /// Whether it belongs to the latest start of the loop that it is an iteration of.
     pub(crate) current: bool,
+    /// What somebody wants of it, and has not come to pass.
+    pub(crate) wanted: Wanted,
+    /// Whether its result, or all within it, is to be new.
+    pub(crate) uncached: bool,
     pub(crate) attempts: u32,
     pub(crate) outputs: Outputs,
+}
+
+/// What somebody wants of a node of a run that goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wanted {
+    #[default]
+    Nothing,
+    /// That it is taken up, for what is within it.
+    Reopened,
+    /// That it starts anew.
+    Anew,
 }
 
 /// Nodes of an earlier round by path.

@@ -4,6 +4,7 @@
 mod answers;
 mod crash;
 mod noise;
+mod rerun;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -155,17 +156,20 @@ impl<'a> Host<'a> {
             }
             self.check_end()?;
             let goes_on = usize::from(self.case.troubles[6] % 4) > round;
-            let can = self.state.status() != RunStatus::Succeeded && self.state.node_count() > 1;
-            if !can {
+            let from = self.named(round);
+            let (began, succeeded) = (self.state.node_count() > 1, self.state.status() == RunStatus::Succeeded);
+            if !began || succeeded {
                 self.changes_nothing(&Event::Retry)?;
             }
+            self.starts_nothing_void_anew()?;
+            let can = began && !(succeeded && from.is_empty());
             if !can || !goes_on || round + 1 == MOST_ROUNDS {
                 break;
             }
-            self.note(if self.observer.stopping { "rerun of a stopped run" } else { "rerun" });
-            self.expect(&self.observer.priors());
+            self.note_rerun(&from)?;
+            self.expect(&self.observer.priors(&from));
             self.history.clear();
-            self.send(Event::Retry)?;
+            self.send(if from.is_empty() { Event::Retry } else { Event::RetryFrom { from } })?;
         }
         self.check_forks()
     }

@@ -15,7 +15,7 @@ use penstock_spec::ir::{RetryPolicy, TaskSpec, TriggerStrategy};
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::expected::{End, Expected, Group, Outputs, Prior, Priors};
+use crate::expected::{End, Expected, Group, Outputs, Prior, Priors, Wanted};
 use crate::features::Features;
 use crate::world::Uris;
 
@@ -42,6 +42,8 @@ pub(crate) enum Wrong {
     RerunKeepsDependants,
     RerunForgetsEverything,
     RerunForgetsSkips,
+    RerunKeepsNamed,
+    NamedAskTheCache,
     CacheIsIgnored,
     DefaultIsForgotten,
 }
@@ -124,6 +126,21 @@ impl<'a> Naive<'a> {
 
     fn prior(&self, path: &str) -> Option<&Prior> {
         self.prior.get(path)
+    }
+
+    /// What somebody wants of a node.
+    fn wanted(&self, prior: &Prior) -> Wanted {
+        if self.is(Wrong::RerunKeepsNamed) { Wanted::Nothing } else { prior.wanted }
+    }
+
+    /// Whether the result of a task is to be a new one.
+    fn is_uncached(&self, path: &str) -> bool {
+        let is_within = |above: &str| {
+            let rest = path.strip_prefix(above);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))
+        };
+        let is_named = self.prior.iter().any(|(above, prior)| prior.uncached && is_within(above));
+        is_named && !self.is(Wrong::NamedAskTheCache)
     }
 
     fn dag(&self, scope: &Scope, body: Body<'_>, spec: &DagSpec) -> Expected {
@@ -229,10 +246,11 @@ impl<'a> Naive<'a> {
         let as_before = needed.iter().all(|it| it.kept) || self.is(Wrong::RerunKeepsDependants);
         if let Some(prior) = prior.filter(|_| as_before && !self.is(Wrong::RerunForgetsEverything)) {
             let skipped = prior.skipped.filter(|_| !self.is(Wrong::RerunForgetsSkips));
-            if let Some(end) = prior.succeeded.then_some(End::Succeeded).or(skipped) {
+            let end = prior.succeeded.then_some(End::Succeeded).or(skipped);
+            if let Some(end) = end.filter(|_| self.wanted(prior) == Wanted::Nothing) {
                 return kept(path, prior, end);
             }
-            if prior.begun {
+            if prior.begun && self.wanted(prior) != Wanted::Anew {
                 self.note("reopened group");
                 let Ok(scope) = self.inputs(dag, task, path) else { return Expected::ended(path, End::Failed) };
                 return self.start(dag, task, path, &scope, true);

@@ -11,7 +11,7 @@ use penstock_spec::ir::{ComponentSpec, DagSpec, PipelineSpec, TaskSpec};
 use penstock_spec::report::FailureCause;
 use penstock_spec::run::{RunStatus, TaskStatus};
 
-use crate::expected::{End, Outputs};
+use crate::expected::{End, Outputs, Wanted};
 use crate::naive::dependencies;
 
 /// A node, as far as facts tell.
@@ -37,6 +37,10 @@ pub(crate) struct Seen {
     current: bool,
     /// Whether an attempt runs.
     running: bool,
+    /// What somebody wants of it, and has not come to pass.
+    wanted: Wanted,
+    /// Whether its result, or all within it, is to be new.
+    uncached: bool,
     children: Vec<NodeId>,
     items: u32,
     /// The next iteration.
@@ -129,7 +133,7 @@ impl<'a> Observer<'a> {
     pub(crate) fn see(&mut self, fact: &Fact, limits: Limits) -> Judged {
         match fact {
             Fact::RunStarted { .. } => return self.run_started(),
-            Fact::RetryRequested {} => return self.retried(),
+            Fact::RetryRequested { from } => return self.retried(from),
             _ if self.status.is_final() => return Err("a fact after the run's end".to_owned()),
             _ => {}
         }
@@ -196,6 +200,8 @@ impl<'a> Observer<'a> {
             begun: false,
             current: true,
             running: false,
+            wanted: Wanted::Nothing,
+            uncached: false,
             children: Vec::new(),
             items: 0,
             next: 0,
@@ -305,7 +311,7 @@ impl<'a> Observer<'a> {
             Some(known) if *known == iteration => {
                 let node = self.node_mut(iteration)?;
                 node.round = Some(round);
-                if node.current && node.begun {
+                if node.current && node.begun && node.wanted != Wanted::Anew {
                     return self.reopen(iteration);
                 }
                 node.current = true;

@@ -483,7 +483,7 @@ impl Host {
     /// Every event that ever came changes nothing any more.
     fn check_late_events(&mut self) {
         for event in self.events.clone() {
-            if matches!(event, Event::Retry) {
+            if matches!(event, Event::Retry | Event::RetryFrom { .. }) {
                 continue;
             }
             let step = self.state.step(event.clone(), self.now);

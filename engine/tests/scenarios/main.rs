@@ -12,6 +12,7 @@ mod loops;
 mod nesting;
 mod plans;
 mod reruns;
+mod reruns_from;
 mod retries;
 mod stops;
 mod submission;

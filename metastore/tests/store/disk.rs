@@ -14,7 +14,7 @@ const STORE: &str = "PENSTOCK_TEST_DISK_STORE";
 fn large_append(expected: u64) -> Append {
     let mut append = Append::new(new_run(1).info.id, 1, expected);
     let reason = "x".repeat(10_000);
-    append.facts = vec![(Fact::CancelRequested { reason }, at(0)), (Fact::RetryRequested {}, at(1))];
+    append.facts = vec![(Fact::CancelRequested { reason }, at(0)), (Fact::RetryRequested { from: Vec::new() }, at(1))];
     append
 }
 

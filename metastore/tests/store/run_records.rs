@@ -1,5 +1,6 @@
 //! Runs with what they belong to and what became of them when.
 
+use penstock_engine::NodeId;
 use penstock_metastore::{
     Append, Command, Comparison, Listing, MetastoreError, Operand, Predicate, RunField, RunRegistration,
     RunStateChange, RunUpdate, StorageState,
@@ -152,6 +153,11 @@ async fn newest_command_that_waits_counts_as_the_state_that_it_leads_to() {
     assert_eq!((pending().await, states(&fixture).await), (Some(Command::Retry), vec!["PENDING"]));
     take_commands(&fixture, run, 2, RunStatus::Running).await;
     assert_eq!((pending().await, states(&fixture).await), (None, vec!["RUNNING"]));
+    // A run that succeeded goes on from a task.
+    take_commands(&fixture, run, 3, RunStatus::Succeeded).await;
+    let from = Command::RetryFrom { from: vec![NodeId(2)] };
+    store.put_command(run, "from a task", &from).await.unwrap();
+    assert_eq!((pending().await, states(&fixture).await), (Some(from), vec!["PENDING"]));
 }
 
 /// I-30: a command of a newer build takes nothing away from the run.

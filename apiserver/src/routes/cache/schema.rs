@@ -11,7 +11,7 @@ pub(super) const VERDICT: Message = Message {
         shown("task_path", Kind::Text),
         shown("cache_key", Kind::Text),
         always("outcome", Kind::Words(&["OFF", "NOT_ASKED", "HIT", "MISS"])),
-        shown("off_by", Kind::Words(&["DEPLOYMENT", "PIPELINE", "RUN", "TASK"])),
+        shown("off_by", Kind::Words(&["DEPLOYMENT", "PIPELINE", "RUN", "TASK", "RETRY"])),
         shown("reason", Kind::Text),
         shown("source", Kind::Message(&RESULT)),
         shown("stored", Kind::Boolean),

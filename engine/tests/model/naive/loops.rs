@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::inputs::Items;
 use super::{Body, Naive, Scope, Wrong, kept};
-use crate::expected::{End, Expected, Group, Outputs};
+use crate::expected::{End, Expected, Group, Outputs, Prior, Wanted};
 
 impl Naive<'_> {
     pub(super) fn iterations(&self, scope: &Scope, body: Body<'_>, items: &Items) -> Expected {
@@ -19,12 +19,13 @@ impl Naive<'_> {
             items.give(index, &mut inner);
             let prior = self.prior(&path).filter(|prior| body.reopened && prior.current);
             let prior = prior.filter(|_| !self.is(Wrong::RerunForgetsEverything));
-            if let Some(prior) = prior.filter(|prior| prior.succeeded) {
+            let stays = |prior: &&Prior| prior.succeeded && self.wanted(prior) == Wanted::Nothing;
+            if let Some(prior) = prior.filter(stays) {
                 self.note("kept iteration");
                 all.push(Rc::new(kept(&path, prior, End::Succeeded)));
                 continue;
             }
-            let reopened = prior.is_some_and(|prior| prior.begun);
+            let reopened = prior.is_some_and(|prior| prior.begun && self.wanted(prior) != Wanted::Anew);
             all.push(Rc::new(self.body(&inner, Body { path: &path, reopened, ..body })));
         }
         self.note(match (items.len(), body.path.contains('[')) {

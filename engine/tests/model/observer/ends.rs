@@ -72,6 +72,7 @@ impl Observer<'_> {
         }
         node.status = status;
         node.skipped = None;
+        node.uncached &= status != TaskStatus::Succeeded;
         if status != TaskStatus::Succeeded {
             node.outputs = Outputs::default();
         }
