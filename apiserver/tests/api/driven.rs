@@ -25,7 +25,7 @@ pub(crate) struct Driven {
 
 impl Driven {
     /// A run that has started.
-    pub(crate) async fn start(pipeline: &str, parameters: Value, options: Value) -> Driven {
+    pub(crate) async fn start(pipeline: &str, parameters: &Value, options: Value) -> Driven {
         let recorded = Recorded::start().await;
         let (run, now) = (Uuid::from_u128(99), Timestamp::from_second(1_800_000_000).expect("a time"));
         let info = RunInfo {

@@ -74,22 +74,22 @@ deploymentSpec:
     exec-train: {container: {image: python:3.12, command: [train, "{{$.inputs.artifacts['data'].uri}}"]}}
 "#;
 
-fn made(items: Value) -> Value {
+fn made(items: &Value) -> Value {
     let data = json!({"id": uuid::Uuid::from_u128(5), "name": "data", "type": {"schemaTitle": "system.Dataset"},
                       "uri": "s3://b/data", "metadata": {"rows": 7}});
     json!({"parameters": {"Output": items}, "artifacts": {"data": [data]}})
 }
 
 /// A run whose loop has begun.
-async fn looping(items: Value) -> Driven {
-    let mut driven = Driven::start(PIPELINE, json!({}), json!({})).await;
+async fn looping(items: &Value) -> Driven {
+    let mut driven = Driven::start(PIPELINE, &json!({}), json!({})).await;
     driven.succeed("make", made(items)).await;
     driven
 }
 
 #[tokio::test]
 async fn a_tree_tells_where_everything_stands() {
-    let driven = Driven::start(PIPELINE, json!({}), json!({})).await;
+    let driven = Driven::start(PIPELINE, &json!({}), json!({})).await;
     let tree = driven.tree("").await;
     assert_eq!(paths(&tree), ["", "make", "never", "for-loop-1", "use"]);
     assert_eq!((&tree["status"], &tree["seq"]), (&json!("RUNNING"), &json!(driven.state.fact_count())));
@@ -110,7 +110,7 @@ async fn a_tree_tells_where_everything_stands() {
 
 #[tokio::test]
 async fn iterations_come_in_pages() {
-    let mut driven = looping(json!([1, 2, 3, 4])).await;
+    let mut driven = looping(&json!([1, 2, 3, 4])).await;
     driven.succeed("for-loop-1[0]/train", json!({})).await;
     let tree = driven.tree("").await;
     assert_eq!(paths(&tree), ["", "make", "never", "for-loop-1", "use"], "what is below loops is not in it");
@@ -137,7 +137,7 @@ async fn iterations_come_in_pages() {
 
 #[tokio::test]
 async fn attempts_have_their_times_and_their_ends() {
-    let mut driven = looping(json!([1])).await;
+    let mut driven = looping(&json!([1])).await;
     let train = "for-loop-1[0]/train";
     driven.fail(train).await;
     let query = format!("?node={}", driven.node(train).id.0);
@@ -163,7 +163,7 @@ async fn attempts_have_their_times_and_their_ends() {
 /// What is left over of an earlier start is neither shown nor counted.
 #[tokio::test]
 async fn a_run_that_goes_on_shows_its_present_start() {
-    let mut driven = looping(json!([1, 2, 3])).await;
+    let mut driven = looping(&json!([1, 2, 3])).await;
     driven.succeed("for-loop-1[0]/train", json!({})).await;
     for index in [1, 2] {
         driven.fail(&format!("for-loop-1[{index}]/train")).await;
@@ -192,7 +192,7 @@ async fn a_run_that_goes_on_shows_its_present_start() {
 
 #[tokio::test]
 async fn a_run_is_shown_as_it_was() {
-    let mut driven = looping(json!([1])).await;
+    let mut driven = looping(&json!([1])).await;
     let mut seen = vec![driven.tree("").await];
     driven.succeed("for-loop-1[0]/train", json!({})).await;
     seen.push(driven.tree("").await);
@@ -210,7 +210,7 @@ async fn a_run_is_shown_as_it_was() {
 
 #[tokio::test]
 async fn a_task_is_told_of_in_full() {
-    let driven = looping(json!([5])).await;
+    let driven = looping(&json!([5])).await;
     let make = driven.get("tasks/make").await.ok();
     assert_eq!(make["inputs"], json!({"parameters": {"n": 3, "way": "fast"}, "artifacts": {}}));
     assert_eq!(make["outputs"]["parameters"], json!({"Output": [5]}));
@@ -239,7 +239,7 @@ async fn a_task_is_told_of_in_full() {
 
 #[tokio::test]
 async fn attempts_that_are_pods_are_named() {
-    let driven = Driven::start(PIPELINE, json!({}), json!({"backend": "kubernetes"})).await;
+    let driven = Driven::start(PIPELINE, &json!({}), json!({"backend": "kubernetes"})).await;
     let make = driven.get("tasks/make").await.ok();
     let pod = make["attempts"][0]["pod_name"].as_str().expect("its name");
     assert!(pod.starts_with("driven-12345-"), "{pod}");
@@ -251,14 +251,14 @@ async fn attempts_that_are_pods_are_named() {
 
 #[tokio::test]
 async fn a_specification_comes_with_the_values_of_its_parameters() {
-    let driven = Driven::start(PIPELINE, json!({}), json!({})).await;
+    let driven = Driven::start(PIPELINE, &json!({}), json!({})).await;
     let spec = driven.get("spec").await.ok();
     assert_eq!((&spec["text"], &spec["parameters"]), (&json!(PIPELINE), &json!({"n": 3})));
     assert_eq!(spec["pipeline_spec"]["root"]["dag"]["tasks"]["never"]["triggerPolicy"]["condition"], json!("1 > 2"));
     assert_eq!(spec.get("platform_spec"), None);
     let both =
         format!("{PIPELINE}---\nplatforms: {{kubernetes: {{deploymentSpec: {{executors: {{exec-make: {{}}}}}}}}}}\n");
-    let driven = Driven::start(&both, json!({"n": 4}), json!({})).await;
+    let driven = Driven::start(&both, &json!({"n": 4}), json!({})).await;
     let spec = driven.get("spec").await.ok();
     assert_eq!(spec["parameters"], json!({"n": 4}));
     assert!(spec["platform_spec"]["platforms"]["kubernetes"].is_object(), "{spec}");
@@ -271,7 +271,7 @@ async fn a_specification_comes_with_the_values_of_its_parameters() {
 
 #[tokio::test]
 async fn what_cannot_be_shown_is_refused() {
-    let driven = looping(json!([1])).await;
+    let driven = looping(&json!([1])).await;
     let of_loop = driven.node("for-loop-1").id.0;
     for (query, word) in [
         ("node=x", "node"),

@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    fn plan(command: &[&str], parameters: serde_json::Value) -> Plan {
+    fn plan(command: &[&str], parameters: &serde_json::Value) -> Plan {
         let run = json!({
             "id": uuid::Uuid::nil(), "name": "p-1", "displayName": "p", "pipelineName": "p", "pipelineRoot": "s3://b",
             "createdAt": "2026-08-01T10:00:00Z", "scheduledAt": "2026-08-01T10:00:00Z", "caching": true,
@@ -104,7 +104,7 @@ mod tests {
             "{{$.inputs.parameters['other']}}",
             "{{$}}",
         ];
-        let known = plan(&command, json!({"x": [1, "{{$.pipeline_task_name}}"]})).known_argv();
+        let known = plan(&command, &json!({"x": [1, "{{$.pipeline_task_name}}"]})).known_argv();
         let list = r#"[1,"{{$.pipeline_task_name}}"]"#;
         let expected = [
             &format!("--x={list}/0.5"),
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn values_have_a_limit() {
         let template = "{{$.inputs.parameters['x']}}".repeat(3);
-        let known = plan(&[&template], json!({"x": "x".repeat(MOST_BYTES / 2)})).known_argv().concat();
+        let known = plan(&[&template], &json!({"x": "x".repeat(MOST_BYTES / 2)})).known_argv().concat();
         assert_eq!(known.len(), MOST_BYTES + template.len() / 3);
     }
 }
