@@ -2,6 +2,7 @@
 
 mod node;
 mod task;
+mod timings;
 
 use penstock_engine::{NodeId, NodeKind, NodeView, RunState, task_id};
 use penstock_metastore::RunRow;

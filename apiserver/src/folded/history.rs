@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use penstock_engine::{Fact, NodeId};
 use penstock_spec::Timestamp;
 use penstock_spec::report::Failure;
+use penstock_spec::timings::Timings;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) struct AttemptEnd {
     pub(crate) retry_at: Option<Timestamp>,
     /// Whether its log was stored.
     pub(crate) has_log: bool,
+    /// When it came to each of its steps.
+    pub(crate) timings: Option<Box<Timings>>,
 }
 
 /// Attempts of the tasks of a run.
@@ -65,24 +68,26 @@ impl History {
                 let task = self.tasks.entry(*node).or_default();
                 task.attempts.push(Attempt { number: *attempt, started_at: at, end: None });
             }
-            Fact::AttemptFailed { node, attempt, failure, retry_at, log_uri, .. } => {
-                let (failure, retry_at) = (Some(failure.clone()), Some(*retry_at));
-                let end = AttemptEnd { at, outcome: Outcome::Failed, failure, retry_at, has_log: log_uri.is_some() };
+            Fact::AttemptFailed { node, attempt, failure, retry_at, log_uri, timings } => {
+                let (failure, retry_at, has_log) = (Some(failure.clone()), Some(*retry_at), log_uri.is_some());
+                let timings = timings.clone();
+                let end = AttemptEnd { at, outcome: Outcome::Failed, failure, retry_at, has_log, timings };
                 self.end(*node, Some(*attempt), end);
             }
-            Fact::TaskSucceeded { node, attempt, log_uri, .. } => {
-                let has_log = log_uri.is_some();
-                let end = AttemptEnd { at, outcome: Outcome::Succeeded, failure: None, retry_at: None, has_log };
+            Fact::TaskSucceeded { node, attempt, log_uri, timings, .. } => {
+                let (has_log, timings) = (log_uri.is_some(), timings.clone());
+                let end =
+                    AttemptEnd { at, outcome: Outcome::Succeeded, failure: None, retry_at: None, has_log, timings };
                 self.end(*node, *attempt, end);
             }
-            Fact::TaskFailed { node, attempt, failure, log_uri, .. } => {
-                let (failure, has_log) = (Some(failure.clone()), log_uri.is_some());
-                let end = AttemptEnd { at, outcome: Outcome::Failed, failure, retry_at: None, has_log };
+            Fact::TaskFailed { node, attempt, failure, log_uri, timings } => {
+                let (failure, has_log, timings) = (Some(failure.clone()), log_uri.is_some(), timings.clone());
+                let end = AttemptEnd { at, outcome: Outcome::Failed, failure, retry_at: None, has_log, timings };
                 self.end(*node, *attempt, end);
             }
-            Fact::TaskCanceled { node, attempt, .. } => {
-                let outcome = Outcome::Canceled;
-                let end = AttemptEnd { at, outcome, failure: None, retry_at: None, has_log: false };
+            Fact::TaskCanceled { node, attempt, timings } => {
+                let (outcome, timings) = (Outcome::Canceled, timings.clone());
+                let end = AttemptEnd { at, outcome, failure: None, retry_at: None, has_log: false, timings };
                 self.end(*node, *attempt, end);
             }
             Fact::RunStarted { .. }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Pods;
+use super::timings::TimingsDocument;
 use crate::folded::{Attempt, FoldedRun, Outcome, iterations, shown_status};
 
 /// A task, a group, a loop or one of its iterations.
@@ -75,6 +76,8 @@ struct AttemptDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<Timestamp>,
     has_log: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timings: Option<TimingsDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pod_name: Option<String>,
 }
@@ -226,6 +229,7 @@ fn attempt_document(attempt: &Attempt, pod_name: Option<String>) -> AttemptDocum
         retry_at: end.and_then(|end| end.retry_at),
         // While it runs it is read where it is written.
         has_log: end.is_none_or(|end| end.has_log),
+        timings: end.and_then(|end| end.timings.as_deref()).map(TimingsDocument::from),
         pod_name,
     }
 }

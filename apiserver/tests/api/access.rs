@@ -128,7 +128,6 @@ fn call(route: &Route, things: &Things) -> Call {
         }
         ("GET", path) if path.ends_with("/spec") => plain(""),
         ("GET" | "DELETE", path) if path.ends_with('}') => plain("cascade=true"),
-        ("GET", path) if path.ends_with("/cache") => refused(500)(plain("")),
         ("POST", path) if path.ends_with("{task_id}:retry") => refused(500)(plain("")),
         ("GET", path) if path.ends_with("/versions") || path.ends_with("/templates") => plain(""),
         ("GET", path) if path.ends_with("/next") => plain(""),

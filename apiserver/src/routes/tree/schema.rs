@@ -125,6 +125,21 @@ const SKIPPED: Message = Message {
 const SOURCE: Message =
     Message { name: "ResultSource", fields: &[always("run_id", Kind::Id), always("task_path", Kind::Text)] };
 
+const TIMINGS: Message = Message {
+    name: "AttemptTimings",
+    fields: &[
+        shown("created_at", Kind::Time),
+        shown("scheduled_at", Kind::Time),
+        shown("launcher_at", Kind::Time),
+        shown("inputs_at", Kind::Time),
+        shown("ready_at", Kind::Time),
+        shown("container_at", Kind::Time),
+        shown("started_at", Kind::Time),
+        shown("ended_at", Kind::Time),
+        shown("stored_at", Kind::Time),
+    ],
+};
+
 const ATTEMPT: Message = Message {
     name: "TaskAttempt",
     fields: &[
@@ -135,6 +150,7 @@ const ATTEMPT: Message = Message {
         shown("failure", Kind::Message(&FAILURE)),
         shown("retry_at", Kind::Time),
         always("has_log", Kind::Boolean),
+        shown("timings", Kind::Message(&TIMINGS)),
         shown("pod_name", Kind::Text),
     ],
 };
