@@ -2,6 +2,7 @@
 
 mod across;
 mod content;
+mod display;
 mod files;
 mod link;
 mod read;
@@ -74,6 +75,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .query("path", Kind::Text, "The file of an artifact that is a directory.")
             .query("download", Kind::Boolean, "Have browsers save it rather than show it.")
+            .query(
+                "display",
+                Kind::Words(&["html", "image"]),
+                "Have browsers show it as a page of its own origin without network (html, up to 20 MiB), or as an image, \
+                 which may be svg.",
+            )
             .replies(Replied::Bytes),
         )
         .get("/apis/penstock/v1/artifacts/{artifact_id}/files", requires(Verb::ReadArtifact), files::files)

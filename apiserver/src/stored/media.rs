@@ -33,6 +33,11 @@ pub(crate) fn guess(name: &str) -> Media {
     Media { content_type, inline: true }
 }
 
+/// Whether a file is a drawing: an image that can hold markup.
+pub(crate) fn is_drawing(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("svg"))
+}
+
 /// The `Content-Disposition` for a file of this name.
 pub(crate) fn disposition(name: &str, inline: bool) -> String {
     let kind = if inline { "inline" } else { "attachment" };

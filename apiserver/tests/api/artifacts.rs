@@ -92,6 +92,70 @@ async fn t03_nothing_that_a_browser_would_render_is_shown() {
     }
 }
 
+/// T-14: a page that is displayed runs, but in an origin of its own and without network.
+#[tokio::test]
+async fn t14_a_page_is_displayed_in_a_sandbox() {
+    let recorded = Recorded::start().await;
+    let uri = recorded.store_file("report", b"<script>alert(1)</script>");
+    recorded.put_out(vec![("report", artifact(10, &uri, file_of(25)))]).await;
+    let answer = recorded.get(&format!("{}?display=html", content(10))).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "<script>alert(1)</script>"));
+    assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(answer.headers["content-disposition"], "inline; filename=\"report\"");
+    assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    let policy = answer.headers["content-security-policy"].to_str().unwrap();
+    let directives: Vec<&str> = policy.split("; ").collect();
+    for wanted in ["sandbox allow-scripts", "default-src 'none'", "frame-ancestors 'self'", "img-src data: blob:"] {
+        assert!(directives.contains(&wanted), "{policy}");
+    }
+    // What would undo the sandbox, or reach others.
+    for unwanted in ["allow-same-origin", "connect-src", "http", "*", "'self' "] {
+        assert!(!policy.contains(unwanted), "{policy}");
+    }
+    let known =
+        recorded.get_with(&format!("{}?display=html", content(10)), &[("if-none-match", "\"sha256:abc\"")]).await;
+    assert_eq!((known.status.as_u16(), &known.headers["content-security-policy"].to_str().unwrap()), (304, &policy));
+    for (query, reason) in [
+        ("display=svg", "display \"svg\" is not known: it is html or image"),
+        ("display=html&download=true", "a file is saved (download) or shown (display=html): ask for one of them"),
+        ("display=image", "\"report\" is no image by its name: png, jpg, jpeg, gif, webp and svg are"),
+    ] {
+        assert_eq!(recorded.get(&format!("{}?{query}", content(10))).await.refused(400), reason);
+    }
+    let large = recorded.store_file("large.html", &vec![b' '; (20 << 20) + 1]);
+    recorded.put_out(vec![("large", artifact(11, &large, None))]).await;
+    let refused = recorded.get(&format!("{}?display=html", content(11))).await.refused(400);
+    assert_eq!(refused, "\"large.html\" has 20971521 bytes, more than the 20971520 that are displayed: download it");
+}
+
+/// T-14: a drawing is one as an image alone, where it runs nothing.
+#[tokio::test]
+async fn t14_drawings_are_shown_as_images() {
+    let recorded = Recorded::start().await;
+    for (number, name) in (10..).zip(["picture.svg", "photo.PNG"]) {
+        let uri = recorded.store_file(name, b"<svg/>");
+        recorded.put_out(vec![(name, artifact(number, &uri, file_of(6)))]).await;
+    }
+    let of = async |number, headers: &[(&str, &str)]| {
+        let answer = recorded.get_with(&format!("{}?display=image", content(number)), headers).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let text = |name: &str| answer.headers[name].to_str().unwrap().to_owned();
+        (text("content-type"), text("content-security-policy"), text("content-disposition"))
+    };
+    for headers in [&[][..], &[("sec-fetch-dest", "image")]] {
+        let (kind, policy, disposition) = of(10, headers).await;
+        assert_eq!((kind.as_str(), disposition.as_str()), ("image/svg+xml", "inline; filename=\"picture.svg\""));
+        assert!(policy.starts_with("sandbox; default-src 'none'; "), "{policy}");
+        assert!(policy.ends_with("frame-ancestors 'none'") && !policy.contains("script"), "{policy}");
+    }
+    for wanted in ["document", "iframe", "object", "embed", "empty"] {
+        let (kind, _, disposition) = of(10, &[("sec-fetch-dest", wanted)]).await;
+        assert_eq!(kind, "application/octet-stream", "{wanted}");
+        assert!(disposition.starts_with("attachment; "), "{disposition}");
+    }
+    assert_eq!(of(11, &[("sec-fetch-dest", "document")]).await.0, "image/png");
+}
+
 #[tokio::test]
 async fn files_of_a_directory_are_listed() {
     let recorded = with_model().await;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use penstock_spec::artifact::Artifact;
 use penstock_spec::uri::relative_path_of_key;
 
+use super::display::{Shown, shown};
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
 use crate::router::Access;
@@ -14,9 +15,6 @@ use crate::stored::range::{self, Asked};
 use crate::stored::{Place, StoredObject, media};
 use crate::wire::Query;
 use crate::wire::conditional::is_known;
-
-/// What a page may do that a browser makes of the file: nothing.
-const SANDBOX: &str = "sandbox; default-src 'none'";
 
 /// `GET /artifacts/{artifact}/content`
 pub(super) async fn content(
@@ -27,8 +25,19 @@ pub(super) async fn content(
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read an artifact");
     let (api, file) = file(&access, &id, query.text("path")?).await.map_err(failed)?;
-    let download = query.boolean("download")?;
-    reply(&api, &file, &headers, download).await.map_err(failed)
+    let shown = shown(&file.name, &query, &headers).and_then(|shown| within_limit(shown, &file)).map_err(failed)?;
+    reply(&api, &file, &headers, shown).await.map_err(failed)
+}
+
+fn within_limit(shown: Shown, file: &File) -> Result<Shown, ApiError> {
+    let size = file.object.meta.size;
+    match shown.limit.filter(|limit| size > *limit) {
+        None => Ok(shown),
+        Some(limit) => Err(ApiError::failed_precondition(format!(
+            "{:?} has {size} bytes, more than the {limit} that are displayed: download it",
+            file.name
+        ))),
+    }
 }
 
 /// A file to be sent.
@@ -100,7 +109,7 @@ fn etag_of_object(object: &StoredObject) -> String {
     format!("\"{word}-{}\"", object.meta.size)
 }
 
-async fn reply(api: &Api, file: &File, headers: &HeaderMap, download: bool) -> Result<Response, ApiError> {
+async fn reply(api: &Api, file: &File, headers: &HeaderMap, shown: Shown) -> Result<Response, ApiError> {
     let size = file.object.meta.size;
     let mut response = if is_known(headers, &file.etag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -122,7 +131,7 @@ async fn reply(api: &Api, file: &File, headers: &HeaderMap, download: bool) -> R
             }
         }
     };
-    describe(&mut response, file, download)?;
+    describe(&mut response, file, shown)?;
     Ok(response)
 }
 
@@ -132,15 +141,15 @@ fn sent(body: Body, length: u64) -> Response {
     response
 }
 
-fn describe(response: &mut Response, file: &File, download: bool) -> Result<(), ApiError> {
-    let guessed = media::guess(&file.name);
+fn describe(response: &mut Response, file: &File, shown: Shown) -> Result<(), ApiError> {
     set(response, header::ETAG, &file.etag)?;
-    set(response, header::CONTENT_DISPOSITION, &media::disposition(&file.name, guessed.inline && !download))?;
+    set(response, header::CONTENT_DISPOSITION, &media::disposition(&file.name, shown.inline))?;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(guessed.content_type));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(shown.content_type));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(shown.policy));
     Ok(())
 }
 
