@@ -23,6 +23,7 @@ use crate::live_logs::LiveLogs;
 use crate::metrics::ApiMetrics;
 use crate::notifications::NotificationRules;
 use crate::runs::Submission;
+use crate::system::{Check, Examined, SystemChecks};
 use crate::wire::body::BodyBudget;
 
 /// Name of the experiment of runs that name none. It is there from the start and cannot be deleted.
@@ -75,6 +76,8 @@ pub struct ApiSettings {
     pub notifications: Option<Arc<NotificationRules>>,
     /// The dashboard; by default the one that is in the program.
     pub dashboard: Dashboard,
+    /// Looks at what the server itself does not know of the system; nothing does when absent.
+    pub system: Option<Arc<dyn SystemChecks>>,
 }
 
 /// The server cannot be made ready.
@@ -107,6 +110,7 @@ struct Shared {
     folds: Arc<Semaphore>,
     held_runs: HeldRuns,
     feed: Feed,
+    examined: Examined,
 }
 
 impl Api {
@@ -136,6 +140,7 @@ impl Api {
             held_runs: HeldRuns::default(),
             feed,
             metrics,
+            examined: Examined::default(),
         }));
         if !api.settings().access.is_multi_user() {
             api.ensure_default_experiment().await?;
@@ -251,6 +256,11 @@ impl Api {
     /// What changes in all runs.
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
+    }
+
+    /// How the system stands.
+    pub(crate) async fn checks(&self) -> Arc<[Check]> {
+        self.0.examined.checks(self.metastore(), self.settings().system.as_deref()).await
     }
 
     /// Most bytes of one body.

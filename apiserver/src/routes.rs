@@ -18,6 +18,7 @@ mod recurring_runs;
 mod retry;
 mod runs;
 mod source;
+mod system;
 mod tags;
 mod tree;
 mod uploads;
@@ -60,6 +61,7 @@ pub(crate) fn all() -> Routes {
         notifications::routes,
         dashboard::routes,
         tree::routes,
+        system::routes,
     ];
     for add in resources {
         routes = add(routes);

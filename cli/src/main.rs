@@ -31,6 +31,7 @@ mod signals;
 mod style;
 mod submission;
 mod summary;
+mod system;
 mod text;
 mod tree;
 mod waiting;

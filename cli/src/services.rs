@@ -15,10 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use penstock_driver::doctor::GlanceAt;
 use penstock_driver::{Driver, KubernetesMetrics, KubernetesSettings, StoreMetrics};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
 use penstock_runtime::shutdown::Shutdown;
+use penstock_spec::keys;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -50,6 +52,7 @@ pub(crate) struct Roles {
 pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -> anyhow::Result<ExitCode> {
     let Roles { webhook, driver, api } = roles;
     let shutdown = Shutdown::on_signals().context("cannot listen to signals")?;
+    let webhook_configuration = webhook.as_ref().map(|args| args.webhook_configuration.clone());
     let (registry, health) = (Registry::new(), Health::default());
     let opened_api = match &api {
         Some(api) => Some(open(api).await?),
@@ -83,6 +86,12 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
         if namespace == service.namespace && !args.access.multi_user {
             tracing::warn!("submitted runs are refused: {}", without_tasks(&namespace));
         }
+        let glance = GlanceAt {
+            client: cluster.client.clone(),
+            namespace: namespace.clone(),
+            // The manifests' own name, where the webhook is a process of its own.
+            webhook_configuration: webhook_configuration.unwrap_or_else(|| keys::MANAGED_BY.to_owned()),
+        };
         let setup = ApiSetup {
             access: args.access.settings(Some(&cluster.client), &registry).await?,
             time_zone: args.time_zone,
@@ -93,6 +102,7 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
             registry: registry.clone(),
             records: args.records,
             place: TaskPlace::Kubernetes { namespace, own_namespace: service.namespace },
+            cluster: Some(glance),
         };
         let api = ApiService::new(opened, listener, setup).await?;
         health.condition("API").set_ready();

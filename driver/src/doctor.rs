@@ -3,6 +3,7 @@
 //! `findings` judges what was read; reading is here.
 
 mod findings;
+mod glance;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use findings::{Finding, FindingState};
+pub use glance::{GlanceAt, glance};
 
 use findings::Served;
 

@@ -88,7 +88,7 @@ pub use crate::to_drive::{DrivePosition, RunToDrive, RunsToDrive};
 pub use crate::versions::PipelineVersion;
 pub use crate::writer::WriterStats;
 
-use crate::database::{Query, Readers};
+use crate::database::{Dialect, Query, Readers};
 use crate::statements::{EncodedAppend, Operation};
 use crate::writer::WriterHandle;
 
@@ -100,6 +100,14 @@ pub struct Metastore {
 }
 
 impl Metastore {
+    /// What kind of database it is in: `sqlite` or `postgresql`.
+    pub fn database(&self) -> &'static str {
+        match self.readers.dialect() {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgresql",
+        }
+    }
+
     /// Opens a store; creates it, or brings its layout up to date, if need be. A path is that of a SQLite file. Starts the
     /// writer on the current tokio runtime.
     ///

@@ -40,6 +40,22 @@ fn run_of_the_api_is_seen_by_the_command_line_and_the_other_way_round() {
 }
 
 #[test]
+fn a_server_on_one_machine_says_how_it_stands() {
+    let sandbox = Sandbox::new();
+    let server = Server::start_with(sandbox.penstock(), &[]);
+    let (status, system) =
+        server::call(&server.url(), "GET", "/apis/penstock/v1/system", None, SOON).expect("an answer");
+    assert_eq!((status, &system["mode"], &system["store"]["kind"]), (200, &json!("local"), &json!("sqlite")));
+    let checks = system["checks"].as_array().expect("checks");
+    let seen: Vec<(&Value, &Value)> = checks.iter().map(|check| (&check["name"], &check["status"])).collect();
+    let ok = json!("OK");
+    assert_eq!(seen, [(&json!("metastore"), &ok), (&json!("object store"), &ok)], "{system}");
+    let detail = checks[1]["detail"].as_str().expect("a detail");
+    assert!(detail.starts_with("file:///") && detail.ends_with("/artifacts can be read"), "{detail}");
+    server.stop().expect_code(0);
+}
+
+#[test]
 fn run_that_waits_for_its_turn_is_not_taken_for_abandoned() {
     let sandbox = Sandbox::new();
     let server = Server::start_with(sandbox.penstock(), &["--host-commands", "--runs", "1"]);

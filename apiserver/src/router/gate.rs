@@ -94,6 +94,11 @@ fn forgotten(text: &str) -> ApiError {
 }
 
 impl Access {
+    /// The name of the caller; nobody's where nobody is asked.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.caller.as_ref().map(|caller| caller.user.as_str())
+    }
+
     /// The same caller for something else that a request needs beside what its route requires.
     pub(crate) fn needing(&self, resource: Resource, verb: Verb) -> Self {
         Self { requires: Requires::Access(resource, verb), ..self.clone() }

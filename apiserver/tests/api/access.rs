@@ -162,6 +162,7 @@ fn call(route: &Route, things: &Things) -> Call {
             sending(&json!({"display_name": "changed"}))
         }
         ("PATCH", "/apis/penstock/v1/recurringruns/{recurring_run_id}") => sending(&json!({"description": "changed"})),
+        ("GET", "/apis/penstock/v1/system") => Call { for_all: true, ..plain("") },
         ("POST", "/apis/penstock/v1/recurringruns:preview") => {
             Call { for_all: true, ..sending(&json!({"trigger": {"cron_schedule": {"cron": "0 0 9 * * 1-5"}}})) }
         }

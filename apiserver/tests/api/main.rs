@@ -29,6 +29,7 @@ mod retry;
 mod schedules;
 mod shared;
 mod tree;
+mod system;
 mod uploads;
 mod users;
 mod v1beta1;

@@ -83,6 +83,7 @@ fn t11_every_route_says_what_it_requires() {
             "/apis/v1beta1/auth"
             | "/apis/v2beta1/auth"
             | "/apis/penstock/v1/recurringruns:preview"
+            | "/apis/penstock/v1/system"
             | "/metrics"
             | "/apis/penstock/v1/openapi.json" => None,
             path if path.contains("beta1/experiments") => Some(Resource::Experiments),
@@ -126,6 +127,7 @@ fn t11_the_routes_are_these() {
         "/apis/penstock/v1/runs/{run_id}/tasks/{task_id}/attempts/{attempt}/log",
         "/apis/penstock/v1/runs",
         "/apis/penstock/v1/runs:resolve",
+        "/apis/penstock/v1/system",
         "/apis/penstock/v1/runs/{run_id}",
         "/apis/penstock/v1/runs/{run_id}/events",
         "/apis/penstock/v1/runs/{run_id}/tree",

@@ -74,6 +74,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         registry: registry.clone(),
         records,
         place: TaskPlace::Process { host_commands },
+        cluster: None,
     };
     let api = ApiService::new(&driver, listener, setup).await?;
     let service = driving(&driver, runs, &registry)?;

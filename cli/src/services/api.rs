@@ -15,6 +15,7 @@ use penstock_apiserver::listing::TokenKey;
 use penstock_apiserver::notifications::{NotificationMetrics, NotificationRules};
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_driver::Driver;
+use penstock_driver::doctor::GlanceAt;
 use penstock_runtime::health::Health;
 use penstock_runtime::logs::chain;
 use penstock_runtime::shutdown::Shutdown;
@@ -30,6 +31,7 @@ use crate::args::records::RecordsArgs;
 use crate::failure::Refusal;
 use crate::live_logs::AttemptLogs;
 use crate::submission::{DriverSubmission, TaskPlace};
+use crate::system::DriverChecks;
 
 /// Opens a listener of the API, if it may be.
 pub(crate) async fn listen(access: &AccessArgs, listening: &Listening) -> anyhow::Result<TcpListener> {
@@ -61,6 +63,8 @@ pub(crate) struct ApiSetup {
     pub(crate) records: RecordsArgs,
     /// Where tasks of submitted runs are carried out.
     pub(crate) place: TaskPlace,
+    /// The cluster that tasks run on.
+    pub(crate) cluster: Option<GlanceAt>,
 }
 
 /// The API, ready to be served.
@@ -75,7 +79,8 @@ pub(crate) struct ApiService {
 impl ApiService {
     /// Over the store of a driver, which makes the runs; whether it also drives them is not of interest.
     pub(crate) async fn new(driver: &Driver, listener: TcpListener, setup: ApiSetup) -> anyhow::Result<ApiService> {
-        let ApiSetup { access, time_zone, serving, health, import, token_key_file, registry, records, place } = setup;
+        let ApiSetup { access, time_zone, serving, health, import, token_key_file, registry, records, place, cluster } =
+            setup;
         let Serving { tls, link_endpoint } = serving;
         let certificate = tls.map(|tls| tls.service(&registry, &health)).transpose()?;
         let address = listener.local_addr().context("cannot read the address of the API")?;
@@ -102,6 +107,7 @@ impl ApiService {
             link_endpoint,
             registry,
             cache: records.cache(),
+            system: Some(Arc::new(DriverChecks::new(driver.clone(), cluster))),
             notifications: notifications.as_ref().map(|(rules, _)| Arc::clone(rules)),
             ..ApiSettings::default()
         };

@@ -271,6 +271,17 @@ pub(crate) fn store(root: &str, read: &Result<(), String>) -> Finding {
     }
 }
 
+pub(crate) fn readable(root: &str, read: &Result<(), String>) -> Finding {
+    const SUBJECT: &str = "object store";
+    match read {
+        Ok(()) => good(SUBJECT, format!("{root} can be read")),
+        Err(reason) => {
+            let remedy = "check --s3-endpoint, and the credentials in the environment of the server";
+            bad(SUBJECT, format!("{root} cannot be read: {reason}"), remedy)
+        }
+    }
+}
+
 /// Whether the driver that is installed looks for objects where the namespace's launchers put them; nothing where its
 /// endpoint is not in its ConfigMap.
 pub(crate) fn driver_store(service: &Read<ConfigMap>, settings: &NamespaceSettings) -> Option<Finding> {
