@@ -38,6 +38,7 @@ mod serve;
 mod spec;
 mod stored;
 mod system;
+mod table;
 mod tasks;
 mod tree;
 pub mod wire;

@@ -7,6 +7,7 @@ mod files;
 mod link;
 mod read;
 pub(super) mod schema;
+mod table;
 
 use penstock_engine::{NodeId, task_id};
 use penstock_metastore::{
@@ -88,6 +89,14 @@ pub(super) fn routes(routes: Routes) -> Routes {
             Description::new("list_artifact_files", "The files of an artifact that is a directory")
                 .query("page_token", Kind::Text, "next_page_token of the page before.")
                 .reply(&schema::FILES),
+        )
+        .get("/apis/penstock/v1/artifacts/{artifact_id}/table", requires(Verb::ReadArtifact), table::table)
+        .describe(
+            Description::new("read_artifact_table", "Rows of an artifact that is a table: csv, tsv, jsonl or ndjson")
+                .query("path", Kind::Text, "The file of an artifact that is a directory.")
+                .query("offset", Kind::Int32, "Rows to go past.")
+                .query("limit", Kind::Int32, "Rows: 100 unless it is said, at most 1,000.")
+                .reply(&table::TABLE),
         )
         .get("/apis/penstock/v1/artifacts/{artifact_id}/link", requires(Verb::ReadArtifact), link::link)
         .describe(

@@ -134,6 +134,8 @@ fn call(route: &Route, things: &Things) -> Call {
         // It is a file.
         ("GET", path) if path.ends_with("/files") => refused(400)(plain("")),
         ("DELETE", path) if path.ends_with("/backfill") => plain(""),
+        // It is no table.
+        ("GET", path) if path.ends_with("/table") => refused(400)(plain("")),
         // Directories make no links.
         ("GET", path) if path.ends_with("/link") => refused(400)(plain("")),
         ("GET", path) if path.ends_with("/content") || path.ends_with("/log") || path.ends_with(":read") => plain(""),

@@ -240,3 +240,46 @@ async fn an_artifact_is_read_within_json() {
     let named = recorded.get("/apis/v2beta1/pipelines/names/x:read").await.refused(404);
     assert!(named.contains("x:read not found"), "{named}");
 }
+
+#[tokio::test]
+async fn rows_of_tables_are_shown() {
+    let recorded = Recorded::start().await;
+    let table =
+        |number: u128, query: &str| format!("/apis/penstock/v1/artifacts/{}/table?{query}", Uuid::from_u128(number));
+    let csv = recorded.store_file("data.csv", b"n,who\n1,a\n2,b\n3,c\n");
+    let jsonl = recorded.store_file("set/part.jsonl", b"{\"n\": 1}\n{\"n\": \"x\"}\n");
+    let directory = Content { directory: true, files: 1, size: 4, digest: "sha256:d".to_owned() };
+    let set = artifact(11, jsonl.strip_suffix("/part.jsonl").unwrap(), Some(directory));
+    let large: String = "0123456789abcde\n".repeat((8 << 20) / 16 + 10);
+    let large = recorded.store_file("large.csv", large.as_bytes());
+    let broken = recorded.store_file("broken.jsonl", b"{");
+    let other = recorded.store_file("model.bin", b"1");
+    let single = |number, uri: &str| artifact(number, uri, None);
+    recorded.put_out(vec![("csv", single(10, &csv)), ("set", set), ("large", single(12, &large))]).await;
+    recorded.put_out(vec![("broken", single(13, &broken)), ("other", single(14, &other))]).await;
+    let expected = json!({
+        "columns": [{"name": "n", "type": "integer"}, {"name": "who", "type": "string"}],
+        "rows": [["2", "b"]], "total_rows": 3, "truncated": true,
+    });
+    assert_eq!(recorded.get(&table(10, "offset=1&limit=1")).await.ok(), expected);
+    let all = recorded.get(&table(10, "")).await.ok();
+    assert_eq!((all["rows"].as_array().map(Vec::len), &all["truncated"]), (Some(3), &json!(false)));
+    let of_file = recorded.get(&table(11, "path=part.jsonl")).await.ok();
+    assert_eq!(
+        (&of_file["columns"], &of_file["rows"]),
+        (&json!([{"name": "n", "type": "mixed"}]), &json!([[1], ["x"]]))
+    );
+    // Of a large one the beginning is looked at.
+    let cut = recorded.get(&table(12, "offset=500000&limit=5000")).await.ok();
+    assert_eq!((cut.get("total_rows"), &cut["truncated"]), (None, &json!(true)));
+    assert_eq!(cut["rows"].as_array().map(Vec::len), Some(1000));
+    for (number, query, reason) in [
+        (10, "offset=-1", "offset must not be negative: it is -1"),
+        (11, "", "is a directory: name a file in it with ?path="),
+        (13, "", "\"broken.jsonl\" cannot be read as a table: line 1 is not JSON: "),
+        (14, "", "\"model.bin\" is no table by its name: csv, tsv, jsonl and ndjson are"),
+    ] {
+        let refused = recorded.get(&table(number, query)).await.refused(400);
+        assert!(refused.contains(reason), "{refused}");
+    }
+}
