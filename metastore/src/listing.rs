@@ -23,10 +23,12 @@ use crate::versions::{self, PipelineVersion};
 
 mod fields;
 mod predicates;
+mod search;
 mod sql;
 
 pub(crate) use fields::{Branch, Column};
 pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RecurringRunField, RunField, VersionField};
+pub(crate) use search::Search;
 pub(crate) use sql::{Within, by_name, select};
 
 /// Most conditions of one list.
@@ -107,6 +109,18 @@ pub enum Predicate<F> {
     },
 }
 
+impl<F: Copy> Predicate<F> {
+    fn field(&self) -> Option<F> {
+        match self {
+            Self::Compare { field, .. }
+            | Self::In { field, .. }
+            | Self::Contains { field, .. }
+            | Self::Outside { field, .. } => Some(*field),
+            Self::Tag { .. } => None,
+        }
+    }
+}
+
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -154,7 +168,7 @@ pub struct Page<T> {
 /// Something that can be listed: where its rows are, and how one is read.
 pub(crate) trait Entity: Sized {
     /// What it can be narrowed and sorted by.
-    type Field: Column;
+    type Field: Column + 'static;
     /// For error texts.
     const KIND: &'static str;
     const TABLE: &'static str;
@@ -166,6 +180,8 @@ pub(crate) trait Entity: Sized {
     const TAGS: Option<(&'static str, &'static str)> = None;
     /// How many visible rows there are, where somebody keeps count of them.
     const COUNTS: Option<Counts> = None;
+    /// Where rows are found by a part of a name.
+    const SEARCH: Option<Search<Self::Field>> = None;
 
     fn read(row: &Row) -> Result<Self, Reason>;
 }

@@ -13,7 +13,7 @@ use crate::Metastore;
 use crate::codec::{Reason, column, encode_time, json, optional_json, reference, word};
 use crate::database::{Connection, Dialect, Row, query};
 use crate::error::MetastoreError;
-use crate::listing::{Counts, Entity, Listing, Page, RunField};
+use crate::listing::{Counts, Entity, Listing, Page, RunField, Search};
 use crate::rows::{Command, RunRegistration, RunRow, StorageState};
 use crate::runs::run_row;
 use crate::statements::{Answer, Operation};
@@ -72,6 +72,20 @@ impl Entity for RunRecord {
         // Commands that wait are few.
         unsettled: "(SELECT DISTINCT run_id AS commanded FROM commands WHERE taken_at IS NULL) AS waiting",
         key: "commanded",
+    });
+    const SEARCH: Option<Search<RunField>> = Some(Search {
+        field: RunField::Name,
+        copied: &[
+            RunField::Id,
+            RunField::Name,
+            RunField::CreatedAt,
+            RunField::Namespace,
+            RunField::Experiment,
+            RunField::StorageState,
+        ],
+        scopes: &[RunField::Namespace, RunField::Experiment],
+        trigrams: "run_trigrams",
+        copies: "searched_runs",
     });
 
     fn read(row: &Row) -> Result<Self, Reason> {

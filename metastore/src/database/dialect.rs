@@ -58,6 +58,14 @@ impl Dialect {
         }
     }
 
+    /// A column of a subquery that has [`Dialect::folded`] in it, to sort by.
+    pub(crate) fn kept_folded(self, column: &str) -> Cow<'_, str> {
+        match self {
+            Self::Sqlite => Cow::Owned(format!("{column} COLLATE NOCASE")),
+            Self::Postgres => Cow::Borrowed(column),
+        }
+    }
+
     /// A text to compare with [`Dialect::folded`].
     pub(crate) fn fold(self, text: &str) -> Cow<'_, str> {
         match self {
@@ -83,6 +91,19 @@ impl Dialect {
             Self::Sqlite => (format!("{expression} LIKE "), ""),
             Self::Postgres => (format!("lower({expression}) COLLATE \"C\" LIKE "), " ESCAPE ''"),
         }
+    }
+
+    /// Of a pattern that an index of trigrams may read otherwise than the text itself is compared: one that it reads alike
+    /// and that every text fits that fits the other, and what makes an expression of text none that has an index.
+    ///
+    /// PostgreSQL's makes letters small as the language of the database does it, which may depend on the letters beside them.
+    pub(crate) fn findable(self, pattern: &str) -> Option<(String, &'static str)> {
+        let has_cases = |character: char| !character.is_ascii() && character.to_lowercase().ne([character]);
+        if self == Self::Sqlite || !pattern.contains(has_cases) {
+            return None;
+        }
+        let any = pattern.chars().map(|character| if has_cases(character) { '_' } else { character });
+        Some((any.collect(), " || ''"))
     }
 
     /// An id as it is written; nothing for the id of zeros.
@@ -131,5 +152,17 @@ impl Dialect {
             Self::Sqlite => "CROSS JOIN",
             Self::Postgres => "JOIN",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_that_have_cases_are_not_left_to_an_index() {
+        assert_eq!(Dialect::Postgres.findable("%ÄbC ΟΔΟΣ ß%"), Some(("%_bC ____ ß%".to_owned(), " || ''")));
+        assert_eq!(Dialect::Postgres.findable("%ABC äß 漢%"), None);
+        assert_eq!(Dialect::Sqlite.findable("%ÄbC%"), None);
     }
 }

@@ -17,9 +17,15 @@ pub(super) fn push<E: Entity>(sql: &mut QueryBuilder<'_>, predicate: &Predicate<
         Predicate::Compare { field, comparison, operand } => push_comparison(sql, *field, *comparison, operand),
         Predicate::In { field, operands } => push_in(sql, *field, operands),
         Predicate::Contains { field, text } => {
-            let dialect = sql.dialect();
-            let (before, after) = dialect.like(&as_text(dialect, *field));
-            sql.push(before).push_bind(dialect.fold(&format!("%{text}%")).into_owned()).push(after);
+            let (dialect, pattern) = (sql.dialect(), format!("%{text}%"));
+            let text = as_text(dialect, *field);
+            match dialect.findable(&pattern) {
+                Some((findable, apart)) => {
+                    push_like(sql, &text, &findable);
+                    push_like(sql.push(" AND "), &format!("({text}{apart})"), &pattern);
+                }
+                None => push_like(sql, &text, &pattern),
+            }
         }
         Predicate::Outside { field, from, to } => {
             let field = field.expression();
@@ -64,6 +70,12 @@ fn push_comparison<F: Column>(sql: &mut QueryBuilder<'_>, field: F, comparison: 
         sql.push(dialect.folded_expression(&as_text(dialect, field))).push(comparison.operator());
         sql.push_bind(dialect.fold(&text_of(operand)).into_owned());
     }
+}
+
+fn push_like(sql: &mut QueryBuilder<'_>, text: &str, pattern: &str) {
+    let dialect = sql.dialect();
+    let (before, after) = dialect.like(text);
+    sql.push(before).push_bind(dialect.fold(pattern).into_owned()).push(after);
 }
 
 fn push_in<F: Column>(sql: &mut QueryBuilder<'_>, field: F, operands: &[Operand]) {

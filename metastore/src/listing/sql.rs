@@ -1,8 +1,11 @@
 //! The two statements of a list.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::predicates::{self, bind, fits};
+use super::search::{self, Finding};
 use super::{
     Branch, Column, Comparison, Counts, Entity, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Predicate,
 };
@@ -13,6 +16,9 @@ use crate::error::MetastoreError;
 pub(super) const SORTED_BY: &str = "sorted_by";
 /// Name of the column with the number of rows.
 pub(super) const TOTAL: &str = "total";
+
+/// Rows that have so few beside them in their namespace or experiment are read faster than all of the copies.
+const FEW_OF_SCOPE: u32 = 20_000;
 
 /// What a list is part of, whatever else it asks for.
 #[derive(Debug, Clone, Copy)]
@@ -42,24 +48,43 @@ pub(super) fn page<E: Entity>(
     size: usize,
 ) -> Result<QueryBuilder<'static>, MetastoreError> {
     check(listing)?;
-    let (sort, direction, columns) = (listing.sort.key(dialect), direction(listing), E::columns(dialect));
+    let (sort, columns) = (listing.sort.key(dialect), E::columns(dialect));
     let rows = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
-    let Some((split, branches)) = branches(listing) else {
+    let (finding, branches) = (Finding::<E>::of(dialect, listing), branches(listing));
+    if finding.is_none() && branches.is_none() {
         let head = format!("SELECT {columns}, {sort} AS {SORTED_BY} FROM {} WHERE {}", E::TABLE, E::VISIBLE);
         let mut sql = QueryBuilder::new(dialect, head);
         push_page::<E>(&mut sql, listing, within, None, rows);
         return Ok(sql);
-    };
+    }
+    let mut sql = QueryBuilder::new(dialect, String::new());
+    if let Some(finding) = &finding {
+        finding.push_found(&mut sql);
+    }
     // Each branch goes along an index of its own, and at most a page of each is put in order.
-    let mut sql = QueryBuilder::new(dialect, format!("SELECT {columns}, {SORTED_BY} FROM (SELECT * FROM ("));
+    sql.push(format_args!("SELECT {columns}, {SORTED_BY} FROM (SELECT * FROM ("));
+    let head = |from: &str, condition: &str| {
+        format!("SELECT * FROM (SELECT id AS listed_id, {sort} AS {SORTED_BY} FROM {from} WHERE {condition}")
+    };
+    let mut only_if = String::new();
+    if let Some(finding) = &finding {
+        let many = search::found_many();
+        sql.push(format_args!("SELECT * FROM ({}", head(&finding.rows(listing), "1 = 1")));
+        push_page::<E>(&mut sql, listing, within, None, rows);
+        sql.push(format_args!(") AS found_rows {}) AS few UNION ALL ", search::only_if(&format!("NOT {many}"))));
+        only_if = search::only_if(&many);
+    }
+    let all = || vec![Branch { condition: "1 = 1".to_owned(), is_few: false }];
+    let (split, branches) = branches.map_or_else(|| (None, all()), |(split, branches)| (Some(split), branches));
     for (index, branch) in branches.iter().enumerate() {
         sql.push(if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
-        sql.push(format_args!("SELECT id AS listed_id, {sort} AS {SORTED_BY} FROM {} ", E::TABLE));
-        sql.push(format_args!("WHERE {} AND {}", E::VISIBLE, branch.condition));
-        push_page::<E>(&mut sql, listing, within, Some((split, branch)), rows);
-        sql.push(format_args!(") AS branch_{index}"));
+        sql.push(head(E::TABLE, &format!("{} AND {}", E::VISIBLE, branch.condition)));
+        push_page::<E>(&mut sql, listing, within, split.map(|split| (split, branch)), rows);
+        sql.push(format_args!(") AS rows_{index} {only_if}) AS branch_{index}"));
     }
-    let order = format!("ORDER BY {SORTED_BY} {direction}, listed_id {direction}");
+    let direction = direction(listing);
+    let sorted_by = if listing.sort.is_folded() { dialect.kept_folded(SORTED_BY) } else { Cow::Borrowed(SORTED_BY) };
+    let order = format!("ORDER BY {sorted_by} {direction}, listed_id {direction}");
     sql.push(format_args!(") AS branches {order} LIMIT ")).push_bind(rows);
     let join = dialect.join_in_order();
     sql.push(format_args!(") AS listed {join} {table} ON {table}.id = listed_id {order}", table = E::TABLE));
@@ -132,13 +157,56 @@ pub(super) fn total<E: Entity>(
     if let Some(counts) = E::COUNTS.filter(|_| all_counted) {
         return counted_total::<E>(dialect, listing, &counts);
     }
-    let mut sql =
-        QueryBuilder::new(dialect, format!("SELECT COUNT(*) AS {TOTAL} FROM {} WHERE {}", E::TABLE, E::VISIBLE));
+    let mut sql = QueryBuilder::new(dialect, String::new());
+    if let Some(finding) = Finding::<E>::of(dialect, listing) {
+        finding.push_found(&mut sql);
+        sql.push(format_args!("SELECT CASE WHEN {} THEN (", search::found_many()));
+        push_count::<E>(&mut sql, listing, within);
+        sql.push(") ELSE (");
+        push_count_of::<E>(&mut sql, listing, within, &finding.rows(listing), "1 = 1");
+        sql.push(format_args!(") END AS {TOTAL}"));
+    } else {
+        push_count::<E>(&mut sql, listing, within);
+    }
+    sql
+}
+
+/// Appends the query for the number of rows that meet all conditions.
+fn push_count<E: Entity>(sql: &mut QueryBuilder<'_>, listing: &Listing<E::Field>, within: Option<Within>) {
+    let Some((copies, scopes)) = search::copies::<E>(sql.dialect(), listing) else {
+        push_count_of::<E>(sql, listing, within, E::TABLE, E::VISIBLE);
+        return;
+    };
+    let scopes: Vec<_> = search::narrowing(listing, scopes).collect();
+    let Some(Counts { table, count, .. }) = E::COUNTS.filter(|_| !scopes.is_empty()) else {
+        push_count_of::<E>(sql, listing, within, copies, "1 = 1");
+        return;
+    };
+    sql.push(format_args!("SELECT CASE WHEN (SELECT COALESCE(SUM({count}), 0) FROM {table} WHERE 1 = 1"));
+    for scope in scopes {
+        sql.push(" AND ");
+        predicates::push_counted::<E>(sql, scope);
+    }
+    sql.push(format_args!(") < {FEW_OF_SCOPE} THEN ("));
+    push_count_of::<E>(sql, listing, within, E::TABLE, E::VISIBLE);
+    sql.push(") ELSE (");
+    push_count_of::<E>(sql, listing, within, copies, "1 = 1");
+    sql.push(format_args!(") END AS {TOTAL}"));
+}
+
+/// Appends the query for the number of rows of a table that meet all conditions and one more.
+fn push_count_of<E: Entity>(
+    sql: &mut QueryBuilder<'_>,
+    listing: &Listing<E::Field>,
+    within: Option<Within>,
+    from: &str,
+    condition: &str,
+) {
+    sql.push(format_args!("SELECT COUNT(*) AS {TOTAL} FROM {from} WHERE {condition}"));
     if let Some(Within { column, id }) = within {
         sql.push(format_args!(" AND {column} = ")).push_bind(id);
     }
-    push_all(&mut sql, listing, predicates::push::<E>);
-    sql
+    push_all(sql, listing, predicates::push::<E>);
 }
 
 /// The total by the table of counts. Rows that are unsettled are few: those are taken out as they were counted, and put
@@ -146,7 +214,7 @@ pub(super) fn total<E: Entity>(
 fn counted_total<E: Entity>(dialect: Dialect, listing: &Listing<E::Field>, counts: &Counts) -> QueryBuilder<'static> {
     let Counts { table, count, unsettled, key } = counts;
     let mut sql = QueryBuilder::new(dialect, format!("SELECT CAST(COALESCE(SUM({count}), 0) AS BIGINT)"));
-    let derived = |predicate| field_of(predicate).is_some_and(Column::is_derived);
+    let derived = |predicate: &Predicate<E::Field>| predicate.field().is_some_and(Column::is_derived);
     if listing.predicates.iter().any(derived) {
         let (join, rows) = (dialect.join_in_order(), E::TABLE);
         let head = format!("(SELECT COUNT(*) FROM {unsettled} {join} {rows} ON {rows}.id = {key} WHERE {}", E::VISIBLE);
@@ -168,20 +236,10 @@ fn push_all<F>(sql: &mut QueryBuilder<'_>, listing: &Listing<F>, push: impl Fn(&
     }
 }
 
-fn field_of<F: Column>(predicate: &Predicate<F>) -> Option<F> {
-    match predicate {
-        Predicate::Compare { field, .. }
-        | Predicate::In { field, .. }
-        | Predicate::Contains { field, .. }
-        | Predicate::Outside { field, .. } => Some(*field),
-        Predicate::Tag { .. } => None,
-    }
-}
-
 /// Whether a condition can be put to the table of counts. What a field is derived from contains other texts than it does.
 fn is_counted<F: Column>(predicate: &Predicate<F>) -> bool {
     let contains = matches!(predicate, Predicate::Contains { .. });
-    field_of(predicate).is_some_and(|field| field.counted().is_some() && !(contains && field.is_derived()))
+    predicate.field().is_some_and(|field| field.counted().is_some() && !(contains && field.is_derived()))
 }
 
 /// Refuses a start of another order, and what the database would not carry out, or not in a reasonable time.

@@ -42,6 +42,8 @@ mod remarks;
 mod run_records;
 #[path = "../store/runs.rs"]
 mod runs;
+#[path = "../store/search.rs"]
+mod search;
 #[path = "../store/secrets.rs"]
 mod secrets;
 mod secured;

@@ -87,3 +87,22 @@ pub(crate) const DAMAGED_COLUMN: &str = "plugins_input_json";
 
 /// Takes the lock of all writers.
 pub(crate) const LOCK: [&str; 2] = ["BEGIN", "SELECT pg_advisory_xact_lock(1347310420)"];
+
+/// Copies of the only run, 6,000 of them, whose ids are their numbers.
+pub(crate) const COPIES: [&str; 2] = [
+    "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, scheduled_at, info_json, \
+      options_json, status, finished_at, experiment_id, pipeline_id, version_id, recurring_run_id, pipeline_root, \
+      plugins_input_json, description, history) \
+    SELECT CAST(lpad(to_hex(n), 32, '0') AS UUID), 'copy-' || n, 'Copy ' || n, pipeline_name, namespace, n, n, \
+      jsonb_set(info_json::jsonb, '{id}', to_jsonb(CAST(lpad(to_hex(n), 32, '0') AS UUID)))::text, options_json, \
+      CASE WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, n, CAST(lpad(to_hex(n % 50), 32, '0') AS UUID), \
+      pipeline_id, version_id, recurring_run_id, pipeline_root, plugins_input_json, description, history \
+    FROM generate_series(1, 6000) AS n, runs",
+    "INSERT INTO run_specs SELECT id, pipeline_text, parameters_json FROM runs, run_specs WHERE runs.name LIKE 'copy-%'",
+];
+
+/// Makes sessions that begin later use the index of trigrams wherever they can, few rows as there are.
+pub(crate) const BY_TRIGRAMS: [&str; 1] = ["DO $$ BEGIN \
+    EXECUTE format('ALTER DATABASE %I SET enable_seqscan = off', current_database()); \
+    EXECUTE format('ALTER DATABASE %I SET enable_indexscan = off', current_database()); \
+    EXECUTE format('ALTER DATABASE %I SET enable_indexonlyscan = off', current_database()); END $$"];

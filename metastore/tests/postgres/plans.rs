@@ -172,6 +172,22 @@ async fn pages_and_totals_of_runs_in_several_states_read_no_more_than_they_show(
 }
 
 #[tokio::test]
+async fn runs_that_are_searched_by_name_are_found_by_trigrams() {
+    let Some(store) = filled().await else { return };
+    let searched = |text: &str| Predicate::Contains { field: RunField::Name, text: text.to_owned() };
+    for predicates in [vec![searched("2345")], vec![equal(RunField::Namespace, word("team-7")), searched("un 2345")]] {
+        let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 100) };
+        for plan in run_list_plans(&store, &listing).await.unwrap() {
+            assert!(plan.iter().any(|step| step.contains("Bitmap Index Scan on runs_by_trigrams")), "{plan:#?}");
+            assert!(!plan.iter().any(|step| step.contains("Seq Scan on runs")), "{plan:#?}");
+        }
+    }
+    let listing = Listing { predicates: vec![searched("un ")], ..Listing::by(RunField::CreatedAt, 100) };
+    let [_, total] = run_list_plans(&store, &listing).await.unwrap();
+    assert!(total.iter().any(|step| step.contains("Index Only Scan using runs_named")), "{total:#?}");
+}
+
+#[tokio::test]
 async fn pages_of_experiments_pipelines_versions_and_recurring_runs_go_along_an_index() {
     let Some(store) = filled().await else { return };
     let time = Operand::Integer(10_000);

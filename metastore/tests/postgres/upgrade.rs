@@ -1,11 +1,11 @@
 //! Stores of earlier layouts.
 
 use penstock_engine::NodeId;
-use penstock_metastore::{ArtifactQuery, Listed, Metastore, TaskInput};
+use penstock_metastore::{ArtifactQuery, Listed, Listing, Metastore, Predicate, RunField, StoreLocation, TaskInput};
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
-use crate::fixture::{artifact, at, close, execute, new_run};
+use crate::fixture::{artifact, at, close, count, execute, new_run};
 use crate::place::{Place, Raw};
 
 /// A store as the builds before a layout left it.
@@ -69,6 +69,9 @@ async fn artifacts_of_layout_1_are_recorded_with_the_tasks_that_made_them() {
 
     let store = Metastore::open(place.location()).await.unwrap();
 
+    let searched = Predicate::Contains { field: RunField::Name, text: "RAIN-00002".to_owned() };
+    let found = Listing { predicates: vec![searched], ..Listing::by(RunField::CreatedAt, 10) };
+    assert_eq!(store.list_run_records(&found).await.unwrap().total, 1);
     let records = store.list_artifacts(&ArtifactQuery::default(), 10).await.unwrap();
     let [(_, Listed::Readable(record))] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!((record.run, record.task_path.as_str()), (maker, "make"));
@@ -86,6 +89,37 @@ async fn artifacts_of_layout_1_are_recorded_with_the_tasks_that_made_them() {
     assert_eq!(store.runs_without_inputs(None, 10).await.unwrap(), [holder]);
     assert_eq!(store.consumers(Uuid::from_u128(7), None, 10).await.unwrap().len(), 1);
     assert_eq!(store.changes_after(None, 0, 10).await.unwrap(), [], "what was is not news");
+}
+
+/// What an administrator runs in the stead of a role that may not; as docs/database.md says.
+const BY_ADMINISTRATOR: [&str; 2] = [
+    "CREATE EXTENSION pg_trgm",
+    "CREATE INDEX CONCURRENTLY runs_by_trigrams ON runs USING gin (lower(listed_name) gin_trgm_ops) \
+     WITH (fastupdate = off) WHERE deleted_at IS NULL",
+];
+
+const TRIGRAM_INDICES: &str = "SELECT count(*) FROM pg_class WHERE relname = 'runs_by_trigrams'";
+
+#[tokio::test]
+async fn role_that_may_make_no_extension_searches_all_the_same() {
+    let Some(place) = Place::new().await else { return };
+    let mut raw = place.raw().await;
+    execute(&mut raw, "CREATE ROLE limited LOGIN").await;
+    execute(&mut raw, "GRANT ALL ON SCHEMA public TO limited").await;
+    let location = place.url().replace("penstock@", "limited@").parse().unwrap();
+    let store = Metastore::open(StoreLocation::Postgres(location)).await.unwrap();
+    store.create_run(new_run(1)).await.unwrap();
+    let searched = Predicate::Contains { field: RunField::Name, text: "RAIN".to_owned() };
+    let listing = Listing { predicates: vec![searched], ..Listing::by(RunField::CreatedAt, 10) };
+    assert_eq!(store.list_run_records(&listing).await.unwrap().total, 1);
+    assert_eq!(count(&mut raw, TRIGRAM_INDICES).await, 0);
+    for statement in BY_ADMINISTRATOR {
+        execute(&mut raw, statement).await;
+    }
+    assert_eq!(store.list_run_records(&listing).await.unwrap().total, 1);
+    let other = Place::new().await.unwrap();
+    Metastore::open(other.location()).await.unwrap();
+    assert_eq!(count(&mut other.raw().await, TRIGRAM_INDICES).await, 1);
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ mod recurring;
 mod remarks;
 mod run_records;
 mod runs;
+mod search;
 mod secrets;
 mod to_drive;
 mod upgrade;

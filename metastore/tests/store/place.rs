@@ -73,3 +73,17 @@ pub(crate) const DAMAGED_COLUMN: &str = "experiment_id";
 
 /// Takes the lock of all writers.
 pub(crate) const LOCK: [&str; 1] = ["BEGIN IMMEDIATE"];
+
+/// Copies of the only run, 6,000 of them, whose ids are their numbers.
+pub(crate) const COPIES: [&str; 2] = [
+    "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 6000) \
+    INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, scheduled_at, info_json, \
+      options_json, status, finished_at, experiment_id) \
+    SELECT unhex(printf('%032x', n)), 'copy-' || n, 'Copy ' || n, pipeline_name, namespace, n, n, \
+      json_set(info_json, '$.id', printf('00000000-0000-0000-0000-%012x', n)), options_json, \
+      CASE WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, n, unhex(printf('%032x', n % 50)) FROM numbers, runs",
+    "INSERT INTO run_specs SELECT id, pipeline_text, parameters_json FROM runs, run_specs WHERE runs.name LIKE 'copy-%'",
+];
+
+/// Makes sessions that begin later use the index of trigrams wherever they can. They always do.
+pub(crate) const BY_TRIGRAMS: [&str; 0] = [];

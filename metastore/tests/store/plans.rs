@@ -137,6 +137,31 @@ async fn totals_of_runs_are_not_counted() {
     }
 }
 
+/// Neither all names are looked at, nor are the runs that are found read where their copies say enough.
+#[tokio::test]
+async fn runs_that_are_searched_by_name_are_found_by_trigrams() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let searched = |text: &str| Predicate::Contains { field: RunField::Name, text: text.to_owned() };
+    let namespace = equal(RunField::Namespace, word("team"));
+    for predicates in [vec![searched("train")], vec![namespace, searched("train")]] {
+        let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 100) };
+        let [page, total] = run_list_plans(&fixture.store, &listing).await.unwrap();
+        for plan in [&page, &total] {
+            assert!(plan.iter().any(|step| step.starts_with("SCAN run_trigrams VIRTUAL TABLE INDEX 0:M")), "{plan:#?}");
+            assert!(
+                plan.iter().any(|step| step == "SEARCH searched_runs USING INTEGER PRIMARY KEY (rowid=?)"),
+                "{plan:#?}"
+            );
+            assert!(!plan.iter().any(|step| step == "SCAN runs"), "{plan:#?}");
+        }
+    }
+    for text in ["tr", "t%r_n"] {
+        let listing = Listing { predicates: vec![searched(text)], ..Listing::by(RunField::CreatedAt, 100) };
+        let [_, total] = run_list_plans(&fixture.store, &listing).await.unwrap();
+        assert_eq!(total, ["SCAN searched_runs"]);
+    }
+}
+
 #[tokio::test]
 async fn pages_of_experiments_pipelines_and_versions_go_along_an_index() {
     let Some(fixture) = Fixture::new().await else { return };

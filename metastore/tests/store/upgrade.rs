@@ -111,7 +111,14 @@ async fn runs_of_layout_3_are_listed_with_their_history() {
         comparison: Comparison::Equal,
         operand: Operand::Text("CANCELING".to_owned()),
     };
-    for (predicates, total) in [(vec![], 4), (vec![by_slot], 1), (vec![canceling], 1)] {
+    let searched = |text: &str| Predicate::Contains { field: RunField::Name, text: text.to_owned() };
+    for (predicates, total) in [
+        (vec![], 4),
+        (vec![by_slot], 1),
+        (vec![canceling], 1),
+        (vec![searched("RAIN")], 4),
+        (vec![searched("ain 3")], 1),
+    ] {
         let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 10) };
         let page = store.list_run_records(&listing).await.unwrap();
         assert_eq!((page.total, page.rows.len() as u64), (total, total));
