@@ -63,7 +63,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let not_succeeded =
         || Predicate::Compare { field: RunField::State, comparison: Comparison::NotEqual, operand: word("SUCCEEDED") };
-    let contains = || Predicate::Contains { field: RunField::Name, text: "7919".to_owned() };
+    let contains = |text: &str| Predicate::Contains { field: RunField::Name, text: text.to_owned() };
     for (name, predicates) in [
         ("all", vec![]),
         ("of a namespace", vec![namespace()]),
@@ -76,7 +76,12 @@ async fn main() -> anyhow::Result<()> {
         ("failed or cancelled", vec![one_of(&["FAILED", "CANCELED"])]),
         ("not succeeded, of a namespace", vec![namespace(), not_succeeded()]),
         ("of an experiment, failed", vec![experiment(), is(RunField::State, word("FAILED"))]),
-        ("of a name that contains", vec![contains()]),
+        ("of a name that few have", vec![contains("7919")]),
+        ("of a name that few have, of an experiment", vec![experiment(), contains("7919")]),
+        ("of a name that none has", vec![contains("copy zzz")]),
+        ("of a name that many have", vec![contains("opy 1")]),
+        ("of a name that all have, available", vec![contains("Copy"), available()]),
+        ("of a name with two letters", vec![contains("42")]),
     ] {
         measure(&store, name, predicates, runs).await?;
     }
