@@ -45,18 +45,18 @@ async fn page(Public(api): Public, headers: HeaderMap) -> Response {
 
 /// `GET /{file}`
 async fn file(Public(api): Public, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let file = find(&api, name)?;
+    let file = find(&api, &name)?;
     Ok(answer(file, ASK_AGAIN, &headers))
 }
 
 /// `GET /assets/{asset}`
 async fn asset(Public(api): Public, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let file = find(&api, format!("assets/{name}"))?;
+    let file = find(&api, &format!("assets/{name}"))?;
     Ok(answer(file, FOR_A_YEAR, &headers))
 }
 
-fn find(api: &Api, name: String) -> Result<&'static DashboardFile, ApiError> {
-    let found = api.settings().dashboard.file(&name);
+fn find(api: &Api, name: &str) -> Result<&'static DashboardFile, ApiError> {
+    let found = api.settings().dashboard.file(name);
     found.ok_or_else(|| ApiError::new(ErrorKind::NotFound, format!("the dashboard has no file {name:?}")))
 }
 

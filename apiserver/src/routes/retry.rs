@@ -30,8 +30,7 @@ async fn ask_to_go_on(access: &Access, run: &str, task: &str) -> Result<Reply, A
     if record.pending.is_some() {
         return Err(ApiError::conflict(format!("something else was asked of run {run}, and has not come to pass")));
     }
-    let folded = folded::fold(&api, record.row.info.id).await?;
-    match folded.state.retry_refusal(&[node]) {
+    match folded::look(&api, &record.row, move |_, state| state.retry_refusal(&[node])).await? {
         Some(reason) => Err(ApiError::conflict(reason)),
         None => {
             command(&api, &record, &format!("retry-from-{}", node.0), Command::RetryFrom { from: vec![node] }).await
