@@ -176,3 +176,16 @@ test("a condition without a name of its own is headed by what it says", () => {
   expect(titleOf({ name: "big enough", condition: "n > 5" })).toBe("big enough");
   expect(titleOf({ name: "condition-2", condition: undefined })).toBe("condition-2");
 });
+
+test("a loop over one component holds a task for each item", () => {
+  const alone: PipelineSpec = {
+    ...spec,
+    root: { dag: { tasks: { train: task("train", { parameterIterator: {} }) } } },
+  };
+  const open: Opening = { isOpen: () => false, iterationOf: () => 2 };
+  const loop = graphOf(alone, undefined, open).children[0];
+  expect([loop?.form, loop?.iteration, loop?.canOpen]).toEqual(["loop", 2, true]);
+  expect(loop?.children.map((it) => [it.path, it.form, it.canOpen, it.parent])).toEqual([
+    ["train[2]", "task", false, "train"],
+  ]);
+});

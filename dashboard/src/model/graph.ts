@@ -38,6 +38,8 @@ export interface Opening {
   iterationOf: (path: string) => number | "each" | undefined;
 }
 
+const CLOSED = { children: [], edges: [] };
+
 /** Definitions that hold themselves would never end. */
 const DEEPEST = 40;
 
@@ -87,11 +89,11 @@ class Reader {
     const component = this.#component(task);
     const form = this.#form(key, task, component);
     const condition = task.triggerPolicy?.condition;
-    const canOpen = component?.dag !== undefined && depth < DEEPEST;
+    const canOpen = (component?.dag !== undefined || form === "loop") && depth < DEEPEST;
     const chosen = canOpen && form === "loop" ? this.#opening.iterationOf(path) : undefined;
     const isOpen = canOpen && (form === "loop" ? chosen !== undefined : this.#opening.isOpen(path));
     const within = form === "loop" ? `${path}[${chosen === "each" ? "*" : chosen}]` : path;
-    return {
+    const item: Item = {
       path,
       key,
       name: task.taskInfo?.name || key,
@@ -103,8 +105,23 @@ class Reader {
       isOpen,
       iteration: typeof chosen === "number" ? chosen : undefined,
       taskCount: this.#count(task.componentRef?.name ?? "", 0),
-      ...(isOpen ? this.dag(component, within, depth + 1) : { children: [], edges: [] }),
+      ...CLOSED,
     };
+    if (isOpen) {
+      Object.assign(item, component?.dag ? this.dag(component, within, depth + 1) : this.#single(item, within));
+    }
+    return item;
+  }
+
+  /** What a loop over a component without tasks holds: each of its iterations is a task. */
+  #single(loop: Item, path: string): Pick<Item, "children" | "edges"> {
+    const form = this.#isImporter(this.#spec.components?.[loop.component]) ? "importer" : "task";
+    const more = { isOpen: false, canOpen: false, condition: undefined, iteration: undefined };
+    return { children: [{ ...loop, ...more, ...CLOSED, path, form, parent: loop.path }], edges: [] };
+  }
+
+  #isImporter(component: ComponentSpec | undefined): boolean {
+    return this.#spec.deploymentSpec?.executors?.[component?.executorLabel ?? ""]?.importer !== undefined;
   }
 
   #form(key: string, task: TaskSpec, component: ComponentSpec | undefined): Form {
@@ -112,8 +129,7 @@ class Reader {
       return "loop";
     }
     if (!component?.dag) {
-      const executor = this.#spec.deploymentSpec?.executors?.[component?.executorLabel ?? ""];
-      return executor?.importer === undefined ? "task" : "importer";
+      return this.#isImporter(component) ? "importer" : "task";
     }
     if (/^condition-branches-\d+$/.test(key)) {
       return "branches";

@@ -51,9 +51,9 @@ test("a result of the cache is told apart", () => {
 });
 
 test.each([
-  ["QUEUED", "Waiting for room"],
+  ["QUEUED", "Waiting to start"],
   ["BACKOFF", "Waiting to retry"],
-  ["CACHE", "Asking the cache"],
+  ["CACHE", "Waiting to start"],
   ["WAITING", "Waiting"],
 ])("what waits says for what: %s", (phase, words) => {
   expect(cardOf(item, { ...node, status: "PENDING", phase }, group, undefined).words).toBe(words);

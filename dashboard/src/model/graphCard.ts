@@ -73,10 +73,10 @@ function unbegun(around: TreeNode | undefined): Pick<Card, "standing" | "words">
 function wordsOf(node: TreeNode, standing: Standing): string {
   if (standing === "waiting" || standing === "running") {
     switch (node.phase) {
+      // What is told does not say whether the cache has answered.
       case "CACHE":
-        return "Asking the cache";
       case "QUEUED":
-        return "Waiting for room";
+        return "Waiting to start";
       case "BACKOFF":
         return "Waiting to retry";
     }

@@ -140,6 +140,15 @@ function Drawn({
     },
     [sight.hold, onToggle],
   );
+  const pick = useMemo(
+    () =>
+      onPick &&
+      ((item: Item) => {
+        sight.hold(item.path);
+        onPick(item);
+      }),
+    [sight.hold, onPick],
+  );
   const state = useMemo<GraphState>(
     () => ({
       selected,
@@ -150,11 +159,11 @@ function Drawn({
       distance,
       select: onSelect,
       toggle,
-      pick: onPick,
+      pick,
       focus: setFocused,
       hasFocus: () => frame.current?.contains(document.activeElement) ?? false,
     }),
-    [selected, current, found, critical, at, distance, onSelect, toggle, onPick, frame],
+    [selected, current, found, critical, at, distance, onSelect, toggle, pick, frame],
   );
   const press = (event: KeyboardEvent) => {
     const item = current === undefined ? undefined : laid.items.get(current);
@@ -171,8 +180,8 @@ function Drawn({
       }
     } else if (event.key === "e" && item.canOpen) {
       event.preventDefault();
-      const isChoice = item.form === "loop" && !item.isOpen && onPick && props.dataOf(item).node?.items !== undefined;
-      (isChoice ? onPick : toggle)(item);
+      const isChoice = item.form === "loop" && !item.isOpen && pick && props.dataOf(item).node?.items !== undefined;
+      (isChoice ? pick : toggle)(item);
     }
   };
   return (
