@@ -44,7 +44,8 @@ export function useFollowing(runId: string, treeStatus: string | undefined, runS
 
 function follow(client: ReturnType<typeof useQueryClient>, runId: string, onLink: (link: Link) => void): () => void {
   // A tree of the past stays as it is.
-  const isPresent = (key: readonly unknown[]) => (key[2] as { at?: number } | undefined)?.at === undefined;
+  const isPresent = ([, , asked]: readonly unknown[]) =>
+    !(typeof asked === "object" && asked !== null && "at" in asked);
   const tree = refresher(
     () => client.invalidateQueries({ queryKey: ["tree", runId], predicate: (query) => isPresent(query.queryKey) }),
     PAUSE_MS,

@@ -201,7 +201,7 @@ function Drawn({
         maxZoom={2}
         zoomOnDoubleClick={false}
         attributionPosition="bottom-left"
-        onInit={() => sight.begin(selected ?? [...running][0])}
+        onInit={() => sight.begin(selected, [...running][0])}
         onKeyDown={press}
       >
         <Lines

@@ -47,13 +47,15 @@ export function useSight(laid: LaidOut | undefined, frame: RefObject<HTMLElement
     [flow, frame],
   );
 
-  /** The first sight of a graph: all of it, or what somebody will look for where that would be small. */
+  /** The first sight of a graph: all of it, or where that would be small what is selected, or what runs. */
   const begin = useCallback(
-    (path: string | undefined) => {
+    (selected: string | undefined, running: string | undefined) => {
       fitAll();
       const zoom = flow.getZoom();
-      const place = now.current.places.get(path ?? "") ?? now.current.laid?.layout.places[0];
-      if (place && zoom < (path === undefined ? LEAST_WHOLE : READABLE / 2)) {
+      const chosen = now.current.places.get(selected ?? "");
+      const other = now.current.places.get(running ?? "") ?? now.current.laid?.layout.places[0];
+      const place = zoom < READABLE / 2 ? (chosen ?? (zoom < LEAST_WHOLE ? other : undefined)) : undefined;
+      if (place) {
         const x = (frame.current?.clientWidth ?? 0) / 2 - (place.x + place.width / 2) * READABLE;
         const y = (frame.current?.clientHeight ?? 0) / 3 - place.y * READABLE;
         void flow.setViewport({ x, y, zoom: READABLE });
