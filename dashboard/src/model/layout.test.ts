@@ -78,6 +78,20 @@ test("a diamond is symmetrical", () => {
   expect(at(layout, "n1").x + at(layout, "n2").x).toBe(2 * at(layout, "n0").x);
 });
 
+test("what joins three stands below the middle one", () => {
+  const layout = layOut(
+    graph(5, [
+      [0, 1],
+      [1, 4],
+      [2, 4],
+      [3, 4],
+    ]),
+  );
+  const middle = at(layout, "n2").x;
+  expect(Math.abs(at(layout, "n4").x - middle)).toBeLessThan(4);
+  expect(Math.abs(at(layout, "n0").x - at(layout, "n1").x)).toBeLessThan(4);
+});
+
 test("edges that cross are uncrossed", () => {
   const layout = layOut(
     graph(5, [

@@ -1,7 +1,11 @@
 /** Coordinates of boxes and bends along their layers. */
 import type { Layering } from "./layoutLayers";
 
-const SWEEPS = 10;
+/** First by what lies on one side, then by both: small graphs may come nearer to rest than big ones. */
+const SWEEPS = 8;
+const TO_BOTH = 5;
+const TO_BOTH_SMALL = 25;
+const SMALL = 1_500;
 const BOX_GAP = 24;
 const BEND_GAP = 14;
 /** How much more a bend insists on its place than a box: long edges shall be straight. */
@@ -30,9 +34,10 @@ export function alignLayers(layering: Layering, widths: readonly number[]): Floa
       centres[vertex] = (offsets[index]?.[at] as number) - middle;
     });
   });
-  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+  const sweeps = SWEEPS + (centres.length < SMALL ? TO_BOTH_SMALL : TO_BOTH);
+  for (let sweep = 0; sweep < sweeps; sweep++) {
     const isDown = sweep % 2 === 0;
-    const isLast = sweep >= SWEEPS - 2;
+    const isLast = sweep >= SWEEPS;
     for (let step = 0; step < layering.layers.length; step++) {
       const index = isDown ? step : layering.layers.length - 1 - step;
       alignLayer(layering, index, offsets[index] as number[], centres, isDown, isLast);

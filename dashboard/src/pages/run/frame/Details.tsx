@@ -69,7 +69,7 @@ function Settings() {
     }),
     ...(run.service_account && { "Service account": run.service_account }),
     ...(run.description && { Description: run.description }),
-    ...record?.run.options,
+    ...told(record?.run.options ?? {}),
   };
   return (
     <Card title="Settings">
@@ -77,6 +77,14 @@ function Settings() {
         <Values values={settings} none="" />
       </div>
     </Card>
+  );
+}
+
+/** Settings that say something, and are not said already. */
+function told(options: Record<string, Json>): Record<string, Json> {
+  const isEmpty = (value: Json) => value === null || (typeof value === "object" && Object.keys(value).length === 0);
+  return Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => !isEmpty(value) && name !== "serviceAccount"),
   );
 }
 
