@@ -67,7 +67,8 @@ function alignLayer(
     const near = toBoth ? above.concat(below) : isDown ? above : below;
     const middle = near.length === 0 ? (centres[vertex] as number) : median(near, centres);
     wanted[at] = middle - (offsets[at] as number);
-    weights[at] = near.length === 0 ? FREE_WEIGHT : vertex >= layering.boxes ? BEND_WEIGHT : 1;
+    // Each line pulls alike: else a layer that is pulled from both sides would drift for ever.
+    weights[at] = near.length === 0 ? FREE_WEIGHT : near.length * (vertex >= layering.boxes ? BEND_WEIGHT : 1);
   });
   const found = nearestRising(wanted, weights);
   layer.forEach((vertex, at) => {

@@ -12,7 +12,7 @@ const NOTHING = new Map<string, never>();
 const dataOf = (item: Item) => ({ item, node: undefined, around: undefined });
 
 /** The graph of a pipeline before any run. What is chosen in it is in the address, as `task`. */
-export default function PipelineGraph({ spec, platform }: { spec: PipelineSpec; platform?: Json | undefined }) {
+export function PipelineGraph({ spec, platform }: { spec: PipelineSpec; platform?: Json | undefined }) {
   const { selected, select } = useSelection();
   const { choices, choose } = useChoices();
   const usual = useMemo(() => usuallyOpen(spec, "bodies"), [spec]);
