@@ -98,7 +98,7 @@ interface ShownProps {
 function Shown({ node, detail, error, nodes, onClose }: ShownProps) {
   const { runId } = useRunView();
   const [word, setTab] = useWord("tab");
-  const tabs = useMemo(() => tabsOf(node, detail), [node, detail]);
+  const tabs = useMemo(() => tabsOf(node), [node]);
   const tab = tabs.find((it) => it.name === word)?.name ?? "overview";
   const why = whyOf(node, nodes);
   const about = [KIND_WORDS[node.kind], node.component].filter((it) => it !== "");
@@ -156,14 +156,12 @@ function Chosen({ tab, node, detail }: { tab: TabName; node: TreeNode; detail: T
   }
 }
 
-function tabsOf(node: TreeNode, detail: TaskDetail | undefined): Tab<TabName>[] {
+function tabsOf(node: TreeNode): Tab<TabName>[] {
   const runs = node.kind === "CONTAINER";
-  const values = [detail?.inputs, detail?.outputs].flatMap((it) => [it?.parameters ?? {}, it?.artifacts ?? {}]);
-  const count = values.reduce((sum, it) => sum + Object.keys(it).length, 0);
   const attempts = node.attempts?.length ?? 0;
   return [
     { name: "overview", label: "Overview" },
-    { name: "values", label: "Inputs and outputs", ...(count > 0 ? { count } : {}) },
+    { name: "values", label: "Inputs/outputs" },
     ...(runs ? [{ name: "logs" as const, label: "Logs" }] : []),
     ...(runs ? [{ name: "attempts" as const, label: "Attempts", ...(attempts > 1 ? { count: attempts } : {}) }] : []),
     { name: "details", label: "Details" },

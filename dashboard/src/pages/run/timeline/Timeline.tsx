@@ -66,7 +66,9 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
   const { instant } = useRunView();
   const { selected, select } = useSelection();
   const [chosen, setWindow] = useState<Window>();
-  const window = chosen ?? span;
+  // While it goes on, now is not at the very edge.
+  const room = isOver ? span : { from: span.from, to: span.to + (span.to - span.from) / 40 };
+  const window = chosen ?? room;
   const { rows, nodes, toggle } = useRows(until);
   const scroller = useRef<HTMLDivElement>(null);
   const width = useWidth(scroller) - LABELS;
@@ -78,7 +80,7 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
   });
   const paths = useMemo(() => rows.map((row) => row.node.path), [rows]);
   const here = useListKeys(paths, selected, select, (index) => virtual.scrollToIndex(index));
-  useGestures(scroller, LABELS, span, window, setWindow);
+  useGestures(scroller, LABELS, room, window, setWindow);
   const byNumber = useMemo(() => new Map(nodes.map((node) => [node.node, node])), [nodes]);
   const critical = useMemo(() => criticalPath(nodes, until), [nodes, until]);
   const phases = new Set<Phase>();
@@ -104,13 +106,13 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
             kind="quiet"
             icon="plus"
             label="Zoom in"
-            onClick={() => setWindow(zoomed(window, span, 0.5, middle))}
+            onClick={() => setWindow(zoomed(window, room, 0.5, middle))}
           />
           <Button
             kind="quiet"
             icon="minus"
             label="Zoom out"
-            onClick={() => setWindow(zoomed(window, span, 2, middle))}
+            onClick={() => setWindow(zoomed(window, room, 2, middle))}
           />
           <Button kind="quiet" icon="fit" label="Show all" disabled={!chosen} onClick={() => setWindow(undefined)} />
         </div>
@@ -118,7 +120,7 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
       <div ref={scroller} className={style.chart}>
         <div className={style.headRow}>
           <div className={style.corner}>Task</div>
-          <Axis span={span} window={window} width={width} onWindow={setWindow} />
+          <Axis span={room} window={window} width={width} onWindow={setWindow} />
         </div>
         <ul className={style.rows} style={{ height: virtual.getTotalSize() }} aria-label="Tasks along time">
           {drawn.map(({ row, start, segments }) => (
@@ -204,7 +206,7 @@ function Legend({ phases, hasCritical }: { phases: ReadonlySet<Phase>; hasCritic
           <span className={style.swatch}>
             <span className={style.bar} data-phase="running" data-critical style={{ left: 0, width: "100%" }} />
           </span>
-          Decided the length of the run
+          Critical path
         </li>
       )}
     </ul>
