@@ -71,8 +71,10 @@ function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
 
   const seek = async (step: 1 | -1) => {
     const found = await log.seek(goal?.line ?? top.current - (step === 1 ? 1 : 0), step);
-    setFollowing(false);
-    setGoal(found);
+    if (found) {
+      setFollowing(false);
+      setGoal(found);
+    }
   };
   const wrap = (wrapped: boolean) => {
     setWrapped(wrapped);
@@ -104,21 +106,12 @@ function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
           onSearch={setSought}
           onSeek={(step) => void seek(step)}
         />
-        <div className={style.tools}>
-          {live && <Toggle name="Follow" icon="down" on={isFollowing} onToggle={setFollowing} />}
-          <Toggle name="Wrap" icon="wrap" on={isWrapped} onToggle={wrap} />
-          <Copy what="the log" words="Copy" text={() => copied(log)} />
-          <a className={button.button} data-kind="quiet" href={whole} download={name}>
-            <Icon name="download" />
-            Download
-          </a>
-          <Button
-            kind="quiet"
-            icon={isFull ? "close" : "expand"}
-            label={isFull ? "Back to the page" : "Fill the window"}
-            onClick={() => setFull(!isFull)}
-          />
-        </div>
+        <Tools
+          {...{ log, live, whole, name, isFollowing, isWrapped, isFull }}
+          onFollow={setFollowing}
+          onWrap={wrap}
+          onFull={setFull}
+        />
       </div>
       <Troubles standing={standing} first={first} />
       {isEmpty ? (
@@ -136,6 +129,36 @@ function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
         />
       )}
       <Foot log={log} live={live} />
+    </div>
+  );
+}
+
+interface ToolsProps extends Pick<ViewProps, "live" | "whole" | "name"> {
+  log: LogHold;
+  isFollowing: boolean;
+  isWrapped: boolean;
+  isFull: boolean;
+  onFollow: (following: boolean) => void;
+  onWrap: (wrapped: boolean) => void;
+  onFull: (full: boolean) => void;
+}
+
+function Tools({ log, live, whole, name, isFollowing, isWrapped, isFull, onFollow, onWrap, onFull }: ToolsProps) {
+  return (
+    <div className={style.tools}>
+      {live && <Toggle name="Follow" icon="down" on={isFollowing} onToggle={onFollow} />}
+      <Toggle name="Wrap" icon="wrap" on={isWrapped} onToggle={onWrap} />
+      <Copy what="the log" words="Copy" text={() => copied(log)} />
+      <a className={button.button} data-kind="quiet" href={whole} download={name}>
+        <Icon name="download" />
+        Download
+      </a>
+      <Button
+        kind="quiet"
+        icon={isFull ? "close" : "expand"}
+        label={isFull ? "Back to the page" : "Fill the window"}
+        onClick={() => onFull(!isFull)}
+      />
     </div>
   );
 }

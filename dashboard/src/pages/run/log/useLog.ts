@@ -28,93 +28,99 @@ export interface LogHold {
   /** A line, or nothing while it is fetched. */
   line: (number: number) => string | undefined;
   search: (words: string, exact: boolean) => void;
-  seek: (from: number, step: 1 | -1) => Promise<{ line: number; place: number }>;
+  seek: (from: number, step: 1 | -1) => Promise<{ line: number; place: number } | undefined>;
   /** All of it; nothing if it is too long to be copied. */
   text: () => Promise<string | undefined>;
 }
 
+/** The worker of a log, and what of its text is here. */
+class Client {
+  readonly blocks = new Map<number, Block>();
+  newest = NOTHING;
+  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  /** Parts that are asked for; whether the last line of one may go on. */
+  readonly #pending = new Map<number, boolean>();
+  readonly #answers: Partial<Record<Reply["kind"], (reply: Reply) => void>> = {};
+
+  constructor(told: { grown: (grown: Grown) => void; found: (found: Found) => void; lines: () => void }) {
+    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+      if (data.kind === "grown") {
+        if (data.edition !== this.newest.edition) {
+          this.blocks.clear();
+        }
+        this.newest = data;
+        told.grown(data);
+      } else if (data.kind === "found") {
+        told.found(data);
+      } else if (data.kind === "lines") {
+        const place = data.from / BLOCK;
+        keep(this.blocks, place, data.lines, this.#pending.get(place) ?? false);
+        this.#pending.delete(place);
+        told.lines();
+      } else {
+        this.#answers[data.kind]?.(data);
+      }
+    };
+  }
+
+  send(request: Request): void {
+    this.#worker.postMessage(request);
+  }
+
+  answer<Kind extends Reply["kind"]>(kind: Kind, request: Request): Promise<Extract<Reply, { kind: Kind }>> {
+    return new Promise((resolve) => {
+      this.#answers[kind] = (reply) => resolve(reply as Extract<Reply, { kind: Kind }>);
+      this.send(request);
+    });
+  }
+
+  line(number: number): string | undefined {
+    const place = Math.floor(number / BLOCK);
+    const block = this.blocks.get(place);
+    const { end, isOpen } = this.newest;
+    const wanted = Math.min(BLOCK, end - place * BLOCK);
+    const isOld = !block || block.lines.length < wanted || block.isOpen;
+    if (isOld && !this.#pending.has(place)) {
+      this.#pending.set(place, isOpen && end - place * BLOCK <= BLOCK);
+      this.send({ kind: "lines", from: place * BLOCK, to: place * BLOCK + wanted });
+    }
+    return block?.lines[number - place * BLOCK];
+  }
+
+  end(): void {
+    this.#worker.terminate();
+  }
+}
+
 /** A log in a worker of its own, for as long as the component is there. */
 export function useLog(follow: string, whole: string, live: boolean): LogHold {
-  const worker = useRef<Worker | undefined>(undefined);
-  const blocks = useRef(new Map<number, Block>());
-  const pending = useRef(new Map<number, boolean>());
-  const answers = useRef<Partial<Record<Reply["kind"], (reply: Reply) => void>>>({});
+  const client = useRef<Client | undefined>(undefined);
   const [grown, setGrown] = useState(NOTHING);
-  const newest = useRef(NOTHING);
   const [found, setFound] = useState<Found>();
   const [, drawAgain] = useReducer((count: number) => count + 1, 0);
   const isLive = useRef(live);
   isLive.current = live;
 
-  const send = useCallback((request: Request) => worker.current?.postMessage(request), []);
-
   useEffect(() => {
-    const made = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    worker.current = made;
-    made.onmessage = ({ data }: MessageEvent<Reply>) => {
-      if (data.kind === "grown") {
-        if (data.edition !== newest.current.edition) {
-          blocks.current.clear();
-        }
-        newest.current = data;
-        setGrown(data);
-      } else if (data.kind === "found") {
-        setFound(data);
-      } else if (data.kind === "lines") {
-        keep(blocks.current, data.from / BLOCK, data.lines, pending.current.get(data.from / BLOCK) ?? false);
-        pending.current.delete(data.from / BLOCK);
-        drawAgain();
-      } else {
-        answers.current[data.kind]?.(data);
-      }
-    };
-    made.postMessage({ kind: "open", follow, whole, live: isLive.current, limit: KEPT } satisfies Request);
+    const made = new Client({ grown: setGrown, found: setFound, lines: drawAgain });
+    client.current = made;
+    made.send({ kind: "open", follow, whole, live: isLive.current, limit: KEPT });
     return () => {
-      made.terminate();
-      blocks.current.clear();
-      pending.current.clear();
-      newest.current = NOTHING;
+      made.end();
+      client.current = undefined;
       setGrown(NOTHING);
       setFound(undefined);
     };
   }, [follow, whole]);
-
-  useEffect(() => send({ kind: "live", live }), [live, send]);
-
-  const line = useCallback(
-    (number: number) => {
-      const place = Math.floor(number / BLOCK);
-      const block = blocks.current.get(place);
-      const { end, isOpen } = newest.current;
-      const wanted = Math.min(BLOCK, end - place * BLOCK);
-      if (!block || block.lines.length < wanted || block.isOpen) {
-        if (!pending.current.has(place)) {
-          const holdsLast = end - place * BLOCK <= BLOCK;
-          pending.current.set(place, holdsLast && isOpen);
-          send({ kind: "lines", from: place * BLOCK, to: place * BLOCK + wanted });
-        }
-      }
-      return block?.lines[number - place * BLOCK];
-    },
-    [send],
-  );
-
-  const answered = useCallback(
-    <Kind extends Reply["kind"]>(kind: Kind, request: Request) =>
-      new Promise<Extract<Reply, { kind: Kind }>>((resolve) => {
-        answers.current[kind] = (reply) => resolve(reply as Extract<Reply, { kind: Kind }>);
-        send(request);
-      }),
-    [send],
-  );
+  useEffect(() => client.current?.send({ kind: "live", live }), [live]);
 
   return {
     grown,
     found,
-    line,
-    search: useCallback((words, exact) => send({ kind: "search", words, exact }), [send]),
-    seek: useCallback((from, step) => answered("sought", { kind: "seek", from, step }), [answered]),
-    text: useCallback(async () => (await answered("text", { kind: "text" })).text, [answered]),
+    line: useCallback((number) => client.current?.line(number), []),
+    search: useCallback((words, exact) => client.current?.send({ kind: "search", words, exact }), []),
+    seek: useCallback(async (from, step) => client.current?.answer("sought", { kind: "seek", from, step }), []),
+    text: useCallback(async () => (await client.current?.answer("text", { kind: "text" }))?.text, []),
   };
 }
 

@@ -13,7 +13,8 @@ export function Overview({ node, detail }: { node: TreeNode; detail: TaskDetail 
   const { byNumber } = useRunView();
   const isTask = node.kind === "CONTAINER" || node.kind === "IMPORTER";
   const dependencies = (node.depends_on ?? []).flatMap((it) => byNumber.get(it) ?? []);
-  const outputs = detail?.outputs;
+  // Before it had ended it had none.
+  const outputs = node.ended_at ? detail?.outputs : undefined;
   return (
     <>
       <dl className="definitions">

@@ -22,5 +22,5 @@ export function TaskLink({ node, path }: { node?: TreeNode; path?: string }) {
 
 /** What a node is called among its siblings. */
 export function labelOf(node: TreeNode): string {
-  return node.kind === "ITERATION" ? `Iteration ${node.iteration ?? node.name}` : node.name;
+  return node.iteration === undefined ? node.name : `Iteration ${node.iteration}`;
 }

@@ -50,7 +50,17 @@ export default function TaskPanel() {
     );
   }
   const detail = task.data?.path === node.path ? task.data : undefined;
-  return <Shown key={node.path} node={node} detail={detail} error={task.error} nodes={tree.nodes} onClose={close} />;
+  return (
+    <Shown
+      key={node.path}
+      node={node}
+      present={found ?? node}
+      detail={detail}
+      error={task.error}
+      nodes={tree.nodes}
+      onClose={close}
+    />
+  );
 }
 
 function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
@@ -88,14 +98,17 @@ function Frame({
 }
 
 interface ShownProps {
+  /** As it was at the instant that is looked at. */
   node: TreeNode;
+  /** As it is. */
+  present: TreeNode;
   detail: TaskDetail | undefined;
   error: Error | null;
   nodes: readonly TreeNode[];
   onClose: () => void;
 }
 
-function Shown({ node, detail, error, nodes, onClose }: ShownProps) {
+function Shown({ node, present, detail, error, nodes, onClose }: ShownProps) {
   const { runId } = useRunView();
   const [word, setTab] = useWord("tab");
   const tabs = useMemo(() => tabsOf(node), [node]);
@@ -131,13 +144,13 @@ function Shown({ node, detail, error, nodes, onClose }: ShownProps) {
       >
         {why && tab === "overview" && <WhyCard why={why} runId={runId} />}
         {error && !detail && tab !== "logs" && <Failed what="Not all of it can be shown" error={error} />}
-        <Chosen tab={tab} node={node} detail={detail} />
+        <Chosen tab={tab} node={node} present={present} detail={detail} />
       </div>
     </aside>
   );
 }
 
-function Chosen({ tab, node, detail }: { tab: TabName; node: TreeNode; detail: TaskDetail | undefined }) {
+function Chosen({ tab, node, present, detail }: Pick<ShownProps, "node" | "present" | "detail"> & { tab: TabName }) {
   switch (tab) {
     case "overview":
       return <Overview node={node} detail={detail} />;
@@ -146,7 +159,7 @@ function Chosen({ tab, node, detail }: { tab: TabName; node: TreeNode; detail: T
     case "logs":
       return (
         <Suspense fallback={<Loading what="Loading the log" />}>
-          <Logs node={node} />
+          <Logs node={present} />
         </Suspense>
       );
     case "attempts":

@@ -163,7 +163,7 @@ function waiting(node: TreeNode, nodes: readonly TreeNode[]): Why | undefined {
         : { kind: "info", title: on.size === 1 ? "It waits for a task" : `It waits for ${on.size} tasks`, tasks };
     }
     case "CACHE":
-      return { kind: "info", title: "It is being looked up in the cache" };
+      return { kind: "info", title: "It is being looked up in the cache, or waits for room" };
     case "QUEUED":
       return { kind: "info", title: "It is ready, and waits for room: as many tasks are running as may run at a time" };
     default:

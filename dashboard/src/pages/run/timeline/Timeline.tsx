@@ -13,7 +13,9 @@ import {
   PHASES,
   type Phase,
   rowsOf,
+  type Segment,
   segmentsOf,
+  type TimelineRow,
   type Window,
   zoomed,
 } from "../../../model/timeline";
@@ -83,40 +85,22 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
   useGestures(scroller, LABELS, room, window, setWindow);
   const byNumber = useMemo(() => new Map(nodes.map((node) => [node.node, node])), [nodes]);
   const critical = useMemo(() => criticalPath(nodes, until), [nodes, until]);
-  const phases = new Set<Phase>();
   const drawn = virtual.getVirtualItems().flatMap(({ index, start }) => {
     const row = rows[index];
-    if (!row) {
-      return [];
-    }
-    const parent = byNumber.get(row.node.parent ?? -1);
-    const segments = segmentsOf(row.node, time(parent?.started_at), until);
-    for (const { phase } of segments) {
-      phases.add(phase);
-    }
-    return [{ row, start, index, segments }];
+    const begun = time(byNumber.get(row?.node.parent ?? -1)?.started_at);
+    return row ? [{ row, start, segments: segmentsOf(row.node, begun, until) }] : [];
   });
-  const middle = (window.from + window.to) / 2;
+  const phases = new Set(drawn.flatMap(({ segments }) => segments.map(({ phase }) => phase)));
   return (
     <>
-      <div className={style.head}>
-        <Legend phases={phases} hasCritical={critical.size > 0} />
-        <div className={style.tools}>
-          <Button
-            kind="quiet"
-            icon="plus"
-            label="Zoom in"
-            onClick={() => setWindow(zoomed(window, room, 0.5, middle))}
-          />
-          <Button
-            kind="quiet"
-            icon="minus"
-            label="Zoom out"
-            onClick={() => setWindow(zoomed(window, room, 2, middle))}
-          />
-          <Button kind="quiet" icon="fit" label="Show all" disabled={!chosen} onClick={() => setWindow(undefined)} />
-        </div>
-      </div>
+      <Head
+        phases={phases}
+        hasCritical={critical.size > 0}
+        isWhole={!chosen}
+        onZoom={(factor) =>
+          setWindow(factor === undefined ? undefined : zoomed(window, room, factor, (window.from + window.to) / 2))
+        }
+      />
       <div ref={scroller} className={style.chart}>
         <div className={style.headRow}>
           <div className={style.corner}>Task</div>
@@ -124,31 +108,45 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
         </div>
         <ul className={style.rows} style={{ height: virtual.getTotalSize() }} aria-label="Tasks along time">
           {drawn.map(({ row, start, segments }) => (
-            <li
+            <Row
               key={row.node.node}
-              className={style.row}
-              data-chosen={row.node.path === here || undefined}
-              style={{ transform: `translateY(${start}px)` }}
-            >
-              <Label
-                row={row}
-                isCritical={critical.has(row.node.node)}
-                isChosen={row.node.path === selected}
-                words={wordsOf(segments)}
-                onChoose={() => select(row.node.path)}
-                onToggle={() => toggle(row.node)}
-              />
-              {/* biome-ignore lint/a11y/useKeyWithClickEvents: the button of the row does the same */}
-              {/* biome-ignore lint/a11y/noStaticElementInteractions: the button of the row does the same */}
-              <div className={style.track} onClick={() => select(row.node.path)}>
-                <Bars node={row.node} segments={segments} window={window} isCritical={critical.has(row.node.node)} />
-              </div>
-            </li>
+              {...{ row, start, segments, window }}
+              isCritical={critical.has(row.node.node)}
+              isHere={row.node.path === here}
+              isChosen={row.node.path === selected}
+              onChoose={() => select(row.node.path)}
+              onToggle={() => toggle(row.node)}
+            />
           ))}
           <Line at={instant ?? (isOver ? undefined : until)} window={window} isPast={instant !== undefined} />
         </ul>
       </div>
     </>
+  );
+}
+
+interface RowProps {
+  row: TimelineRow;
+  start: number;
+  segments: Segment[];
+  window: Window;
+  isCritical: boolean;
+  isHere: boolean;
+  isChosen: boolean;
+  onChoose: () => void;
+  onToggle: () => void;
+}
+
+function Row({ row, start, segments, window, isCritical, isHere, isChosen, onChoose, onToggle }: RowProps) {
+  return (
+    <li className={style.row} data-chosen={isHere || undefined} style={{ transform: `translateY(${start}px)` }}>
+      <Label {...{ row, isCritical, isChosen, onChoose, onToggle }} words={wordsOf(segments)} />
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the button of the row does the same */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the button of the row does the same */}
+      <div className={style.track} onClick={onChoose}>
+        <Bars node={row.node} segments={segments} window={window} isCritical={isCritical} />
+      </div>
+    </li>
   );
 }
 
@@ -187,6 +185,30 @@ function Line({ at, window, isPast }: { at: number | undefined; window: Window; 
       data-past={isPast || undefined}
       style={{ left: `calc(${LABELS}px + (100% - ${LABELS}px) * ${share})` }}
     />
+  );
+}
+
+function Head({
+  phases,
+  hasCritical,
+  isWhole,
+  onZoom,
+}: {
+  phases: ReadonlySet<Phase>;
+  hasCritical: boolean;
+  isWhole: boolean;
+  /** Shows so much of what is shown now; without a factor all. */
+  onZoom: (factor: number | undefined) => void;
+}) {
+  return (
+    <div className={style.head}>
+      <Legend phases={phases} hasCritical={hasCritical} />
+      <div className={style.tools}>
+        <Button kind="quiet" icon="plus" label="Zoom in" onClick={() => onZoom(0.5)} />
+        <Button kind="quiet" icon="minus" label="Zoom out" onClick={() => onZoom(2)} />
+        <Button kind="quiet" icon="fit" label="Show all" disabled={isWhole} onClick={() => onZoom(undefined)} />
+      </div>
+    </div>
   );
 }
 
