@@ -2,6 +2,7 @@ import type { TaskDetail, TreeNode } from "../../../api/penstock";
 import { Duration, Moment, useNow } from "../../../design/Moment";
 import { duration, instant } from "../../../model/time";
 import { PHASE_WORDS, PHASES, type Phase, segmentsOf } from "../../../model/timeline";
+import { endAt } from "../table/rows";
 import { useRunView } from "../view";
 import { Children, Iterations } from "./Children";
 import style from "./Panel.module.css";
@@ -10,7 +11,7 @@ import { ArtifactList, ParameterList } from "./Values";
 
 /** When it was, how long its steps took, what it gave, and what is within it. */
 export function Overview({ node, detail }: { node: TreeNode; detail: TaskDetail | undefined }) {
-  const { byNumber } = useRunView();
+  const { byNumber, instant: looked } = useRunView();
   const isTask = node.kind === "CONTAINER" || node.kind === "IMPORTER";
   const dependencies = (node.depends_on ?? []).flatMap((it) => byNumber.get(it) ?? []);
   // Before it had ended it had none.
@@ -28,7 +29,7 @@ export function Overview({ node, detail }: { node: TreeNode; detail: TaskDetail 
         </dd>
         <dt>Took</dt>
         <dd>
-          <Duration from={node.started_at} to={node.ended_at} />
+          <Duration from={node.started_at} to={node.ended_at ?? endAt(looked)} />
         </dd>
         {dependencies.length > 0 && (
           <>

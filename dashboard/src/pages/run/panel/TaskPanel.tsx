@@ -171,12 +171,11 @@ function Chosen({ tab, node, present, detail }: Pick<ShownProps, "node" | "prese
 
 function tabsOf(node: TreeNode): Tab<TabName>[] {
   const runs = node.kind === "CONTAINER";
-  const attempts = node.attempts?.length ?? 0;
   return [
     { name: "overview", label: "Overview" },
     { name: "values", label: "Inputs/outputs" },
     ...(runs ? [{ name: "logs" as const, label: "Logs" }] : []),
-    ...(runs ? [{ name: "attempts" as const, label: "Attempts", ...(attempts > 1 ? { count: attempts } : {}) }] : []),
+    ...(runs ? [{ name: "attempts" as const, label: "Attempts" }] : []),
     { name: "details", label: "Details" },
   ];
 }

@@ -3,6 +3,7 @@ import { to } from "../../../app/routes";
 import { useNow } from "../../../design/Moment";
 import { Notice } from "../../../design/Notice";
 import { duration, instant } from "../../../model/time";
+import { useRunView } from "../view";
 import style from "./Panel.module.css";
 import { TaskLink } from "./TaskLink";
 import { readable, type Why } from "./why";
@@ -46,7 +47,9 @@ export function WhyCard({ why, runId }: { why: Why; runId: string }) {
 }
 
 function Retry({ at }: { at: string }) {
-  const left = (instant(at) ?? 0) - useNow();
+  const now = useNow();
+  const { instant: looked } = useRunView();
+  const left = (instant(at) ?? 0) - (looked ?? now);
   return (
     <p className={style.message}>{left > 0 ? `It is tried again in ${duration(left)}.` : "It is about to start."}</p>
   );

@@ -12,7 +12,7 @@ import { KIND_WORDS } from "../panel/why";
 import { useRunView, useSelection } from "../view";
 import { useNodes } from "./below";
 import { useListKeys } from "./listKeys";
-import { type Asked, COLUMNS, type Column, reasonOf, rowsOf } from "./rows";
+import { type Asked, COLUMNS, type Column, endAt, reasonOf, rowsOf } from "./rows";
 import style from "./TaskTable.module.css";
 
 const ROW = 40;
@@ -34,7 +34,7 @@ export default function TaskTable() {
   const { nodes } = useNodes(open);
   const now = useNow();
   // Time passes only for what is sorted by it.
-  const counted = asked.sort === "took" ? now : 0;
+  const counted = asked.sort === "took" ? (instant ?? now) : 0;
   const past = useMemo(() => nodes.map((node) => nodeAt(node, instant)), [nodes, instant]);
   const rows = useMemo(() => rowsOf(past, asked, byNumber, counted), [past, asked, byNumber, counted]);
   const paths = useMemo(() => rows.map((row) => row.path), [rows]);
@@ -77,6 +77,7 @@ export default function TaskTable() {
                   index={index}
                   start={start}
                   reason={reasonOf(node, byNumber)}
+                  until={endAt(instant)}
                   isChosen={node.path === here}
                   isOpen={open.has(node.node)}
                   onChoose={() => select(node.path)}
@@ -206,13 +207,15 @@ interface RowProps {
   index: number;
   start: number;
   reason: string;
+  /** The instant that is looked at. */
+  until: string | undefined;
   isChosen: boolean;
   isOpen: boolean;
   onChoose: () => void;
   onToggle: () => void;
 }
 
-function Row({ node, index, start, reason, isChosen, isOpen, onChoose, onToggle }: RowProps) {
+function Row({ node, index, start, reason, until, isChosen, isOpen, onChoose, onToggle }: RowProps) {
   const mayOpen = node.kind === "LOOP" || node.kind === "ITERATION";
   const label = labelOf(node);
   const attempts = node.attempts?.length ?? 0;
@@ -246,7 +249,7 @@ function Row({ node, index, start, reason, isChosen, isOpen, onChoose, onToggle 
       </span>
     ),
     started: <Moment at={node.started_at} />,
-    took: <Duration from={node.started_at} to={node.ended_at} />,
+    took: <Duration from={node.started_at} to={node.ended_at ?? until} />,
     attempts: <span className="number">{attempts || <span className="soft">–</span>}</span>,
   };
   return (

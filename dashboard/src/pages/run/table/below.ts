@@ -2,6 +2,7 @@ import { useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { TreeNode } from "../../../api/penstock";
 import { treeQuery } from "../../../api/runs";
+import { childrenOf } from "../../../model/timeline";
 import { useRunView } from "../view";
 
 /** Iterations of a loop that are shown beside the other tasks. */
@@ -33,6 +34,7 @@ const queryOf = (runId: string, node: number, kind: TreeNode["kind"] | undefined
   // A loop that is in a loop is not in the tree; the server gives its first iterations when it is not told which.
   kind === "LOOP" ? treeQuery(runId, { node, from: 0, limit: ITERATIONS }) : treeQuery(runId, { node });
 
+/** All of them, each behind what it is in. */
 function merged(nodes: readonly TreeNode[], more: readonly TreeNode[]): TreeNode[] {
   const all = new Map(nodes.map((node) => [node.node, node]));
   for (const node of more) {
@@ -40,5 +42,8 @@ function merged(nodes: readonly TreeNode[], more: readonly TreeNode[]): TreeNode
       all.set(node.node, node);
     }
   }
-  return [...all.values()];
+  const list = [...all.values()];
+  const below = childrenOf(list);
+  const withBelow = (node: TreeNode): TreeNode[] => [node, ...(below.get(node.node) ?? []).flatMap(withBelow)];
+  return list.filter((node) => node.parent === undefined || !all.has(node.parent)).flatMap(withBelow);
 }

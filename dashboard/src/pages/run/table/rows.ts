@@ -38,6 +38,11 @@ export function reasonOf(node: TreeNode, byNumber: ReadonlyMap<number, TreeNode>
   return node.phase === "QUEUED" ? "waits for room" : "";
 }
 
+/** What stands for the end of what went on at an instant that is looked at. */
+export function endAt(looked: number | undefined): string | undefined {
+  return looked === undefined ? undefined : new Date(looked).toISOString();
+}
+
 /** How long a node took, or has taken; nothing if it did not start. */
 export function took(node: TreeNode, now: number): number | undefined {
   const started = instant(node.started_at);
