@@ -148,7 +148,7 @@ function Tools({ log, live, whole, name, isFollowing, isWrapped, isFull, onFollo
     <div className={style.tools}>
       {live && <Toggle name="Follow" icon="down" on={isFollowing} onToggle={onFollow} />}
       <Toggle name="Wrap" icon="wrap" on={isWrapped} onToggle={onWrap} />
-      <Copy text={() => copied(log)} />
+      <Copy what="the log" words="Copy" text={() => copied(log)} />
       <a className={button.button} data-kind="quiet" href={whole} download={name}>
         <Icon name="download" />
         Download

@@ -13,7 +13,6 @@ import style from "./Panel.module.css";
 const ArtifactPreview = lazy(async () => ({
   default: (await import("../../../preview/ArtifactPreview")).ArtifactPreview,
 }));
-const ArtifactPreview = lazy(() => import("../../../preview/ArtifactPreview"));
 
 const TYPES: Record<string, string> = {
   STRING: "string",
