@@ -89,7 +89,15 @@ impl Driven {
         let (node, attempt) = (view.id, view.attempt.expect("it runs"));
         let attempt = AttemptRef { run_id: self.run, task_id: view.task_id().expect("its id"), attempt };
         let log_uri = Some(format!("s3://b/{path}.log"));
-        let report = Report { attempt, outcome, exit_code: None, log_uri, manifest_digest: None, ran_on_host: false };
+        let report = Report {
+            attempt,
+            outcome,
+            exit_code: None,
+            log_uri,
+            manifest_digest: None,
+            ran_on_host: false,
+            timings: None,
+        };
         self.step(Event::TaskReported { node, report }).await;
     }
 

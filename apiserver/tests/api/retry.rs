@@ -1,5 +1,7 @@
 //! Runs that go on from one of their tasks.
 
+use axum::body::Body;
+use axum::http::{Method, Request};
 use penstock_engine::{Effect, Event, NodeId, Pipeline, RunState, task_id};
 use penstock_metastore::{Append, Command, Listed, NewRun, RunRegistration, RunUpdate, TaskRow};
 use penstock_spec::Timestamp;
@@ -10,6 +12,7 @@ use penstock_spec::run::{RunInfo, RunStatus, TaskStatus};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
+use crate::fixture::Answer;
 use crate::recorded::{Recorded, row};
 
 const CHAIN: &str = r#"
@@ -92,19 +95,25 @@ fn path(run: Uuid, task: impl std::fmt::Display) -> String {
     format!("/apis/penstock/v1/runs/{run}/tasks/{task}:retry")
 }
 
+/// What a request to go on is answered.
+async fn asked(recorded: &Recorded, path: &str) -> Answer {
+    let request = Request::builder().method(Method::POST).uri(path).header("content-type", "application/json");
+    recorded.server.send(request.body(Body::empty()).expect("a request")).await
+}
+
 #[tokio::test]
 async fn run_that_succeeded_is_asked_to_go_on_from_a_task() {
     let recorded = Recorded::start().await;
     let id = run(&recorded, 41, 2).await;
     assert_eq!(recorded.store.run(id).await.expect("it is there").status, RunStatus::Succeeded);
-    recorded.server.act(&path(id, task_id(id, "b"))).await.ok();
+    asked(&recorded, &path(id, task_id(id, "b"))).await.ok();
     let pending = recorded.store.pending_commands(id).await.expect("commands");
     let pending: Vec<_> = pending.into_iter().map(|pending| pending.command).collect();
     assert_eq!(pending, [Listed::Readable(Command::RetryFrom { from: vec![NodeId(2)] })]);
-    let shown = recorded.server.get(&format!("/apis/v2beta1/runs/{id}")).await.ok();
+    let shown = recorded.get(&format!("/apis/v2beta1/runs/{id}")).await.ok();
     let not_yet = json!("1970-01-01T00:00:00Z");
     assert_eq!((&shown["state"], &shown["finished_at"]), (&json!("PENDING"), &not_yet), "it counts as obeyed");
-    let twice = recorded.server.act(&path(id, "a")).await.refused(409);
+    let twice = asked(&recorded, &path(id, "a")).await.refused(409);
     assert!(twice.contains("has not come to pass"), "{twice}");
 }
 
@@ -112,15 +121,15 @@ async fn run_that_succeeded_is_asked_to_go_on_from_a_task() {
 async fn run_goes_on_only_from_what_it_has_and_when_it_has_ended() {
     let recorded = Recorded::start().await;
     let id = run(&recorded, 42, 2).await;
-    let never = recorded.server.act(&path(id, "never")).await.refused(409);
+    let never = asked(&recorded, &path(id, "never")).await.refused(409);
     assert!(
         never.contains("Failed to retry a run from a task") && never.contains("its condition is false: 1 > 2"),
         "{never}"
     );
-    recorded.server.act(&path(id, "nothing")).await.refused(404);
-    recorded.server.act(&path(Uuid::from_u128(77), "a")).await.refused(404);
+    asked(&recorded, &path(id, "nothing")).await.refused(404);
+    asked(&recorded, &path(Uuid::from_u128(77), "a")).await.refused(404);
     let running = run(&recorded, 43, 1).await;
-    let refused = recorded.server.act(&path(running, "a")).await.refused(409);
+    let refused = asked(&recorded, &path(running, "a")).await.refused(409);
     assert!(refused.contains("has not ended"), "{refused}");
     for run in [id, running] {
         assert!(recorded.store.pending_commands(run).await.expect("commands").is_empty());
