@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 
 import api_measures
@@ -45,6 +46,7 @@ class Store:
             return
         os.mkdir(self.directory)
         progress(f'{self.count:,} runs into {self.database and "PostgreSQL" or "SQLite"}')
+        started = time.monotonic()
         server = self.serve()
         made = [server.api.call('POST', '/apis/v2beta1/experiments', {'display_name': f'experiment {number}'})
                 for number in range(EXPERIMENTS)]
@@ -57,6 +59,7 @@ class Store:
         self.experiment = experiments[7]
         with open(filled, 'w') as file:
             file.write(self.experiment)
+        progress(f'they are there after {time.monotonic() - started:.0f} s')
 
 
 def measure(stores: list[Store], arguments: argparse.Namespace, name: str) -> list[Row]:
