@@ -43,6 +43,7 @@ pub(crate) enum CatalogOperation {
     CreateExperiment(Experiment),
     EnsureExperiment(Experiment),
     StoreExperiment { experiment: Uuid, state: StorageState, at: i64 },
+    ArchiveRuns { experiment: Uuid, at: i64 },
     DeleteExperiment { experiment: Uuid },
     CreatePipeline { pipeline: StoredPipeline, version: Option<EncodedVersion> },
     UpdatePipeline { pipeline: Uuid, update: EntityUpdate },
@@ -70,6 +71,7 @@ impl CatalogOperation {
             Self::StoreExperiment { experiment, state: StorageState::Archived, .. } => {
                 format!("archive experiment {experiment}")
             }
+            Self::ArchiveRuns { experiment, .. } => format!("archive the runs of experiment {experiment}"),
             Self::StoreExperiment { experiment, state: StorageState::Available, .. } => {
                 format!("unarchive experiment {experiment}")
             }
@@ -119,6 +121,7 @@ impl CatalogOperation {
             Self::StoreExperiment { experiment, state, at } => {
                 experiments::store(connection, *experiment, *state, *at).await
             }
+            Self::ArchiveRuns { experiment, at } => experiments::archive_some(connection, *experiment, *at).await,
             Self::DeleteExperiment { experiment } => experiments::delete(connection, *experiment).await,
             Self::CreatePipeline { pipeline, version } => {
                 pipelines::create(connection, pipeline, version.as_ref()).await

@@ -17,6 +17,8 @@ use crate::recurring;
 use crate::rows::StorageState;
 use crate::statements::Answer;
 
+pub(crate) use archive::archive_some;
+
 /// An experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Experiment {
@@ -86,8 +88,15 @@ impl Metastore {
 
     /// Archives an experiment together with all its runs, and disables its recurring runs; or takes the experiment, and it
     /// alone, out of the archive.
+    ///
+    /// Many runs are archived in several transactions, between which others store what they have. The experiment follows in
+    /// the last, with what is left of its runs; until then it is in use, and what ends in between can be asked for again.
     pub async fn set_experiment_storage(&self, experiment: Uuid, state: StorageState) -> Result<(), MetastoreError> {
         let at = encode_time(Timestamp::now());
+        if state == StorageState::Archived {
+            let page = || CatalogOperation::ArchiveRuns { experiment, at };
+            while self.submit_for_answer(page()).await? == archive::PAGE as Answer {}
+        }
         self.submit(CatalogOperation::StoreExperiment { experiment, state, at }).await
     }
 
@@ -148,7 +157,7 @@ pub(crate) async fn store(
         return Ok(Err(MetastoreError::not_found(KIND, &experiment)));
     }
     if state == StorageState::Archived {
-        archive::archive_runs(connection, experiment, at).await?;
+        archive::archive_rest(connection, experiment, at).await?;
         recurring::disable_of(connection, experiment, at).await?;
     }
     Ok(Ok(1))

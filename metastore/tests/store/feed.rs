@@ -1,5 +1,8 @@
 //! What changed, in order.
 
+use std::pin::pin;
+
+use futures::future::{Either, select};
 use penstock_metastore::{
     Append, Command, FeedPosition, NotificationFailure, RecurringRun, RunUpdate, SlotClaim, StorageState, TaskKind,
 };
@@ -194,7 +197,14 @@ async fn each_run_of_an_archived_experiment_is_told_of() {
     store.delete_run(new_run(5).info.id).await.unwrap();
     store.set_run_storage(new_run(6).info.id, StorageState::Archived).await.unwrap();
     let before = store.feed_position().await.unwrap().last;
-    store.set_experiment_storage(folder, StorageState::Archived).await.unwrap();
+    // Others do not wait for all of them.
+    let archive = pin!(store.set_experiment_storage(folder, StorageState::Archived));
+    let other = pin!(store.create_experiment(experiment(8, "b")));
+    let Either::Right((created, archive)) = select(archive, other).await else {
+        panic!("what was asked for later is stored later, after {count} runs")
+    };
+    created.unwrap();
+    archive.await.unwrap();
     let mut told = store.changes_after(None, before, 1000).await.unwrap();
     told.extend(store.changes_after(None, before + 1000, 1000).await.unwrap());
     let last = told.pop().unwrap();
