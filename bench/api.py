@@ -10,6 +10,7 @@ replaces what FILE has between the two marks.
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,13 +48,12 @@ class Store:
         os.mkdir(self.directory)
         progress(f'{self.count:,} runs into {self.database and "PostgreSQL" or "SQLite"}')
         started = time.monotonic()
-        server = self.serve()
-        made = [server.api.call('POST', '/apis/v2beta1/experiments', {'display_name': f'experiment {number}'})
-                for number in range(EXPERIMENTS)]
-        experiments = [experiment['experiment_id'] for experiment in made]
-        original, _ = server.api.submit('original', pipelines.commands(3, False, ['true']), experiments[0])
-        server.api.wait(original['run_id'])
-        server.stop()
+        with self.serve() as server:
+            made = [server.api.call('POST', '/apis/v2beta1/experiments', {'display_name': f'experiment {number}'})
+                    for number in range(EXPERIMENTS)]
+            experiments = [experiment['experiment_id'] for experiment in made]
+            original, _ = server.api.submit('original', pipelines.commands(3, False, ['true']), experiments[0])
+            server.api.wait(original['run_id'])
         target = many_runs.Postgres(self.database) if self.database else many_runs.Sqlite(f'{self.directory}/penstock.db')
         target.fill(original['run_id'], experiments, self.count)
         self.experiment = experiments[7]
@@ -65,15 +65,23 @@ class Store:
 def measure(stores: list[Store], arguments: argparse.Namespace, name: str) -> list[Row]:
     for store in stores:
         store.fill()
-    servers = {store.count: store.serve() for store in stores}
     experiments = {store.count: store.experiment for store in stores}
-    rows = api_measures.list_rows(servers, experiments, arguments.requests, name)
-    largest = servers[max(servers)]
-    rows += api_measures.detail_rows(largest, arguments.requests, name)
-    rows += api_measures.create_rows(largest, arguments.requests, name)
-    rows += api_measures.subscriber_rows(largest, arguments.subscribers, name)
-    for server in servers.values():
-        server.stop()
+    rows = []
+    with contextlib.ExitStack() as stack:
+        servers = {store.count: stack.enter_context(store.serve()) for store in stores}
+        largest = servers[max(servers)]
+        for what, part in (
+            ('lists', lambda: api_measures.list_rows(servers, experiments, arguments.requests, name)),
+            ('a large run', lambda: api_measures.detail_rows(largest, arguments.requests, name)),
+            ('new runs', lambda: api_measures.create_rows(largest, arguments.requests, name)),
+            ('subscribers', lambda: api_measures.subscriber_rows(largest, arguments.subscribers, name)),
+        ):
+            try:
+                rows += part()
+            except (SystemExit, OSError) as error:
+                # What else was measured is not lost.
+                progress(f'{name}, {what}: {error}')
+                rows.append(Row(f'{name}: {what}', '', 'could not be measured', met=False))
     return rows
 
 
@@ -116,6 +124,8 @@ def main() -> None:
     parser.add_argument('--directory', help='where the stores go, and stay for the next time [default: a temporary one]')
     parser.add_argument('--write', metavar='FILE')
     arguments = parser.parse_args()
+    # Servers and databases of the measurement go, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     load_before = machine.load()
     rows = []
     with contextlib.ExitStack() as stack:

@@ -23,6 +23,9 @@ WARM = 5
 # Takes so long over a million runs that a tenth of the requests has to do.
 SLOW = 'filter: name contains 7919'
 NEWEST = 'created_at desc'
+# Most pages that are walked through to find some anywhere, and the longest time for it.
+WALKED = 1_000
+WALK_LIMIT = 20
 
 
 def equals(key: str, value: str) -> str:
@@ -42,18 +45,16 @@ def lists(experiment: str) -> dict[str, dict]:
     }
 
 
-def pages(api: Api, query: dict, most: int) -> list[str]:
-    """Tokens of pages that are spread over the list, found by walking through it."""
-    tokens, token = [], ''
-    for number in range(most):
+def pages(api: Api, query: dict) -> list[str]:
+    """Tokens of every tenth page, or of each if there are few, found by walking through the list for a while."""
+    tokens, token, deadline = [], '', time.monotonic() + WALK_LIMIT
+    while len(tokens) < WALKED and time.monotonic() < deadline:
         document = api.call('GET', RUNS, page_size=PAGE, sort_by=NEWEST, page_token=token, **query)
         token = document.get('next_page_token', '')
         if not token:
             break
-        # Of a long walk each tenth page is enough.
-        if number % 10 == 0 or most < 1000:
-            tokens.append(token)
-    return tokens
+        tokens.append(token)
+    return tokens[::10] if len(tokens) > 100 else tokens
 
 
 def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: int, store: str) -> list[Row]:
@@ -63,7 +64,7 @@ def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: i
     for name in lists(''):
         progress(f'{store}: lists, {name}')
         queries = {count: lists(experiments[count])[name] for count in sides}
-        tokens = {count: pages(sides[count].api, queries[count], 2_000 if name == 'all' else 300) for count in sides}
+        tokens = {count: pages(sides[count].api, queries[count]) for count in sides}
         times = {(count, anywhere): [] for count in sides for anywhere in (False, True)}
         counted = max(10, requests // 10) if name == SLOW else requests
         for number in range(WARM + counted):

@@ -66,7 +66,7 @@ class Api:
 
 
 class Server:
-    """The process, over a data directory and perhaps a database elsewhere."""
+    """The process, over a data directory and perhaps a database elsewhere; ends with the block that it is used in."""
 
     def __init__(self, binary: str, directory: str, database: str = ''):
         environment = {**os.environ, 'PENSTOCK_DATA_DIR': directory}
@@ -78,6 +78,15 @@ class Server:
                                         env=environment)
         self.address = self._address()
         self.api = Api(self.address)
+
+    def __enter__(self) -> 'Server':
+        return self
+
+    def __exit__(self, error, *_) -> None:
+        if error:
+            self.process.kill()
+        else:
+            self.stop()
 
     def _address(self) -> str:
         """It says where it is reached once it is."""
