@@ -6,6 +6,7 @@
 
 pub(crate) mod api;
 mod driving;
+mod opening;
 pub(crate) mod serving;
 mod webhook;
 
@@ -17,13 +18,14 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use penstock_driver::doctor::GlanceAt;
 use penstock_driver::{Driver, KubernetesMetrics, KubernetesSettings, StoreMetrics};
+use penstock_driver::{DriverSettings, KubernetesMetrics, KubernetesSettings, StoreMetrics};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
 use penstock_runtime::shutdown::Shutdown;
 use penstock_spec::keys;
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::args::ExecutionArgs;
 use crate::args::access::Listening;
@@ -66,13 +68,17 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
     if let Some(args) = webhook {
         let settings = webhook::settings(&service, args)?;
         let (client, registry) = (client.clone(), registry.clone());
-        let (health, shutdown) = (health.clone(), shutdown.clone());
+        // What it needs is asked about alone: it answers whatever driver and API wait for.
+        let (health, shutdown) = (health.part("webhook"), shutdown.clone());
         spawn(&mut services, "webhook", async move {
             Ok(penstock_webhook::run(settings, client, &registry, health, shutdown).await?)
         });
     }
     let opened = match driver.is_some() || api.is_some() {
-        true => Some(open_driver(context, &service, driver.as_ref(), client.clone(), &registry).await?),
+        true => {
+            let settings = driver_settings(context, &service, driver.as_ref(), client.clone(), &registry)?;
+            opening::open(settings, health.condition("store"), &mut services, &shutdown).await?
+        }
         false => None,
     };
     if let (Some(opened), Some(args)) = (&opened, driver) {
@@ -124,14 +130,14 @@ async fn open(api: &ApiArgs) -> anyhow::Result<(TcpListener, Serving)> {
     Ok((api::listen(access, &listening).await?, serving))
 }
 
-/// Opens what runs are kept in. Whoever does not drive runs needs the cluster for what they say, and no more.
-async fn open_driver(
+/// With what runs are kept and driven. Whoever does not drive runs needs the cluster for what they say, and no more.
+fn driver_settings(
     context: &Context,
     service: &ServiceArgs,
     driver: Option<&DriverArgs>,
     client: kube::Client,
     registry: &Registry,
-) -> anyhow::Result<Driver> {
+) -> anyhow::Result<DriverSettings> {
     let namespace = service.namespace.clone();
     let kubernetes = match driver {
         None => KubernetesSettings::new(client, namespace),
@@ -145,7 +151,7 @@ async fn open_driver(
     let execution = ExecutionArgs { concurrency: None, python: None, grace: Duration::from_secs(10) };
     let mut settings = context.driver_settings(&execution, Some(kubernetes));
     settings.stores.observer = Some(Arc::new(StoreMetrics::new(registry)?));
-    Ok(Driver::open(settings).await?)
+    Ok(settings)
 }
 
 pub(crate) type Ended = (&'static str, anyhow::Result<()>);
@@ -163,13 +169,7 @@ pub(crate) fn spawn(
 pub(crate) async fn supervise(mut services: JoinSet<Ended>, shutdown: &Shutdown) -> anyhow::Result<ExitCode> {
     let mut failed = None;
     while let Some(ended) = services.join_next().await {
-        let error = match ended {
-            Ok((_, Ok(()))) if shutdown.is_requested() => None,
-            Ok((name, Ok(()))) => Some(anyhow!("the {name} ended by itself")),
-            Ok((name, Err(error))) => Some(error.context(format!("the {name} failed"))),
-            Err(error) => Some(anyhow!(error).context("a service panicked")),
-        };
-        if let Some(error) = error {
+        if let Some(error) = failure_of(ended, shutdown) {
             shutdown.request();
             failed.get_or_insert(error);
         }
@@ -177,5 +177,15 @@ pub(crate) async fn supervise(mut services: JoinSet<Ended>, shutdown: &Shutdown)
     match failed {
         Some(error) => Err(error),
         None => Ok(ExitCode::from(failure::SUCCEEDED)),
+    }
+}
+
+/// Why a service has ended before it was asked to.
+fn failure_of(ended: Result<Ended, JoinError>, shutdown: &Shutdown) -> Option<anyhow::Error> {
+    match ended {
+        Ok((_, Ok(()))) if shutdown.is_requested() => None,
+        Ok((name, Ok(()))) => Some(anyhow!("the {name} ended by itself")),
+        Ok((name, Err(error))) => Some(error.context(format!("the {name} failed"))),
+        Err(error) => Some(anyhow!(error).context("a service panicked")),
     }
 }

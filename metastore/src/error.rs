@@ -256,6 +256,15 @@ impl MetastoreError {
         matches!(self, Self::Fenced { .. } | Self::FactCount { .. })
     }
 
+    /// Whether the database server cannot be reached: it may be there later.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Open { source, .. } => is_connection_lost(source),
+            _ => false,
+        }
+    }
+
     pub(crate) fn not_found(kind: &'static str, id: &impl ToString) -> Self {
         Self::NotFound { kind, id: id.to_string() }
     }

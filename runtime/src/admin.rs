@@ -1,5 +1,5 @@
-//! The admin port: `/metrics` for Prometheus, `/live` and `/ready` for the kubelet. Apart from the service port, so
-//! that it answers however busy that one is.
+//! The admin port: `/metrics` for Prometheus, `/live` and `/ready` for the kubelet, and `/ready/PART` for a part of the process.
+//! Apart from the service port, so that it answers however busy that one is.
 
 use std::io;
 use std::net::SocketAddr;
@@ -78,17 +78,19 @@ fn answer(
     }
     match request.uri().path() {
         "/live" => text(StatusCode::OK, "live\n".to_owned()),
-        "/ready" => ready(health, shutdown),
+        "/ready" => ready(&health.waiting(), shutdown),
         "/metrics" => metrics(registry),
-        _ => text(StatusCode::NOT_FOUND, "served here: /live, /ready, /metrics\n".to_owned()),
+        path => match path.strip_prefix("/ready/") {
+            Some(part) => ready(&health.waiting_of(part), shutdown),
+            None => text(StatusCode::NOT_FOUND, "served here: /live, /ready, /metrics\n".to_owned()),
+        },
     }
 }
 
-fn ready(health: &Health, shutdown: &Shutdown) -> Response<Full<Bytes>> {
+fn ready(waiting: &[(&'static str, String)], shutdown: &Shutdown) -> Response<Full<Bytes>> {
     if shutdown.is_requested() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: shutting down\n".to_owned());
     }
-    let waiting = health.waiting();
     if waiting.is_empty() {
         return text(StatusCode::OK, "ready\n".to_owned());
     }

@@ -7,30 +7,48 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     conditions: Arc<Mutex<Vec<State>>>,
+    /// Whose conditions are added.
+    part: &'static str,
 }
 
 #[derive(Debug)]
 struct State {
+    part: &'static str,
     name: &'static str,
     /// Why not yet; `None` when it holds.
     waiting: Option<String>,
 }
 
 impl Health {
+    /// The same list for a part of the process that can be asked about alone.
+    pub fn part(&self, part: &'static str) -> Health {
+        Health { conditions: Arc::clone(&self.conditions), part }
+    }
+
     /// Adds something that must hold. It does not yet.
     pub fn condition(&self, name: &'static str) -> Condition {
         let mut conditions = self.lock();
-        conditions.push(State { name, waiting: Some("not started yet".to_owned()) });
+        conditions.push(State { part: self.part, name, waiting: Some("not started yet".to_owned()) });
         Condition { health: self.clone(), index: conditions.len() - 1 }
     }
 
     /// What does not hold, each with its reason.
     pub fn waiting(&self) -> Vec<(&'static str, String)> {
+        self.waiting_among(|_| true)
+    }
+
+    /// What does not hold of a part.
+    pub fn waiting_of(&self, part: &str) -> Vec<(&'static str, String)> {
+        self.waiting_among(|state| state.part == part)
+    }
+
+    fn waiting_among(&self, is_asked_for: impl Fn(&State) -> bool) -> Vec<(&'static str, String)> {
         let conditions = self.lock();
-        if conditions.is_empty() {
+        let mut asked_for = conditions.iter().filter(|state| is_asked_for(state)).peekable();
+        if asked_for.peek().is_none() {
             return vec![("start", "no part has started yet".to_owned())];
         }
-        conditions.iter().filter_map(|state| state.waiting.clone().map(|reason| (state.name, reason))).collect()
+        asked_for.filter_map(|state| state.waiting.clone().map(|reason| (state.name, reason))).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<State>> {
@@ -78,5 +96,19 @@ mod tests {
         assert_eq!(health.waiting(), []);
         certificate.set_waiting("it has expired");
         assert_eq!(health.waiting(), [("certificate", "it has expired".to_owned())]);
+    }
+
+    #[test]
+    fn a_part_is_ready_whatever_others_wait_for() {
+        let health = Health::default();
+        let store = health.condition("store");
+        assert_eq!(health.waiting_of("webhook"), [("start", "no part has started yet".to_owned())]);
+        let certificate = health.part("webhook").condition("certificate");
+        assert_eq!(health.waiting_of("webhook"), [("certificate", "not started yet".to_owned())]);
+        certificate.set_ready();
+        assert_eq!(health.waiting_of("webhook"), []);
+        assert_eq!(health.waiting(), [("store", "not started yet".to_owned())]);
+        store.set_ready();
+        assert_eq!(health.waiting(), []);
     }
 }

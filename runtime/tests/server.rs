@@ -182,7 +182,7 @@ async fn admin_port_tells_metrics_life_and_what_it_waits_for() {
     let counter = prometheus::IntCounter::new("penstock_test_total", "A test.").expect("a counter");
     registry.register(Box::new(counter.clone())).expect("registers");
     counter.inc();
-    let condition = health.condition("webhook certificate");
+    let (condition, part) = (health.condition("webhook certificate"), health.part("webhook"));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let task = tokio::spawn(admin::serve_on(listener, registry, health, shutdown.clone()));
@@ -192,6 +192,13 @@ async fn admin_port_tells_metrics_life_and_what_it_waits_for() {
     };
     let waiting = get("/ready").await;
     assert!(status(&waiting).contains("503") && waiting.contains("webhook certificate: not started yet"), "{waiting}");
+    assert!(status(&get("/ready/webhook").await).contains("503"), "a part that has not begun is not ready");
+    let of_webhook = part.condition("settings");
+    let waiting = get("/ready/webhook").await;
+    assert!(waiting.contains("settings: not started yet") && !waiting.contains("certificate"), "{waiting}");
+    of_webhook.set_ready();
+    assert!(status(&get("/ready/webhook").await).contains("200"));
+    assert!(status(&get("/ready").await).contains("503"));
     condition.set_ready();
     assert!(status(&get("/ready").await).contains("200"));
     assert!(status(&get("/live").await).contains("200"));

@@ -1,7 +1,7 @@
 //! `penstock up`, as long as a test needs it.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -12,6 +12,8 @@ use crate::invocation::{Background, Finished, Invocation};
 
 /// Longest time until it answers.
 const START: Duration = Duration::from_secs(30);
+/// Longest time for an answer of a GET.
+const GET_LIMIT: Duration = Duration::from_secs(5);
 /// Longest time that a test keeps it.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -31,8 +33,8 @@ impl Server {
 
     /// Starts `penstock up` with more arguments.
     pub fn start_with(penstock: Invocation, arguments: &[&str]) -> Server {
-        // Free a moment ago; who takes it meanwhile makes the server end with an error, and the test fail.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        // Who takes it meanwhile makes the server end with an error, and the test fail.
+        let free = free_address();
         let mut process = penstock.args(["up", "--listen", &free.to_string()]).args(arguments).limit(LIMIT).spawn();
         wait_until("the server to listen", START, || {
             assert!(process.is_running(), "penstock up has ended");
@@ -56,6 +58,23 @@ impl Server {
     pub fn kill(self) -> Finished {
         self.process.kill_now()
     }
+}
+
+/// A port of this machine that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("its address")
+}
+
+/// Status and body of a GET; `None` while nobody answers.
+pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(GET_LIMIT)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
 /// A request of its own connection to a server by its URL, and the status and document of the answer, which may take

@@ -1,16 +1,18 @@
 //! `penstock up` on a PostgreSQL database, alone and beside another one. The stock client and the command line use it as
 //! they use a store in a file.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use penstock_tests::deadline::wait_until;
-use penstock_tests::invocation::Invocation;
+use penstock_tests::invocation::{Background, Invocation};
 use penstock_tests::pipeline::{Pipeline, Task};
 use penstock_tests::process;
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
 use penstock_tests::server::{self, Server};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 #[path = "../../metastore/tests/postgres/server.rs"]
@@ -176,4 +178,64 @@ fn t30_password_on_the_command_line_is_refused_and_not_shown() {
     let list = sandbox.penstock().args(["list"]).env("PENSTOCK_DATABASE_URL", url).run();
     let list = list.expect_code(1).expect_complaint("postgres://me@127.0.0.1:1/x");
     assert!(!format!("{}{}", list.stdout, list.stderr).contains("s3cret"), "{list}");
+}
+
+/// The API of a cluster that nobody asks for anything.
+fn apiserver(sandbox: &Sandbox, url: &str, api: SocketAddr, admin: SocketAddr) -> Background {
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "none", "users": [{"name": "none", "user": {}}],
+        "clusters": [{"name": "none", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none", "namespace": "team"}}],
+    });
+    let config = sandbox.write("kubeconfig", config.to_string());
+    let listen = ["--api-listen".to_owned(), api.to_string(), "--admin-listen".to_owned(), admin.to_string()];
+    sandbox
+        .penstock()
+        .arg("apiserver")
+        .args(listen.iter().map(String::as_str))
+        .args(["--database-url", url])
+        .env("KUBECONFIG", config)
+        .limit(LIMIT)
+        .spawn()
+}
+
+#[test]
+fn f34_a_service_waits_for_its_database_and_says_so() {
+    let Some((database, url)) = database() else { return };
+    let sandbox = Sandbox::new();
+    let (api, admin) = (server::free_address(), server::free_address());
+    database.stop();
+    let waits = || server::get(admin, "/ready").filter(|(status, _)| *status == 503);
+    let says_why = |text: &str| text.contains("not ready: store: cannot open the metastore");
+
+    // Longer than it takes to give up on a command.
+    let mut waiting = apiserver(&sandbox, &url, api, admin);
+    wait_until("the reason", SOON, || waits().is_some_and(|(_, text)| says_why(&text)));
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(waiting.is_running() && waits().is_some_and(|(_, text)| says_why(&text)));
+    assert_eq!(server::get(admin, "/live").map(|(status, _)| status), Some(200));
+    database.start_again();
+    wait_until("it to be ready", SOON, || server::get(admin, "/ready").is_some_and(|(status, _)| status == 200));
+    let runs = server::get(api, "/apis/v2beta1/runs?namespace=team").expect("an answer");
+    assert_eq!(runs.0, 200, "{}", runs.1);
+    waiting.signal(Signal::TERM);
+    let ended = waiting.wait().expect_code(0);
+    assert!(ended.stderr.contains("the store of runs cannot be reached; it is tried again"), "{ended}");
+
+    // One that waits ends at once.
+    database.stop();
+    let waiting = apiserver(&sandbox, &url, api, admin);
+    wait_until("it to wait", SOON, || waits().is_some());
+    waiting.signal(Signal::TERM);
+    waiting.wait().expect_code(0);
+}
+
+#[test]
+fn f34_a_service_does_not_wait_for_a_database_that_will_never_be_its_own() {
+    let Some((database, url)) = database() else { return };
+    database.sql("penstock", "CREATE TABLE of_another_program (id integer)");
+    let sandbox = Sandbox::new();
+    let refused = apiserver(&sandbox, &url, server::free_address(), server::free_address()).wait();
+    assert_ne!(refused.code(), Some(0));
+    refused.expect_complaint("it has tables of another program");
 }

@@ -19,6 +19,7 @@ pub(crate) struct Server {
     binaries: PathBuf,
     directory: TempDir,
     root: bool,
+    settings: String,
     /// Ends the server and removes its files when this process, and with it the other end of the pipe, is gone.
     watchdog: Child,
 }
@@ -69,9 +70,20 @@ impl Server {
             .unwrap();
         prepare(&data);
         let watchdog = watch(root, &binaries, directory.path());
-        let server = Self { binaries, directory, root, watchdog };
-        run(server.control("start").arg("-o").arg(settings));
+        let server = Self { binaries, directory, root, settings, watchdog };
+        server.start_again();
         Some(server)
+    }
+
+    /// Starts what was stopped.
+    pub(crate) fn start_again(&self) {
+        run(self.control("start").arg("-o").arg(&self.settings));
+    }
+
+    /// Ends all sessions and the server.
+    #[allow(dead_code, reason = "not every program that starts servers stops them")]
+    pub(crate) fn stop(&self) {
+        run(self.control("stop").args(["-m", "fast"]));
     }
 
     /// Kills the server as a loss of power would, and starts it again.

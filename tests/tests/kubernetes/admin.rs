@@ -1,31 +1,11 @@
 //! The admin port of a process on this machine, and what it serves, read as Prometheus reads it.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
 
-/// Longest time for one answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) use penstock_tests::server::{free_address, get};
+
 /// What the names of a histogram's series end in.
 const HISTOGRAM_SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
-
-/// A port of this machine that was free a moment ago.
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("its address")
-}
-
-/// Status and body of a GET; `None` while nobody answers.
-pub(crate) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
-}
 
 /// The value of a series, as it is written with its labels; 0 when there is none.
 pub(crate) fn value(metrics: &str, series: &str) -> f64 {
