@@ -258,6 +258,42 @@ fn ha_keeps_everything_in_the_database_and_the_api_apart() {
     assert!(subject("penstock").starts_with("penstock\n"));
 }
 
+/// An overlay of a user's own.
+fn render_with(base: &str, components: &[&str]) -> Option<String> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/overlay");
+    let folder = tempfile::Builder::new().prefix("overlay-").tempdir_in(beside).expect("a folder");
+    let line = |path: &str| format!("  - ../../../../manifests/{path}\n");
+    let chosen: String = components.iter().map(|name| line(&format!("components/{name}"))).collect();
+    let text = format!("kind: Kustomization\nresources:\n{}components:\n{chosen}", line(base));
+    fs::write(folder.path().join("kustomization.yaml"), text).expect("a file");
+    render_folder(folder.path())
+}
+
+/// Whoever serves the API has the certificate, and nobody else.
+#[test]
+fn tls_is_for_the_deployment_of_the_api() {
+    for (base, has, has_not) in
+        [("overlays/standalone", "penstock", None), ("overlays/ha", "penstock-apiserver", Some("penstock"))]
+    {
+        let Some(rendered) = render_with(base, &["tls"]) else { return };
+        let of = |name: &str| object(&rendered, "Deployment", name);
+        for line in [
+            "- name: PENSTOCK_TLS_CERT\n          value: /etc/penstock/api-certificate/tls.crt\n",
+            "- name: PENSTOCK_TLS_KEY\n          value: /etc/penstock/api-certificate/tls.key\n",
+            "- mountPath: /etc/penstock/api-certificate\n",
+            "secretName: penstock-api-tls\n",
+        ] {
+            assert!(of(has).contains(line), "{base}: {line:?} is not in {}", of(has));
+            assert!(has_not.is_none_or(|name| !of(name).contains(line)), "{base}: {line:?}");
+        }
+        let service = object(&rendered, "Service", "ml-pipeline");
+        assert!(
+            service.contains("appProtocol: https\n    name: http\n    port: 8888\n    targetPort: api"),
+            "{service}"
+        );
+    }
+}
+
 /// What users may put together, beside the overlays that are there.
 #[test]
 fn components_can_be_combined() {
@@ -266,14 +302,8 @@ fn components_can_be_combined() {
         ("overlays/standalone", &["postgres"][..]),
         ("overlays/cert-manager", &["apiserver", "postgres"][..]),
     ];
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/overlay");
     for (base, components) in places {
-        let folder = tempfile::Builder::new().prefix("overlay-").tempdir_in(&beside).expect("a folder");
-        let line = |path: &str| format!("  - ../../../../manifests/{path}\n");
-        let chosen: String = components.iter().map(|name| line(&format!("components/{name}"))).collect();
-        let text = format!("kind: Kustomization\nresources:\n{}components:\n{chosen}", line(base));
-        fs::write(folder.path().join("kustomization.yaml"), text).expect("a file");
-        let Some(rendered) = render_folder(folder.path()) else { return };
+        let Some(rendered) = render_with(base, components) else { return };
         assert!(rendered.contains("name: penstock-database\n"), "{base} with {components:?}");
         let role = object(&rendered, "ClusterRole", "penstock");
         let own = rendered.contains("--certificate-dir=") != role.contains("mutatingwebhookconfigurations");
