@@ -124,14 +124,15 @@ conformance: ## Run Kubeflow's own samples here and on a cluster: CORPUS=clone o
 	  $(if $(filter machine,$(ON)),,tests/cluster/around) $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" \
 	    $(if $(COMMIT),--commit "$(COMMIT)") $(if $(ON),--on "$(ON)")
 
-conformance-api: ## Run Kubeflow's own API suites against `penstock up`: KFP=clone of kubeflow/pipelines (ARGO=version; SUITE=one of them)
+conformance-api: ## Run Kubeflow's own API suites: KFP=clone of kubeflow/pipelines (ARGO=version; SUITE=one of them; ON=kubernetes: end2end on the test cluster)
 	@test -n "$(KFP)" || { echo "error: say where the suites are: make conformance-api KFP=DIR" >&2; exit 2; }
 	@$(TOOLS) build
-	@cargo build --quiet -p penstock-cli
+	@$(if $(filter kubernetes,$(ON)),$(TOOLS) image,cargo build --quiet -p penstock-cli)
 	@python="$$($(TOOLS) python)"; \
-	  "$$python" tests/conformance/api_suites.py --kfp "$(KFP)" --penstock "$$($(TOOLS) target)/debug/penstock" \
-	    --work "$(PENSTOCK_CACHE)/api-suites" $(if $(ARGO),--argo "$(ARGO)") $(if $(SUITE),--suite "$(SUITE)") \
-	    --write docs/conformance-api.md
+	  $(if $(filter kubernetes,$(ON)),tests/cluster/around tests/conformance/on-cluster) \
+	    "$$python" tests/conformance/api_suites.py --kfp "$(KFP)" --work "$(PENSTOCK_CACHE)/api-suites" \
+	    $(if $(filter kubernetes,$(ON)),,--penstock "$$($(TOOLS) target)/debug/penstock") $(if $(ARGO),--argo "$(ARGO)") \
+	    $(if $(SUITE),--suite "$(SUITE)",$(if $(filter kubernetes,$(ON)),--suite end2end)) --write docs/conformance-api.md
 
 cluster: ## Build and start a real one-node Kubernetes for tests, with its images (as root, on Linux)
 	@cluster="$$($(TOOLS) cluster)"; \

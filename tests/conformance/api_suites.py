@@ -1,6 +1,8 @@
-"""Runs the API suites of kubeflow/pipelines against `penstock up`, and writes down what became of each case.
+"""Runs the API suites of kubeflow/pipelines, and writes down what became of each case: against `penstock up`, or against an API
+that is served already, of a Penstock on Kubernetes.
 
     python tests/conformance/api_suites.py --kfp DIR --penstock target/debug/penstock
+    tests/cluster/around tests/conformance/on-cluster python tests/conformance/api_suites.py --kfp DIR --suite end2end
 
 DIR is a clone of kubeflow/pipelines; the suites are compiled from a copy of it. Each failed case must be explained by a line
 of api_differences.json; one that is not makes this end with 1. Suites may be run one at a time: what became of the others is kept
@@ -9,9 +11,9 @@ beside the copy, and the page shows the newest of each.
 
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import dataclasses
-import datetime
 import http.client
 import http.server
 import json
@@ -24,23 +26,14 @@ import tempfile
 import threading
 import time
 
-MARKS = ('<!-- results: written by `make conformance-api` -->', '<!-- end of results -->')
+import api_page
+from api_page import Case
+
 # The integration suite knows no other.
 PORT = 8888
 SUITE_LIMIT = 3 * 3600
 HERE = os.path.dirname(os.path.abspath(__file__))
 ARGO = 'github.com/argoproj/argo-workflows/v4'
-
-
-@dataclasses.dataclass
-class Case:
-    """One case of a suite, and what became of it: passed, failed, skipped or pending."""
-
-    suite: str
-    group: str
-    name: str
-    state: str
-    message: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,21 +42,29 @@ class Suite:
 
     name: str
     folder: str
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
     # Where one of ginkgo writes what became of its cases; it chooses that itself.
     report: str = ''
-    # By these labels it is run, part after part; before each part the server is started again, over what there is.
+    # By these labels it is run. A server of its own is started again before each part, over what there is; one that is
+    # served already is asked by all parts at once.
     parts: tuple[str, ...] = ('',)
 
 
 SUITES = (
-    Suite('v2/api', 'backend/test/v2/api', (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow'),
-          'reports/api.json', ('!UpgradePreparation && !UpgradeVerification', 'UpgradePreparation', 'UpgradeVerification')),
-    Suite('v2/integration', 'backend/test/v2/integration',
-          ('-runIntegrationTests=true', '-namespace=kubeflow', f'-apiUrl=http://localhost:{PORT}')),
-    Suite('end2end', 'backend/test/end2end', (f'-apiUrl=http://localhost:{PORT}', '-namespace=kubeflow'),
-          'reports/e2e.json', ('E2EEssential || E2ECritical || E2EParallelNested || E2EFailure',)),
+    Suite('v2/api', 'backend/test/v2/api', report='reports/api.json',
+          parts=('!UpgradePreparation && !UpgradeVerification', 'UpgradePreparation', 'UpgradeVerification')),
+    Suite('v2/integration', 'backend/test/v2/integration', ('-runIntegrationTests=true',)),
+    Suite('end2end', 'backend/test/end2end', report='reports/e2e.json',
+          parts=('E2EEssential', 'E2ECritical', 'E2EParallelNested', 'E2EFailure')),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Api:
+    """Where the API is, and the namespace that its tasks are in."""
+
+    url: str = f'http://localhost:{PORT}'
+    namespace: str = 'kubeflow'
 
 
 def progress(text: str) -> None:
@@ -171,10 +172,14 @@ def _await_health(process: subprocess.Popen) -> None:
     sys.exit(f'error: penstock up does not serve 127.0.0.1:{PORT}; is the port taken?')
 
 
-def run_part(suite: Suite, copy: str, config: str, labels: str, only: str) -> list[Case]:
+def run_part(suite: Suite, copy: str, api: Api, config: str, labels: str, only: str) -> list[Case]:
     progress(f'running {suite.name}{labels and ": "}{labels}')
-    folder = os.path.join(copy, suite.folder)
-    arguments = [os.path.join(folder, 'suite.test'), '-test.timeout=0', *suite.arguments]
+    program = os.path.join(copy, suite.folder, 'suite.test')
+    # Beside its folder, from where it finds its files as well; parts may be run at once.
+    folder = os.path.join(copy, f'{suite.folder}-{suite.parts.index(labels)}')
+    os.makedirs(folder, exist_ok=True)
+    arguments = [program, '-test.timeout=0', f'-apiUrl={api.url}', f'-namespace={api.namespace}',
+                 *suite.arguments]
     report = os.path.join(folder, suite.report)
     if suite.report:
         with contextlib.suppress(FileNotFoundError):
@@ -223,72 +228,46 @@ def of_go(suite: Suite, text: str) -> list[Case]:
     return cases
 
 
-def explanations() -> dict[str, str]:
-    with open(os.path.join(HERE, 'api_differences.json')) as file:
-        return json.load(file)
+def penstock_of_cluster() -> str:
+    """What answers there, for the page."""
+    kubectl = os.environ.get('PENSTOCK_TEST_KUBECTL') or 'kubectl'
+    version = json.loads(subprocess.run([kubectl, 'version', '-o', 'json'], capture_output=True, text=True, check=True,
+                                        timeout=60).stdout)['serverVersion']['gitVersion']
+    return f'`penstock serve` as `manifests/` installs it, on Kubernetes {version}'
 
 
-def explanation(case: Case, known: dict[str, str]) -> str:
-    return next((reason for part, reason in known.items() if part in f'{case.suite} {case.name}'), '')
+def checkout() -> str:
+    """The commit that is tested."""
+    def git(*words: str) -> str:
+        return subprocess.run(['git', '-C', HERE, *words], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    changed = ' with changes' if git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!docs') else ''
+    return f'`{git("rev-parse", "--short=12", "HEAD")}`{changed}'
 
 
-def _kept(suite: Suite, copy: str) -> str:
-    return os.path.join(copy, suite.folder, 'cases.json')
+def run_suite(suite: Suite, copy: str, arguments: argparse.Namespace) -> list[Case]:
+    with tempfile.TemporaryDirectory() as directory, kubeconfig(directory) as config:
+        def run(labels: str) -> list[Case]:
+            if arguments.at:
+                return run_part(suite, copy, Api(arguments.at, arguments.namespace), config, labels, arguments.only)
+            with penstock(arguments.penstock, arguments.python, directory):
+                return run_part(suite, copy, Api(), config, labels, arguments.only)
+
+        # There is one `penstock up` at a time. A cluster is not bound by one client that waits.
+        with concurrent.futures.ThreadPoolExecutor(len(suite.parts) if arguments.at else 1) as pool:
+            parts = list(pool.map(run, suite.parts))
+    # Each part tells all that are empty.
+    return [case for index, part in enumerate(parts) for case in part if case.state != 'pending' or index == 0]
 
 
-def keep(suite: Suite, copy: str, cases: list[Case]) -> None:
-    with open(_kept(suite, copy), 'w') as file:
-        json.dump({'date': str(datetime.date.today()), 'cases': [dataclasses.asdict(case) for case in cases]}, file)
-
-
-def all_kept(copy: str) -> tuple[list[Case], dict[str, str]]:
-    """The cases of all suites that were ever run in this copy, and when each suite was."""
-    cases, dates = [], {}
-    for suite in SUITES:
-        with contextlib.suppress(FileNotFoundError), open(_kept(suite, copy)) as file:
-            kept = json.load(file)
-            cases += [Case(**case) for case in kept['cases']]
-            dates[suite.name] = kept['date']
-    return cases, dates
-
-
-def page(cases: list[Case], dates: dict[str, str], commit: str, argo: str, versions: list[str]) -> str:
-    groups: dict[tuple[str, str], collections.Counter] = {}
-    for case in cases:
-        groups.setdefault((case.suite, case.group), collections.Counter())[case.state] += 1
-    with_argo = f', with {ARGO} {argo} in place of the one that it names' if argo else ''
-    lines = [f'Suites of kubeflow/pipelines at `{commit}`{with_argo}, against `penstock up --host-commands` with Python'
-             f' {versions[0]}. What samples install is kfp {versions[1]} instead of a branch of the SDK.', '',
-             '| suite | on | group | passed | failed | skip themselves | empty upstream |', '|---|---|---|---|---|---|---|']
-    empty = collections.Counter()
-    for (suite, group), counts in groups.items():
-        if set(counts) == {'pending'}:
-            empty[suite] += counts['pending']
-            continue
-        numbers = ' | '.join(str(counts[state]) for state in ('passed', 'failed', 'skipped', 'pending'))
-        lines.append(f'| `{suite}` | {dates[suite]} | {group} | {numbers} |')
-    lines += [f'| `{suite}` | {dates[suite]} | groups of empty cases only | 0 | 0 | 0 | {count} |' for suite, count in empty.items()]
-    failed, known = [case for case in cases if case.state == 'failed'], explanations()
-    if failed:
-        lines += ['', '| failed | why |', '|---|---|']
-        lines += [f'| `{case.suite}` {case.name} | {explanation(case, known) or "**not explained**"} |' for case in failed]
-    return '\n'.join(lines)
-
-
-def write(path: str, text: str) -> None:
-    with open(path) as file:
-        before, _, rest = file.read().partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        sys.exit(f'error: {path} lacks the marks {MARKS[0]} and {MARKS[1]}')
-    with open(path, 'w') as file:
-        file.write(f'{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}')
-
-
-def main() -> None:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--kfp', required=True, metavar='DIR', help='clone of kubeflow/pipelines')
-    parser.add_argument('--penstock', required=True, help='the binary')
+    parser.add_argument('--penstock', help='the binary that is started')
+    parser.add_argument('--at', default=os.environ.get('PENSTOCK_TEST_API', ''), metavar='URL',
+                        help='an API that is served already, instead of --penstock; KUBECONFIG leads to its cluster '
+                             '(PENSTOCK_TEST_API)')
+    parser.add_argument('--namespace', default=os.environ.get('PENSTOCK_TEST_NAMESPACE', 'kubeflow'),
+                        help='where its tasks are (PENSTOCK_TEST_NAMESPACE)')
     parser.add_argument('--python', default=sys.executable, help='interpreter for tasks; it has kfp')
     parser.add_argument('--work', required=True, metavar='DIR', help='where the copy is compiled; it can stay')
     parser.add_argument('--argo', default='', metavar='VERSION', help=f'other version of {ARGO}, where theirs cannot be had')
@@ -298,31 +277,37 @@ def main() -> None:
     arguments = parser.parse_args()
     if not shutil.which('go'):
         sys.exit('error: the suites are Go programs: install Go 1.26 or newer')
+    if not arguments.at and not arguments.penstock:
+        sys.exit('error: say what is asked: --penstock BINARY, or --at URL')
+    return arguments
+
+
+def main() -> None:
+    arguments = parse()
     os.makedirs(arguments.work, exist_ok=True)
-    versions = subprocess.run([arguments.python, '-c', 'import platform, kfp; print(platform.python_version(), kfp.__version__)'],
-                              capture_output=True, text=True, check=True, timeout=60).stdout.split()
-    copy, commit = prepare(os.path.abspath(arguments.kfp), os.path.abspath(arguments.work), arguments.argo, versions[1])
+    python, sdk = subprocess.run(
+        [arguments.python, '-c', 'import platform, kfp; print(platform.python_version(), kfp.__version__)'],
+        capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    copy, commit = prepare(os.path.abspath(arguments.kfp), os.path.abspath(arguments.work), arguments.argo, sdk)
+    place = api_page.KUBERNETES if arguments.at else api_page.MACHINE
+    against = penstock_of_cluster() if arguments.at else f'`penstock up --host-commands` with Python {python}'
+    against += f', Penstock at {checkout()}'
     suites = [suite for suite in SUITES if not arguments.suite or suite.name in arguments.suite]
     for suite in suites:
         compile_suite(suite, copy)
     cases: list[Case] = []
     for suite in suites:
-        of_suite = []
-        with tempfile.TemporaryDirectory() as directory, kubeconfig(directory) as config:
-            for labels in suite.parts:
-                with penstock(arguments.penstock, arguments.python, directory):
-                    part = run_part(suite, copy, config, labels, arguments.only)
-                # Each part tells all that are empty.
-                of_suite += [case for case in part if case.state != 'pending' or labels == suite.parts[0]]
+        of_suite = run_suite(suite, copy, arguments)
         cases += of_suite
         if not arguments.only:
-            keep(suite, copy, of_suite)
-    text = page(*all_kept(copy), commit, arguments.argo, versions)
+            api_page.keep(place, os.path.join(copy, suite.folder), against, of_suite)
+    folders = {suite.name: os.path.join(copy, suite.folder) for suite in SUITES}
+    with_argo = f', with {ARGO} {arguments.argo} in place of the one that it names' if arguments.argo else ''
+    text = api_page.page(place, api_page.kept(place, folders), f'`{commit}`{with_argo}', sdk)
     print(text)
     if arguments.write:
-        write(arguments.write, text)
-    known = explanations()
-    unexplained = [case for case in cases if case.state == 'failed' and not explanation(case, known)]
+        api_page.write(arguments.write, place, text)
+    unexplained = [case for case in cases if case.state == 'failed' and not place.explanation(case)]
     for case in unexplained:
         progress(f'not explained: {case.suite} {case.name}: {case.message[:500]}')
     states = collections.Counter(case.state for case in cases)

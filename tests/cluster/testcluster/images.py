@@ -13,6 +13,10 @@ BUSYBOX = ImageConfig(('busybox:1.36', 'busybox:1.37'), command=('sh',))
 PYTHON = ImageConfig(
     tuple(f'python:3.{minor}' for minor in (9, 10, 11, 12, 13)), command=('python3',),
     environment=('PATH=/usr/local/bin:/usr/bin:/bin', 'LANG=C.UTF-8'))
+# One more for Kubeflow's own end-to-end suite: what its pipelines install and call, under every name that they use.
+SUITES = ImageConfig(
+    ('python:3.11', 'python:alpine3.9', 'registry.access.redhat.com/ubi9/python-311:latest', 'alpine:latest',
+     'ghcr.io/containerd/busybox:latest', 'jetbrainsinfra/jq:latest'), command=('python3',), environment=PYTHON.environment)
 RECIPES = [SOURCES / 'testcluster' / name for name in ('rootfs.py', 'archive.py')]
 CTR_NAMESPACE = 'k8s.io'
 
@@ -32,6 +36,11 @@ def _busybox() -> Path:
 
 def _python() -> Path:
     return _directory('python', PYTHON, rootfs.REQUIREMENTS.read_text())
+
+
+def _suites() -> Path:
+    more = [*rootfs.SUITES_PYTHON_PACKAGES, *rootfs.SUITES_DEBIAN_PACKAGES]
+    return _directory('suites', SUITES, rootfs.REQUIREMENTS.read_text(), *more)
 
 
 def built_already(programs: Path) -> list[Path]:
@@ -54,6 +63,15 @@ def build(programs: Path) -> list[Path]:
             rootfs.python(root, directory)
             pack(root, PYTHON, directory / 'image.tar')
     return [programs / 'hello.tar', once(_busybox(), busybox) / 'image.tar', once(_python(), python) / 'image.tar']
+
+
+def build_for_suites() -> Path:
+    """Builds the archive for Kubeflow's suite, unless it is built. Imported, it takes the place of the usual `python:3.11`."""
+    def suites(directory: Path) -> None:
+        with rootfs.temporary(directory) as root:
+            rootfs.python(root, directory, rootfs.SUITES_PYTHON_PACKAGES, rootfs.SUITES_DEBIAN_PACKAGES)
+            pack(root, SUITES, directory / 'image.tar')
+    return once(_suites(), suites) / 'image.tar'
 
 
 def load_missing(state: StateDirectory, programs: Path, archives: list[Path]) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .run import ClusterError, run, run_logged, say
@@ -17,12 +17,16 @@ REQUIREMENTS = REPOSITORY / 'tests/python/requirements.txt'
 # What compiled components find installed, and what a notebook component asks for.
 PYTHON_PACKAGES = ['kfp', 'pip', 'setuptools', 'typing-extensions', 'nbclient>=0.10,<1', 'ipykernel>=6,<7',
                    'jupyter_client>=7,<9']
+# Beside them, what pipelines of Kubeflow's end-to-end suite install, in the versions that they name.
+SUITES_PYTHON_PACKAGES = ['yapf', 'requests', 'pandas==2.2.0', 'scikit-learn==1.4.0']
 # These come without a wheel.
 SOURCE_PACKAGES = ['kfp', 'kfp-server-api']
 PLATFORMS = ['manylinux2014_x86_64', 'manylinux_2_28_x86_64']
 # What the commands of compiled components call. What these depend on comes too, but for what only a package manager needs.
 DEBIAN_PACKAGES = ['python3', 'libstdc++6', 'dash', 'coreutils', 'sed', 'grep', 'findutils', 'tar', 'gzip', 'libc-bin', 'procps',
                    'ca-certificates', 'netbase', 'media-types']
+# Beside them, what pipelines of Kubeflow's end-to-end suite call.
+SUITES_DEBIAN_PACKAGES = ['python3-venv', 'jq']
 LEFT_OUT = ('perl', 'libperl', 'libfile-find-rule-perl', 'libnumber-compare-perl', 'libtext-glob-perl', 'usrmerge', 'dpkg',
             'debconf', 'debianutils', 'init-system-helpers', 'openssl', 'libgdbm', 'libdb5', 'gcc-')
 UNUSED = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info', 'usr/share/lintian', 'usr/share/bug',
@@ -66,11 +70,11 @@ def busybox(root: Path) -> None:
     _remove_unused(root)
 
 
-def python(root: Path, directory: Path) -> None:
-    """Debian's Python with what compiled components install, so that they install nothing."""
-    say('making the image of Python')
+def python(root: Path, directory: Path, more: Sequence[str] = (), more_of_debian: Sequence[str] = ()) -> None:
+    """Debian's Python with what compiled components install, so that they install nothing, and with more of both."""
+    say(f'making the image of Python{" with " if more else ""}{", ".join(more)}')
     _base(root)
-    _unpack_packages(root, DEBIAN_PACKAGES)
+    _unpack_packages(root, [*DEBIAN_PACKAGES, *more_of_debian])
     bundle = root / 'etc/ssl/certs/ca-certificates.crt'
     bundle.parent.mkdir(parents=True, exist_ok=True)
     bundle.write_bytes(b''.join(path.read_bytes() for path in sorted((root / 'usr/share/ca-certificates').rglob('*.crt'))))
@@ -82,7 +86,7 @@ def python(root: Path, directory: Path) -> None:
     (library / 'EXTERNALLY-MANAGED').unlink(missing_ok=True)
     (root / 'usr/bin/python').symlink_to('python3')
     target = root / 'usr/local/lib' / library.name / 'dist-packages'
-    _install(target, library.name.removeprefix('python'), directory)
+    _install(target, library.name.removeprefix('python'), directory, [*PYTHON_PACKAGES, *more])
     for name in ('pip', 'pip3'):
         script = root / 'usr/local/bin' / name
         script.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +98,7 @@ def python(root: Path, directory: Path) -> None:
          f'/usr/lib/{library.name}', f'/usr/local/lib/{library.name}'], limit=300, check=False)
 
 
-def _install(target: Path, version: str, directory: Path) -> None:
+def _install(target: Path, version: str, directory: Path, packages: list[str]) -> None:
     """Installs Python's packages for an interpreter that is not the one at hand."""
     pip = ['python3', '-m', 'pip', '--disable-pip-version-check', '--no-input']
     with tempfile.TemporaryDirectory(dir=directory) as wheels:
@@ -102,10 +106,10 @@ def _install(target: Path, version: str, directory: Path) -> None:
                    [*pip, 'wheel', '--no-deps', '--wheel-dir', wheels, '--constraint', REQUIREMENTS, *SOURCE_PACKAGES],
                    directory / 'wheels.log', limit=DOWNLOAD_LIMIT)
         platforms = [word for platform in PLATFORMS for word in ('--platform', platform)]
-        run_logged(f'installing {" ".join(PYTHON_PACKAGES)}',
+        run_logged(f'installing {" ".join(packages)}',
                    [*pip, 'install', '--target', target, '--python-version', version, '--implementation', 'cp', *platforms,
                     '--only-binary=:all:', '--no-compile', '--find-links', wheels, '--constraint', REQUIREMENTS,
-                    *PYTHON_PACKAGES], directory / 'install.log', limit=DOWNLOAD_LIMIT)
+                    *packages], directory / 'install.log', limit=DOWNLOAD_LIMIT)
     # Scripts name the interpreter that installed them; the other is for an editor.
     for name in ('bin', 'jedi/third_party'):
         shutil.rmtree(target / name, ignore_errors=True)
