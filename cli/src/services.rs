@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use penstock_driver::doctor::GlanceAt;
-use penstock_driver::{Driver, KubernetesMetrics, KubernetesSettings, StoreMetrics};
 use penstock_driver::{DriverSettings, KubernetesMetrics, KubernetesSettings, StoreMetrics};
 use penstock_runtime::admin;
 use penstock_runtime::health::Health;
