@@ -11,6 +11,7 @@ export default function Keys({ shortcuts, onClose }: { shortcuts: readonly Short
     ["1 2 3", "Graph, timeline and table of a run"],
     ["← → ↑ ↓", "From task to task in a graph"],
     ["f", "Fit the graph"],
+    ["e", "Open or close a group of a graph"],
     ["Esc", "Close what is open"],
   ];
   return (
