@@ -235,6 +235,14 @@ impl Cluster {
     /// # Panics
     /// When the cluster refuses it.
     pub fn apply_overlay(&self, overlay: &str) {
+        self.apply_overlay_with(overlay, &[]);
+    }
+
+    /// The same with components.
+    ///
+    /// # Panics
+    /// When the cluster refuses it.
+    pub fn apply_overlay_with(&self, overlay: &str, components: &[&str]) {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/overlay");
         let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("the overlay of the tests");
         let mut text = read("kustomization.yaml.in");
@@ -242,6 +250,10 @@ impl Cluster {
             let data = state.join("penstock");
             std::fs::create_dir_all(&data).expect("a folder in the cluster's state directory");
             text += &read("volume.yaml.in").replace("${DATA}", &data.display().to_string());
+        }
+        if !components.is_empty() {
+            let lines = components.iter().map(|name| format!("  - ../../../../manifests/components/{name}\n"));
+            text += &format!("components:\n{}", lines.collect::<String>());
         }
         let (name, tag) = self.image.rsplit_once(':').unwrap_or((&self.image, "latest"));
         let folder =

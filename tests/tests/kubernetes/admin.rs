@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[allow(unused_imports, reason = "not every program that this is part of asks an admin port")]
 pub(crate) use penstock_tests::server::{free_address, get};
 
 /// What the names of a histogram's series end in.

@@ -47,6 +47,16 @@ impl Database {
         json!({"url": url, "password": self.password})
     }
 
+    /// The server is away from now on: nobody is let through any more.
+    pub(crate) fn stop(&self) {
+        self.server.stop();
+    }
+
+    /// It is there again, with what it had.
+    pub(crate) fn start_again(&self) {
+        self.server.start_again();
+    }
+
     /// What a statement prints.
     pub(crate) fn sql(&self, sql: &str) -> String {
         self.server.sql("penstock", sql).trim().to_owned()
