@@ -387,14 +387,14 @@ fn retry_runs_only_what_did_not_succeed() {
     sandbox.penstock().args(["retry", "latest"]).run().expect_code(1);
     sandbox.write("mended", "");
     let again = sandbox.penstock().args(["retry", "latest", "-o", "json"]).run().expect_code(0).document();
-    assert_eq!((again.run_id, again.state.as_str()), (run.run_id, "SUCCEEDED"));
+    assert_eq!((&again.run_id, again.state.as_str()), (&run.run_id, "SUCCEEDED"));
     assert_eq!((sandbox.read("first"), sandbox.read("third")), ("x\n".to_owned(), "x\n".to_owned()));
     sandbox.penstock().args(["retry", "latest"]).run().expect_code(2).expect_complaint("nothing to retry");
 
     let from = |task| sandbox.penstock().args(["retry", "latest", "--from", task, "-o", "json"]).run();
     from("fourth").expect_code(2).expect_complaint("no task fourth");
     let anew = from("third").expect_code(0).document();
-    assert_eq!((anew.run_id, anew.state.as_str()), (run.run_id, "SUCCEEDED"));
+    assert_eq!((&anew.run_id, anew.state.as_str()), (&run.run_id, "SUCCEEDED"));
     assert_eq!((sandbox.read("first"), sandbox.read("third")), ("x\n".to_owned(), "x\nx\n".to_owned()));
     assert_eq!((anew.task("third").attempt, anew.task("first").attempt), (Some(2), Some(1)));
 }
