@@ -1,7 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
-  testDir: "tests",
+  testDir: process.env.PENSTOCK_FIGURES ? "bench" : "tests",
   globalSetup: "./tests/server.ts",
   // One server for all; tests do not look at each other's runs.
   workers: 2,

@@ -5,6 +5,8 @@ import type { Page } from "@playwright/test";
 import type { Run } from "../src/api/kfp";
 import { api, expect, fresh, sample, test, upload, visit } from "./site";
 
+test.use({ mayBlock: true });
+
 const showcase = () => readFileSync(join(import.meta.dirname, "pipelines/showcase.yaml"));
 
 const HOSTILE = `"><img src=x onerror="window.pwned='name'"><script>window.pwned='script'</script> \u202e{{7*7}} ${"w".repeat(60)}`;

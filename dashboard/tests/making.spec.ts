@@ -55,7 +55,7 @@ test("a schedule is made, shows its next times, is paused and run now", async ({
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(name);
   await expect(page.getByText("every day at 02:30")).toBeVisible();
   await page.getByRole("button", { name: "Pause" }).click();
-  await expect(page.getByText("Paused")).toBeVisible();
+  await expect(page.getByText("Paused", { exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Run now" }).click();
   await expect(page).toHaveURL(/runs\/details\//);
   const { recurringRuns = [] } = await api<{ recurringRuns?: RecurringRun[] }>(

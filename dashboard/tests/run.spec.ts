@@ -24,7 +24,7 @@ test("a run is watched while it goes on, without a reload", async ({ page }) => 
   ).toBeVisible({ timeout: 30_000 });
   await expect(
     graph(page)
-      .getByRole("button", { name: /prepare.*Succeeded/i })
+      .getByRole("button", { name: /prepare.*(Succeeded|Cached)/i })
       .first(),
   ).toBeVisible({ timeout: 30_000 });
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Succeeded", { timeout: 40_000 });
@@ -37,6 +37,8 @@ test("a log is followed while it is written, and is the same afterwards", async 
   await expect(log.getByText("line 5", { exact: true })).toBeVisible({ timeout: 30_000 });
   await expect(log.getByText("last words")).toBeVisible({ timeout: 40_000 });
   await page.reload();
+  await expect(log.getByText("line 1", { exact: true })).toBeVisible();
+  await log.press("End");
   await expect(log.getByText("last words")).toBeVisible();
   const search = page.getByRole("searchbox", { name: "Search the log" }).or(page.getByLabel("Search the log"));
   await search.first().fill("line 17");
@@ -69,9 +71,9 @@ test("the views share what is chosen, and the address keeps it", async ({ page }
   await expect(page.getByRole("complementary", { name: /prepare/ })).toBeVisible();
   await page.keyboard.press("3");
   await expect(page).toHaveURL(/view=table/);
-  await expect(page.getByRole("row", { selected: true })).toContainText("prepare");
+  await expect(page.getByRole("table", { name: "Tasks" }).locator("[aria-current]")).toContainText("prepare");
   await page.reload();
-  await expect(page.getByRole("row", { selected: true })).toContainText("prepare");
+  await expect(page.getByRole("table", { name: "Tasks" }).locator("[aria-current]")).toContainText("prepare");
   await expect(page.getByRole("complementary", { name: /prepare/ })).toBeVisible();
   await page.keyboard.press("2");
   await expect(page.getByRole("slider", { name: "Instant that is shown" })).toBeVisible();

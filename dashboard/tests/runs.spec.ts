@@ -30,7 +30,7 @@ test("many runs are archived, restored and deleted at a time", async ({ page }) 
   await expect(page.getByRole("dialog")).toContainText("Archive 2 runs?");
   await page.getByRole("dialog").getByRole("button", { name: "Archive" }).click();
   await expect(page.getByText("No run is like that")).toBeVisible();
-  await page.getByRole("checkbox", { name: "Archived" }).check();
+  await page.getByRole("checkbox", { name: "Archived" }).click();
   for (const run of runs) {
     await expect(page.getByRole("link", { name: run.display_name })).toBeVisible();
   }
@@ -56,7 +56,7 @@ test("runs are compared, differences first", async ({ page }) => {
   await finished("hello", { title: `${name} b`, parameters: { rows: 30 } });
   await visit(page, `/runs?name=${encodeURIComponent(name)}`);
   await page.getByRole("checkbox", { name: "Choose all that are loaded" }).check();
-  await page.getByRole("link", { name: "Compare" }).click();
+  await page.getByRole("link", { name: "Compare", exact: true }).click();
   const parameters = page.getByRole("table", { name: "Parameters" });
   await expect(parameters.getByRole("row", { name: /rows/ })).toContainText("30");
   await expect(page.getByRole("table", { name: "Metrics" })).toContainText("loss");

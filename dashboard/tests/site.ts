@@ -70,15 +70,20 @@ export async function finished(name: string, options: Parameters<typeof submit>[
 export const visit = (page: Page, address: string) => page.goto(`${home()}#${address}`);
 
 /** A test whose page may not fail, complain or ask any other host. */
-export const test = base.extend<{ quiet: string[] }>({
+export const test = base.extend<{ quiet: string[]; mayBlock: boolean }>({
+  /** Whether the browser may say that it has kept something of a user's from running. */
+  mayBlock: [false, { option: true }],
   quiet: [
-    async ({ page }, use) => {
+    async ({ page, mayBlock }, use) => {
       const complaints: string[] = [];
       page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
       page.on("console", (message) => {
         // A refusal by the server is shown on the page, and the browser says it too.
-        if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
-          complaints.push(`console: ${message.text()}`);
+        const text = message.text();
+        const isKnown =
+          text.startsWith("Failed to load resource") || (mayBlock && text.includes("Content Security Policy"));
+        if (message.type() === "error" && !isKnown) {
+          complaints.push(`console: ${text}`);
         }
       });
       page.on("request", (request) => {

@@ -11,7 +11,8 @@ import { to } from "./routes";
 import style from "./Shell.module.css";
 import { setTheme, useTheme } from "./theme";
 
-const Palette = lazy(() => import("./Palette"));
+const loadPalette = () => import("./Palette");
+const Palette = lazy(loadPalette);
 const Keys = lazy(() => import("./Keys"));
 
 const PLACES: { to: string; name: string; icon: IconName; key: string }[] = [
@@ -43,6 +44,8 @@ export function Shell({ children }: { children: ReactNode }) {
     [navigate],
   );
   useShortcuts(shortcuts);
+  // Whoever opens it types at once: it is there before it is asked for.
+  useEffect(() => void setTimeout(loadPalette, 1000), []);
   useEffect(() => {
     const answer = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {

@@ -10,7 +10,13 @@ export interface Shortcut {
 
 const PAUSE_MS = 1200;
 
+/** Controls that look like inputs to the browser, and that nobody types into. */
+const UNTYPED = ["button", "checkbox", "radio", "range", "submit"];
+
 function isTyping(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement && UNTYPED.includes(target.type)) {
+    return false;
+  }
   return (
     target instanceof HTMLElement &&
     (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))

@@ -1,35 +1,9 @@
 import { expect, test } from "vitest";
-import { type Box, type Inside, type Layout, layOut, type Place } from "./layout";
+import { type Layout, layOut, type Place } from "./layout";
+import { box, graph, randomGraph } from "./layout.samples";
 import { nearestRising } from "./layoutAlign";
 
-const box = (id: string, inside?: Inside): Box => ({ id, width: 200, height: 50, ...(inside && { inside }) });
-const graph = (count: number, edges: [number, number][], name = "n"): Inside => ({
-  boxes: Array.from({ length: count }, (_, index) => box(`${name}${index}`)),
-  edges,
-  head: 40,
-});
 const at = (layout: Layout, id: string) => layout.places.find((place) => place.id === id) as Place;
-
-/** The same numbers every time. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-function randomGraph(count: number, seed: number, perLayer = 20): Inside {
-  const next = random(seed);
-  const edges: [number, number][] = [];
-  for (let to = perLayer; to < count; to++) {
-    for (let each = 0; each < 1 + Math.floor(next() * 2); each++) {
-      const near = next() < 0.85 ? 2 * perLayer : to;
-      edges.push([Math.max(0, to - 1 - Math.floor(next() * near)), to]);
-    }
-  }
-  return graph(count, edges);
-}
 
 function overlaps(places: readonly Place[]): string[] {
   const found: string[] = [];
@@ -198,34 +172,3 @@ test("values that fall share their mean", () => {
     2, 2, 4.25, 4.25, 9,
   ]);
 });
-
-/** Processor time, which does not grow when the machine has much else to do. */
-function processorTime(perform: () => void): number {
-  const before = process.cpuUsage();
-  perform();
-  return process.cpuUsage(before).user / 1000;
-}
-
-test.each([
-  [200, 100],
-  [2_000, 1_000],
-])(
-  "%i boxes take less than %i ms",
-  (count, limit) => {
-    const inside = randomGraph(count, 7);
-    const times = [1, 2, 3, 4].map(() => processorTime(() => layOut(inside)));
-    console.info(`layout of ${count} boxes, ${inside.edges.length} edges: ${times.map(Math.round).join(", ")} ms`);
-    expect(Math.min(...times)).toBeLessThan(limit);
-  },
-  60_000,
-);
-
-test("10,000 boxes in 100 groups take less than two seconds", () => {
-  const next = random(3);
-  const groups = Array.from({ length: 100 }, (_, index) => box(`g${index}`, randomGraph(100, index + 1, 5)));
-  const edges = groups.slice(1).map((_, index) => [Math.floor(next() * (index + 1)), index + 1] as [number, number]);
-  const whole: Inside = { boxes: groups, edges, head: 0 };
-  const took = processorTime(() => expect(layOut(whole).places).toHaveLength(10_100));
-  console.info(`layout of 10,000 boxes in 100 groups: ${Math.round(took)} ms`);
-  expect(took).toBeLessThan(2_000);
-}, 60_000);

@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn trigrams_do_not_reach_over_wildcards() {
         assert_eq!(trigrams_of("abcd"), ["abc", "bcd"]);
-        assert_eq!(trigrams_of("ab%cd_äöü\"_x"), ["öü\"", "äöü"]);
+        assert_eq!(trigrams_of("ab%cd_äöü\"_x"), ["äöü", "öü\""]);
         assert_eq!(trigrams_of("aaaaaa"), ["aaa"]);
         assert_eq!(trigrams_of("%_%"), [""; 0]);
         assert_eq!(trigrams_of("abc\0def"), ["abc"]);

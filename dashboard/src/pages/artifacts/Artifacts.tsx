@@ -1,9 +1,10 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { artifactsQuery } from "../../api/artifacts";
 import type { Artifact } from "../../api/penstock";
 import { useNamespace } from "../../app/namespace";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { type Column, List } from "../../design/List";
@@ -52,7 +53,7 @@ const COLUMNS: Column<Artifact>[] = [
 ];
 
 export default function Artifacts() {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const namespace = useNamespace();
   const { asked, problem } = readArtifactFilter(query);
   const list = useInfiniteQuery({

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { type Lineage, type LineageDirection, lineageQuery } from "../../api/lineage";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Failed, Loading } from "../../design/Notice";
 import { Card } from "../../design/Page";
@@ -15,7 +16,7 @@ const HEIGHT = 46;
 
 /** What an artifact was made of, and what came of it, across runs. */
 export function LineageCard({ id }: { id: string }) {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const word = query.get("direction");
   const direction: LineageDirection = word === "upstream" || word === "downstream" ? word : "both";
   const depth = Math.max(1, Math.min(50, Number(query.get("depth")) || 3));

@@ -1,10 +1,11 @@
 import { useQueries } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { ask } from "../../api/http";
 import type { Run } from "../../api/kfp";
 import type { Artifact } from "../../api/penstock";
 import { runQuery } from "../../api/runs";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { LinkButton } from "../../design/LinkButton";
@@ -26,7 +27,7 @@ const ArtifactPreview = lazy(async () => ({
 const MOST_ARTIFACTS = 1000;
 
 export default function Compare() {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const ids = [...new Set((query.get("runlist") ?? "").split(",").filter((id) => id !== ""))];
   const isAll = query.has("all");
   const runs = useQueries({ queries: ids.slice(0, MOST_RUNS).map((id) => runQuery(id)) });

@@ -1,9 +1,10 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { experimentsQuery } from "../../api/experiments";
 import type { Experiment } from "../../api/kfp";
 import { useNamespace } from "../../app/namespace";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { type Column, List, type Sort } from "../../design/List";
@@ -41,7 +42,7 @@ const COLUMNS: Column<Experiment>[] = [
 const SORTS = ["name", "last_run_created_at", "created_at"];
 
 export default function Experiments() {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const namespace = useNamespace();
   const [isNew, setIsNew] = useState(false);
   const name = query.get("name") ?? "";

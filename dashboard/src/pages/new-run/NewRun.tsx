@@ -1,9 +1,10 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { useNavigate, useSearchParams } from "react-router";
+import { useNavigate } from "react-router";
 import type { Run } from "../../api/kfp";
 import { pipelineQuery, versionQuery } from "../../api/pipelines";
 import { createRun, runQuery } from "../../api/runs";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Field } from "../../design/Field";
@@ -20,7 +21,7 @@ import { ParameterFields } from "./ParameterFields";
 import { type ChosenVersion, PipelineField } from "./PipelineField";
 
 export default function NewRun() {
-  const [query] = useSearchParams();
+  const [query] = useAddressQuery();
   const cloned = query.get("cloneFromRun") ?? query.get("cloneFromRunId") ?? "";
   const source = useQuery({ ...runQuery(cloned), enabled: cloned !== "" });
   if (cloned !== "" && source.isPending) {

@@ -1,8 +1,9 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { useNavigate, useParams, useSearchParams } from "react-router";
+import { useNavigate, useParams } from "react-router";
 import type { PipelineVersion } from "../../api/kfp";
 import { deletePipeline, deleteVersion, pipelineQuery, versionQuery, versionsQuery } from "../../api/pipelines";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Confirm } from "../../design/Confirm";
@@ -133,7 +134,7 @@ function Version({
   onDelete: () => void;
 }) {
   const navigate = useNavigate();
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const asked = query.get("view");
   const tab: TabName = TABS.find((it) => it.name === asked)?.name ?? "graph";
   const spec = pipelineOf(version.pipeline_spec);

@@ -1,9 +1,10 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import type { Pipeline } from "../../api/kfp";
 import { pipelinesQuery } from "../../api/pipelines";
 import { useNamespace } from "../../app/namespace";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { LinkButton } from "../../design/LinkButton";
@@ -49,7 +50,7 @@ const COLUMNS: Column<Pipeline>[] = [
 ];
 
 export default function Pipelines() {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const namespace = useNamespace();
   const name = query.get("name") ?? "";
   const [by = "", direction] = (query.get("sort") ?? "created_at desc").split(" ");

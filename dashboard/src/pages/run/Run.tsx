@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState } from "react";
-import { useParams, useSearchParams } from "react-router";
+import { useParams } from "react-router";
 import { ApiError } from "../../api/http";
 import type { Run as RunOfKfp } from "../../api/kfp";
 import type { Tree } from "../../api/penstock";
 import { runQuery, runRecordQuery, specQuery, treeQuery } from "../../api/runs";
 import { useShortcuts } from "../../app/keys";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { LinkButton } from "../../design/LinkButton";
 import { Empty, Failed, Loading, Notice } from "../../design/Notice";
@@ -165,7 +166,7 @@ function Chosen({ view }: { view: View }) {
 }
 
 function useChosenView(): [View, (view: View) => void] {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const view = VIEWS.find((it) => it.name === query.get("view"))?.name ?? "graph";
   const choose = (next: View) =>
     setQuery(

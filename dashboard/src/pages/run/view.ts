@@ -1,7 +1,7 @@
 import { createContext, useContext } from "react";
-import { useSearchParams } from "react-router";
 import type { Run } from "../../api/kfp";
 import type { RunRecord, Spec, Tree, TreeNode } from "../../api/penstock";
+import { useAddressQuery } from "../../app/query";
 
 /** A run as the views of its page share it. */
 export interface RunView {
@@ -29,7 +29,7 @@ export function useRunView(): RunView {
 
 /** The task that all views show as chosen, by its path; kept in the address. */
 export function useSelection(): { selected: string | undefined; select: (path: string | undefined) => void } {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   return {
     selected: query.get("task") ?? undefined,
     select: (path) =>

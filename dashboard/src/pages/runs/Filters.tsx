@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
-import { useSearchParams } from "react-router";
 import { useExperimentNames } from "../../api/names";
+import { useAddressQuery } from "../../app/query";
 import { Button } from "../../design/Button";
 import { Icon } from "../../design/Icon";
 import { isNarrow, type RunFilter, writeFilter } from "../../model/runFilter";
@@ -25,7 +25,7 @@ export function Filters({
   parameters: readonly string[];
   onParameters: (names: readonly string[]) => void;
 }) {
-  const [, setQuery] = useSearchParams();
+  const [, setQuery] = useAddressQuery();
   const [name, setName] = useState(filter.name);
   const experiments = useExperimentNames([filter.experiment]);
   const change = (to: Partial<RunFilter>) => setQuery((query) => writeFilter(query, to), { replace: true });

@@ -1,10 +1,10 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { useSearchParams } from "react-router";
 import type { Run } from "../../api/kfp";
 import { useExperimentNames, usePipelineNames } from "../../api/names";
 import { runsQuery } from "../../api/runs";
 import { useNamespace } from "../../app/namespace";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { LinkButton } from "../../design/LinkButton";
 import { List, type Sort } from "../../design/List";
@@ -24,7 +24,7 @@ function readSort(query: URLSearchParams): Sort {
 
 /** Runs by what the address says; of one experiment on its page. */
 export function RunList({ experimentId }: { experimentId?: string }) {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const namespace = useNamespace();
   const filter = readFilter(query);
   const sort = readSort(query);

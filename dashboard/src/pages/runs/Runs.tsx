@@ -1,4 +1,4 @@
-import { useSearchParams } from "react-router";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { LinkButton } from "../../design/LinkButton";
 import { Page } from "../../design/Page";
@@ -6,7 +6,7 @@ import { readFilter } from "../../model/runFilter";
 import { RunList } from "./RunList";
 
 export default function Runs() {
-  const [query] = useSearchParams();
+  const [query] = useAddressQuery();
   const { experiment, isArchived } = readFilter(query);
   return (
     <Page

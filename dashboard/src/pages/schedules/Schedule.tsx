@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link, useNavigate, useParams, useSearchParams } from "react-router";
+import { Link, useNavigate, useParams } from "react-router";
 import type { RecurringRun } from "../../api/kfp";
 import { useExperimentNames, usePipelineNames } from "../../api/names";
 import {
@@ -11,6 +11,7 @@ import {
   runScheduleNow,
   scheduleQuery,
 } from "../../api/schedules";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Confirm } from "../../design/Confirm";
@@ -27,7 +28,7 @@ import style from "./Schedules.module.css";
 export default function Schedule() {
   const { scheduleId = "" } = useParams();
   const schedule = useQuery(scheduleQuery(scheduleId));
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const name = schedule.data?.display_name ?? "Schedule";
   const isEdited = query.has("edit");
   return (
@@ -54,7 +55,7 @@ function Actions({ schedule }: { schedule: RecurringRun }) {
   const id = schedule.recurring_run_id;
   const client = useQueryClient();
   const navigate = useNavigate();
-  const [, setQuery] = useSearchParams();
+  const [, setQuery] = useAddressQuery();
   const [isDeleting, setIsDeleting] = useState(false);
   const isOn = schedule.mode === "ENABLE";
   const refresh = () => client.invalidateQueries({ queryKey: ["schedules"] });

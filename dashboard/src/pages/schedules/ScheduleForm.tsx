@@ -1,9 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { useSearchParams } from "react-router";
 import type { Json, RecurringRun } from "../../api/kfp";
 import { versionQuery } from "../../api/pipelines";
 import { createSchedule, editSchedule } from "../../api/schedules";
+import { useAddressQuery } from "../../app/query";
 import { Button } from "../../design/Button";
 import { Field } from "../../design/Field";
 import { Failed } from "../../design/Notice";
@@ -65,7 +65,7 @@ function changeOf(draft: Draft, values: Record<string, Json>, isInline: boolean)
 
 /** Makes a schedule, or changes one. */
 export function ScheduleForm({ existing, onDone }: { existing?: RecurringRun; onDone: (id?: string) => void }) {
-  const [query] = useSearchParams();
+  const [query] = useAddressQuery();
   const client = useQueryClient();
   const [draft, setDraft] = useState(() => firstDraft(existing, query));
   const [timing, setTiming] = useState<Timing>(() => (existing ? timingOf(existing.trigger) : FIRST_TIMING));

@@ -1,9 +1,10 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import type { RecurringRun } from "../../api/kfp";
 import { nextTimesQuery, schedulesQuery } from "../../api/schedules";
 import { useNamespace } from "../../app/namespace";
+import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Icon } from "../../design/Icon";
 import { LinkButton } from "../../design/LinkButton";
@@ -44,7 +45,7 @@ function Next({ schedule }: { schedule: RecurringRun }) {
 }
 
 export default function Schedules() {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const namespace = useNamespace();
   const name = query.get("name") ?? "";
   const list = useInfiniteQuery({

@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useState } from "react";
-import { useSearchParams } from "react-router";
 import type { PipelineSpec, TreeNode } from "../../../api/penstock";
+import { useAddressQuery } from "../../../app/query";
 import { Button } from "../../../design/Button";
 import { Empty, Loading } from "../../../design/Notice";
 import { criticalPath } from "../../../model/criticalPath";
@@ -176,7 +176,7 @@ function useStandings(
 }
 
 function useCritical(): [boolean, (on: boolean) => void] {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const set = (on: boolean) =>
     setQuery(
       (before) => {

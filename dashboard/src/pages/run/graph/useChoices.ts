@@ -1,5 +1,5 @@
 import { useCallback, useMemo } from "react";
-import { useSearchParams } from "react-router";
+import { useAddressQuery } from "../../../app/query";
 import { type Choices, choicesIn, withChoices } from "../../../model/graphOpening";
 
 /** What somebody opened and closed in a graph; kept in the address. */
@@ -8,7 +8,7 @@ export function useChoices(): {
   /** With what is to be selected from now on, where that changes too. */
   choose: (choices: Choices, selected?: string) => void;
 } {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const [open, flip, iterations] = [query.get("open"), query.get("flip"), query.get("iterations")];
   const choices = useMemo(() => {
     const own = new URLSearchParams();

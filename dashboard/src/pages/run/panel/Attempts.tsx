@@ -1,5 +1,6 @@
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import type { Attempt, TreeNode } from "../../../api/penstock";
+import { useAddressQuery } from "../../../app/query";
 import { Duration, Moment } from "../../../design/Moment";
 import { Empty } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
@@ -29,7 +30,7 @@ export function Attempts({ node }: { node: TreeNode }) {
 }
 
 function One({ attempt }: { attempt: Attempt }) {
-  const [query] = useSearchParams();
+  const [query] = useAddressQuery();
   const log = new URLSearchParams(query);
   log.set("tab", "logs");
   log.set("attempt", String(attempt.attempt));

@@ -1,12 +1,13 @@
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import type { TreeNode } from "../../../api/penstock";
+import { useAddressQuery } from "../../../app/query";
 import { StatusMark } from "../../../design/StatusMark";
 import { standingOfNode } from "../../../model/state";
 import style from "./Panel.module.css";
 
 /** Leads to another task of the run, in the view that is shown. */
 export function TaskLink({ node, path }: { node?: TreeNode; path?: string }) {
-  const [query] = useSearchParams();
+  const [query] = useAddressQuery();
   const target = node?.path ?? path ?? "";
   const search = new URLSearchParams(query);
   search.set("task", target);

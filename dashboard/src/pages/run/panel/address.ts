@@ -1,9 +1,9 @@
 import { useCallback } from "react";
-import { useSearchParams } from "react-router";
+import { useAddressQuery } from "../../../app/query";
 
 /** A word of the address that the panel keeps there, so that reloading and sharing keep it. */
 export function useWord(name: string): [string | undefined, (word: string | undefined) => void] {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const set = useCallback(
     (word: string | undefined) =>
       setQuery(

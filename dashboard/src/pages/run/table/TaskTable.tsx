@@ -1,7 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
-import { useSearchParams } from "react-router";
 import type { TreeNode } from "../../../api/penstock";
+import { useAddressQuery } from "../../../app/query";
 import { Duration, Moment, useNow } from "../../../design/Moment";
 import { Empty } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
@@ -94,7 +94,7 @@ export default function TaskTable() {
 
 /** Which rows are asked for: kept in the address. */
 function useAsked(): [Asked, (name: string, word: string) => void] {
-  const [query, setQuery] = useSearchParams();
+  const [query, setQuery] = useAddressQuery();
   const sort = COLUMNS.find((it) => it === query.get("sort")?.replace(/^-/, ""));
   const words = {
     text: query.get("q") ?? "",

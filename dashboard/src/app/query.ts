@@ -1,0 +1,32 @@
+import { useCallback, useMemo } from "react";
+import { useLocation, useNavigate } from "react-router";
+
+type Values = URLSearchParams | Record<string, string>;
+
+/** What is behind the question mark of the address as it is at this moment, which may be later than what is drawn. */
+function current(): URLSearchParams {
+  const hash = window.location.hash;
+  const at = hash.indexOf("?");
+  return new URLSearchParams(at === -1 ? "" : hash.slice(at + 1));
+}
+
+/**
+ * The query of the address, and how to change it. Changes that follow each other before the page is drawn again build on
+ * each other.
+ */
+export function useAddressQuery(): [
+  URLSearchParams,
+  (next: Values | ((before: URLSearchParams) => Values), options?: { replace?: boolean }) => void,
+] {
+  const { search } = useLocation();
+  const navigate = useNavigate();
+  const query = useMemo(() => new URLSearchParams(search), [search]);
+  const change = useCallback(
+    (next: Values | ((before: URLSearchParams) => Values), options: { replace?: boolean } = {}) => {
+      const after = new URLSearchParams(typeof next === "function" ? next(current()) : next);
+      void navigate({ search: after.toString() }, options);
+    },
+    [navigate],
+  );
+  return [query, change];
+}
