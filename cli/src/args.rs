@@ -62,7 +62,7 @@ pub(crate) enum Command {
     /// Cancel a run
     Stop(StopArgs),
     /// Let a failed or cancelled run go on as it was: what succeeded stays, the rest runs again
-    Retry(RetryArgs),
+    Retry(Box<RetryArgs>),
     /// Copy an artifact out of a run
     Cp(CpArgs),
     /// Ask about cached results, or remove them

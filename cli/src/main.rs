@@ -89,7 +89,7 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Logs(args) => Box::pin(commands::logs::logs(context, args)).await,
         Command::Watch(args) => Box::pin(commands::watch::watch(context, args)).await,
         Command::Stop(args) => Box::pin(commands::stop::stop(context, args)).await,
-        Command::Retry(args) => Box::pin(commands::retry::retry(context, args)).await,
+        Command::Retry(args) => Box::pin(commands::retry::retry(context, *args)).await,
         Command::Cp(args) => Box::pin(commands::cp::cp(context, args)).await,
         Command::Cache(command) => Box::pin(commands::cache::cache(context, command)).await,
         Command::Schedule(command) => Box::pin(commands::schedule::schedule(context, command)).await,

@@ -42,6 +42,7 @@ test("a log is followed while it is written, and is the same afterwards", async 
   await expect(log.getByText("last words")).toBeVisible();
   const search = page.getByRole("searchbox", { name: "Search the log" }).or(page.getByLabel("Search the log"));
   await search.first().fill("line 17");
+  await page.getByRole("button", { name: /^Next hit/ }).click();
   await expect(log.getByText("line 17", { exact: true })).toBeVisible();
 });
 

@@ -59,5 +59,9 @@ test("runs are compared, differences first", async ({ page }) => {
   await page.getByRole("link", { name: "Compare", exact: true }).click();
   const parameters = page.getByRole("table", { name: "Parameters" });
   await expect(parameters.getByRole("row", { name: /rows/ })).toContainText("30");
-  await expect(page.getByRole("table", { name: "Metrics" })).toContainText("loss");
+  const metrics = page.getByRole("table", { name: "Metrics" });
+  await expect(metrics.getByRole("row", { name: /rows/ })).toContainText("most");
+  await expect(metrics).not.toContainText("loss");
+  await page.getByRole("checkbox", { name: "Differences only" }).click();
+  await expect(metrics).toContainText("loss");
 });

@@ -163,7 +163,10 @@ mod tests {
     }
 
     /// Number, start, end, how it ended, and whether there is a log.
-    fn shown(history: &History) -> Vec<(u32, i64, Option<(i64, Outcome, bool)>)> {
+    /// Number, start, and of the end: when, how, and whether there is a log.
+    type Shown = (u32, i64, Option<(i64, Outcome, bool)>);
+
+    fn shown(history: &History) -> Vec<Shown> {
         let end = |end: &AttemptEnd| (end.at.as_second(), end.outcome, end.has_log);
         let attempts = history.attempts(NODE).iter();
         attempts

@@ -59,15 +59,20 @@ export function List<Row>(props: Props<Row>) {
     }
   }, [hasMore, isLoadingMore, last, rows.length, onMore]);
 
+  // Where the focus is on its way to: keys that follow count from there.
+  const heading = useRef<number>(undefined);
   const focusRow = (index: number) => {
+    heading.current = index;
     virtual.scrollToIndex(index);
     // The row may have to be drawn first.
     requestAnimationFrame(() =>
-      requestAnimationFrame(() =>
-        scroller.current
-          ?.querySelector<HTMLElement>(`[data-index="${index}"] a, [data-index="${index}"] button`)
-          ?.focus(),
-      ),
+      requestAnimationFrame(() => {
+        if (heading.current === index) {
+          heading.current = undefined;
+          const row = `[data-index="${index}"]`;
+          scroller.current?.querySelector<HTMLElement>(`${row} a, ${row} button`)?.focus();
+        }
+      }),
     );
   };
   const toggle = (row: Row) => {
@@ -81,7 +86,8 @@ export function List<Row>(props: Props<Row>) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLSelectElement) {
       return;
     }
-    const at = Number((event.target as HTMLElement).closest("[data-index]")?.getAttribute("data-index") ?? -1);
+    const focused = (event.target as HTMLElement).closest("[data-index]")?.getAttribute("data-index");
+    const at = heading.current ?? Number(focused ?? -1);
     const step = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
     const row = rows[at];
     if (step !== undefined && rows.length > 0) {

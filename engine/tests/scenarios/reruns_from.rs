@@ -183,7 +183,8 @@ root:
 
 #[test]
 fn condition_is_asked_anew_only_when_what_it_depends_on_is() {
-    let flip = |plan: &Plan| Ok(parameters(json!({"x": if plan.task.attempt % 2 == 0 { "heads" } else { "tails" }})));
+    let flip =
+        |plan: &Plan| Ok(parameters(json!({"x": if plan.task.attempt.is_multiple_of(2) { "heads" } else { "tails" }})));
     let mut host = Host::new(CONDITION).on("flip", flip).ran().succeeds();
     goes_on(&mut host, &["heads/more"]);
     assert_eq!(host.running(), ["heads/more"]);
