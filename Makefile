@@ -11,7 +11,7 @@ PROFILE ?= release
 IMAGE ?= penstock.dev/penstock:dev
 ROUNDS ?= 7
 
-.PHONY: help run test test-dashboard check lint fmt dashboard image snapshots soak bench bench-kubernetes bench-api bench-dashboard conformance conformance-api cluster \
+.PHONY: help run test test-dashboard check lint fmt dashboard image snapshots soak bench bench-kubernetes bench-api bench-dashboard screenshots conformance conformance-api cluster \
   cluster-down clean
 
 help: ## Show this list
@@ -115,6 +115,14 @@ bench-api: ## Measure the API over a million runs and write docs/benchmarks.md (
 	  "$$python" bench/api.py --penstock "$$($(TOOLS) target)/release/penstock" $(if $(POSTGRES),--postgres "$(POSTGRES)") \
 	    $(if $(REQUESTS),--requests $(REQUESTS)) --write docs/benchmarks.md
 
+screenshots: ## Take pictures of every page in both themes, in dashboard/screenshots/pictures (PENSTOCK_SCREENSHOTS=directory)
+	@$(TOOLS) build
+	@$(TOOLS) dashboard >/dev/null
+	@$(TOOLS) chromium
+	@cargo build --quiet --workspace --all-targets
+	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_PROGRAM="$$($(TOOLS) target)/debug/penstock"; \
+	  cd dashboard && PENSTOCK_PART=screenshots npx playwright test
+
 bench-dashboard: ## Measure the pages in a real browser, and print the figures (ROUNDS=n)
 	@$(TOOLS) build
 	@$(TOOLS) dashboard >/dev/null
@@ -122,7 +130,7 @@ bench-dashboard: ## Measure the pages in a real browser, and print the figures (
 	@cargo build --quiet --release -p penstock-cli
 	@cd dashboard && npx vitest bench --run
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_PROGRAM="$$($(TOOLS) target)/release/penstock"; \
-	  cd dashboard && PENSTOCK_FIGURES=1 ROUNDS=$(ROUNDS) npx playwright test --workers 1
+	  cd dashboard && PENSTOCK_PART=bench ROUNDS=$(ROUNDS) npx playwright test --workers 1
 
 conformance: ## Run Kubeflow's own samples here and on a cluster: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone; ON=machine or kubernetes)
 	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }

@@ -1,7 +1,8 @@
 import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
-  testDir: process.env.PENSTOCK_FIGURES ? "bench" : "tests",
+  // Tests, figures (`bench`) or pictures (`screenshots`).
+  testDir: process.env.PENSTOCK_PART ?? "tests",
   globalSetup: "./tests/server.ts",
   // One server for all; tests do not look at each other's runs.
   workers: 2,
