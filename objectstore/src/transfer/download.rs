@@ -373,9 +373,21 @@ impl Drop for Temporary {
         // Nothing is left there after the rename. Otherwise these few system calls are all that a dropped transfer
         // still does.
         match fs::symlink_metadata(&self.path) {
-            Ok(metadata) if metadata.is_dir() => drop(fs::remove_dir_all(&self.path)),
+            Ok(metadata) if metadata.is_dir() => remove_directory(&self.path),
             Ok(_) => drop(fs::remove_file(&self.path)),
             Err(_) => {}
+        }
+    }
+}
+
+/// Removes a directory, though files that were about to be created when their transfer was dropped come in while it is
+/// emptied. Each comes once, and none where the directory is gone.
+fn remove_directory(path: &Path) {
+    const TRIES: u32 = 64;
+    for _ in 0..TRIES {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            _ => return,
         }
     }
 }
