@@ -19,7 +19,7 @@ const FILL: [&str; 14] = [
        finished_at, experiment_id, pipeline_id, version_id, recurring_run_id, pipeline_root, plugins_input_json, \
        description, scheduled_at, storage_state, history) \
      SELECT gen_random_uuid(), 'run-' || n, 'Run ' || (n * 7919 % 30000), 'p-' || (n % 40), 'team-' || (n % 20), n, '{}', \
-       '{}', CASE WHEN n % 1000 = 0 THEN 'RUNNING' WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, \
+       repeat('as long as options are ', 30), CASE WHEN n % 1000 = 0 THEN 'RUNNING' WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, \
        CASE WHEN n % 1000 = 0 THEN NULL ELSE n + 5 END, CAST(lpad(to_hex(n % 50), 32, '0') AS UUID), \
        CAST(lpad('', 32, '0') AS UUID), CAST(lpad('', 32, '0') AS UUID), CAST(lpad(to_hex(n % 60), 32, '0') AS UUID), '', \
        '{}', '', n, CASE WHEN n % 3 = 0 THEN 'ARCHIVED' ELSE 'AVAILABLE' END, '' FROM generate_series(1, 30000) AS n",
