@@ -224,6 +224,16 @@ pub enum MetastoreError {
         #[source]
         source: Arc<sqlx::Error>,
     },
+    /// No connection to the database server became free in time: it cannot be reached, or all of them are in use. Nothing of
+    /// the request was stored.
+    #[error("cannot {what}: no connection to the database became free in time")]
+    NoConnection {
+        /// What was attempted.
+        what: String,
+        /// Why.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
     /// The connection was lost while the request was committed, and the server could not be asked afterwards.
     #[error("cannot tell whether this is stored: {what}; the database was lost meanwhile")]
     Unsettled {
@@ -259,7 +269,7 @@ impl MetastoreError {
     /// Whether the database server cannot be reached: it may be there later.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::NoConnection { .. } => true,
             Self::Open { source, .. } => is_connection_lost(source),
             _ => false,
         }
@@ -276,7 +286,7 @@ impl MetastoreError {
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed { what },
             error if is_full(error) => Self::DiskFull { what, source },
             error if is_constraint(error) => Self::Refused { what, source },
-            sqlx::Error::PoolTimedOut => Self::Unreachable { what, source },
+            sqlx::Error::PoolTimedOut => Self::NoConnection { what, source },
             error if is_connection_lost(error) => Self::Unreachable { what, source },
             _ => Self::Database { what, source },
         }
