@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use penstock_metastore::{Change, Metastore};
 use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -38,5 +38,7 @@ impl RunChanges {
         };
         // Late is as good as heard.
         let _ = timeout(OTHERS, own).await;
+        // The look that follows covers whatever else was told by now.
+        while !matches!(self.changes.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
     }
 }

@@ -59,7 +59,7 @@ async fn events(
     let room = api.event_room().map_err(failed)?;
     let run = row.info.id;
     let changes = RunChanges::listen(api.metastore(), run);
-    let events = Events { api, run, after, changes, beat_at: Instant::now(), _room: room };
+    let events = Events { api, run, after, changes, is_at_end: false, beat_at: Instant::now(), _room: room };
     Ok(event_stream(standing.while_allowed(row.info.namespace, events.into_stream())))
 }
 
@@ -95,6 +95,8 @@ struct Events {
     run: Uuid,
     after: u64,
     changes: RunChanges,
+    /// Whether all that was stored has been read, and nothing says that the run has ended.
+    is_at_end: bool,
     beat_at: Instant,
     _room: OwnedSemaphorePermit,
 }
@@ -107,7 +109,18 @@ impl Events {
 
     async fn next(&mut self) -> Result<Option<Bytes>, MetastoreError> {
         loop {
+            if self.is_at_end {
+                tokio::select! {
+                    () = self.changes.changed() => {}
+                    () = sleep_until(self.beat_at) => {
+                        self.beat_at = Instant::now() + HEART_BEAT;
+                        return Ok(Some(Bytes::from_static(b":\n\n")));
+                    }
+                }
+            }
+            // One statement for each thing that happens: there may be very many who follow it.
             let page = self.api.metastore().fact_texts(self.run, self.after, PAGE).await?;
+            self.is_at_end = page.len() < PAGE as usize && !page.last().is_some_and(may_be_end);
             if let Some(last) = page.last() {
                 self.after = last.seq;
                 self.beat_at = Instant::now() + HEART_BEAT;
@@ -115,13 +128,6 @@ impl Events {
             }
             if self.is_over().await? {
                 return Ok(None);
-            }
-            tokio::select! {
-                () = self.changes.changed() => {}
-                () = sleep_until(self.beat_at) => {
-                    self.beat_at = Instant::now() + HEART_BEAT;
-                    return Ok(Some(Bytes::from_static(b":\n\n")));
-                }
             }
         }
     }
@@ -134,6 +140,11 @@ impl Events {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a run may have ended with this fact. What users wrote into it may say so too.
+fn may_be_end(fact: &FactText) -> bool {
+    fact.json.contains("runEnded")
 }
 
 /// A fact as an event.
