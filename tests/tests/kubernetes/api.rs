@@ -66,6 +66,11 @@ fn the_stock_client_uses_the_installed_service() {
     let forward = ["-n", SYSTEM_NAMESPACE, "port-forward", "service/ml-pipeline", &ports];
     let mut forwarded = scenario.cluster.kubectl(forward).limit(LIMIT).spawn();
     wait_for_api(&mut forwarded, api);
+    // The same pages as on a machine of one's own are a part of what is installed.
+    let (status, page) = admin::get(api, "/").expect("an answer");
+    assert!(status == 200 && page.contains("<div id=\"root\">"), "{status}: {page}");
+    let (status, system) = admin::get(api, "/apis/penstock/v1/system").expect("an answer");
+    assert!(status == 200 && system.contains("\"mode\":\"kubernetes\""), "{status}: {system}");
     let played = play(&python, &scenario, &scenario.namespace, api, "all");
     forwarded.kill_now();
     assert!(played.code() == Some(0), "{played}\n--- the service: {}", scenario.cluster.service_log());
