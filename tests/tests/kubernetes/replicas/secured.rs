@@ -6,7 +6,7 @@ use std::time::Duration;
 use penstock_tests::cluster::SYSTEM_NAMESPACE;
 use penstock_tests::deadline::wait_until;
 use penstock_tests::invocation::Invocation;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::json;
 
 use super::{ANSWER_LIMIT, Replicas};
@@ -48,7 +48,9 @@ pub(super) fn play(python: &Path, scenario: &Scenario, replicas: &Replicas) {
 
 /// Authority, certificate and key for what forwards the port.
 fn certificate() -> (String, String, String) {
+    // Names of their own: OpenSSL takes a certificate of its authority's name for one that signed itself.
     let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, "Authority of the tests");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("an authority");
     let key = KeyPair::generate().expect("a key");
