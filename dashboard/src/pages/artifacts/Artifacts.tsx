@@ -11,10 +11,10 @@ import { type Column, List } from "../../design/List";
 import { Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
+import { SearchField } from "../../design/SearchField";
 import { FIELDS, type Field, readArtifactFilter, TYPES } from "../../model/artifactFilter";
 import { bytes } from "../../model/bytes";
 import style from "./Artifacts.module.css";
-import { FilterField } from "./FilterField";
 
 const COLUMNS: Column<Artifact>[] = [
   { key: "name", label: "Name", render: (it) => <Link to={to.artifact(it.artifact_id)}>{it.name}</Link> },
@@ -89,9 +89,10 @@ export default function Artifacts() {
           ))}
         </select>
         {FIELDS.filter((field) => field.name !== "type").map((field) => (
-          <FilterField
+          <SearchField
             key={field.name}
             label={field.label}
+            placeholder={field.label}
             hint={field.hint}
             value={query.get(field.name) ?? ""}
             onChange={(word) => change(field.name, word)}

@@ -6,8 +6,8 @@ import { useNamespace } from "../../app/namespace";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Dialog } from "../../design/Dialog";
-import { Field } from "../../design/Field";
 import { Failed } from "../../design/Notice";
+import { TextField } from "../../design/TextField";
 import style from "./Experiments.module.css";
 
 export function NewExperiment({ onClose }: { onClose: () => void }) {
@@ -43,19 +43,8 @@ export function NewExperiment({ onClose }: { onClose: () => void }) {
       }
     >
       <div className={style.form}>
-        <Field label="Name" required>
-          {(ids) => <input {...ids} className="input" value={name} onChange={(event) => setName(event.target.value)} />}
-        </Field>
-        <Field label="Description">
-          {(ids) => (
-            <input
-              {...ids}
-              className="input"
-              value={description}
-              onChange={(event) => setDescription(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label="Name" required value={name} onChange={setName} />
+        <TextField label="Description" value={description} onChange={setDescription} />
         {making.isError && <Failed what="The experiment was not created" error={making.error} />}
       </div>
     </Dialog>

@@ -7,11 +7,12 @@ import { createRun, runQuery } from "../../api/runs";
 import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
-import { Field } from "../../design/Field";
 import { Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
+import { TextField } from "../../design/TextField";
 import { cachingOf } from "../../model/caching";
 import { type Answers, answersOf, collect, definitions, pipelineOf } from "../../model/parameters";
+import { CachingField } from "./CachingField";
 import { bodyOf, type Draft } from "./draft";
 import { Elsewhere } from "./Elsewhere";
 import { ExperimentField } from "./ExperimentField";
@@ -161,68 +162,29 @@ function Settings({
   return (
     <Card title="The run">
       <div className={style.part}>
-        <Field label="Name">
-          {(ids) => (
-            <input
-              {...ids}
-              className="input"
-              value={draft.name}
-              placeholder={defaultName}
-              onChange={(event) => onChange({ name: event.target.value })}
-            />
-          )}
-        </Field>
-        <Field label="Description">
-          {(ids) => (
-            <input
-              {...ids}
-              className="input"
-              value={draft.description}
-              onChange={(event) => onChange({ description: event.target.value })}
-            />
-          )}
-        </Field>
+        <TextField label="Name" value={draft.name} placeholder={defaultName} onChange={(name) => onChange({ name })} />
+        <TextField
+          label="Description"
+          value={draft.description}
+          onChange={(description) => onChange({ description })}
+        />
         <ExperimentField chosen={draft.experimentId} onChoose={(experimentId) => onChange({ experimentId })} />
-        <Field
-          label="Results from the cache"
-          hint="Whether tasks may take what the same task with the same inputs gave before."
-        >
-          {(ids) => (
-            <select
-              {...ids}
-              className="input"
-              value={draft.caching}
-              onChange={(event) => onChange({ caching: event.target.value as Draft["caching"] })}
-            >
-              <option value="">As the pipeline says</option>
-              <option value="on">Take them</option>
-              <option value="off">Run everything anew</option>
-            </select>
-          )}
-        </Field>
+        <CachingField value={draft.caching} onChange={(caching) => onChange({ caching })} />
         <details>
           <summary>More settings</summary>
           <div className={style.part}>
-            <Field label="Pipeline root" hint="Where artifacts are stored, such as s3://bucket/prefix.">
-              {(ids) => (
-                <input
-                  {...ids}
-                  className="input"
-                  value={draft.pipelineRoot}
-                  onChange={(event) => onChange({ pipelineRoot: event.target.value })}
-                />
-              )}
-            </Field>
-            <Field label="Service account" hint="Of Kubernetes, under which the tasks run.">
-              {(ids) => (
-                <input
-                  {...ids}
-                  className="input"
-                  value={draft.serviceAccount}
-                  onChange={(event) => onChange({ serviceAccount: event.target.value })}
-                />
-              )}
-            </Field>
+            <TextField
+              label="Pipeline root"
+              hint="Where artifacts are stored, such as s3://bucket/prefix."
+              value={draft.pipelineRoot}
+              onChange={(pipelineRoot) => onChange({ pipelineRoot })}
+            />
+            <TextField
+              label="Service account"
+              hint="Of Kubernetes, under which the tasks run."
+              value={draft.serviceAccount}
+              onChange={(serviceAccount) => onChange({ serviceAccount })}
+            />
           </div>
         </details>
       </div>

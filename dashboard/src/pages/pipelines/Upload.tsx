@@ -8,6 +8,7 @@ import { Button } from "../../design/Button";
 import { Dialog } from "../../design/Dialog";
 import { Field } from "../../design/Field";
 import { Failed } from "../../design/Notice";
+import { TextField } from "../../design/TextField";
 import { bytes } from "../../model/bytes";
 import style from "./Pipelines.module.css";
 
@@ -102,16 +103,7 @@ export function Upload({
         >
           {(ids) => <input {...ids} className="input" value={name} onChange={(event) => setName(event.target.value)} />}
         </Field>
-        <Field label="Description">
-          {(ids) => (
-            <input
-              {...ids}
-              className="input"
-              value={description}
-              onChange={(event) => setDescription(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label="Description" value={description} onChange={setDescription} />
         {sending.isError && <Failed what="The pipeline was not taken" error={sending.error} />}
       </div>
     </Dialog>

@@ -1,13 +1,12 @@
-import { useEffect, useState } from "react";
+import { useCallback } from "react";
 import { useExperimentNames } from "../../api/names";
 import { useAddressQuery } from "../../app/query";
 import { Button } from "../../design/Button";
 import { Icon } from "../../design/Icon";
+import { SearchField } from "../../design/SearchField";
 import { isNarrow, type RunFilter, writeFilter } from "../../model/runFilter";
 import { RUN_STATES, STANDING_WORDS, standingOf } from "../../model/state";
 import style from "./RunList.module.css";
-
-const PAUSE_MS = 200;
 
 /** What narrows a list of runs; it stands in the address. */
 export function Filters({
@@ -26,30 +25,24 @@ export function Filters({
   onParameters: (names: readonly string[]) => void;
 }) {
   const [, setQuery] = useAddressQuery();
-  const [name, setName] = useState(filter.name);
   const experiments = useExperimentNames([filter.experiment]);
   const change = (to: Partial<RunFilter>) => setQuery((query) => writeFilter(query, to), { replace: true });
-  useEffect(() => setName(filter.name), [filter.name]);
-  useEffect(() => {
-    if (name === filter.name) {
-      return;
-    }
-    const timer = setTimeout(() => setQuery((query) => writeFilter(query, { name }), { replace: true }), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [name, filter.name, setQuery]);
+  const rename = useCallback(
+    (name: string) => setQuery((query) => writeFilter(query, { name }), { replace: true }),
+    [setQuery],
+  );
   const toggle = (state: string) => {
     const without = filter.states.filter((it) => it !== state);
     change({ states: without.length === filter.states.length ? [...filter.states, state] : without });
   };
   return (
     <search className={style.bar}>
-      <input
-        type="search"
-        className="input"
-        aria-label="Part of the name"
+      <SearchField
+        label="Part of the name"
         placeholder="Name contains"
-        value={name}
-        onChange={(event) => setName(event.target.value)}
+        width="15rem"
+        value={filter.name}
+        onChange={rename}
       />
       <fieldset className={`${style.states} plain`} aria-label="States">
         {RUN_STATES.map((state) => (

@@ -8,9 +8,11 @@ import { Button } from "../../design/Button";
 import { Field } from "../../design/Field";
 import { Failed } from "../../design/Notice";
 import { Card } from "../../design/Page";
+import { TextField } from "../../design/TextField";
 import { cachingOf } from "../../model/caching";
 import { type Answers, answersOf, collect, definitions, pipelineOf } from "../../model/parameters";
 import { FIRST_TIMING, type Timing, timingOf, triggerOf } from "../../model/schedule";
+import { CachingField } from "../new-run/CachingField";
 import { ExperimentField } from "../new-run/ExperimentField";
 import { useLatestVersion } from "../new-run/latest";
 import { ParameterFields } from "../new-run/ParameterFields";
@@ -151,26 +153,8 @@ function Settings({
 }) {
   return (
     <>
-      <Field label="Name" required>
-        {(ids) => (
-          <input
-            {...ids}
-            className="input"
-            value={draft.name}
-            onChange={(event) => onChange({ name: event.target.value })}
-          />
-        )}
-      </Field>
-      <Field label="Description">
-        {(ids) => (
-          <input
-            {...ids}
-            className="input"
-            value={draft.description}
-            onChange={(event) => onChange({ description: event.target.value })}
-          />
-        )}
-      </Field>
+      <TextField label="Name" required value={draft.name} onChange={(name) => onChange({ name })} />
+      <TextField label="Description" value={draft.description} onChange={(description) => onChange({ description })} />
       {isNew && <ExperimentField chosen={draft.experimentId} onChoose={(experimentId) => onChange({ experimentId })} />}
       <Field label="Runs at a time" hint="While so many are under way, further slots wait.">
         {(ids) => (
@@ -194,20 +178,7 @@ function Settings({
         />{" "}
         Make up for slots that were missed, one after the other
       </label>
-      <Field label="Results from the cache">
-        {(ids) => (
-          <select
-            {...ids}
-            className="input"
-            value={draft.caching}
-            onChange={(event) => onChange({ caching: event.target.value as Draft["caching"] })}
-          >
-            <option value="">As the pipeline says</option>
-            <option value="on">Take them</option>
-            <option value="off">Run everything anew</option>
-          </select>
-        )}
-      </Field>
+      <CachingField value={draft.caching} onChange={(caching) => onChange({ caching })} />
     </>
   );
 }

@@ -1,16 +1,21 @@
 import { useEffect, useState } from "react";
 
-const PAUSE_MS = 300;
+const PAUSE_MS = 200;
 
-/** One thing to narrow a list by; it counts when whoever types pauses. */
-export function FilterField({
+/** Narrows a list by some letters, when whoever types pauses. */
+export function SearchField({
   label,
+  placeholder,
   hint,
+  width,
   value,
   onChange,
 }: {
   label: string;
-  hint: string;
+  placeholder: string;
+  hint?: string;
+  /** As CSS says it; all that there is if it is not said. */
+  width?: string;
   value: string;
   onChange: (text: string) => void;
 }) {
@@ -27,9 +32,10 @@ export function FilterField({
     <input
       type="search"
       className="input"
+      style={{ width }}
       aria-label={label}
       title={hint}
-      placeholder={label}
+      placeholder={placeholder}
       spellCheck={false}
       value={text}
       onChange={(event) => setText(event.target.value)}
