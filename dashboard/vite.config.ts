@@ -12,6 +12,8 @@ export default defineConfig({
     // A script or image within a page's text is what the policy of the pages forbids.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // One sheet, with the page: a part whose own sheet did not arrive would be no page at all.
+    cssCodeSplit: false,
     chunkSizeWarningLimit: 700,
     rollupOptions: {
       onwarn(warning, warn) {

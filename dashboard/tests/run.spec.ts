@@ -34,7 +34,8 @@ test("a log is followed while it is written, and is the same afterwards", async 
   const run = await showcase({ lines: 50, pause: 0.1 });
   await visit(page, `/runs/details/${run.run_id}?view=table&task=talk&tab=logs`);
   const log = page.getByRole("region", { name: /^Log of talk/ });
-  await expect(log.getByText("line 5", { exact: true })).toBeVisible({ timeout: 30_000 });
+  // Whichever lines there are when it is looked at: the newest are shown.
+  await expect(log.getByText(/^line \d+$/).first()).toBeVisible({ timeout: 30_000 });
   await expect(log.getByText("last words")).toBeVisible({ timeout: 40_000 });
   await page.reload();
   await expect(log.getByText("line 1", { exact: true })).toBeVisible();

@@ -7,7 +7,16 @@ import { Guard } from "./Guard";
 import { to } from "./routes";
 import { Shell } from "./Shell";
 
-const page = (load: () => Promise<{ default: ComponentType }>) => lazy(load);
+const AGAIN_MS = 500;
+
+/** A page that is loaded when it is asked for. What breaks off on the way is asked for once more. */
+const page = (load: () => Promise<{ default: ComponentType }>) =>
+  lazy(() =>
+    load().catch(async () => {
+      await new Promise((later) => setTimeout(later, AGAIN_MS));
+      return load();
+    }),
+  );
 
 const Home = page(() => import("../pages/home/Home"));
 const Runs = page(() => import("../pages/runs/Runs"));
