@@ -30,3 +30,27 @@ export function useAddressQuery(): [
   );
   return [query, change];
 }
+
+/** The query, and how to put words into it in place of what is there; those that are empty or absent are taken out. */
+export function useAddressWords(): [URLSearchParams, (words: Record<string, string | undefined>) => void] {
+  const [query, change] = useAddressQuery();
+  const put = useCallback(
+    (words: Record<string, string | undefined>) =>
+      change(
+        (before) => {
+          const after = new URLSearchParams(before);
+          for (const [name, word] of Object.entries(words)) {
+            if (word) {
+              after.set(name, word);
+            } else {
+              after.delete(name);
+            }
+          }
+          return after;
+        },
+        { replace: true },
+      ),
+    [change],
+  );
+  return [query, put];
+}

@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import { artifactsQuery } from "../../api/artifacts";
 import type { Artifact } from "../../api/penstock";
 import { useNamespace } from "../../app/namespace";
-import { useAddressQuery } from "../../app/query";
+import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { type Column, List } from "../../design/List";
@@ -12,7 +12,7 @@ import { Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
 import { SearchField } from "../../design/SearchField";
-import { FIELDS, type Field, readArtifactFilter, TYPES } from "../../model/artifactFilter";
+import { FIELDS, readArtifactFilter, TYPES } from "../../model/artifactFilter";
 import { bytes } from "../../model/bytes";
 import style from "./Artifacts.module.css";
 
@@ -53,7 +53,7 @@ const COLUMNS: Column<Artifact>[] = [
 ];
 
 export default function Artifacts() {
-  const [query, setQuery] = useAddressQuery();
+  const [query, change] = useAddressWords();
   const namespace = useNamespace();
   const { asked, problem } = readArtifactFilter(query);
   const list = useInfiniteQuery({
@@ -62,15 +62,6 @@ export default function Artifacts() {
     placeholderData: (before) => before,
   });
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.artifacts ?? []) ?? [], [list.data]);
-  const change = (field: Field, word: string) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        word === "" ? after.delete(field) : after.set(field, word);
-        return after;
-      },
-      { replace: true },
-    );
   const isNarrow = FIELDS.some((field) => query.get(field.name));
   return (
     <Page title="Artifacts" wide>
@@ -79,7 +70,7 @@ export default function Artifacts() {
           className="input"
           aria-label="Type"
           value={query.get("type") ?? ""}
-          onChange={(event) => change("type", event.target.value)}
+          onChange={(event) => change({ type: event.target.value })}
         >
           <option value="">Any type</option>
           {TYPES.map((type) => (
@@ -95,11 +86,11 @@ export default function Artifacts() {
             placeholder={field.label}
             hint={field.hint}
             value={query.get(field.name) ?? ""}
-            onChange={(word) => change(field.name, word)}
+            onChange={(word) => change({ [field.name]: word })}
           />
         ))}
         {isNarrow && (
-          <Button kind="quiet" onClick={() => setQuery({}, { replace: true })}>
+          <Button kind="quiet" onClick={() => change(Object.fromEntries(FIELDS.map((field) => [field.name, ""])))}>
             Clear
           </Button>
         )}

@@ -5,7 +5,7 @@ import { ask } from "../../api/http";
 import type { Run } from "../../api/kfp";
 import type { Artifact } from "../../api/penstock";
 import { runQuery } from "../../api/runs";
-import { useAddressQuery } from "../../app/query";
+import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { LinkButton } from "../../design/LinkButton";
@@ -27,7 +27,7 @@ const ArtifactPreview = lazy(async () => ({
 const MOST_ARTIFACTS = 1000;
 
 export default function Compare() {
-  const [query, setQuery] = useAddressQuery();
+  const [query, change] = useAddressWords();
   const ids = [...new Set((query.get("runlist") ?? "").split(",").filter((id) => id !== ""))];
   const isAll = query.has("all");
   const runs = useQueries({ queries: ids.slice(0, MOST_RUNS).map((id) => runQuery(id)) });
@@ -45,15 +45,7 @@ export default function Compare() {
     run.data ? [{ run: run.data, artifacts: artifacts[index]?.data?.artifacts ?? [] }] : [],
   );
   const failure = runs.find((run) => run.isError)?.error ?? artifacts.find((list) => list.isError)?.error;
-  const leave = (id: string) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        after.set("runlist", ids.filter((it) => it !== id).join(","));
-        return after;
-      },
-      { replace: true },
-    );
+  const leave = (id: string) => change({ runlist: ids.filter((it) => it !== id).join(",") });
   return (
     <Page
       title={`Compare ${ids.length} runs`}
@@ -63,16 +55,7 @@ export default function Compare() {
           <input
             type="checkbox"
             checked={!isAll}
-            onChange={(event) =>
-              setQuery(
-                (before) => {
-                  const after = new URLSearchParams(before);
-                  event.target.checked ? after.delete("all") : after.set("all", "1");
-                  return after;
-                },
-                { replace: true },
-              )
-            }
+            onChange={(event) => change({ all: event.target.checked ? undefined : "1" })}
           />{" "}
           Differences only
         </label>

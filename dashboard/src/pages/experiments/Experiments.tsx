@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import { experimentsQuery } from "../../api/experiments";
 import type { Experiment } from "../../api/kfp";
 import { useNamespace } from "../../app/namespace";
-import { useAddressQuery } from "../../app/query";
+import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { type Column, List, type Sort } from "../../design/List";
@@ -42,7 +42,7 @@ const COLUMNS: Column<Experiment>[] = [
 const SORTS = ["name", "last_run_created_at", "created_at"];
 
 export default function Experiments() {
-  const [query, setQuery] = useAddressQuery();
+  const [query, change] = useAddressWords();
   const namespace = useNamespace();
   const [isNew, setIsNew] = useState(false);
   const name = query.get("name") ?? "";
@@ -59,15 +59,6 @@ export default function Experiments() {
     placeholderData: (before) => before,
   });
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.experiments ?? []) ?? [], [list.data]);
-  const change = (key: string, word: string) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        word === "" ? after.delete(key) : after.set(key, word);
-        return after;
-      },
-      { replace: true },
-    );
   return (
     <Page
       title={isArchived ? "Archived experiments" : "Experiments"}
@@ -79,12 +70,12 @@ export default function Experiments() {
       }
     >
       <div className={style.bar}>
-        <NameSearch value={name} onChange={(word) => change("name", word)} />
+        <NameSearch value={name} onChange={(word) => change({ name: word })} />
         <label>
           <input
             type="checkbox"
             checked={isArchived}
-            onChange={(event) => change("storage", event.target.checked ? "archived" : "")}
+            onChange={(event) => change({ storage: event.target.checked ? "archived" : "" })}
           />{" "}
           Archived
         </label>
@@ -107,7 +98,7 @@ export default function Experiments() {
           name={(it) => it.display_name}
           columns={COLUMNS}
           sort={sort}
-          onSort={(it) => change("sort", `${it.by} ${it.descending ? "desc" : "asc"}`)}
+          onSort={(it) => change({ sort: `${it.by} ${it.descending ? "desc" : "asc"}` })}
           hasMore={list.hasNextPage}
           isLoadingMore={list.isFetchingNextPage}
           onMore={() => void list.fetchNextPage()}

@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import type { Pipeline } from "../../api/kfp";
 import { pipelinesQuery } from "../../api/pipelines";
 import { useNamespace } from "../../app/namespace";
-import { useAddressQuery } from "../../app/query";
+import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { LinkButton } from "../../design/LinkButton";
@@ -50,7 +50,7 @@ const COLUMNS: Column<Pipeline>[] = [
 ];
 
 export default function Pipelines() {
-  const [query, setQuery] = useAddressQuery();
+  const [query, change] = useAddressWords();
   const namespace = useNamespace();
   const name = query.get("name") ?? "";
   const [by = "", direction] = (query.get("sort") ?? "created_at desc").split(" ");
@@ -66,17 +66,6 @@ export default function Pipelines() {
     placeholderData: (before) => before,
   });
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.pipelines ?? []) ?? [], [list.data]);
-  const change = (words: Record<string, string>) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        for (const [key, word] of Object.entries(words)) {
-          word === "" ? after.delete(key) : after.set(key, word);
-        }
-        return after;
-      },
-      { replace: true },
-    );
   return (
     <DropZone onFile={setFile}>
       <Page

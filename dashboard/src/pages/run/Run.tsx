@@ -6,7 +6,7 @@ import type { Run as RunOfKfp } from "../../api/kfp";
 import type { Tree } from "../../api/penstock";
 import { runQuery, runRecordQuery, specQuery, treeQuery } from "../../api/runs";
 import { useShortcuts } from "../../app/keys";
-import { useAddressQuery } from "../../app/query";
+import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { LinkButton } from "../../design/LinkButton";
 import { Empty, Failed, Loading, Notice } from "../../design/Notice";
@@ -166,16 +166,8 @@ function Chosen({ view }: { view: View }) {
 }
 
 function useChosenView(): [View, (view: View) => void] {
-  const [query, setQuery] = useAddressQuery();
+  const [query, change] = useAddressWords();
   const view = VIEWS.find((it) => it.name === query.get("view"))?.name ?? "graph";
-  const choose = (next: View) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        after.set("view", next);
-        return after;
-      },
-      { replace: true },
-    );
+  const choose = (next: View) => change({ view: next });
   return [view, choose];
 }

@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useState } from "react";
 import type { PipelineSpec, TreeNode } from "../../../api/penstock";
-import { useAddressQuery } from "../../../app/query";
+import { useAddressWords } from "../../../app/query";
 import { Button } from "../../../design/Button";
 import { Empty, Loading } from "../../../design/Notice";
 import { criticalPath } from "../../../model/criticalPath";
@@ -176,19 +176,7 @@ function useStandings(
 }
 
 function useCritical(): [boolean, (on: boolean) => void] {
-  const [query, setQuery] = useAddressQuery();
-  const set = (on: boolean) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (on) {
-          after.set("critical", "1");
-        } else {
-          after.delete("critical");
-        }
-        return after;
-      },
-      { replace: true },
-    );
+  const [query, change] = useAddressWords();
+  const set = (on: boolean) => change({ critical: on ? "1" : undefined });
   return [query.get("critical") === "1", set];
 }

@@ -1,7 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 import type { TreeNode } from "../../../api/penstock";
-import { useAddressQuery } from "../../../app/query";
+import { useAddressWords } from "../../../app/query";
 import { Duration, Moment, useNow } from "../../../design/Moment";
 import { Empty } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
@@ -94,7 +94,7 @@ export default function TaskTable() {
 
 /** Which rows are asked for: kept in the address. */
 function useAsked(): [Asked, (name: string, word: string) => void] {
-  const [query, setQuery] = useAddressQuery();
+  const [query, change] = useAddressWords();
   const sort = COLUMNS.find((it) => it === query.get("sort")?.replace(/^-/, ""));
   const words = {
     text: query.get("q") ?? "",
@@ -107,19 +107,7 @@ function useAsked(): [Asked, (name: string, word: string) => void] {
     () => ({ text, standing, sort, descending, groups }),
     [text, standing, sort, descending, groups],
   );
-  const ask = (name: string, word: string) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (word === "") {
-          after.delete(name);
-        } else {
-          after.set(name, word);
-        }
-        return after;
-      },
-      { replace: true },
-    );
+  const ask = (name: string, word: string) => change({ [name]: word });
   return [asked, ask];
 }
 
