@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { followRun, type Link, type RunEvent } from "../../api/events";
 import { runQuery, treeQuery } from "../../api/runs";
+import { isOfThePast } from "../../app/stale";
 import { refresher } from "../../model/refresh";
 import { isFinal, standingOf } from "../../model/state";
 
@@ -43,11 +44,9 @@ export function useFollowing(runId: string, treeStatus: string | undefined, runS
 }
 
 function follow(client: ReturnType<typeof useQueryClient>, runId: string, onLink: (link: Link) => void): () => void {
-  // A tree of the past stays as it is.
-  const isPresent = ([, , asked]: readonly unknown[]) =>
-    !(typeof asked === "object" && asked !== null && "at" in asked);
   const tree = refresher(
-    () => client.invalidateQueries({ queryKey: ["tree", runId], predicate: (query) => isPresent(query.queryKey) }),
+    () =>
+      client.invalidateQueries({ queryKey: ["tree", runId], predicate: (query) => !isOfThePast(query.queryKey[2]) }),
     PAUSE_MS,
   );
   const run = refresher(() => client.invalidateQueries({ queryKey: ["run", runId] }), PAUSE_MS);
