@@ -139,9 +139,7 @@ impl<'a> NodeView<'a> {
         let around = self.parent.and_then(|parent| self.state.get(parent));
         let around = around.filter(|around| self.node.iteration && around.phase == Phase::Within);
         match around.and_then(|around| around.group.as_deref()).map(|group| &group.state) {
-            Some(GroupState::Loop { next, .. }) => {
-                self.node.slot >= *next && (self.node.stale || self.node.status != TaskStatus::Succeeded)
-            }
+            Some(GroupState::Loop { next, .. }) => self.node.slot >= *next && !self.node.stays_in_loop(),
             _ => false,
         }
     }

@@ -252,6 +252,8 @@ fn iterations_start_anew_whole_one_by_one() {
     let mut host = Host::new(LOOP).ran().succeeds();
     goes_on(&mut host, &["loop[3]", "loop[1]"]);
     assert_eq!(host.running(), ["loop[1]/a"], "in order, and within the limit");
+    let to_come = [0, 1, 2, 3].map(|index| host.node(&format!("loop[{index}]")).is_to_come_again());
+    assert_eq!(to_come, [false, false, false, true], "what waits for its turn is not shown as it was before");
     host.finish();
     let host = host.succeeds();
     assert_eq!(host.most_at_once, 1);
