@@ -123,14 +123,14 @@ screenshots: ## Take pictures of every page in both themes, in dashboard/screens
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_PROGRAM="$$($(TOOLS) target)/debug/penstock"; \
 	  cd dashboard && PENSTOCK_PART=screenshots npx playwright test
 
-bench-dashboard: ## Measure the pages in a real browser, and print the figures (ROUNDS=n)
+bench-dashboard: ## Measure the pages in a real browser over a million runs and write docs/benchmarks.md (ROUNDS=n)
 	@$(TOOLS) build
 	@$(TOOLS) dashboard >/dev/null
 	@$(TOOLS) chromium
 	@cargo build --quiet --release -p penstock-cli
-	@cd dashboard && npx vitest bench --run
-	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)" PENSTOCK_TEST_PROGRAM="$$($(TOOLS) target)/release/penstock"; \
-	  cd dashboard && PENSTOCK_PART=bench ROUNDS=$(ROUNDS) npx playwright test --workers 1
+	@python="$$($(TOOLS) python)"; \
+	  "$$python" bench/dashboard.py --penstock "$$($(TOOLS) target)/release/penstock" --rounds $(ROUNDS) \
+	    --write docs/benchmarks.md
 
 conformance: ## Run Kubeflow's own samples here and on a cluster: CORPUS=clone of kubeflow/pipelines (COMMIT= if it is no clone; ON=machine or kubernetes)
 	@test -n "$(CORPUS)" || { echo "error: say where the pipelines are: make conformance CORPUS=DIR" >&2; exit 2; }

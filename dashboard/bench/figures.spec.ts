@@ -1,9 +1,11 @@
 /** Figures of the pages, printed: `make bench-dashboard`. Nothing here passes or fails by how long it takes. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "@playwright/test";
+import type { Browser, Page } from "@playwright/test";
 import type { Run } from "../src/api/kfp";
 import { api, fresh, home, test, upload, visit } from "../tests/site";
+import { tell } from "./figure";
+import { flat, grouped } from "./pipelines";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 const LINES = 1_000_000;
@@ -11,12 +13,6 @@ const LINES = 1_000_000;
 test.setTimeout(600_000);
 
 const showcase = () => readFileSync(join(import.meta.dirname, "../tests/pipelines/showcase.yaml"));
-
-function say(what: string, values: readonly number[], unit = "ms") {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]?.toFixed(0);
-  console.info(`${what}: median ${at(0.5)} ${unit}, from ${at(0)} to ${at(1)}, ${values.length} rounds`);
-}
 
 async function submit(parameters: Record<string, number>): Promise<Run> {
   const pipeline = await upload("showcase", showcase());
@@ -27,32 +23,147 @@ async function submit(parameters: Record<string, number>): Promise<Run> {
   });
 }
 
-/** From the start of the navigation until an element is drawn. */
-async function untilDrawn(page: Page, selector: string): Promise<number> {
-  await page.locator(selector).first().waitFor();
-  return page.evaluate(() => new Promise<number>((drawn) => requestAnimationFrame(() => drawn(performance.now()))));
+/** The time until an element is drawn after the page has gone to an address of its own. */
+async function untilDrawn(page: Page, address: string, selector: string): Promise<number> {
+  return page.evaluate(
+    ([address, selector]) =>
+      new Promise<number>((drawn) => {
+        const started = performance.now();
+        const look = () => {
+          if (document.querySelector(selector)) {
+            requestAnimationFrame(() => drawn(performance.now() - started));
+          } else {
+            requestAnimationFrame(look);
+          }
+        };
+        location.hash = address;
+        look();
+      }),
+    [address, selector] as const,
+  );
+}
+
+const ROW = 'table[aria-label="Runs"] tr[aria-rowindex]';
+
+/** As often as there are rounds, with a browser that has seen nothing before. */
+async function eachTime(browser: Browser, perform: (page: Page) => Promise<void>) {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const context = await browser.newContext();
+    await perform(await context.newPage());
+    await context.close();
+  }
 }
 
 test("first load", async ({ browser }) => {
-  const times: number[] = [];
-  let bytes = 0;
-  for (let round = 0; round < ROUNDS; round += 1) {
-    // Nothing is kept from one round to the next.
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    await page.goto(`${home()}#/runs`);
-    times.push(await untilDrawn(page, "h1"));
+  const heading: number[] = [];
+  const rows: number[] = [];
+  const bytes: number[] = [];
+  await eachTime(browser, async (page) => {
+    await page.goto(`${home()}#/runs`, { waitUntil: "commit" });
+    await page.locator("h1").first().waitFor();
+    heading.push(await page.evaluate(() => performance.now()));
+    await page.locator(ROW).first().waitFor();
+    rows.push(await page.evaluate(() => performance.now()));
     await page.waitForLoadState("networkidle").catch(() => undefined);
-    bytes = await page.evaluate(() =>
-      performance
-        .getEntriesByType("resource")
-        .filter((it) => it.name.endsWith(".js"))
-        .reduce((sum, it) => sum + (it as PerformanceResourceTiming).encodedBodySize, 0),
+    bytes.push(
+      await page.evaluate(() =>
+        performance
+          .getEntriesByType("resource")
+          .filter((it) => it.name.endsWith(".js"))
+          .reduce((sum, it) => sum + (it as PerformanceResourceTiming).encodedBodySize / 1000, 0),
+      ),
     );
-    await context.close();
+  });
+  tell({ what: "first visit, list of runs: its heading is drawn", values: heading, goal: 1000 });
+  tell({ what: "first visit, list of runs: its rows are there", values: rows, goal: 1000 });
+  tell({ what: "script of that page, compressed as it is sent", values: bytes, unit: "kB", goal: 200 });
+});
+
+test("lists of runs", async ({ browser }) => {
+  const { total_size: total } = await api<{ total_size: number }>("apis/v2beta1/runs?page_size=1");
+  const lists: [string, string][] = [
+    ["list of runs", "/runs"],
+    ["list of runs that failed", "/runs?state=FAILED"],
+    ["list of runs by name", `/runs?sort=${encodeURIComponent("name asc")}`],
+  ];
+  for (const [what, address] of lists) {
+    const times: number[] = [];
+    await eachTime(browser, async (page) => {
+      await visit(page, "/system");
+      await page.waitForLoadState("networkidle").catch(() => undefined);
+      times.push(await untilDrawn(page, address, ROW));
+    });
+    tell({ what: `${what}: from another page to its rows`, values: times, goal: 300, beside: `${total} runs` });
   }
-  say("list of runs drawn after the start of a first visit", times);
-  console.info(`script of that page, as it is sent: ${(bytes / 1000).toFixed(0)} kB`);
+});
+
+/** How long frames took within some time. */
+const frames = (page: Page, during: number) =>
+  page.evaluate(
+    (during) =>
+      new Promise<number[]>((done) => {
+        const times: number[] = [];
+        const started = performance.now();
+        let before = started;
+        const tick = (now: number) => {
+          times.push(now - before);
+          before = now;
+          if (now - started < during) {
+            requestAnimationFrame(tick);
+          } else {
+            done(times.slice(1));
+          }
+        };
+        requestAnimationFrame(tick);
+      }),
+    during,
+  );
+
+const PAN_MS = 3_000;
+
+/** Drags the graph to and fro. */
+async function pan(page: Page) {
+  const area = await page.getByRole("region", { name: /^Graph of tasks/ }).boundingBox();
+  if (area === null) {
+    throw new Error("the graph is not drawn");
+  }
+  const started = Date.now();
+  // Beside the boxes, so that none is dragged.
+  await page.mouse.move(area.x + 4, area.y + area.height / 2);
+  await page.mouse.down();
+  for (let step = 0; Date.now() - started < PAN_MS; step += 1) {
+    await page.mouse.move(
+      area.x + area.width * (0.5 + 0.4 * Math.sin(step / 20)),
+      area.y + area.height * (0.5 + 0.4 * Math.cos(step / 13)),
+    );
+  }
+  await page.mouse.up();
+}
+
+test("graphs", async ({ page }) => {
+  const graphs: [string, string][] = [
+    ["200 tasks", flat(200)],
+    ["2,000 tasks", flat(2_000)],
+    ["10,000 tasks in 100 groups", grouped(100)],
+  ];
+  for (const [what, text] of graphs) {
+    const pipeline = await upload("large", text, fresh(what));
+    const opened: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await page.goto("about:blank");
+      await visit(page, "/system");
+      await page.waitForLoadState("networkidle").catch(() => undefined);
+      opened.push(await untilDrawn(page, `/pipelines/details/${pipeline.pipeline_id}`, ".react-flow__node"));
+    }
+    tell({ what: `graph of ${what}: from another page to its boxes`, values: opened });
+    const [times] = await Promise.all([frames(page, PAN_MS), pan(page)]);
+    const late = times.filter((time) => time > 50).length;
+    tell({
+      what: `graph of ${what}: a frame while it is dragged`,
+      values: times,
+      beside: `${late} of ${times.length} frames took longer than 50 ms`,
+    });
+  }
 });
 
 test("from a change of status to pixels", async ({ page }) => {
@@ -81,7 +192,7 @@ test("from a change of status to pixels", async ({ page }) => {
     const record = await api<{ run: { finished_at: string } }>(`apis/penstock/v1/runs/${run.run_id}`);
     delays.push(seen - Date.parse(record.run.finished_at));
   }
-  say("from a run's end to its page saying so", delays);
+  tell({ what: "from a run's end to its page saying so", values: delays, goal: 300 });
 });
 
 test("a log of a million lines", async ({ page }) => {
@@ -96,11 +207,11 @@ test("a log of a million lines", async ({ page }) => {
   await visit(page, `/runs/details/${run.run_id}?view=table&task=talk&tab=logs`);
   const log = page.getByRole("region", { name: /^Log of talk/ });
   await log.getByText("line 1", { exact: true }).waitFor();
-  say("first lines of the log", [Date.now() - started]);
+  tell({ what: "log of a million lines: its first lines are drawn", values: [Date.now() - started] });
   await log.press("End");
   await log.getByText("last words").waitFor({ timeout: 120_000 });
-  say("its last line", [Date.now() - started]);
-  const frames = await log.evaluate(async (element) => {
+  tell({ what: "log of a million lines: its last line is drawn", values: [Date.now() - started] });
+  const times = await log.evaluate(async (element) => {
     const scroller = element.scrollHeight > element.clientHeight ? element : (element.querySelector("*") ?? element);
     const times: number[] = [];
     let before = performance.now();
@@ -112,9 +223,9 @@ test("a log of a million lines", async ({ page }) => {
     }
     return times;
   });
-  say("a frame while the log is scrolled to and fro", frames);
+  tell({ what: "log of a million lines: a frame while it is scrolled to and fro", values: times });
   const heap = await page.evaluate(
     () => (performance as unknown as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize ?? 0,
   );
-  console.info(`heap of the page with it: ${(heap / 1e6).toFixed(0)} MB`);
+  tell({ what: "log of a million lines: heap of its page", values: [heap / 1e6], unit: "MB" });
 });

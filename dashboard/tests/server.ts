@@ -1,4 +1,7 @@
-/** The real server for all tests: `penstock up` on a directory of its own, with the page that is built into it. */
+/**
+ * The real server for all tests: `penstock up` with the page that is built into it, on a directory of its own or on the one
+ * that PENSTOCK_TEST_DATA_DIR names.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +15,8 @@ export default async function start(): Promise<() => Promise<void>> {
   if (!program) {
     throw new Error("PENSTOCK_TEST_PROGRAM must name the program; `make test-dashboard` sets it");
   }
-  const directory = mkdtempSync(join(tmpdir(), "penstock-dashboard-"));
+  const given = process.env.PENSTOCK_TEST_DATA_DIR;
+  const directory = given ?? mkdtempSync(join(tmpdir(), "penstock-dashboard-"));
   const server = spawn(program, ["up", "--data-dir", directory, "--listen", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, PENSTOCK_PYTHON: process.env.PENSTOCK_TEST_PYTHON ?? "" },
@@ -20,7 +24,9 @@ export default async function start(): Promise<() => Promise<void>> {
   process.env.PENSTOCK_URL = `${await address(server)}/`;
   return async () => {
     await end(server);
-    rmSync(directory, { recursive: true, force: true });
+    if (given === undefined) {
+      rmSync(directory, { recursive: true, force: true });
+    }
   };
 }
 
