@@ -17,6 +17,10 @@ PYTHON = ImageConfig(
 SUITES = ImageConfig(
     ('python:3.11', 'python:alpine3.9', 'registry.access.redhat.com/ubi9/python-311:latest', 'alpine:latest',
      'ghcr.io/containerd/busybox:latest', 'jetbrainsinfra/jq:latest'), command=('python3',), environment=PYTHON.environment)
+# What a pipeline of that suite imports a model from, and the files that it looks for.
+MODEL = ImageConfig(('registry.domain.local/modelcar:test',))
+MODEL_FILES = ('added_tokens.json', 'config.json', 'generation_config.json', 'merges.txt', 'model.safetensors', 'normalizer.json',
+               'preprocessor_config.json', 'special_tokens_map.json', 'tokenizer.json', 'tokenizer_config.json', 'vocab.json')
 RECIPES = [SOURCES / 'testcluster' / name for name in ('rootfs.py', 'archive.py')]
 CTR_NAMESPACE = 'k8s.io'
 
@@ -43,6 +47,10 @@ def _suites() -> Path:
     return _directory('suites', SUITES, rootfs.REQUIREMENTS.read_text(), *more)
 
 
+def _model() -> Path:
+    return _directory('model', MODEL, *MODEL_FILES)
+
+
 def built_already(programs: Path) -> list[Path]:
     """Archives that need no work; says so if others do."""
     made = [directory / 'image.tar' for directory in (_busybox(), _python()) if (directory / '.complete').exists()]
@@ -65,13 +73,20 @@ def build(programs: Path) -> list[Path]:
     return [programs / 'hello.tar', once(_busybox(), busybox) / 'image.tar', once(_python(), python) / 'image.tar']
 
 
-def build_for_suites() -> Path:
-    """Builds the archive for Kubeflow's suite, unless it is built. Imported, it takes the place of the usual `python:3.11`."""
+def build_for_suites() -> list[Path]:
+    """Builds the archives for Kubeflow's suite that are not built. Imported, one takes the place of the usual `python:3.11`."""
     def suites(directory: Path) -> None:
         with rootfs.temporary(directory) as root:
             rootfs.python(root, directory, rootfs.SUITES_PYTHON_PACKAGES, rootfs.SUITES_DEBIAN_PACKAGES)
             pack(root, SUITES, directory / 'image.tar')
-    return once(_suites(), suites) / 'image.tar'
+
+    def model(directory: Path) -> None:
+        with rootfs.temporary(directory) as root:
+            (root / 'models').mkdir(mode=0o755)
+            for name in MODEL_FILES:
+                (root / 'models' / name).write_text(f'in place of the {name} of a model\n')
+            pack(root, MODEL, directory / 'image.tar')
+    return [once(_suites(), suites) / 'image.tar', once(_model(), model) / 'image.tar']
 
 
 def load_missing(state: StateDirectory, programs: Path, archives: list[Path]) -> None:

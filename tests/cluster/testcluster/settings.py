@@ -122,6 +122,6 @@ class StateDirectory:
 
     def transient(self) -> list[Path]:
         """What ends with the cluster, the volume of what tests install in it too; the logs stay to be read."""
-        names = ['pki', 'config', 'containerd', 'kubelet', 'pods', 'etcd', 'cni', 's3', 'penstock', 'admin.kubeconfig',
+        names = ['pki', 'config', 'containerd', 'kubelet', 'pods', 'etcd', 'cni', 's3', 'penstock', 'volumes', 'admin.kubeconfig',
                  's3.json', 'cluster.json']
         return [self.root / name for name in names]
