@@ -1,6 +1,8 @@
 //! The Pod of an attempt, as the driver submits it. Pure: a plan and settings in, a Pod out. What injection adds to it is
 //! the webhook's.
 
+mod models;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -118,6 +120,10 @@ pub(crate) enum PodError {
         annotation = keys::ANNOTATION_SERVICE_ACCOUNT
     )]
     Account { account: String, namespace: String },
+    #[error(
+        "input artifact {input:?} is in an image, and its URI {uri:?} names none: it has to be oci://REGISTRY/NAME:TAG"
+    )]
+    ModelImage { input: String, uri: String },
 }
 
 /// With it, Python prints at once.
@@ -192,7 +198,7 @@ pub(crate) fn build(
     if let Some(account) = &plan.service_account {
         annotations.insert(keys::ANNOTATION_SERVICE_ACCOUNT.to_owned(), account.clone());
     }
-    let pod = Pod {
+    let mut pod = Pod {
         metadata: ObjectMeta {
             name: Some(name_of(plan)),
             namespace: Some(namespace.to_owned()),
@@ -217,6 +223,7 @@ pub(crate) fn build(
         }),
         status: None,
     };
+    models::mount(plan, pod.spec.get_or_insert_default())?;
     Ok(TaskPod { pod, plan_object })
 }
 
