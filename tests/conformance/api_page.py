@@ -34,9 +34,16 @@ class Place:
         return f'<!-- results on {where}: written by `make conformance-api` -->', f'<!-- end of results on {where} -->'
 
     def explanation(self, case: Case) -> str:
+        return next((reason for part, reason in self._known().items() if part in f'{case.suite} {case.name}'), '')
+
+    def outdated(self, cases: list[Case]) -> list[str]:
+        """Explanations that no case needs any more."""
+        states = {part: {case.state for case in cases if part in f'{case.suite} {case.name}'} for part in self._known()}
+        return [part for part, found in states.items() if 'passed' in found and 'failed' not in found]
+
+    def _known(self) -> dict[str, str]:
         with open(os.path.join(HERE, 'api_differences.json')) as file:
-            known = json.load(file)[self.key]
-        return next((reason for part, reason in known.items() if part in f'{case.suite} {case.name}'), '')
+            return json.load(file)[self.key]
 
 
 MACHINE = Place('machine')
