@@ -11,6 +11,7 @@ pub mod ir;
 pub mod keys;
 pub mod limits;
 pub mod manifest;
+pub mod mount_path;
 pub mod package;
 pub mod parse;
 pub mod placeholder;

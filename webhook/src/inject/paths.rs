@@ -1,6 +1,6 @@
 //! Paths in containers, compared by their segments.
 
-use penstock_spec::keys;
+pub(super) use penstock_spec::mount_path::{is_reserved, is_within, normal};
 
 /// Directories of images that nothing may be mounted over.
 const SYSTEM: [&str; 20] = [
@@ -47,37 +47,12 @@ const SYSTEM_TREES: [&str; 17] = [
     "/var/run/secrets",
 ];
 
-/// A path as the container runtime takes it: absolute, without empty segments, `.` and `..`.
-pub(super) fn normal(path: &str) -> String {
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => {
-                segments.pop();
-            }
-            other => segments.push(other),
-        }
-    }
-    format!("/{}", segments.join("/"))
-}
-
-/// Whether a path is a directory or lies in it. Both are normal.
-pub(super) fn is_within(path: &str, directory: &str) -> bool {
-    directory == "/" || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// The directory that a path lies in.
 pub(super) fn parent(path: &str) -> &str {
     match path.rfind('/') {
         None | Some(0) => "/",
         Some(slash) => &path[..slash],
     }
-}
-
-/// Whether a normal path is kept for what is injected: its mounts, and the programs of the launcher's image.
-pub(super) fn is_reserved(path: &str) -> bool {
-    is_within(path, keys::RESERVED_MOUNT) || path.starts_with(&format!("{}-", keys::RESERVED_MOUNT))
 }
 
 /// Whether a volume at this directory would hide what images need.
@@ -88,22 +63,6 @@ pub(super) fn is_system(directory: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn t16_paths_are_made_normal_before_they_are_compared() {
-        for (path, expected) in [
-            ("/penstock/", "/penstock"),
-            ("//penstock//bin/.", "/penstock/bin"),
-            ("/x/../penstock", "/penstock"),
-            ("penstock", "/penstock"),
-            ("/../..", "/"),
-            ("", "/"),
-        ] {
-            assert_eq!(normal(path), expected, "{path}");
-        }
-        assert!(is_reserved("/penstock") && is_reserved("/penstock/bin") && is_reserved("/penstock-launcher"));
-        assert!(!is_reserved("/penstocks") && !is_reserved("/data/penstock"));
-    }
 
     #[test]
     fn directories_of_images_are_told_from_others() {
