@@ -1,7 +1,8 @@
 //! Keys of results: the SHA-256 of everything that decides a result and is known before it runs.
 //!
-//! Beside what KFP puts in: the environment, and the platform settings that give a container data (secrets, config maps,
-//! volumes; as written, so a name that a task gives at run time does not count). Not in: resources, defaults
+//! Beside what KFP puts in (of the platform settings, the names of volume claims that a task mounts): the environment, and
+//! the settings that give a container data (secrets, config maps, volumes; as written, so the name of a secret that a task
+//! gives at run time does not count). Not in: resources, defaults
 //! of inputs that were left out, names of tasks, and URIs of input artifacts; the identity of an artifact's record
 //! counts, which a cached producer hands on, so that chains of hits work.
 
@@ -41,6 +42,7 @@ impl RunState {
             .collect();
         let no_defaults = Map::new();
         let arguments: Vec<&String> = spec.command.iter().chain(&spec.args).collect();
+        let claims = container.pod.as_deref().map(|template| self.claims_of(id, template)).unwrap_or_default();
         let mut document = output_document(component);
         if let Some(members) = document.as_object_mut() {
             members.insert("inputArtifactNames".to_owned(), Value::Object(artifact_names));
@@ -52,6 +54,9 @@ impl RunState {
                 "platform": container.data_settings,
             });
             members.insert("containerSpec".to_owned(), container);
+            if !claims.is_empty() {
+                members.insert("pvcNames".to_owned(), Value::from(claims));
+            }
         }
         Some(document)
     }

@@ -14,9 +14,10 @@ use penstock_spec::artifact::Artifact;
 use penstock_spec::cel::{Condition, Selector};
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::ir::{
-    CachingOptions, ContainerSpec, ImporterSpec, InputDefinitions, OutputDefinitions, ParameterType, PipelineSpec,
-    RetryPolicy, TaskConfigPassthrough, TriggerStrategy,
+    CachingOptions, ContainerSpec, ImporterSpec, InputDefinitions, OutputDefinitions, ParameterInput, ParameterType,
+    PipelineSpec, RetryPolicy, TaskConfigPassthrough, TriggerStrategy,
 };
+use penstock_spec::platform::KubernetesExecutorConfig;
 use serde_json::Value;
 
 /// A compiled pipeline.
@@ -60,8 +61,18 @@ pub(crate) struct Container {
     pub(crate) timeout_seconds: Option<u64>,
     pub(crate) image_pull_policy: String,
     pub(crate) service_account: Option<String>,
+    /// What the settings ask of the Pod beside that, if anything.
+    pub(crate) pod: Option<Box<PodTemplate>>,
     /// Platform settings that give the container data, as written: part of the cache key.
     pub(crate) data_settings: Option<Value>,
+}
+
+/// Settings of the Pods of a container.
+#[derive(Debug)]
+pub(crate) struct PodTemplate {
+    pub(crate) config: KubernetesExecutorConfig,
+    /// Where the values in it come from, by the paths of their fields.
+    pub(crate) parameters: Vec<(String, ParameterInput)>,
 }
 
 /// Tasks in the order of their keys.

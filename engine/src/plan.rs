@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use penstock_spec::ir::{Accelerator, EnvVar, Named, ParameterType, ResourceSpec, RetryPolicy, TaskConfigField};
-use penstock_spec::plan::{PLAN_VERSION, Plan, PlanInputs, PlanResources, PlanTask};
+use penstock_spec::plan::{PLAN_VERSION, Plan, PlanInputs, PlanPod, PlanResources, PlanTask};
 use serde_json::{Map, Value, json};
 
 use crate::fact::NodeId;
@@ -43,6 +43,7 @@ impl RunState {
             resources,
             image_pull_policy: container.image_pull_policy.clone(),
             service_account: container.service_account.clone(),
+            pod: self.plan_pod(id, component, container).map(Box::new),
             defaults,
             absent_inputs,
             input_artifact_types: component
@@ -71,6 +72,16 @@ impl RunState {
                 attempt,
             },
             run: run.clone(),
+        })
+    }
+
+    fn plan_pod(&self, id: NodeId, component: &Component, container: &Container) -> Option<PlanPod> {
+        let template = container.pod.as_deref()?;
+        Some(PlanPod {
+            config: template.config.clone(),
+            values: self.setting_values(id, template),
+            passthroughs: component.passthroughs.clone(),
+            task_config_inputs: task_config_inputs(component).cloned().collect(),
         })
     }
 
@@ -153,12 +164,17 @@ fn own_resources(component: &Component, container: &Container, replaced: &dyn Fn
     }
 }
 
+/// Inputs that receive settings of the Pod.
+fn task_config_inputs(component: &Component) -> impl Iterator<Item = &String> {
+    let inputs = component.inputs.parameters.iter();
+    inputs.filter(|(_, input)| input.parameter_type == ParameterType::TaskConfig).map(|(name, _)| name)
+}
+
 /// Values of `TASK_CONFIG` inputs: what of the pod's settings is known here, which is environment and resources. A
 /// backend that has pods adds the rest.
 fn task_config(component: &Component, container: &Container, replaced: &dyn Fn(&str) -> String) -> Map<String, Value> {
     let mut configs = Map::new();
-    let wanted = component.inputs.parameters.iter();
-    for (name, _) in wanted.filter(|(_, input)| input.parameter_type == ParameterType::TaskConfig) {
+    for name in task_config_inputs(component) {
         let passed = |field| component.passthroughs.iter().any(|it| it.field == field);
         let env = passed(TaskConfigField::Env).then(|| json!(container.spec.env));
         let resources = container.spec.resources.as_ref().filter(|_| passed(TaskConfigField::Resources));

@@ -15,6 +15,7 @@
 
 pub(crate) mod constants;
 pub(crate) mod scopes;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! launcher follows it. It holds no secret and no path of any machine.
 
 mod known;
+mod pod;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,6 +12,8 @@ use crate::artifact::Artifact;
 use crate::ir::{ArtifactType, EnvVar, Named, OutputArtifact, ParameterType};
 use crate::placeholder::Placeholder;
 use crate::run::RunInfo;
+
+pub use pod::{PlanPod, PlanValue};
 
 /// Version of the plan's format that this build writes.
 pub const PLAN_VERSION: u32 = 1;
@@ -44,6 +47,9 @@ pub struct Plan {
     /// it, and only where it is allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account: Option<String>,
+    /// What the platform settings ask of the task's Pod. Only a backend that has Pods honours it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Box<PlanPod>>,
     /// Inputs that were provided, without component defaults.
     pub inputs: PlanInputs,
     /// Defaults of declared parameters that were not provided. Part of `{{$}}` and of placeholders, but not

@@ -105,6 +105,7 @@ impl Context<'_> {
                         .unwrap_or_default()
                         .to_owned(),
                     service_account: platform.and_then(|it| platform::service_account(it, label)).map(str::to_owned),
+                    pod: platform.and_then(|it| platform::pod_template(it, label)).map(Box::new),
                     data_settings: platform.and_then(|it| platform::data_settings(it, label)),
                 }))
             }

@@ -1,8 +1,10 @@
 //! What the engine needs of the platform settings: time limits, what plans carry, and the tasks that settings take values from.
 
 use penstock_spec::keys;
-use penstock_spec::platform::PlatformSpec;
+use penstock_spec::platform::{KubernetesExecutorConfig, PlatformSpec, PodMetadata};
 use serde_json::Value;
+
+use super::PodTemplate;
 
 /// Seconds that a run may take.
 pub(super) fn run_deadline_seconds(platform: &PlatformSpec) -> Option<u64> {
@@ -24,6 +26,19 @@ pub(super) fn image_pull_policy<'a>(platform: &'a PlatformSpec, executor: &str) 
 pub(super) fn service_account<'a>(platform: &'a PlatformSpec, executor: &str) -> Option<&'a str> {
     let metadata = member(executor_config(platform, executor)?, "podMetadata", "pod_metadata")?;
     metadata.get("annotations")?.get(keys::ANNOTATION_SERVICE_ACCOUNT)?.as_str()
+}
+
+/// What the settings of an executor ask of its Pods beside what plans carry on their own.
+pub(super) fn pod_template(platform: &PlatformSpec, executor: &str) -> Option<PodTemplate> {
+    let mut config = platform.kubernetes.deployment_spec.executors.get(executor)?.clone();
+    config.active_deadline_seconds = 0;
+    config.image_pull_policy.clear();
+    if let Some(metadata) = &mut config.pod_metadata {
+        metadata.annotations.remove(keys::ANNOTATION_SERVICE_ACCOUNT);
+    }
+    config.pod_metadata.take_if(|metadata| *metadata == PodMetadata::default());
+    let parameters = config.parameters();
+    (config != KubernetesExecutorConfig::default()).then_some(PodTemplate { config, parameters })
 }
 
 /// The settings of an executor that give its container data: two tasks that differ in them may differ in results.

@@ -14,6 +14,7 @@ mod plans;
 mod reruns;
 mod reruns_from;
 mod retries;
+mod settings;
 mod stops;
 mod submission;
 mod timings;
