@@ -10,10 +10,6 @@ use penstock_spec::platform::{KubernetesExecutorConfig, PipelineConfig};
 
 /// Tasks named in one message.
 const SHOWN_TASKS: usize = 5;
-/// The setting that both backends know of, and one honours.
-pub(crate) const PULL_POLICY: &str = "when images are pulled";
-/// The setting of which one annotation is honoured.
-pub(crate) const POD_METADATA: &str = "labels and annotations of the Pod";
 
 /// A setting that has no effect on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +81,7 @@ pub(crate) fn of_run(config: &PipelineConfig) -> Vec<&'static str> {
 }
 
 /// One element for each setting, in a fixed order. The deadline is missing: it is honoured.
-pub(crate) fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static str>; 18] {
+fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static str>; 18] {
     let when = |is_set: bool, setting| is_set.then_some(setting);
     [
         when(!config.secret_as_env.is_empty(), "secrets as environment variables"),
@@ -102,8 +98,8 @@ pub(crate) fn of_executor(config: &KubernetesExecutorConfig) -> [Option<&'static
         when(!config.pod_affinity.is_empty(), "affinity between Pods"),
         when(!config.tolerations.is_empty(), "tolerations"),
         when(!config.image_pull_secret.is_empty(), "secrets for pulling images"),
-        when(!config.image_pull_policy.is_empty(), PULL_POLICY),
-        when(config.pod_metadata.is_some(), POD_METADATA),
+        when(!config.image_pull_policy.is_empty(), "when images are pulled"),
+        when(config.pod_metadata.is_some(), "labels and annotations of the Pod"),
         when(config.security_context.is_some(), "who the container runs as"),
         when(!config.init_containers.is_empty(), "init containers"),
     ]

@@ -18,7 +18,10 @@ use uuid::Uuid;
 
 use crate::driver::Driver;
 use crate::error::chain;
-use crate::kubernetes::{NamespaceSettingsError, UnsupportedSettings, default_root, is_prepared, unsupported_settings};
+use crate::kubernetes::{
+    NamespaceSettingsError, PlatformErrors, UnsupportedSettings, check_submission, is_prepared, of_runs,
+    unsupported_settings,
+};
 use crate::process::workspace_dir;
 
 /// A run to create.
@@ -121,6 +124,9 @@ pub enum CreateRunError {
     /// The pipeline uses what the Kubernetes backend does not honour yet.
     #[error(transparent)]
     Unsupported(UnsupportedSettings),
+    /// The pipeline has settings for Kubernetes that no Pod can have.
+    #[error(transparent)]
+    Platform(PlatformErrors),
     /// The run is to be carried out on a cluster, and this driver has none.
     #[error("the run is to be carried out on Kubernetes, and this driver has no cluster")]
     NoCluster,
@@ -253,9 +259,11 @@ impl Driver {
                     return Err(CreateRunError::Unsupported(UnsupportedSettings(unsupported)));
                 }
                 let namespace = request.namespace.as_deref().unwrap_or(host.default_namespace()).to_owned();
-                let default_root = default_root(host, &namespace).await.map_err(CreateRunError::Namespace)?;
+                let of = of_runs(host, &namespace).await.map_err(CreateRunError::Namespace)?;
+                check_submission(&request.pipeline, &of.store_secrets, host.has_authorities())
+                    .map_err(CreateRunError::Platform)?;
                 let has_files = host.shares_files();
-                Ok(Place { namespace, default_root, has_directories: false, has_files })
+                Ok(Place { namespace, default_root: of.default_root, has_directories: false, has_files })
             }
         }
     }

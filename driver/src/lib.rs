@@ -37,9 +37,10 @@ pub use driver::{Driver, DriverSettings, is_driven, is_served};
 pub use endpoints::StoreEndpoints;
 pub use error::{DriveError, DriverError};
 pub use kubernetes::{
-    CaBundle, FollowedLog, KubernetesMetrics, KubernetesSettings, LogNews, LogSoFar, NamespaceSettingsError, PodLog,
-    PodLogError, PodSettings, PodStanding, RunAs, SweepError, Swept, TaskAccount, TaskAccountError, Timeouts,
-    UnsupportedSetting, UnsupportedSettings, pod_standings, unsupported_settings,
+    CaBundle, FollowedLog, KubernetesMetrics, KubernetesSettings, LogNews, LogSoFar, NamespaceSettingsError,
+    PlatformError, PlatformErrors, PodLog, PodLogError, PodSettings, PodStanding, RunAs, SweepError, Swept,
+    TaskAccount, TaskAccountError, Timeouts, UnsupportedSetting, UnsupportedSettings, pod_standings,
+    unsupported_settings,
 };
 pub use load::load_state;
 pub use ownership::Presence;

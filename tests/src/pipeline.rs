@@ -22,6 +22,7 @@ pub struct Task {
     caching: bool,
     deadline: Option<u64>,
     annotations: Map<String, Value>,
+    settings: Map<String, Value>,
 }
 
 impl Task {
@@ -44,6 +45,7 @@ impl Task {
             caching: false,
             deadline: None,
             annotations: Map::new(),
+            settings: Map::new(),
         }
     }
 
@@ -155,9 +157,16 @@ impl Task {
         self
     }
 
+    /// Settings for Kubernetes, as the platform specification spells them.
+    #[allow(clippy::needless_pass_by_value, reason = "callers write json!(...)")]
+    pub fn settings(mut self, settings: Value) -> Task {
+        self.settings.extend(settings.as_object().cloned().unwrap_or_default());
+        self
+    }
+
     /// Its settings for Kubernetes.
     fn platform(&self) -> Map<String, Value> {
-        let mut settings = Map::new();
+        let mut settings = self.settings.clone();
         if let Some(seconds) = self.deadline {
             settings.insert("activeDeadlineSeconds".to_owned(), json!(seconds.to_string()));
         }

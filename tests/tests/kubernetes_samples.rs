@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 /// Cases that say something of one machine only, or that a cluster does not do yet, with the reason.
 const ELSEWHERE: [(&str, &str); 7] = [
-    ("cluster_settings", "its settings are refused by name: see kubernetes/refusals.rs"),
+    ("cluster_settings", "its Pods need nodes, a Secret and a claim of their own: see kubernetes/settings.rs"),
     ("cross_loop_after", "its tasks share a directory of one machine"),
     ("if_present.refused", "says what one machine refuses without --host-commands"),
     ("importer", "imports a file of one machine"),

@@ -298,6 +298,7 @@ fn refuse(error: CreateRunError, takes: String) -> anyhow::Error {
         CreateRunError::Root(_)
         | CreateRunError::LocalRoot { .. }
         | CreateRunError::Unsupported(_)
+        | CreateRunError::Platform(_)
         | CreateRunError::NoCluster => anyhow::Error::from(error).context(Refusal::new("cannot create the run")),
     }
 }

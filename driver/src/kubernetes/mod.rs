@@ -17,6 +17,7 @@ mod namespace;
 mod pod;
 mod run;
 mod settings;
+mod shape;
 mod signs;
 mod support;
 mod view;
@@ -38,6 +39,7 @@ pub use namespace::NamespaceSettingsError;
 pub use penstock_spec::settings::RunAs;
 pub use pod::{CaBundle, PodSettings};
 pub use settings::KubernetesSettings;
+pub use shape::{PlatformError, PlatformErrors};
 pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings};
 
 pub(crate) use backend::KubernetesBackend;
@@ -45,8 +47,9 @@ pub(crate) use cleanup::{remove_kept, sweep};
 pub(crate) use everywhere::namespaces_of_pods;
 pub(crate) use failure::RequestError;
 pub(crate) use identity::without_finalizer;
-pub(crate) use namespace::{default_root, is_prepared};
+pub(crate) use namespace::{is_prepared, of_runs};
 pub(crate) use run::RunPods;
+pub(crate) use shape::check_submission;
 pub(crate) use view::View;
 
 use api::PodApi;
@@ -97,6 +100,11 @@ impl KubernetesHost {
     /// Whether tasks see the files of this machine.
     pub(crate) fn shares_files(&self) -> bool {
         self.settings.shares_files
+    }
+
+    /// Whether user code is given authorities of the installation.
+    pub(crate) fn has_authorities(&self) -> bool {
+        self.settings.pod.ca_bundle.is_some()
     }
 
     /// Pods of one run that may be at work at a time.

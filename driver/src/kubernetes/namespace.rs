@@ -35,12 +35,30 @@ pub struct NamespaceSettingsError {
     pub reason: String,
 }
 
-/// The pipeline root of runs that name none.
-pub(crate) async fn default_root(host: &KubernetesHost, namespace: &str) -> Result<String, NamespaceSettingsError> {
+/// What the settings of a namespace say to the submission of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamespaceRuns {
+    /// The pipeline root of runs that name none.
+    pub(crate) default_root: String,
+    /// Secrets that open the object stores.
+    pub(crate) store_secrets: Vec<String>,
+}
+
+/// Reads what a submission needs to know.
+pub(crate) async fn of_runs(host: &KubernetesHost, namespace: &str) -> Result<NamespaceRuns, NamespaceSettingsError> {
     match read(host, namespace).await {
-        Ok(settings) => Ok(settings.map_or_else(|| DEFAULT_ROOT.to_owned(), |settings| settings.default_root)),
+        Ok(Some(settings)) => {
+            Ok(NamespaceRuns { store_secrets: store_secrets(&settings), default_root: settings.default_root })
+        }
+        Ok(None) => Ok(NamespaceRuns { default_root: DEFAULT_ROOT.to_owned(), store_secrets: Vec::new() }),
         Err(error) => Err(NamespaceSettingsError { namespace: namespace.to_owned(), reason: error.reason() }),
     }
+}
+
+fn store_secrets(settings: &NamespaceSettings) -> Vec<String> {
+    let mut names: Vec<String> = settings.secrets().into_iter().map(|(name, _)| name.to_owned()).collect();
+    names.dedup();
+    names
 }
 
 /// Whether a driver has prepared a namespace for tasks. Where its label is new, that takes a moment.
@@ -79,7 +97,16 @@ pub(super) async fn read(host: &KubernetesHost, namespace: &str) -> Result<Optio
     serde_json::from_str(text).map(Some).map_err(|error| RequestError::Final(error.to_string()))
 }
 
-type Answer = Result<TaskSettings, RequestError>;
+/// What the settings of a namespace say to the Pods of tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NamespaceTasks {
+    /// What Pods get.
+    pub(crate) settings: TaskSettings,
+    /// Secrets that open the object stores: the launcher's alone.
+    pub(crate) store_secrets: Vec<String>,
+}
+
+type Answer = Result<NamespaceTasks, RequestError>;
 /// What is known of one namespace. Who finds it too old reads it anew while the others wait for him.
 type Known = Arc<tokio::sync::Mutex<LastAnswer>>;
 
@@ -142,7 +169,11 @@ impl TaskSettingsCache {
 }
 
 async fn ask(host: &KubernetesHost, namespace: &str) -> Answer {
-    read(host, namespace).await.map(|settings| settings.map(|settings| settings.tasks).unwrap_or_default())
+    let of = |settings: NamespaceSettings| NamespaceTasks {
+        store_secrets: store_secrets(&settings),
+        settings: settings.tasks,
+    };
+    read(host, namespace).await.map(|settings| settings.map(of).unwrap_or_default())
 }
 
 /// Reads behind an answer that was given. A failure leaves it as it is: when it is too old, somebody asks and is told.
@@ -165,7 +196,7 @@ mod tests {
     fn answer_serves_on_for_a_while_as_it_is_renewed_and_a_failure_does_not() {
         let last = |answer: Answer, is_renewed| LastAnswer { answer: Some((Instant::now(), answer)), is_renewed };
         let good =
-            |seconds, is_renewed| last(Ok(TaskSettings::default()), is_renewed).usable(Duration::from_secs(seconds));
+            |seconds, is_renewed| last(Ok(NamespaceTasks::default()), is_renewed).usable(Duration::from_secs(seconds));
         assert_eq!((good(1, false), good(3, false), good(3, true)), (Use::AsItIs, Use::AndRenew, Use::AsItIs));
         assert_eq!((good(10, false), good(10, true)), (Use::Not, Use::Not), "it is too old, whoever asks meanwhile");
         let failed =

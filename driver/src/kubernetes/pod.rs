@@ -1,30 +1,33 @@
 //! The Pod of an attempt, as the driver submits it. Pure: a plan and settings in, a Pod out. What injection adds to it is
 //! the webhook's.
 
+mod container;
 mod models;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
-    ObjectFieldSelector, Pod, PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile, SecretVolumeSource,
-    SecurityContext, Volume, VolumeMount,
+    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, Pod, PodSecurityContext, PodSpec, SecretVolumeSource,
+    Volume, VolumeMount,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use penstock_objectstore::content::{digest_of, format_digest};
 use penstock_spec::keys;
 use penstock_spec::plan::{Plan, PlanResources};
 use penstock_spec::pod::{PlanRef, pod_name};
-use penstock_spec::quantity;
-use penstock_spec::settings::{RunAs, TaskSettings};
+use penstock_spec::settings::RunAs;
 use penstock_spec::value::to_json;
 use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::accounts::{TOKEN_DIR, TOKEN_VOLUME, TaskAccount, token_volume};
+use super::namespace::NamespaceTasks;
+use super::shape::{PodShape, ShapeErrors, Surroundings, Values, shape};
+use container::{main_container, overruled, run_as};
+
+pub(super) use container::runtime_default;
 
 /// Time that the kubelet grants beyond a task's own timeout, which the launcher keeps: it only ends Pods whose launcher
 /// does not.
@@ -34,14 +37,14 @@ pub(crate) const GRACE_SECONDS: i64 = 60;
 /// Greatest deadline that a Pod may have.
 const MAX_DEADLINE_SECONDS: u64 = i32::MAX as u64;
 /// A service mesh's sidecar would keep the Pod from ending, as it does with KFP.
-const ANNOTATION_ISTIO: &str = "sidecar.istio.io/inject";
+pub(super) const ANNOTATION_ISTIO: &str = "sidecar.istio.io/inject";
 /// Containers that the webhook of EKS leaves without a web identity: it is the launcher's, and user code's no credential.
-const ANNOTATION_EKS: &str = "eks.amazonaws.com/skip-containers";
+pub(super) const ANNOTATION_EKS: &str = "eks.amazonaws.com/skip-containers";
 /// Object of a plan that is too large for an annotation, below the attempt's root.
 const PLAN_OBJECT: &str = "plan.json";
 /// KFP's volume of an authority of one's own, its mount, and the file in it.
-const CA_VOLUME: &str = "custom-ca";
-const CA_DIR: &str = "/kfp/certs";
+pub(super) const CA_VOLUME: &str = "custom-ca";
+pub(super) const CA_DIR: &str = "/kfp/certs";
 const CA_FILE: &str = "ca.crt";
 
 /// What an installation adds to each task's Pod.
@@ -124,15 +127,16 @@ pub(crate) enum PodError {
         "input artifact {input:?} is in an image, and its URI {uri:?} names none: it has to be oci://REGISTRY/NAME:TAG"
     )]
     ModelImage { input: String, uri: String },
+    #[error("the settings of the task for Kubernetes are wrong: {0}")]
+    Shape(ShapeErrors),
 }
-
-/// With it, Python prints at once.
-const PYTHON_UNBUFFERED: &str = "PYTHONUNBUFFERED";
 
 /// A Pod to submit, and the object that has to be stored before.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskPod {
     pub(crate) pod: Pod,
+    /// What of the task's settings gave way to others.
+    pub(crate) warnings: Vec<String>,
     /// URI and content of the plan, where it is too large for an annotation.
     pub(crate) plan_object: Option<PlanObject>,
 }
@@ -181,10 +185,12 @@ pub(crate) fn build(
     plan: &Plan,
     namespace: &str,
     settings: &PodSettings,
-    tasks: &TaskSettings,
+    tasks: &NamespaceTasks,
 ) -> Result<TaskPod, PodError> {
-    let run_as = run_as(settings, tasks)?;
     check_account(plan, namespace, settings)?;
+    let shape = shape_of(plan, settings, tasks)?;
+    let identity = settings.run_as.or(tasks.settings.run_as);
+    let run_as = run_as(settings, &tasks.settings, shape.run_as)?;
     let main = main_container(plan, settings, run_as)?;
     let (carried, plan_object) = carried_plan(plan);
     let mut annotations = text_map(&[
@@ -223,8 +229,21 @@ pub(crate) fn build(
         }),
         status: None,
     };
+    let mut warnings = overruled(identity, shape.run_as);
+    warnings.extend(shape.apply(&mut pod, identity));
     models::mount(plan, pod.spec.get_or_insert_default())?;
-    Ok(TaskPod { pod, plan_object })
+    Ok(TaskPod { pod, warnings, plan_object })
+}
+
+/// What the platform settings of the task make of its Pod.
+fn shape_of(plan: &Plan, settings: &PodSettings, tasks: &NamespaceTasks) -> Result<PodShape, PodError> {
+    let Some(pod) = plan.pod.as_deref() else { return Ok(PodShape::default()) };
+    let surroundings = Surroundings {
+        store_secrets: &tasks.store_secrets,
+        has_authorities: settings.ca_bundle.is_some(),
+        has_account: plan.service_account.is_some(),
+    };
+    shape(&pod.config, Values::Resolved(&pod.values), surroundings).map_err(PodError::Shape)
 }
 
 /// Account that the Pod of an attempt runs under.
@@ -265,6 +284,7 @@ fn carried_plan(plan: &Plan) -> (Annotation, Option<PlanObject>) {
         resources: PlanResources::default(),
         image_pull_policy: String::new(),
         service_account: None,
+        pod: None,
         ..plan.clone()
     };
     let text = to_json(&plan);
@@ -285,109 +305,8 @@ fn deadline(timeout_seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
-/// Who user code runs as. Asking for root where root is refused would only show as a container that never starts.
-fn run_as(settings: &PodSettings, tasks: &TaskSettings) -> Result<RunAs, PodError> {
-    let run_as = settings.run_as.or(tasks.run_as);
-    if !run_as.contradicts_itself() {
-        return Ok(run_as);
-    }
-    let user = match settings.run_as.user {
-        Some(_) => "--task-run-as-user of the driver",
-        None => "the annotation penstock.dev/run-as-user of the namespace",
-    };
-    let non_root = match settings.run_as.non_root {
-        Some(_) => "--task-run-as-non-root of the driver",
-        None => {
-            "the namespace (its label pod-security.kubernetes.io/enforce, or its annotation penstock.dev/run-as-non-root)"
-        }
-    };
-    Err(PodError::Root { user, non_root })
-}
-
-fn main_container(plan: &Plan, settings: &PodSettings, run_as: RunAs) -> Result<Container, PodError> {
-    let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec());
-    Ok(Container {
-        name: keys::MAIN_CONTAINER.to_owned(),
-        image: Some(plan.image.clone()),
-        image_pull_policy: pull_policy(&plan.image_pull_policy)?,
-        command: list(&plan.command),
-        args: list(&plan.args),
-        env: Some(environment(plan, settings)),
-        resources: resources(&plan.resources)?,
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            run_as_user: run_as.user,
-            run_as_group: run_as.group,
-            run_as_non_root: run_as.non_root,
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
-            seccomp_profile: Some(runtime_default()),
-            ..SecurityContext::default()
-        }),
-        volume_mounts: Some(mounts(plan, settings)),
-        ..Container::default()
-    })
-}
-
-fn runtime_default() -> SeccompProfile {
-    SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }
-}
-
-fn pull_policy(text: &str) -> Result<Option<String>, PodError> {
-    match text {
-        "" => Ok(None),
-        "Always" | "IfNotPresent" | "Never" => Ok(Some(text.to_owned())),
-        other => Err(PodError::PullPolicy(other.to_owned())),
-    }
-}
-
-/// The author's variables in order, then ours: of two equal names the kubelet takes the last.
-fn environment(plan: &Plan, settings: &PodSettings) -> Vec<EnvVar> {
-    let text =
-        |name: &str, value: &str| EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() };
-    let field = |name: &str, path: &str| EnvVar {
-        name: name.to_owned(),
-        value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector { field_path: path.to_owned(), ..ObjectFieldSelector::default() }),
-            ..EnvVarSource::default()
-        }),
-        ..EnvVar::default()
-    };
-    // Python keeps what it prints until there is much of it, unless it writes to a terminal or this says otherwise.
-    let is_said = plan.env.iter().any(|variable| variable.name == PYTHON_UNBUFFERED);
-    let mut variables: Vec<EnvVar> = (!is_said).then(|| text(PYTHON_UNBUFFERED, "1")).into_iter().collect();
-    variables.extend(plan.env.iter().map(|variable| text(&variable.name, &variable.value)));
-    variables.extend(settings.proxy.iter().map(|(name, value)| text(name, value)));
-    if settings.ca_bundle.is_some() {
-        // The entry names them to the usual libraries, together with what the image trusts.
-        variables.push(text(keys::ENV_ENTRY_CA_BUNDLE, &format!("{CA_DIR}/{CA_FILE}")));
-    }
-    variables.push(field(keys::ENV_POD_NAME, "metadata.name"));
-    variables.push(field(keys::ENV_POD_UID, "metadata.uid"));
-    if plan.retries {
-        variables.push(text(keys::ENV_RETRY_INDEX, &plan.task.attempt.to_string()));
-    }
-    variables
-}
-
-fn resources(resources: &PlanResources) -> Result<Option<ResourceRequirements>, PodError> {
-    let side = |name: &str, given: &BTreeMap<String, String>| {
-        let mut quantities = BTreeMap::new();
-        for (resource, value) in given {
-            let quantity = quantity::normalize(value).ok_or_else(|| PodError::Quantity {
-                field: format!("resource {name} {resource}"),
-                value: value.clone(),
-            })?;
-            quantities.insert(resource.clone(), Quantity(quantity));
-        }
-        Ok((!quantities.is_empty()).then_some(quantities))
-    };
-    let (requests, limits) = (side("request", &resources.requests)?, side("limit", &resources.limits)?);
-    let is_set = requests.is_some() || limits.is_some();
-    Ok(is_set.then(|| ResourceRequirements { requests, limits, ..ResourceRequirements::default() }))
-}
-
 /// KFP's scratch volumes, and ours for output parameters, which the launcher reads beside main.
-fn scratch() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn scratch() -> impl Iterator<Item = (&'static str, &'static str)> {
     let parameters = (keys::VOLUME_OUTPUT_PARAMETERS, keys::OUTPUT_PARAMETER_DIR);
     keys::ARTIFACT_VOLUMES.into_iter().chain(keys::HOME_VOLUMES).chain([parameters])
 }

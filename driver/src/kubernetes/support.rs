@@ -7,10 +7,10 @@ use std::fmt;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::ir::ExecutorSpec;
 use penstock_spec::keys;
-use penstock_spec::platform::{KubernetesExecutorConfig, KubernetesPlatform, PlatformSpec};
+use penstock_spec::platform::{KubernetesPlatform, PlatformSpec};
 use thiserror::Error;
 
-use crate::cluster_only::{POD_METADATA, PULL_POLICY, of_executor, of_run, tasks_by_executor, write_tasks};
+use crate::cluster_only::{of_run, tasks_by_executor, write_tasks};
 
 /// A setting that is not honoured yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,14 +66,6 @@ pub fn unsupported_settings(pipeline: &CheckedPipeline) -> Vec<UnsupportedSettin
             add(0, "creating and deleting volume claims", label);
         }
     }
-    for (label, config) in platform.iter().flat_map(|platform| &platform.kubernetes.deployment_spec.executors) {
-        let settings = (1..).zip(of_executor(config)).filter_map(|(place, setting)| Some((place, setting?)));
-        let is_honoured =
-            |setting: &str| setting == PULL_POLICY || setting == POD_METADATA && asks_only_for_account(config);
-        for (place, setting) in settings.filter(|(_, setting)| !is_honoured(setting)) {
-            add(place, setting, label);
-        }
-    }
     found.extend(by_setting.into_iter().filter(|(_, tasks)| !tasks.is_empty()).map(|((_, setting), tasks)| {
         UnsupportedSetting { setting: setting.to_owned(), tasks: tasks.into_iter().map(str::to_owned).collect() }
     }));
@@ -84,13 +76,6 @@ pub fn unsupported_settings(pipeline: &CheckedPipeline) -> Vec<UnsupportedSettin
             .map(|field| of_pipeline(&format!("the unknown field {field} of the platform specification"))),
     );
     found
-}
-
-/// Whether all that is asked of the Pod's labels and annotations is the account that the task runs under.
-fn asks_only_for_account(config: &KubernetesExecutorConfig) -> bool {
-    config.pod_metadata.as_ref().is_none_or(|metadata| {
-        metadata.labels.is_empty() && metadata.annotations.keys().all(|key| key == keys::ANNOTATION_SERVICE_ACCOUNT)
-    })
 }
 
 /// Fields of the platform settings that are not in KFP's schema.
@@ -136,8 +121,12 @@ mod tests {
 
     #[test]
     fn what_is_honoured_is_not_refused() {
-        let metadata = json!({"annotations": {(keys::ANNOTATION_SERVICE_ACCOUNT): "reader"}});
-        let config = json!({"activeDeadlineSeconds": "10", "imagePullPolicy": "Always", "podMetadata": metadata});
+        let metadata = json!({"labels": {"a": "b"}, "annotations": {(keys::ANNOTATION_SERVICE_ACCOUNT): "reader"}});
+        let config = json!({
+            "activeDeadlineSeconds": "10", "imagePullPolicy": "Always", "podMetadata": metadata,
+            "nodeSelector": {"labels": {"disk": "fast"}}, "podAffinity": [{"topologyKey": "zone"}],
+            "enabledSharedMemory": {"size": "1Gi"},
+        });
         let platform = json!({
             "deploymentSpec": {"executors": {"exec-a": config}},
             "pipelineConfig": {"activeDeadlineSeconds": 60},
@@ -147,8 +136,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_named_with_its_tasks() {
-        let config =
-            json!({"nodeSelector": {"labels": {"disk": "fast"}}, "podMetadata": {"labels": {"a": "b"}}, "gpuMagic": 1});
+        let config = json!({"gpuMagic": 1});
         let platform = json!({
             "deploymentSpec": {"executors": {"exec-a": config}},
             "pipelineConfig": {"resourceTtlOnCompletion": 60, "workspace": {"size": "1Gi"}, "semaphoreKey": "x"},
@@ -158,8 +146,6 @@ mod tests {
             "how long the run's resources are kept\n\
              a workspace that tasks share\n\
              creating and deleting volume claims (task \"a\")\n\
-             node selectors (task \"a\")\n\
-             labels and annotations of the Pod (task \"a\")\n\
              the unknown field deploymentSpec.executors.exec-a.gpuMagic of the platform specification\n\
              the unknown field pipelineConfig.semaphoreKey of the platform specification"
         );

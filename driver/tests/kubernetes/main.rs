@@ -13,4 +13,5 @@ mod faults;
 mod recovery;
 mod restricted;
 mod runs;
+mod settings;
 mod stores;

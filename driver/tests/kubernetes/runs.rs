@@ -273,13 +273,13 @@ async fn settings_that_are_not_honoured_are_refused_by_name() {
     let world = World::new(|_, _| Act::Succeed).await;
     let driver = world.driver().await;
     let task = "      t1: {componentRef: {name: comp}, taskInfo: {name: t1}}\n";
-    let platform =
-        "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec: {nodeSelector: {labels: {a: b}}}}}}}\n";
+    let platform = "---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec: {gpuMagic: 1}}}}}\n";
     let error = world.try_create(&driver, &pipeline(task, platform)).await.expect_err("it is refused");
     assert!(matches!(error, CreateRunError::Unsupported(_)), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the pipeline uses what is not supported yet on Kubernetes: node selectors (task \"t1\")"
+        "the pipeline uses what is not supported yet on Kubernetes: the unknown field \
+         deploymentSpec.executors.exec.gpuMagic of the platform specification"
     );
 }
 

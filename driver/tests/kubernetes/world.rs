@@ -106,6 +106,25 @@ impl World {
     }
 
     pub(crate) async fn try_create(&self, driver: &Driver, pipeline: &str) -> Result<Uuid, CreateRunError> {
+        self.try_create_as(driver, pipeline, None).await
+    }
+
+    /// Creates a run with a name for people.
+    pub(crate) async fn try_create_named(
+        &self,
+        driver: &Driver,
+        pipeline: &str,
+        name: &str,
+    ) -> Result<Uuid, CreateRunError> {
+        self.try_create_as(driver, pipeline, Some(name.to_owned())).await
+    }
+
+    async fn try_create_as(
+        &self,
+        driver: &Driver,
+        pipeline: &str,
+        display_name: Option<String>,
+    ) -> Result<Uuid, CreateRunError> {
         let text = pipeline.to_owned();
         let pipeline = check::load("p.yaml", text.as_bytes(), &Limits::default());
         let request = CreateRun {
@@ -114,6 +133,7 @@ impl World {
                 None => format!("file://{}", self.home.path().join("artifacts").display()),
             }),
             caching: false,
+            display_name,
             options: RunOptions { backend: BackendKind::Kubernetes, ..RunOptions::default() },
             ..CreateRun::new(pipeline.unwrap_or_else(|error| panic!("{error:?}")), text)
         };

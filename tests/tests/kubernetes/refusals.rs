@@ -3,6 +3,7 @@
 use penstock_tests::binary;
 use penstock_tests::cluster::Namespace;
 use penstock_tests::pipeline::{Pipeline, Task};
+use serde_json::json;
 
 use crate::scenario::Scenario;
 
@@ -17,8 +18,12 @@ fn refused(test: &str, sample: &str, reasons: &[&str]) {
 }
 
 #[test]
-fn settings_that_are_not_honoured_are_named() {
-    refused("settings_that_are_not_honoured_are_named", "cluster_settings", &["not supported", "node selector"]);
+fn settings_that_no_pod_can_have_are_named() {
+    let Some(scenario) = Scenario::new("settings_that_no_pod_can_have_are_named") else { return };
+    let mount = json!({"volumeName": "own", "mountPath": "/penstock/bin"});
+    let task = Task::new("work", "true").settings(json!({"emptyDirMounts": [mount]}));
+    let finished = scenario.run(&Pipeline::new("wrong", [task])).run().expect_code(2);
+    finished.expect_complaint("emptyDirMounts[0].mountPath").expect_complaint("kept for the launcher");
 }
 
 #[test]

@@ -24,7 +24,15 @@ impl AttemptPod {
         let since = Instant::now();
         let limit = self.shared.settings.timeouts.pending;
         let mut backoff = Backoff::default();
-        let TaskPod { mut pod, plan_object } = self.build(since).await?;
+        let TaskPod { mut pod, plan_object, warnings } = self.build(since).await?;
+        for reason in warnings {
+            warn!(
+                pod = self.name,
+                task.path = self.plan.task.path,
+                reason,
+                "a setting of the task for Kubernetes gives way"
+            );
+        }
         self.check_account(since).await?;
         self.store_plan(plan_object).await?;
         let mut sent = false;

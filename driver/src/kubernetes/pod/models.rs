@@ -29,8 +29,9 @@ pub(super) fn mount(plan: &Plan, spec: &mut PodSpec) -> Result<(), PodError> {
             }
         }
     }
-    for (index, uri) in uris.into_iter().enumerate() {
-        let name = format!("oci-{index}");
+    let taken: BTreeSet<String> = spec.volumes.iter().flatten().map(|volume| volume.name.clone()).collect();
+    let free = (0..).map(|index: u32| format!("oci-{index}")).filter(|name| !taken.contains(name));
+    for (uri, name) in uris.into_iter().zip(free) {
         let path = local_path_in_container(uri).unwrap_or_default();
         for main in spec.containers.iter_mut().filter(|container| container.name == keys::MAIN_CONTAINER) {
             main.volume_mounts.get_or_insert_default().push(VolumeMount {
@@ -58,10 +59,9 @@ fn is_reference(image: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use penstock_spec::plan::PLAN_VERSION;
-    use penstock_spec::settings::TaskSettings;
     use serde_json::{Value, json};
 
-    use super::super::{PodSettings, TaskPod, build};
+    use super::super::{NamespaceTasks, PodSettings, TaskPod, build};
     use super::*;
 
     fn built(uris: &[&str]) -> Result<TaskPod, PodError> {
@@ -83,7 +83,7 @@ mod tests {
             "taskRoot": "s3://b/t",
         });
         let plan = serde_json::from_value(plan).expect("a plan");
-        build(&plan, "team", &PodSettings::default(), &TaskSettings::default())
+        build(&plan, "team", &PodSettings::default(), &NamespaceTasks::default())
     }
 
     #[test]

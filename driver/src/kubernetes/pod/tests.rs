@@ -1,4 +1,5 @@
 use penstock_spec::plan::PLAN_VERSION;
+use penstock_spec::settings::TaskSettings;
 use serde_json::{Value, json};
 
 use super::*;
@@ -39,7 +40,7 @@ fn plan(changes: &Value) -> Plan {
 }
 
 fn built(changes: &Value, settings: &PodSettings) -> TaskPod {
-    build(&plan(changes), "team", settings, &TaskSettings::default()).expect("a Pod can be made of it")
+    build(&plan(changes), "team", settings, &NamespaceTasks::default()).expect("a Pod can be made of it")
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn pod_of_a_task_with_arguments_alone_and_a_secret_with_authorities() {
 
 #[test]
 fn f32_plan_that_is_too_large_for_an_annotation_is_an_object() {
-    let TaskPod { pod, plan_object } =
+    let TaskPod { pod, plan_object, .. } =
         built(&json!({"inputs": {"parameters": {"word": "x".repeat(20_000)}}}), &PodSettings::default());
     let annotations = pod.metadata.annotations.expect("annotations");
     assert!(!annotations.contains_key(keys::ANNOTATION_PLAN));
@@ -112,7 +113,7 @@ fn f32_plan_that_is_too_large_for_an_annotation_is_an_object() {
 #[case(json!({"imagePullPolicy": "always"}), "imagePullPolicy of the task is \"always\"")]
 fn f44_values_that_kubernetes_would_refuse_are_named(#[case] changes: Value, #[case] text: &str) {
     let error =
-        build(&plan(&changes), "team", &PodSettings::default(), &TaskSettings::default()).expect_err("it is refused");
+        build(&plan(&changes), "team", &PodSettings::default(), &NamespaceTasks::default()).expect_err("it is refused");
     assert!(error.to_string().starts_with(text), "{error}");
 }
 
@@ -176,7 +177,8 @@ fn deadline_of_a_pod_leaves_the_launcher_time_to_say_so_itself() {
 
 fn built_in(settings: RunAs, namespace: RunAs) -> Result<TaskPod, PodError> {
     let settings = PodSettings { run_as: settings, ..PodSettings::default() };
-    build(&plan(&json!({})), "team", &settings, &TaskSettings { run_as: namespace })
+    let tasks = NamespaceTasks { settings: TaskSettings { run_as: namespace }, ..NamespaceTasks::default() };
+    build(&plan(&json!({})), "team", &settings, &tasks)
 }
 
 #[test]
@@ -226,7 +228,7 @@ fn with_account(allowed: &[&str]) -> Result<Pod, PodError> {
     let accounts = allowed.iter().map(|text| text.parse().expect("an account")).collect();
     let settings = PodSettings { accounts, ..PodSettings::default() };
     let plan = plan(&json!({"serviceAccount": "reader"}));
-    build(&plan, "team", &settings, &TaskSettings::default()).map(|task| task.pod)
+    build(&plan, "team", &settings, &NamespaceTasks::default()).map(|task| task.pod)
 }
 
 #[test]
@@ -250,4 +252,83 @@ fn t06_an_account_that_is_not_allowed_is_refused_with_the_flag_that_allows_it(#[
     assert!(error.contains("\"reader\" (annotation penstock.dev/service-account)"), "{error}");
     assert!(error.contains("--allow-task-account team/reader of the driver"), "{error}");
     with_account(&["*/reader"]).expect("allowed everywhere");
+}
+
+/// What an author asks of a task's Pod, as a plan carries it.
+fn asked(settings: &Value, more: &Value) -> Value {
+    let mut pod = json!({ "config": settings });
+    for (name, value) in more.as_object().expect("an object") {
+        pod[name] = value.clone();
+    }
+    json!({ "pod": pod })
+}
+
+#[test]
+fn pod_of_a_task_whose_author_asks_for_something() {
+    let volume = json!({"volumeName": "scratch", "mountPath": "/scratch"});
+    let name = json!({"componentInputParameter": "secret"});
+    let secret = json!({"secretNameParameter": name, "keyToEnv": [{"secretKey": "k", "envVar": "A"}]});
+    let container = json!({"name": "prepare", "image": "busybox:1.36", "volumeMounts": [volume]});
+    let settings = json!({
+        "secretAsEnv": [secret], "emptyDirMounts": [volume], "initContainers": [container],
+        "podMetadata": {"labels": {"team": "a", "pipeline/runid": "x"}}, "nodeSelector": {"labels": {"disk": "fast"}},
+        "securityContext": {"runAsUser": "7"},
+    });
+    let values = json!({"values": {"secretAsEnv[0].secretNameParameter": {"value": "given"}}});
+    let changes = asked(&settings, &values);
+    let built = built(&changes, &PodSettings::default());
+    assert_eq!(built.warnings.len(), 2, "a label and a variable: {:?}", built.warnings);
+    let annotations = built.pod.metadata.annotations.as_ref().expect("annotations");
+    assert!(!annotations[keys::ANNOTATION_PLAN].contains("given"), "the kubelet's, not the launcher's");
+    assert_eq!(annotations[keys::ANNOTATION_SPEC_HASH], spec_hash(&plan(&json!({}))), "an upgrade makes no strangers");
+    insta::assert_json_snapshot!(built.pod);
+}
+
+#[test]
+fn settings_that_no_pod_can_have_are_told_with_their_field() {
+    let changes = asked(&json!({"emptyDirMounts": [{"volumeName": "a", "mountPath": "/s3"}]}), &json!({}));
+    let built = build(&plan(&changes), "team", &PodSettings::default(), &NamespaceTasks::default());
+    let error = built.expect_err("it is refused").to_string();
+    assert!(
+        error.starts_with("the settings of the task for Kubernetes are wrong: emptyDirMounts[0].mountPath"),
+        "{error}"
+    );
+}
+
+fn context_of(wished: &Value, installation: RunAs, namespace: RunAs) -> Result<(Value, Vec<String>), PodError> {
+    let settings = PodSettings { run_as: installation, ..PodSettings::default() };
+    let tasks = NamespaceTasks { settings: TaskSettings { run_as: namespace }, ..NamespaceTasks::default() };
+    let plan = plan(&asked(&json!({ "securityContext": wished }), &json!({})));
+    let built = build(&plan, "team", &settings, &tasks)?;
+    let context = json!(built.pod.spec.expect("a spec").containers[0].security_context);
+    Ok((context, built.warnings))
+}
+
+#[test]
+fn installation_and_namespace_win_over_the_author_field_by_field() {
+    let (nobody, none) = (RunAs { user: Some(65532), group: None, non_root: Some(true) }, RunAs::default());
+    let of = |context: &Value| json!([context["runAsUser"], context["runAsGroup"], context["runAsNonRoot"]]);
+    let wished = json!({"runAsUser": "7", "runAsGroup": "8"});
+    let (context, warnings) = context_of(&wished, none, none).expect("a Pod");
+    assert_eq!((of(&context), warnings), (json!([7, 8, null]), Vec::new()));
+    let (context, warnings) = context_of(&wished, RunAs { user: Some(9), ..none }, nobody).expect("a Pod");
+    assert_eq!(of(&context), json!([9, 8, true]));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let (context, warnings) = context_of(&json!({"runAsUser": "0"}), none, nobody).expect("a Pod");
+    assert_eq!((of(&context), warnings.len()), (json!([65532, null, true]), 1), "the author's root gives way");
+    let (context, _) = context_of(&json!({"runAsUser": "0"}), none, none).expect("a Pod");
+    assert_eq!(of(&context), json!([0, null, null]), "root, where nobody refuses it");
+    assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}));
+}
+
+#[test]
+fn i31_an_author_who_asks_for_root_where_it_is_refused_is_named() {
+    let non_root = RunAs { non_root: Some(true), ..RunAs::default() };
+    let error = context_of(&json!({"runAsUser": "0"}), non_root, RunAs::default()).expect_err("it is refused");
+    let expected =
+        "runAsUser of the task (kubernetes.set_security_context), which is root, and root is refused by --task-run";
+    assert!(error.to_string().contains(expected), "{error}");
+    let user = RunAs { user: Some(0), ..RunAs::default() };
+    let error = context_of(&json!({"runAsNonRoot": true}), RunAs::default(), user).expect_err("it is refused");
+    assert!(error.to_string().contains("refused by runAsNonRoot of the task"), "{error}");
 }

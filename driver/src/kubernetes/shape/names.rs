@@ -1,0 +1,59 @@
+//! Forms of names that Kubernetes takes.
+
+use penstock_spec::settings::has_form_of_label;
+
+/// The most characters of the name of an object.
+pub(super) const MAX_NAME: usize = 253;
+/// The most characters of a DNS label, of a label's value, and of the last part of a key.
+const MAX_LABEL: usize = 63;
+
+/// Whether a text is a DNS label.
+pub(super) fn is_label(text: &str) -> bool {
+    text.len() <= MAX_LABEL && has_form_of_label(text)
+}
+
+/// Whether a text can be the name of an object.
+pub(super) fn is_object_name(text: &str) -> bool {
+    text.len() <= MAX_NAME && text.split('.').all(has_form_of_label)
+}
+
+/// Whether a text can be the key of a label or annotation.
+pub(super) fn is_key(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((prefix, name)) => is_object_name(prefix) && is_part(name) && !name.is_empty(),
+        None => is_part(text) && !text.is_empty(),
+    }
+}
+
+/// Whether a text can be the value of a label.
+pub(super) fn is_label_value(text: &str) -> bool {
+    is_part(text)
+}
+
+fn is_part(text: &str) -> bool {
+    let is_edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    text.len() <= MAX_LABEL
+        && is_edge(bytes.first())
+        && is_edge(bytes.last())
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_the_forms_that_kubernetes_takes() {
+        assert!(is_label("a-1") && !is_label("a.b") && !is_label(&"a".repeat(64)) && !is_label(""));
+        assert!(is_object_name("a.b-1") && is_object_name(&"a".repeat(253)));
+        assert!(!is_object_name("A") && !is_object_name("a..b") && !is_object_name(&"a".repeat(254)));
+        for key in ["a", "A_b.c", "example.com/a", "a/b"] {
+            assert!(is_key(key), "{key}");
+        }
+        for key in ["", "/", "a/", "/a", "a/b/c", "Ex/a", "-a", "a b", "a/-"] {
+            assert!(!is_key(key), "{key}");
+        }
+        assert!(is_label_value("") && is_label_value("A.b_c") && !is_label_value("-a") && !is_label_value("a/b"));
+    }
+}
