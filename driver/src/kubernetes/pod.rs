@@ -4,6 +4,7 @@
 mod container;
 mod models;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -188,7 +189,8 @@ pub(crate) fn build(
     tasks: &NamespaceTasks,
 ) -> Result<TaskPod, PodError> {
     check_account(plan, namespace, settings)?;
-    let shape = shape_of(plan, settings, tasks)?;
+    let mut shape = shape_of(plan, settings, tasks)?;
+    let plan = &*handed_on(plan, &mut shape);
     let identity = settings.run_as.or(tasks.settings.run_as);
     let run_as = run_as(settings, &tasks.settings, shape.run_as)?;
     let main = main_container(plan, settings, run_as)?;
@@ -244,6 +246,18 @@ fn shape_of(plan: &Plan, settings: &PodSettings, tasks: &NamespaceTasks) -> Resu
         has_account: plan.service_account.is_some(),
     };
     shape(&pod.config, Values::Resolved(&pod.values), surroundings).map_err(PodError::Shape)
+}
+
+/// The plan with the settings of the Pod that the component takes as data.
+fn handed_on<'a>(plan: &'a Plan, shape: &mut PodShape) -> Cow<'a, Plan> {
+    match plan.pod.as_deref() {
+        Some(pod) if !pod.passthroughs.is_empty() => {
+            let mut plan = plan.clone();
+            shape.hand_on(pod, &mut plan.inputs.parameters);
+            Cow::Owned(plan)
+        }
+        _ => Cow::Borrowed(plan),
+    }
 }
 
 /// Account that the Pod of an attempt runs under.

@@ -7,6 +7,7 @@ mod environment;
 mod init;
 mod metadata;
 mod names;
+mod passthrough;
 mod scheduling;
 mod security;
 mod submission;

@@ -332,3 +332,20 @@ fn i31_an_author_who_asks_for_root_where_it_is_refused_is_named() {
     let error = context_of(&json!({"runAsNonRoot": true}), RunAs::default(), user).expect_err("it is refused");
     assert!(error.to_string().contains("refused by runAsNonRoot of the task"), "{error}");
 }
+
+#[test]
+fn settings_that_a_component_takes_as_data_are_in_the_plan_that_the_launcher_gets() {
+    let settings = json!({"nodeSelector": {"labels": {"disk": "fast"}}});
+    let passed = json!({
+        "passthroughs": [{"field": "KUBERNETES_NODE_SELECTOR"}, {"field": "ENV", "applyToTask": true}],
+        "taskConfigInputs": ["config"],
+    });
+    let mut changes = asked(&settings, &passed);
+    changes["inputs"] = json!({"parameters": {"config": {"nodeSelector": null, "env": [{"name": "A", "value": "b"}]}}});
+    let pod = built(&changes, &PodSettings::default()).pod;
+    assert_eq!(pod.spec.expect("a spec").node_selector, None, "it is not to apply to the task");
+    let carried: Value =
+        serde_json::from_str(&pod.metadata.annotations.expect("annotations")[keys::ANNOTATION_PLAN]).expect("JSON");
+    let expected = json!({"nodeSelector": {"disk": "fast"}, "env": [{"name": "A", "value": "b"}]});
+    assert_eq!(carried["inputs"]["parameters"]["config"], expected);
+}

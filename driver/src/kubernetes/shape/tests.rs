@@ -4,6 +4,7 @@ mod applied;
 mod environment;
 mod init;
 mod named;
+mod passed;
 mod scheduling;
 mod volumes;
 
