@@ -91,6 +91,22 @@ impl<'a> View<'a> {
         self.main()?.state.as_ref()?.terminated.as_ref()
     }
 
+    /// The init container that ended badly, and how: the user's container does not start then. Those that run beside it,
+    /// as the launcher does, are started again.
+    pub(crate) fn failed_init(&self) -> Option<(&'a str, &'a ContainerStateTerminated)> {
+        let declared = self.pod.spec.as_ref()?.init_containers.as_deref()?;
+        let runs_once =
+            |name: &str| declared.iter().any(|container| container.name == name && container.restart_policy.is_none());
+        let mut containers = self.status?.init_container_statuses.as_deref()?.iter();
+        containers.find_map(|container| {
+            if !runs_once(&container.name) {
+                return None;
+            }
+            let end = container.state.as_ref()?.terminated.as_ref()?;
+            (end.exit_code != 0).then_some((container.name.as_str(), end))
+        })
+    }
+
     /// Whether the user's container runs or ran.
     pub(crate) fn main_started(&self) -> bool {
         let started = |state: &ContainerState| state.running.is_some() || state.terminated.is_some();

@@ -60,6 +60,23 @@ fn running() -> Value {
     statuses("Running", &json!({"running": {}}), &json!({"running": {}}))
 }
 
+/// A Pod whose author's init container ended, while another beside the task was stopped by a signal.
+fn initialised(code: i32, reason: &str) -> Pod {
+    let status = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+    let mut all = json!(pod(
+        &json!({}),
+        &statuses("Pending", &json!({"waiting": {"reason": "PodInitializing"}}), &json!({"running": {}}))
+    ));
+    all["spec"]["initContainers"] = json!([
+        {"name": keys::SIDECAR_CONTAINER, "restartPolicy": "Always"}, {"name": "beside", "restartPolicy": "Always"},
+        {"name": "prepare"},
+    ]);
+    let statuses = all["status"]["initContainerStatuses"].as_array_mut().expect("statuses");
+    statuses.push(status("beside", terminated(143, "Error")));
+    statuses.push(status("prepare", terminated(code, reason)));
+    serde_json::from_value(all).expect("a Pod")
+}
+
 fn over(code: i32, reason: &str) -> Value {
     let phase = if code == 0 { "Succeeded" } else { "Failed" };
     statuses(phase, &terminated(code, reason), &terminated(0, "Completed"))
@@ -130,6 +147,11 @@ fn lost_cause(verdict: &Verdict) -> Option<FailureCause> {
 #[case(pod(&failed("INTERRUPTED"), &over(137, "OOMKilled")), 0, Some(FailureCause::User))]
 #[case(pod(&failed("INTERRUPTED"), &over(0, "Completed")), 0, Some(FailureCause::Infrastructure))]
 #[case(pod(&failed("CANCELED"), &running()), 9, None)]
+// An init container of the author's ended badly; one that runs beside the task only has been stopped.
+#[case(initialised(1, "Error"), 9, None)]
+#[case(initialised(1, "Error"), 10, Some(FailureCause::User))]
+#[case(initialised(128, "StartError"), 10, Some(FailureCause::Refused))]
+#[case(initialised(0, "Completed"), 10, None)]
 // Never started.
 #[case(pod(&json!({}), &statuses("Pending", &json!({"waiting": {"reason": "InvalidImageName"}}), &json!({"running": {}}))), 0, Some(FailureCause::Refused))]
 #[case(pod(&json!({}), &statuses("Pending", &json!({"waiting": {"reason": "ImagePullBackOff"}}), &json!({"running": {}}))), 299, None)]
