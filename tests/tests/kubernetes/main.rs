@@ -19,6 +19,7 @@ mod reports;
 mod retry;
 mod scenario;
 mod security;
+mod settings;
 mod slow_store;
 mod system;
 mod task_pods;
