@@ -2,11 +2,14 @@
 //!
 //! Beside what KFP puts in (of the platform settings, the names of volume claims that a task mounts): the environment, and
 //! the settings that give a container data (secrets, config maps, volumes; as written, so the name of a secret that a task
-//! gives at run time does not count). Not in: resources, defaults
+//! gives at run time does not count). A task that uses the run's workspace has the run in its key, since what it leaves
+//! there is found in no other. Not in: resources, defaults
 //! of inputs that were left out, names of tasks, and URIs of input artifacts; the identity of an artifact's record
 //! counts, which a cached producer hands on, so that chains of hits work.
 
 use penstock_spec::artifact::Artifact;
+use penstock_spec::ir::ContainerSpec;
+use penstock_spec::keys;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +21,11 @@ impl RunState {
     /// The key under which a task's result may be found, if its author and the run allow that.
     pub(crate) fn cache_key_of(&self, id: NodeId, task: &Task, scope: &Scope) -> Option<String> {
         if !task.caching.enable_cache || !self.info()?.caching {
+            return None;
+        }
+        if let Body::Container(container) = &self.component(id)?.body
+            && !is_repeatable(&container.spec, scope)
+        {
             return None;
         }
         let document = self.cache_document_of(id, task, scope)?;
@@ -57,8 +65,26 @@ impl RunState {
             if !claims.is_empty() {
                 members.insert("pvcNames".to_owned(), Value::from(claims));
             }
+            let defaults = crate::plan::defaults(component, &inputs);
+            if let (Some(_), Some(run)) = (self.workspace_used(spec, &inputs, &defaults), self.info()) {
+                members.insert("workspace".to_owned(), Value::from(run.id.to_string()));
+            }
         }
         Some(document)
+    }
+}
+
+/// Whether doing it again comes to the same. A volume claim whose name is made up is another one each time, and a deletion
+/// is never done again by remembering it.
+fn is_repeatable(spec: &ContainerSpec, scope: &Scope) -> bool {
+    let is_named = || {
+        let name = scope.parameter(keys::CLAIM_NAME_INPUT).and_then(|name| name.as_str());
+        name.is_some_and(|name| !name.is_empty())
+    };
+    match spec.image.as_str() {
+        keys::CREATE_CLAIM_IMAGE => is_named(),
+        keys::DELETE_CLAIM_IMAGE => false,
+        _ => true,
     }
 }
 

@@ -26,6 +26,7 @@ mod state;
 mod step;
 mod trigger;
 mod view;
+mod workspace;
 
 pub use apply::FoldError;
 pub use cache_explanation::{

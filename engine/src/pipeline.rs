@@ -17,7 +17,9 @@ use penstock_spec::ir::{
     CachingOptions, ContainerSpec, ImporterSpec, InputDefinitions, OutputDefinitions, ParameterInput, ParameterType,
     PipelineSpec, RetryPolicy, TaskConfigPassthrough, TriggerStrategy,
 };
+use penstock_spec::plan::PlanWorkspace;
 use penstock_spec::platform::KubernetesExecutorConfig;
+use penstock_spec::retention::Retention;
 use serde_json::Value;
 
 /// A compiled pipeline.
@@ -27,6 +29,8 @@ pub struct Pipeline {
     /// The root is the first.
     components: Vec<Component>,
     active_deadline_seconds: Option<u64>,
+    workspace: Option<PlanWorkspace>,
+    retention: Retention,
 }
 
 /// Position of a component.
@@ -244,6 +248,16 @@ impl Pipeline {
     /// Seconds that a run may take (`pipelineConfig.activeDeadlineSeconds`).
     pub fn active_deadline_seconds(&self) -> Option<u64> {
         self.active_deadline_seconds
+    }
+
+    /// What its tasks share (`pipelineConfig.workspace`).
+    pub fn workspace(&self) -> Option<&PlanWorkspace> {
+        self.workspace.as_ref()
+    }
+
+    /// For how long what a run has left in a cluster is kept (`pipelineConfig.resourceTtl*`).
+    pub fn retention(&self) -> Retention {
+        self.retention
     }
 
     pub(crate) fn root(&self) -> &Component {

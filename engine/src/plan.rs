@@ -34,6 +34,7 @@ impl RunState {
         let resources = own_resources(component, container, &replaced);
         inputs.parameters.extend(config);
         let absent_inputs = absent(component, &inputs, &defaults);
+        let workspace = self.workspace_used(&container.spec, &inputs, &defaults).cloned();
         Some(Plan {
             version: PLAN_VERSION,
             image,
@@ -44,6 +45,7 @@ impl RunState {
             image_pull_policy: container.image_pull_policy.clone(),
             service_account: container.service_account.clone(),
             pod: self.plan_pod(id, component, container).map(Box::new),
+            workspace,
             defaults,
             absent_inputs,
             input_artifact_types: component
@@ -127,7 +129,7 @@ pub(crate) fn plan_inputs(scope: &Scope) -> PlanInputs {
     }
 }
 
-fn defaults(component: &Component, inputs: &PlanInputs) -> Map<String, Value> {
+pub(crate) fn defaults(component: &Component, inputs: &PlanInputs) -> Map<String, Value> {
     let declared = component.inputs.parameters.iter();
     let left_out = declared.filter(|(name, _)| !inputs.parameters.contains_key(*name));
     left_out

@@ -12,6 +12,16 @@ pub const OUTPUT_PARAMETER_DIR: &str = "/tmp/kfp/outputs";
 pub const WORKSPACE_PATH: &str = "/kfp-workspace";
 /// Beginning of the names of images that are never run: the backend does what they stand for.
 pub const PSEUDO_IMAGES: &str = "argostub/";
+/// Image that stands for the creation of a volume claim.
+pub const CREATE_CLAIM_IMAGE: &str = "argostub/createpvc";
+/// Image that stands for the deletion of a volume claim.
+pub const DELETE_CLAIM_IMAGE: &str = "argostub/deletepvc";
+/// Input of [`CREATE_CLAIM_IMAGE`] and [`DELETE_CLAIM_IMAGE`]: the claim's name.
+pub const CLAIM_NAME_INPUT: &str = "pvc_name";
+/// Output of [`CREATE_CLAIM_IMAGE`]: the claim's name.
+pub const CLAIM_NAME_OUTPUT: &str = "name";
+/// Metadata, `true`, of an artifact that is in the run's workspace.
+pub const IN_WORKSPACE_METADATA: &str = "_kfp_workspace";
 /// Index of the attempt, in the environment of tasks with a retry policy.
 pub const ENV_RETRY_INDEX: &str = "KFP_RETRY_INDEX";
 /// Name of the task's Pod, in the environment of user code.
@@ -43,6 +53,8 @@ pub const LABEL_RUN_ID: &str = "penstock.dev/run-id";
 pub const LABEL_TASK_ID: &str = "penstock.dev/task-id";
 /// Label of a task's Pod: attempt, from 0.
 pub const LABEL_ATTEMPT: &str = "penstock.dev/attempt";
+/// Label of the volume claim that is a run's workspace, with the value `true`; [`LABEL_RUN_ID`] is beside it.
+pub const LABEL_WORKSPACE: &str = "penstock.dev/workspace";
 /// KFP's label of a task's Pod: id of the run.
 pub const LABEL_KFP_RUN_ID: &str = "pipeline/runid";
 /// KFP's label and annotation of a task's Pod, with the value `true`.
@@ -90,6 +102,8 @@ pub const ANNOTATION_CONTAINER: &str = "penstock.dev/container";
 /// On a task, by `kubernetes.add_pod_annotation`, and on its Pod: the account that it runs under instead of
 /// [`TASK_SERVICE_ACCOUNT`], with a token for user code.
 pub const ANNOTATION_SERVICE_ACCOUNT: &str = "penstock.dev/service-account";
+/// On a volume claim of ours: what made it, `<run id>/<task id>`, or `<run id>` for the workspace of a run.
+pub const ANNOTATION_MADE_BY: &str = "penstock.dev/made-by";
 /// KFP's annotation that tells what a Pod of a run is.
 pub const ANNOTATION_KFP_ROLE: &str = "pipelines.kubeflow.org/runtime-role";
 /// Keeps a task's Pod until its outcome is recorded.

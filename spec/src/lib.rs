@@ -21,6 +21,7 @@ pub mod pod;
 pub mod pod_data;
 pub mod quantity;
 pub mod report;
+pub mod retention;
 pub mod run;
 pub mod settings;
 pub mod strict_json;

@@ -50,6 +50,9 @@ pub struct Plan {
     /// What the platform settings ask of the task's Pod. Only a backend that has Pods honours it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<Box<PlanPod>>,
+    /// The volume that the run's tasks share, if this one uses it. Only a backend that has volumes makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<PlanWorkspace>,
     /// Inputs that were provided, without component defaults.
     pub inputs: PlanInputs,
     /// Defaults of declared parameters that were not provided. Part of `{{$}}` and of placeholders, but not
@@ -90,6 +93,17 @@ pub struct PlanResources {
     /// What may not be exceeded. Accelerators are among it.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub limits: Named<String>,
+}
+
+/// A run's workspace as its pipeline asks for it, nothing of it checked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanWorkspace {
+    /// Its size as a quantity.
+    pub size: String,
+    /// What its claim is to hold beside what the installation says.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub claim_patch: Map<String, Value>,
 }
 
 /// Which task a plan is for.

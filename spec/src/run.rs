@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::keys;
+use crate::settings::has_form_of_label;
 use crate::uri::split_query;
 
 /// Identity and settings of a run, fixed when it is created.
@@ -30,8 +31,8 @@ pub struct RunInfo {
     pub scheduled_at: Timestamp,
     /// Whether results of earlier runs may be used at all.
     pub caching: bool,
-    /// Directory of this machine that the run's tasks share. None without a workspace, and on a cluster, where a
-    /// workspace is a volume with a place of its own.
+    /// Directory that the run's tasks share, if its pipeline asks for one: of this machine, or on a cluster where the volume
+    /// is mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
 }
@@ -80,6 +81,23 @@ impl RunInfo {
     pub fn run_root(&self) -> String {
         let (root, _) = split_query(&self.pipeline_root);
         format!("{}/{}/{}", root.trim_end_matches('/'), self.pipeline_name, self.id)
+    }
+
+    /// Name of the volume claim that is the run's workspace on a cluster: KFP's, as far as objects may be called so. What
+    /// tells runs of a pipeline apart stands at the end of their names.
+    pub fn workspace_claim(&self) -> String {
+        const LONGEST: usize = 253 - 1 - keys::VOLUME_WORKSPACE.len();
+        let is_name = self.name.len() <= LONGEST && self.name.split('.').all(has_form_of_label);
+        if is_name {
+            return format!("{}-{}", self.name, keys::VOLUME_WORKSPACE);
+        }
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let plain: Vec<char> = self.name.chars().map(plain).collect();
+        let end: String = plain.iter().skip(plain.len().saturating_sub(LONGEST)).collect();
+        match end.trim_matches('-') {
+            "" => format!("{}-{}", self.id, keys::VOLUME_WORKSPACE),
+            end => format!("{end}-{}", keys::VOLUME_WORKSPACE),
+        }
     }
 
     /// Value of `{{$.workspace_path}}`.
@@ -138,6 +156,32 @@ impl TaskStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn run(name: &str) -> RunInfo {
+        RunInfo {
+            id: Uuid::from_u128(1),
+            name: name.to_owned(),
+            display_name: String::new(),
+            pipeline_name: String::new(),
+            namespace: "team".to_owned(),
+            pipeline_root: "s3://b".to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
+            scheduled_at: Timestamp::UNIX_EPOCH,
+            caching: true,
+            workspace: Some(keys::WORKSPACE_PATH.to_owned()),
+        }
+    }
+
+    #[test]
+    fn claim_of_a_workspace_is_called_as_kfp_calls_it_where_objects_may_be_called_so() {
+        assert_eq!(run("train-1a2b3").workspace_claim(), "train-1a2b3-kfp-workspace");
+        assert_eq!(run("team.train-1a2b3").workspace_claim(), "team.train-1a2b3-kfp-workspace");
+        assert_eq!(run("My_Train-1a2b3").workspace_claim(), "my-train-1a2b3-kfp-workspace");
+        assert_eq!(run("ü").workspace_claim(), format!("{}-kfp-workspace", Uuid::from_u128(1)));
+        let long = run(&format!("{}-1a2b3", "é_t".repeat(400))).workspace_claim();
+        assert!(long.len() <= 253 && long.ends_with("t-1a2b3-kfp-workspace"), "{long}");
+        assert!(long.split('.').all(has_form_of_label), "{long}");
+    }
 
     #[test]
     fn results_grow_too_old_for_a_run_that_says_so() {

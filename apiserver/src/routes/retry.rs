@@ -2,6 +2,7 @@
 
 use axum::extract::Path;
 use penstock_metastore::Command;
+use penstock_spec::Timestamp;
 
 use super::runs::command;
 use crate::error::ApiError;
@@ -30,7 +31,7 @@ async fn ask_to_go_on(access: &Access, run: &str, task: &str) -> Result<Reply, A
     if record.pending.is_some() {
         return Err(ApiError::conflict(format!("something else was asked of run {run}, and has not come to pass")));
     }
-    match folded::look(&api, &record.row, move |_, state| state.retry_refusal(&[node])).await? {
+    match folded::look(&api, &record.row, move |_, state| state.retry_refusal(&[node], Timestamp::now())).await? {
         Some(reason) => Err(ApiError::conflict(reason)),
         None => {
             command(&api, &record, &format!("retry-from-{}", node.0), Command::RetryFrom { from: vec![node] }).await

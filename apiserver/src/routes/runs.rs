@@ -13,6 +13,7 @@ use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_defa
 use crate::api::Api;
 use crate::caching;
 use crate::error::{ApiError, ErrorKind};
+use crate::folded;
 use crate::listing::ListRequest;
 use crate::openapi::Description;
 use crate::openapi::schema::Kind;
@@ -311,6 +312,13 @@ async fn ask_to_go_on(access: &Access, id: &str) -> Result<Reply, ApiError> {
     let (api, record) = access.run(id).await?;
     if !matches!(record.row.status, RunStatus::Failed | RunStatus::Canceled) || record.pending.is_some() {
         return Err(ApiError::conflict("Workflow must be Failed/Error to retry"));
+    }
+    // Without it, tasks would begin with an empty one in its place.
+    if record.row.info.workspace.is_some() {
+        let now = Timestamp::now();
+        if let Some(reason) = folded::look(&api, &record.row, move |_, state| state.retry_refusal(&[], now)).await? {
+            return Err(ApiError::conflict(reason));
+        }
     }
     command(&api, &record, "retry", Command::Retry).await
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use penstock_engine::{NodeId, task_id};
+use penstock_spec::Timestamp;
 use penstock_spec::run::RunStatus;
 
 use crate::args::{ProgressArgs, RetryArgs};
@@ -42,7 +43,7 @@ fn check(feed: &Feed, from: Option<&str>, at_work: impl FnOnce() -> String) -> R
         return Err(Refusal::new(format!("run {run} has not ended")).with_hint(at_work()));
     }
     let from = from.map(|task| select_one(state, task)).transpose()?;
-    match state.retry_refusal(from.as_slice()) {
+    match state.retry_refusal(from.as_slice(), Timestamp::now()) {
         None => Ok(from),
         Some(_) if from.is_none() && state.status() == RunStatus::Succeeded => {
             Err(Refusal::new(format!("run {run} succeeded: there is nothing to retry"))

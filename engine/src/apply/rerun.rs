@@ -12,6 +12,8 @@
 //! that what depends on one of these groups starts anew as well. What was wanted of a node stays wanted until it has
 //! come to it: of an iteration that waits for its turn when the run fails again, the next round still knows.
 
+use std::num::NonZeroU32;
+
 use penstock_spec::Timestamp;
 use penstock_spec::run::{RunStatus, TaskStatus};
 
@@ -23,7 +25,7 @@ use crate::state::RunState;
 
 impl RunState {
     /// Why a run cannot go on now; nothing if it can. With tasks that are to start anew, one that succeeded can, too.
-    pub fn retry_refusal(&self, from: &[NodeId]) -> Option<String> {
+    pub fn retry_refusal(&self, from: &[NodeId], now: Timestamp) -> Option<String> {
         let Some(run) = self.run.as_ref().filter(|run| run.status.is_final()) else {
             return Some("the run has not ended".to_owned());
         };
@@ -36,7 +38,21 @@ impl RunState {
         if run.status == RunStatus::Succeeded && run.info.workspace.is_some() {
             return Some("the run succeeded, and its workspace is gone: submit it again".to_owned());
         }
+        if let Some(seconds) = self.workspace_kept_for(now) {
+            return Some(format!(
+                "the run's workspace was kept for the {seconds} s after its end that its pipeline asks for \
+                 (ttl_seconds_after_finished and the like), and is gone: submit it again"
+            ));
+        }
         from.iter().find_map(|id| self.cannot_start_anew(*id))
+    }
+
+    /// For how many seconds the workspace of a run that ended was kept, if that time is over. On one machine it stays.
+    fn workspace_kept_for(&self, now: Timestamp) -> Option<u32> {
+        let run = self.run.as_ref().filter(|run| run.info.workspace.is_some() && !run.info.namespace.is_empty())?;
+        let retention = self.pipeline.retention();
+        let is_over = now >= retention.until(run.status, run.ended_at?)?;
+        retention.seconds(run.status).filter(|_| is_over).map(NonZeroU32::get)
     }
 
     /// Why a task of a run that ended cannot start anew.

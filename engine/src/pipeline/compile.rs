@@ -11,6 +11,7 @@ use penstock_spec::ir::{
     ParameterInput, ParameterSource, PipelineSpec, TaskSpec,
 };
 use penstock_spec::placeholder::has_placeholder;
+use penstock_spec::retention::Retention;
 use penstock_spec::value::canonicalize;
 use serde_json::Value;
 
@@ -29,7 +30,10 @@ pub(super) fn compile(checked: &CheckedPipeline) -> Arc<Pipeline> {
     let mut components = vec![context.component(ROOT, &spec.root)];
     components.extend(spec.components.iter().map(|(name, component)| context.component(name, component)));
     let active_deadline_seconds = context.run_deadline();
-    Arc::new(Pipeline { spec, components, active_deadline_seconds })
+    let of_run = checked.platform.as_deref().map(|platform| &platform.kubernetes.pipeline_config);
+    let workspace = of_run.and_then(|config| config.workspace.as_ref()).map(platform::workspace);
+    let retention = of_run.map(Retention::of).unwrap_or_default();
+    Arc::new(Pipeline { spec, components, active_deadline_seconds, workspace, retention })
 }
 
 struct Context<'a> {

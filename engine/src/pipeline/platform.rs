@@ -1,7 +1,8 @@
 //! What the engine needs of the platform settings: time limits, what plans carry, and the tasks that settings take values from.
 
 use penstock_spec::keys;
-use penstock_spec::platform::{KubernetesExecutorConfig, PlatformSpec, PodMetadata};
+use penstock_spec::plan::PlanWorkspace;
+use penstock_spec::platform::{KubernetesExecutorConfig, PlatformSpec, PodMetadata, WorkspaceConfig};
 use serde_json::Value;
 
 use super::PodTemplate;
@@ -10,6 +11,12 @@ use super::PodTemplate;
 pub(super) fn run_deadline_seconds(platform: &PlatformSpec) -> Option<u64> {
     let config = member(kubernetes(platform)?, "pipelineConfig", "pipeline_config")?;
     positive(member(config, "activeDeadlineSeconds", "active_deadline_seconds")?)
+}
+
+/// What the tasks of a run share.
+pub(super) fn workspace(config: &WorkspaceConfig) -> PlanWorkspace {
+    let patch = config.kubernetes.as_ref().map(|kubernetes| kubernetes.pvc_spec_patch.clone());
+    PlanWorkspace { size: config.size.clone(), claim_patch: patch.unwrap_or_default() }
 }
 
 /// Seconds that an attempt of an executor may take.

@@ -216,7 +216,7 @@ impl Stepper<'_> {
     }
 
     fn retry_run(&mut self, from: Vec<NodeId>) {
-        if self.state.retry_refusal(&from).is_some() {
+        if self.state.retry_refusal(&from, self.now).is_some() {
             return;
         }
         if self.record(Fact::RetryRequested { from }) {

@@ -186,3 +186,76 @@ fn miss_starts_the_first_attempt() {
     host.finish();
     host.succeeds();
 }
+
+/// A task that creates a volume claim, one that deletes it, and one that uses the workspace.
+const VOLUMES: &str = "
+components:
+  comp-create: {executorLabel: exec-create, inputDefinitions: {parameters: {pvc_name: {parameterType: STRING, isOptional: true}, size: {parameterType: STRING}}}, outputDefinitions: {parameters: {name: {parameterType: STRING}}}}
+  comp-delete: {executorLabel: exec-delete, inputDefinitions: {parameters: {pvc_name: {parameterType: STRING}}}}
+  comp-use: {executorLabel: exec-use, inputDefinitions: {parameters: {folder: {parameterType: STRING}}}}
+root:
+  inputDefinitions: {parameters: {name: {parameterType: STRING, defaultValue: ''}}}
+  dag:
+    tasks:
+      create:
+        componentRef: {name: comp-create}
+        taskInfo: {name: create}
+        cachingOptions: {enableCache: true}
+        inputs: {parameters: {pvc_name: {componentInputParameter: name}, size: {runtimeValue: {constant: 1Gi}}}}
+      delete:
+        componentRef: {name: comp-delete}
+        taskInfo: {name: delete}
+        cachingOptions: {enableCache: true}
+        inputs: {parameters: {pvc_name: {taskOutputParameter: {producerTask: create, outputParameterKey: name}}}}
+      use:
+        componentRef: {name: comp-use}
+        taskInfo: {name: use}
+        cachingOptions: {enableCache: true}
+        inputs: {parameters: {folder: {runtimeValue: {constant: '{{$.workspace_path}}/x'}}}}
+      apart:
+        componentRef: {name: comp-use}
+        taskInfo: {name: apart}
+        cachingOptions: {enableCache: true}
+        inputs: {parameters: {folder: {runtimeValue: {constant: /data}}}}
+deploymentSpec:
+  executors:
+    exec-create: {container: {image: argostub/createpvc}}
+    exec-delete: {container: {image: argostub/deletepvc}}
+    exec-use: {container: {image: python, command: [b]}}
+---
+platforms: {kubernetes: {pipelineConfig: {workspace: {size: 2Gi, kubernetes: {pvcSpecPatch: {storageClassName: fast}}}}}}
+";
+
+fn volumes_of(given: &Value) -> Host {
+    let mut host = Host::new(VOLUMES).on("create", |_| Ok(crate::host::parameters(json!({"name": "c"})))).caching();
+    let run = penstock_spec::run::RunInfo {
+        namespace: "team".to_owned(),
+        workspace: Some("/kfp-workspace".to_owned()),
+        ..crate::host::run_info()
+    };
+    let parameters = given.as_object().cloned().unwrap_or_default();
+    host.deliver(penstock_engine::Event::Start { run, parameters });
+    host.finish();
+    host.succeeds()
+}
+
+#[test]
+fn claim_of_a_made_up_name_and_a_deletion_never_come_from_the_cache() {
+    let host = volumes_of(&json!({}));
+    assert_eq!((host.node("create").cache_key(), host.node("delete").cache_key()), (None, None));
+    let named = volumes_of(&json!({"name": "shared"}));
+    assert!(named.node("create").cache_key().is_some());
+    assert_ne!(named.node("create").cache_key(), volumes_of(&json!({"name": "other"})).node("create").cache_key());
+    assert_eq!(named.node("delete").cache_key(), None);
+}
+
+#[test]
+fn task_that_uses_the_workspace_takes_no_result_of_another_run() {
+    let host = volumes_of(&json!({}));
+    let document = |task: &str| host.node(task).cache_document().unwrap();
+    assert_eq!(document("use")["workspace"], json!(crate::host::run_info().id));
+    assert_eq!(document("apart").get("workspace"), None);
+    let workspace = host.plan("use").workspace.clone().unwrap();
+    assert_eq!((workspace.size.as_str(), &workspace.claim_patch["storageClassName"]), ("2Gi", &json!("fast")));
+    assert_eq!(host.plan("apart").workspace, None);
+}

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use penstock_engine::{CacheRefusal, CacheVerdict, Event, Fact, NodeId, explain_cache};
 use penstock_spec::plan::Plan;
@@ -199,7 +200,7 @@ fn condition_is_asked_anew_only_when_what_it_depends_on_is() {
     assert_eq!(host.status("heads"), TaskStatus::Skipped);
     assert_eq!(host.status("after"), TaskStatus::Skipped);
     assert_eq!(attempts(&host, ["tails/then", "tails/more", "heads/then"]), [1, 1, 1]);
-    let refused = |host: &Host, path: &str| host.state.retry_refusal(&[host.node(path).id]);
+    let refused = |host: &Host, path: &str| host.state.retry_refusal(&[host.node(path).id], host.now);
     assert!(refused(&host, "heads").unwrap().contains("its condition is false"));
     assert!(refused(&host, "after").unwrap().contains("heads did not run"));
     assert!(refused(&host, "heads/more").unwrap().contains("void"), "it belongs to a group that did not run this time");
@@ -308,7 +309,7 @@ root:
     assert_eq!(attempts(&host, ["each[0]/do", "each[1]/do", "each[2]/do"]), [2, 2, 1]);
     for path in ["each[2]", "each[2]/do"] {
         let from = vec![host.node(path).id];
-        assert!(host.state.retry_refusal(&from).unwrap().contains("void"), "{path}");
+        assert!(host.state.retry_refusal(&from, host.now).unwrap().contains("void"), "{path}");
         assert!(host.deliver(Event::RetryFrom { from }).is_empty(), "{path}");
     }
     goes_on(&mut host, &["each[1]/do"]);
@@ -329,7 +330,7 @@ fn run_cannot_go_on_from_what_it_has_not() {
         (vec![NodeId(1_000_000)], "no task of number 1000000"),
         (vec![first, NodeId::ROOT], "submit it again"),
     ] {
-        assert!(host.state.retry_refusal(&from).unwrap().contains(reason), "{from:?}");
+        assert!(host.state.retry_refusal(&from, host.now).unwrap().contains(reason), "{from:?}");
         assert!(host.deliver(Event::RetryFrom { from }).is_empty());
     }
     let facts = host.log.len();
@@ -417,9 +418,38 @@ fn workspace_of_a_run_that_succeeded_is_gone() {
     };
     let host = ran(Host::new(PIPELINE)).succeeds();
     let from = [host.node("first").id];
-    assert!(host.state.retry_refusal(&from).unwrap().contains("workspace"));
+    assert!(host.state.retry_refusal(&from, host.now).unwrap().contains("workspace"));
     let host = ran(Host::new(PIPELINE).failing("alone")).fails();
-    assert_eq!(host.state.retry_refusal(&from), None, "it stays after a failure");
+    assert_eq!(host.state.retry_refusal(&from, host.now), None, "it stays after a failure");
+}
+
+#[test]
+fn workspace_of_a_run_that_failed_is_gone_when_its_pipeline_says_so() {
+    let container = "{container: {image: python, command: [run]}}";
+    let pipeline = format!(
+        "{PIPELINE}deploymentSpec: {{executors: {{exec: {container}, exec-notify: {container}}}}}
+---
+platforms: {{kubernetes: {{pipelineConfig: {{resourceTtlOnFailure: 600, workspace: {{size: 1Gi}}}}}}}}
+"
+    );
+    let ran = |namespace: &str, workspace: Option<&str>| {
+        let mut host = Host::new(&pipeline).failing("alone");
+        let (namespace, workspace) = (namespace.to_owned(), workspace.map(str::to_owned));
+        let run = RunInfo { namespace, workspace, ..run_info() };
+        host.deliver(Event::Start { run, parameters: Map::new() });
+        host.finish();
+        host.fails()
+    };
+    let host = ran("team", Some("/kfp-workspace"));
+    let ended = host.state.ended_at().unwrap();
+    let after = |seconds| ended.checked_add(Duration::from_secs(seconds)).unwrap();
+    assert_eq!(host.state.retry_refusal(&[], after(599)), None);
+    let refusal = host.state.retry_refusal(&[], after(600)).unwrap();
+    assert!(refusal.contains("kept for the 600 s") && refusal.contains("submit it again"), "{refusal}");
+    assert!(host.state.retry_refusal(&[host.node("first").id], after(600)).is_some());
+    let stays = ran("", Some("/home/me/work"));
+    assert_eq!(stays.state.retry_refusal(&[], after(6000)), None, "on one machine");
+    assert_eq!(ran("team", None).state.retry_refusal(&[], after(6000)), None, "there is none to be missed");
 }
 
 #[test]

@@ -24,8 +24,6 @@ use crate::places::{ArtifactPlace, Locate, Located, Places, UNTRUSTED};
 
 /// Directory of the executor output file where the task root has no path.
 const LEGACY_OUTPUT_DIR: &str = "/tmp/kfp_outputs";
-/// Metadata that says that an artifact is in the run's workspace.
-const IN_WORKSPACE: &str = "_kfp_workspace";
 /// Where artifacts are in a workspace.
 const WORKSPACE_ARTIFACTS: &str = ".artifacts";
 
@@ -124,7 +122,7 @@ impl ClusterLayout {
         }
         // What a path is made of must not lead elsewhere (T-02).
         let parsed = ObjectUri::parse(&uri).map_err(|error| error.to_string())?;
-        if artifact.metadata.get(IN_WORKSPACE) == Some(&Value::Bool(true)) {
+        if artifact.metadata.get(keys::IN_WORKSPACE_METADATA) == Some(&Value::Bool(true)) {
             let path = local_path_in_container(&parsed.to_string()).unwrap_or_default();
             return place(Some(format!("{}{}/{WORKSPACE_ARTIFACTS}{path}", self.root, keys::WORKSPACE_PATH)));
         }
