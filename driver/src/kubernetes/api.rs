@@ -1,17 +1,15 @@
-//! Requests to the API server about Pods: each with a deadline, counted, and its failure understood.
+//! Requests to the API server about Pods.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use penstock_spec::keys;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::failure::RequestError;
 use super::identity::{is_held, without_finalizer};
-use super::metrics::KubernetesMetrics;
+use super::requests::Requests;
 use super::signs::{Sign, heard};
 
 /// Pods listed in one request.
@@ -22,19 +20,12 @@ const PAGE: u32 = 500;
 pub(crate) struct PodApi {
     pods: Api<Pod>,
     namespace: String,
-    /// Longest time that a request may take.
-    deadline: Duration,
-    metrics: Arc<KubernetesMetrics>,
+    requests: Requests,
 }
 
 impl PodApi {
-    pub(crate) fn new(
-        client: kube::Client,
-        namespace: &str,
-        deadline: Duration,
-        metrics: Arc<KubernetesMetrics>,
-    ) -> PodApi {
-        PodApi { pods: Api::namespaced(client, namespace), namespace: namespace.to_owned(), deadline, metrics }
+    pub(crate) fn new(client: kube::Client, namespace: &str, requests: Requests) -> PodApi {
+        PodApi { pods: Api::namespaced(client, namespace), namespace: namespace.to_owned(), requests }
     }
 
     /// The same, and each answer is a sign of life.
@@ -51,12 +42,12 @@ impl PodApi {
 
     pub(crate) async fn create(&self, pod: &Pod) -> Result<Pod, RequestError> {
         let parameters = PostParams { field_manager: Some(keys::MANAGED_BY.to_owned()), ..PostParams::default() };
-        self.send("create", self.pods.create(&parameters, pod)).await
+        self.requests.send("create", self.pods.create(&parameters, pod)).await
     }
 
     /// A consistent read (F-07).
     pub(crate) async fn get(&self, name: &str) -> Result<Option<Pod>, RequestError> {
-        match self.send("get", self.pods.get(name)).await {
+        match self.requests.send("get", self.pods.get(name)).await {
             Ok(pod) => Ok(Some(pod)),
             Err(RequestError::NotFound) => Ok(None),
             Err(error) => Err(error),
@@ -77,7 +68,7 @@ impl PodApi {
         let mut pods = Vec::new();
         let mut parameters = ListParams::default().labels(selector).limit(PAGE);
         loop {
-            let page = self.send("list", self.pods.list(&parameters)).await?;
+            let page = self.requests.send("list", self.pods.list(&parameters)).await?;
             pods.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => parameters = parameters.continue_token(&token),
@@ -90,7 +81,7 @@ impl PodApi {
     pub(crate) async fn delete(&self, name: &str, uid: &str) -> Result<(), RequestError> {
         let this = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let parameters = DeleteParams { preconditions: Some(this), ..DeleteParams::default() };
-        match self.send("delete", async { self.pods.delete(name, &parameters).await.map(|_| ()) }).await {
+        match self.requests.send("delete", async { self.pods.delete(name, &parameters).await.map(|_| ()) }).await {
             Err(RequestError::NotFound | RequestError::Conflict(_)) => Ok(()),
             other => other,
         }
@@ -106,7 +97,7 @@ impl PodApi {
             let patch = Patch::Strategic(&patch);
             self.pods.patch_metadata(name, &parameters, &patch).await.map(|_| ())
         };
-        let refusal = match self.send("patch", patched).await {
+        let refusal = match self.requests.send("patch", patched).await {
             Ok(()) | Err(RequestError::NotFound) => return Ok(()),
             Err(RequestError::Conflict(reason)) => RequestError::Passing { reason, retry_after: None },
             Err(refusal @ RequestError::Final(_)) => refusal,
@@ -117,24 +108,6 @@ impl PodApi {
             Some(now) if now.metadata.uid == pod.metadata.uid && is_held(&now) => Err(refusal),
             _ => Ok(()),
         }
-    }
-
-    async fn send<T>(
-        &self,
-        verb: &'static str,
-        request: impl Future<Output = Result<T, kube::Error>>,
-    ) -> Result<T, RequestError> {
-        let started = Instant::now();
-        let result = match tokio::time::timeout(self.deadline, request).await {
-            Ok(result) => result.map_err(RequestError::from),
-            Err(_) => Err(RequestError::Passing {
-                reason: format!("the API server did not answer within {} s", self.deadline.as_secs_f32()),
-                retry_after: None,
-            }),
-        };
-        let outcome = result.as_ref().map_or_else(RequestError::outcome, |_| "ok");
-        self.metrics.request(verb, outcome, started.elapsed());
-        result
     }
 }
 

@@ -21,6 +21,7 @@ use super::classify::{Elapsed, Expected, Timeouts, Verdict, classify};
 use super::failure::RequestError;
 use super::identity::attempt_of_pod;
 use super::metrics::KubernetesMetrics;
+use super::requests::Requests;
 
 pub use follow::{FollowedLog, LogNews};
 
@@ -62,7 +63,7 @@ pub async fn pod_standings(
 ) -> Result<HashMap<AttemptRef, PodStanding>, PodLogError> {
     let failed = |reason| PodLogError { pod: format!("{}/*", run.namespace), reason };
     let metrics = KubernetesMetrics::unregistered().map_err(|error| failed(error.to_string()))?;
-    let api = PodApi::new(client, &run.namespace, limit, Arc::new(metrics));
+    let api = PodApi::new(client, &run.namespace, Requests::new(limit, Arc::new(metrics)));
     let pods = api.list_of_run(run.id).await.map_err(|error| failed(error.reason()))?;
     let standings = pods.iter().filter_map(|pod| {
         let attempt = attempt_of_pod(pod)?;

@@ -15,6 +15,7 @@ mod logs;
 mod metrics;
 mod namespace;
 mod pod;
+mod requests;
 mod run;
 mod settings;
 mod shape;
@@ -54,6 +55,7 @@ pub(crate) use view::View;
 
 use api::PodApi;
 use namespace::TaskSettingsCache;
+use requests::Requests;
 use run::Reasons;
 use watch::{Periods, PodWatches};
 
@@ -128,8 +130,11 @@ impl KubernetesHost {
     }
 
     pub(crate) fn pods(&self, namespace: &str) -> PodApi {
-        let client = self.settings.client.clone();
-        PodApi::new(client, namespace, self.settings.request_deadline, Arc::clone(&self.metrics))
+        PodApi::new(self.settings.client.clone(), namespace, self.requests())
+    }
+
+    fn requests(&self) -> Requests {
+        Requests::new(self.settings.request_deadline, Arc::clone(&self.metrics))
     }
 }
 
