@@ -13,6 +13,7 @@ pub(crate) mod schedule;
 pub(crate) mod server;
 pub(crate) mod sharing;
 pub(crate) mod task_pods;
+pub(crate) mod volumes;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};

@@ -35,6 +35,7 @@ pub(crate) fn kubernetes_settings(cluster: Cluster, args: &PodArgs, task_pods: P
     settings.timeouts.start = args.start_timeout;
     settings.timeouts.image = args.image_timeout;
     settings.keep_failed = args.keep_failed;
+    settings.volumes = args.volumes.settings();
     settings.pod = task_pods;
     settings
 }

@@ -141,7 +141,10 @@ fn refuse(error: CreateRunError) -> SubmissionError {
              store, such as s3://bucket/prefix ({ROOT})"
         )),
         CreateRunError::Namespace(_) => SubmissionError::Unavailable(chain(&error)),
-        CreateRunError::Unsupported(_) | CreateRunError::Platform(_) | CreateRunError::NoCluster => {
+        CreateRunError::Unsupported(_)
+        | CreateRunError::Platform(_)
+        | CreateRunError::Workspace(_)
+        | CreateRunError::NoCluster => {
             SubmissionError::Refused(chain(&error))
         }
     }

@@ -74,7 +74,7 @@ pub fn cluster_only_settings(pipeline: &CheckedPipeline) -> Vec<ClusterOnlySetti
     found
 }
 
-pub(crate) fn of_run(config: &PipelineConfig) -> Vec<&'static str> {
+fn of_run(config: &PipelineConfig) -> Vec<&'static str> {
     let kept = [config.resource_ttl_on_completion, config.resource_ttl_on_success, config.resource_ttl_on_failure];
     let settings = [kept.iter().any(|seconds| *seconds > 0).then_some("how long the run's resources are kept")];
     settings.into_iter().flatten().collect()

@@ -1,6 +1,7 @@
 //! Creates runs: everything that can be refused is refused before anything is stored.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use penstock_engine::{ParameterError, Pipeline, parameters};
 use penstock_metastore::{MetastoreError, NewRun, RunRegistration};
@@ -8,6 +9,7 @@ use penstock_objectstore::TransferError;
 use penstock_spec::Timestamp;
 use penstock_spec::check::CheckedPipeline;
 use penstock_spec::keys;
+use penstock_spec::retention::Retention;
 use penstock_spec::run::{CacheOff, CacheRules, RunInfo, default_display_name};
 use penstock_spec::uri::split_query;
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,8 @@ use uuid::Uuid;
 use crate::driver::Driver;
 use crate::error::chain;
 use crate::kubernetes::{
-    NamespaceSettingsError, PlatformErrors, UnsupportedSettings, check_submission, is_prepared, of_runs,
+    ClaimError, KubernetesHost, NamespaceSettingsError, PlatformErrors, UnsupportedSettings, check_submission, is_prepared,
+    of_runs,
     unsupported_settings,
 };
 use crate::process::workspace_dir;
@@ -86,6 +89,9 @@ pub struct RunOptions {
     pub service_account: String,
     /// What decides about results from the cache, beside the tasks.
     pub cache: CacheRules,
+    /// For how long what the run leaves in a cluster is kept, as its pipeline says.
+    #[serde(skip_serializing_if = "Retention::is_empty")]
+    pub retention: Retention,
     /// The data directory that the run's files are in, where it cannot be driven without them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<Uuid>,
@@ -99,6 +105,7 @@ impl Default for RunOptions {
             component_dir: None,
             service_account: keys::KFP_SERVICE_ACCOUNT.to_owned(),
             cache: CacheRules::default(),
+            retention: Retention::default(),
             data_dir: None,
         }
     }
@@ -139,6 +146,9 @@ pub enum CreateRunError {
         /// The root.
         root: String,
     },
+    /// The workspace cannot be what the pipeline asks for.
+    #[error("the run cannot have its workspace (dsl.PipelineConfig): {0}")]
+    Workspace(ClaimError),
     /// The namespace's settings cannot be used.
     #[error(transparent)]
     Namespace(NamespaceSettingsError),
@@ -172,6 +182,8 @@ struct Place {
     /// Empty on this machine.
     namespace: String,
     default_root: String,
+    /// The cluster, if it is none of this machine's processes.
+    cluster: Option<Arc<KubernetesHost>>,
     /// Whether tasks share directories of this machine.
     has_directories: bool,
     /// Whether tasks reach files of this machine.
@@ -208,8 +220,14 @@ impl Driver {
             created_at: now,
             scheduled_at: request.scheduled_at.unwrap_or(now),
             caching: request.options.cache.off.is_none(),
-            workspace: place.has_directories.then(|| self.workspace(&request.pipeline, id)).flatten(),
+            workspace: pipeline.workspace().map(|_| match place.has_directories {
+                true => workspace_dir(self.data_dir(), id).display().to_string(),
+                false => keys::WORKSPACE_PATH.to_owned(),
+            }),
         };
+        if let (Some(host), Some(wanted)) = (&place.cluster, pipeline.workspace()) {
+            host.check_workspace(&info, wanted).map_err(CreateRunError::Workspace)?;
+        }
         parameters::resolve(&pipeline, &request.parameters, &info).map_err(CreateRunError::Parameters)?;
         match self.check_root(&root).await {
             Ok(()) => {}
@@ -222,6 +240,7 @@ impl Driver {
             Err(error) => return Err(CreateRunError::Root(error)),
         }
         request.options.data_dir = self.bound_to(&info, &request.options);
+        request.options.retention = place.cluster.map_or_else(Retention::default, |_| pipeline.retention());
         let options = serde_json::to_value(&request.options).unwrap_or_default();
         self.metastore()
             .create_run(NewRun {
@@ -249,6 +268,7 @@ impl Driver {
             BackendKind::Process => Ok(Place {
                 namespace: String::new(),
                 default_root: self.default_root().to_owned(),
+                cluster: None,
                 has_directories: true,
                 has_files: true,
             }),
@@ -263,7 +283,8 @@ impl Driver {
                 check_submission(&request.pipeline, &of.store_secrets, host.has_authorities())
                     .map_err(CreateRunError::Platform)?;
                 let has_files = host.shares_files();
-                Ok(Place { namespace, default_root: of.default_root, has_directories: false, has_files })
+                let cluster = Some(Arc::clone(host));
+                Ok(Place { namespace, default_root: of.default_root, cluster, has_directories: false, has_files })
             }
         }
     }
@@ -275,12 +296,6 @@ impl Driver {
         let is_inside = root.is_some_and(|root| Path::new(root).starts_with(self.data_dir()));
         let is_bound = is_inside || run.workspace.is_some() || options.component_dir.is_some();
         (options.backend == BackendKind::Process && is_bound).then(|| self.claims().data_dir())
-    }
-
-    /// A directory that the run's tasks share, when the pipeline asks for one; it is made before the first of them runs.
-    fn workspace(&self, pipeline: &CheckedPipeline, run: Uuid) -> Option<String> {
-        pipeline.platform.as_ref()?.kubernetes.pipeline_config.workspace.as_ref()?;
-        Some(workspace_dir(self.data_dir(), run).display().to_string())
     }
 
     /// The root that the run names, or its author, or the driver or namespace. An author's root of a kind that this machine has no

@@ -9,9 +9,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_engine::{Effect, Event, Fact, RunState, Step, outstanding};
+use penstock_engine::{Effect, Event, Fact, NodeId, RunState, Step, outstanding};
 use penstock_metastore::{Append, Command, Listed, Metastore, MetastoreError};
 use penstock_spec::Timestamp;
+use penstock_spec::keys;
 use penstock_spec::report::{Failure, TaskOutputs};
 use penstock_spec::run::{RunStatus, TaskStatus};
 use tokio::sync::{mpsc, watch};
@@ -254,7 +255,7 @@ impl RunHost {
             self.decide(step, now);
         }
         for (node, key) in self.held.take_look_ups() {
-            self.cache.look_up(node, key, self.sender.clone());
+            self.look_up(node, key);
         }
         if self.held.may_wait() { Ok(()) } else { self.commit(&[]).await }
     }
@@ -333,7 +334,7 @@ impl RunHost {
         match effect {
             Effect::LookUpCache { node, key } => {
                 self.held.asked();
-                self.cache.look_up(node, key, self.sender.clone());
+                self.look_up(node, key);
             }
             Effect::Import { node, request } => self.imports.import(node, *request, self.sender.clone()),
             Effect::SetTimer { timer, at } => self.timers.set(at, timer),
@@ -353,6 +354,12 @@ impl RunHost {
                 }
             }
         }
+    }
+
+    fn look_up(&self, node: NodeId, key: String) {
+        let container = self.state.node(node).and_then(|view| view.container());
+        let is_claim = container.is_some_and(|container| container.image == keys::CREATE_CLAIM_IMAGE);
+        self.cache.look_up(node, key, is_claim, self.sender.clone());
     }
 
     fn until_next_timer(&self) -> Option<Duration> {

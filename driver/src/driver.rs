@@ -1,6 +1,5 @@
 //! The driver: its data directory, stores and interpreters, its cluster if it has one, and the runs it drives.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +8,10 @@ use penstock_engine::NodeId;
 use penstock_launcher::{PythonHost, PythonSettings};
 use penstock_metastore::{CacheScope, Command, Listed, Metastore, PendingCommand, RunToDrive, StoreLocation};
 use penstock_objectstore::{StoreSettings, Stores, Transfer, TransferSettings};
-use penstock_spec::Timestamp;
 use penstock_spec::pod::pod_name;
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunInfo;
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 
 use crate::backend::{Backend, Observation};
@@ -26,8 +24,7 @@ use crate::endpoints::StoreEndpoints;
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
 use crate::kubernetes::{
-    FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RequestError,
-    RunPods, SweepError, Swept, namespaces_of_pods, remove_kept, sweep,
+    FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RunPods,
 };
 use crate::left_behind;
 use crate::ownership::{Ownership, Presence};
@@ -189,6 +186,7 @@ impl Driver {
         let on_cluster = options.backend == BackendKind::Kubernetes;
         let info = row.info.clone();
         let (host_commands, rules) = (options.host_commands, options.cache);
+        let claims = self.kubernetes().filter(|_| on_cluster).map(|host| host.volume_claims(&info.namespace));
         self.check_data_dir(run, options.data_dir).await?;
         let (backend, capacity) = self.backend(&row.info, options, sender.clone())?;
         // Of several drivers of a cluster a Lease lets one work at a time, and Pods outlive it.
@@ -205,7 +203,8 @@ impl Driver {
         let host = HostParts {
             epoch,
             backend,
-            cache: CacheLookups::new(metastore.clone(), transfer, scope.clone(), host_commands, rules),
+            cache: CacheLookups::new(metastore.clone(), transfer, scope.clone(), host_commands, rules)
+                .with_claims(claims),
             imports: Imports::new(metastore.clone(), scope, has_workspace),
             metastore,
             sender,
@@ -263,27 +262,6 @@ impl Driver {
         }
     }
 
-    /// Cleans up after earlier runs, too, and takes away what a run that was deleted has left to be looked at; whoever waits
-    /// for the end of this one does not wait for that for long.
-    async fn clean_up_after(&self, run: &RunInfo) {
-        let limit = self.kubernetes().map_or(Duration::ZERO, |host| host.sweep_limit());
-        let work = async {
-            self.sweep_pods(&run.namespace).await?;
-            // If that cannot be told, its Pods go when they are a day old.
-            match self.metastore().is_deleted(run.id).await.unwrap_or(false) {
-                true => self.remove_kept_pods(run).await,
-                false => Ok(()),
-            }
-        };
-        let reason = match tokio::time::timeout(limit, Box::pin(work)).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.reason,
-            Err(_) => format!("it takes longer than {} s", limit.as_secs_f32()),
-        };
-        let namespace = &run.namespace;
-        warn!(namespace, reason, "Pods of earlier runs could not be cleaned up; a later sweep tries again");
-    }
-
     /// The place where attempts of a run are carried out, and how many of them at a time.
     fn backend(
         &self,
@@ -309,7 +287,7 @@ impl Driver {
                 let host = self.kubernetes().ok_or_else(no_cluster)?;
                 let (transfer, metastore) = (Arc::clone(&parts.transfer), parts.metastore.clone());
                 let pods = RunPods::new(Arc::clone(host), &run.namespace, transfer, parts.endpoints.clone(), metastore);
-                let backend = KubernetesBackend::new(run.id, run.name.clone(), pods, observations);
+                let backend = KubernetesBackend::new(run.clone(), pods, observations);
                 Ok((Arc::new(backend), host.concurrency()))
             }
         }
@@ -354,30 +332,6 @@ impl Driver {
         match self.kubernetes() {
             Some(host) => Ok((host, name)),
             None => Err(PodLogError { pod: name, reason: "this driver has no cluster".to_owned() }),
-        }
-    }
-
-    /// Cleans up after Pods of runs of this driver in a namespace: those of runs that ended while no driver looked, and
-    /// those of failed attempts that were kept long enough.
-    pub async fn sweep_pods(&self, namespace: &str) -> Result<Swept, SweepError> {
-        let Some(host) = self.kubernetes() else { return Ok(Swept::default()) };
-        let status_of = |run| async move { self.metastore().run(run).await.ok().map(|row| row.status) };
-        sweep(host, namespace, Timestamp::now(), status_of).await
-    }
-
-    /// The namespaces of the cluster that hold Pods of tasks, also of runs that this driver does not know.
-    pub(crate) async fn namespaces_of_pods(&self) -> Result<BTreeSet<String>, RequestError> {
-        match self.kubernetes() {
-            Some(host) => namespaces_of_pods(host).await,
-            None => Ok(BTreeSet::new()),
-        }
-    }
-
-    /// Deletes the Pods of failed attempts that a run left to be looked at, when the run itself is deleted.
-    async fn remove_kept_pods(&self, run: &RunInfo) -> Result<(), SweepError> {
-        match self.kubernetes() {
-            Some(host) => remove_kept(host, &run.namespace, run.id).await,
-            None => Ok(()),
         }
     }
 

@@ -24,6 +24,7 @@ pub mod namespaces;
 mod ownership;
 mod process;
 mod projection;
+mod remains;
 pub mod service;
 mod store_metrics;
 mod timers;
@@ -37,9 +38,10 @@ pub use driver::{Driver, DriverSettings, is_driven, is_served};
 pub use endpoints::StoreEndpoints;
 pub use error::{DriveError, DriverError};
 pub use kubernetes::{
-    CaBundle, FollowedLog, KubernetesMetrics, KubernetesSettings, LogNews, LogSoFar, NamespaceSettingsError,
-    PlatformError, PlatformErrors, PodLog, PodLogError, PodSettings, PodStanding, RunAs, SweepError, Swept,
-    TaskAccount, TaskAccountError, Timeouts, UnsupportedSetting, UnsupportedSettings, pod_standings,
+    ACCESS_MODES, CaBundle, ClaimError, FollowedLog, KubernetesMetrics, KubernetesSettings, LogNews, LogSoFar,
+    NamespaceSettingsError, PlatformError, PlatformErrors, PodLog, PodLogError, PodSettings, PodStanding, RunAs,
+    SweepError, Swept, TaskAccount, TaskAccountError, Timeouts, UnsupportedSetting, UnsupportedSettings,
+    VolumeSettings, pod_standings,
     unsupported_settings,
 };
 pub use load::load_state;

@@ -15,7 +15,7 @@ const ELSEWHERE: [(&str, &str); 7] = [
     ("importer", "imports a file of one machine"),
     ("parallelism_limit", "its tasks share a directory of one machine"),
     ("sequential", "its tasks share a directory of one machine"),
-    ("workspace", "workspaces are refused by name: see kubernetes/refusals.rs"),
+    ("workspace", "needs a volume: see kubernetes/volumes.rs"),
 ];
 
 /// The namespace that all cases share, made by the first of them.

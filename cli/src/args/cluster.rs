@@ -10,6 +10,7 @@ use penstock_spec::settings::ObjectKey;
 
 use super::api::ApiArgs;
 use super::task_pods::TaskPodArgs;
+use super::volumes::VolumeArgs;
 use super::{OutputFormat, parse_duration};
 
 const CLUSTER: &str = "Cluster options";
@@ -271,6 +272,9 @@ pub(crate) struct PodArgs {
     #[arg(long, env = "PENSTOCK_KEEP_FAILED", default_value = "1h", value_name = "DURATION",
           value_parser = parse_duration)]
     pub(crate) keep_failed: Duration,
+    /// What volume claims get.
+    #[command(flatten)]
+    pub(crate) volumes: VolumeArgs,
 }
 
 /// `penstock webhook`

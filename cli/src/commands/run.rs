@@ -299,6 +299,7 @@ fn refuse(error: CreateRunError, takes: String) -> anyhow::Error {
         | CreateRunError::LocalRoot { .. }
         | CreateRunError::Unsupported(_)
         | CreateRunError::Platform(_)
+        | CreateRunError::Workspace(_)
         | CreateRunError::NoCluster => anyhow::Error::from(error).context(Refusal::new("cannot create the run")),
     }
 }

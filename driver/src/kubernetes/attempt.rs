@@ -70,11 +70,11 @@ pub(super) struct Ended {
 }
 
 impl End {
-    fn lost(cause: FailureCause, message: impl Into<String>) -> End {
+    pub(super) fn lost(cause: FailureCause, message: impl Into<String>) -> End {
         End::Lost(failure(cause, message))
     }
 
-    fn canceled() -> End {
+    pub(super) fn canceled() -> End {
         End::lost(FailureCause::Canceled, "the attempt was stopped on request")
     }
 
@@ -285,7 +285,7 @@ impl AttemptPod {
 }
 
 /// Waits for the request to stop.
-async fn requested(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn requested(stop: &mut watch::Receiver<bool>) {
     let asked = stop.wait_for(|stop| *stop).await.is_ok();
     if !asked {
         // Nobody can ask any more.

@@ -9,14 +9,15 @@ use penstock_engine::Event;
 use penstock_spec::plan::Plan;
 use penstock_spec::pod::pod_name;
 use penstock_spec::report::{AttemptRef, Report};
+use penstock_spec::run::RunInfo;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::warn;
-use uuid::Uuid;
 
 use super::attempt::{AttemptPod, End, Ended, TakeUp};
 use super::cleanup;
 use super::run::RunPods;
+use super::volumes::{AttemptClaim, Work, remove_workspace};
 use crate::backend::{AttemptEnd, AttemptKey, Backend, EndedAttempt, Observation, Recovery};
 
 /// Longest time that the end of a run waits for the cleaning up after its attempts.
@@ -27,8 +28,7 @@ const ABORT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs the attempts of one run as Pods.
 pub(crate) struct KubernetesBackend {
-    run: Uuid,
-    run_name: String,
+    run: RunInfo,
     shared: Arc<RunPods>,
     observations: Observation,
     stops: Arc<Mutex<HashMap<AttemptKey, watch::Sender<bool>>>>,
@@ -39,10 +39,9 @@ pub(crate) struct KubernetesBackend {
 }
 
 impl KubernetesBackend {
-    pub(crate) fn new(run: Uuid, run_name: String, shared: RunPods, observations: Observation) -> KubernetesBackend {
+    pub(crate) fn new(run: RunInfo, shared: RunPods, observations: Observation) -> KubernetesBackend {
         KubernetesBackend {
             run,
-            run_name,
             shared: Arc::new(shared),
             observations,
             stops: Arc::default(),
@@ -60,15 +59,28 @@ impl KubernetesBackend {
         tokio::time::timeout(limit, all).await.is_ok()
     }
 
+    async fn remove_workspace(&self) {
+        let removal = remove_workspace(&self.shared.host, &self.run);
+        let reason = match tokio::time::timeout(FINISH_LIMIT, removal).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.reason(),
+            Err(_) => format!("it takes longer than {} s", FINISH_LIMIT.as_secs()),
+        };
+        warn!(run.id = %self.run.id, reason, "the workspace of the run could not be deleted; a later sweep tries again");
+    }
+
     fn take_up(&self, key: AttemptKey, plan: Plan, take_up: TakeUp, stop: bool) {
         let (sender, receiver) = watch::channel(stop);
         self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(key, sender);
-        let attempt = AttemptPod::new(Arc::clone(&self.shared), plan, receiver);
+        let shared = Arc::clone(&self.shared);
         let (observations, stops) = (self.observations.clone(), Arc::clone(&self.stops));
         let host = Arc::clone(&self.shared.host);
         let metrics = Arc::clone(&host.metrics);
         spawn(&self.attempts, async move {
-            let Ended { end, timings, witness } = Box::pin(attempt.run(take_up)).await;
+            let Ended { end, timings, witness } = match Work::of(&plan.image) {
+                Some(work) => Box::pin(AttemptClaim::new(shared, plan, receiver).run(work, take_up)).await,
+                None => Box::pin(AttemptPod::new(shared, plan, receiver).run(take_up)).await,
+            };
             if let Some(witness) = witness {
                 // It outlives the run: the last attempt's container ends after it.
                 spawn(&host.witnesses, witness.look());
@@ -112,15 +124,19 @@ impl Backend for KubernetesBackend {
         if let AttemptEnd::Failed { cause: Some(cause), again: true } = end {
             self.shared.host.metrics.retried(cause);
         }
-        let name = pod_name(&self.run_name, &key, task, attempt);
-        let attempt = AttemptRef { run_id: self.run, task_id: task, attempt };
+        let name = pod_name(&self.run.name, &key, task, attempt);
+        let attempt = AttemptRef { run_id: self.run.id, task_id: task, attempt };
         let (shared, finishing) = (Arc::clone(&self.shared), self.finishing.subscribe());
         spawn(&self.cleanups, async move { cleanup::after(&shared, &name, &attempt, end, finishing).await });
     }
 
-    async fn finish(&self, _succeeded: bool) {
+    async fn finish(&self, succeeded: bool) {
         if !self.end_cleanups(FINISH_LIMIT).await {
-            warn!(run.id = %self.run, "cleaning up after the run takes too long; some of its Pods are left to a later sweep");
+            warn!(run.id = %self.run.id, "cleaning up after the run takes too long; some of its Pods are left to a later sweep");
+        }
+        // After a failure it stays: a retry needs it.
+        if succeeded {
+            self.remove_workspace().await;
         }
     }
 

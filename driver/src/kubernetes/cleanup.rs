@@ -48,6 +48,15 @@ enum Fate {
     Delete,
 }
 
+/// How the run of something that is found stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RunStanding {
+    /// Its state.
+    pub(crate) status: RunStatus,
+    /// Until when what it has left is kept, once it has ended and if its pipeline says so.
+    pub(crate) kept_until: Option<Timestamp>,
+}
+
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -55,6 +64,8 @@ pub struct Swept {
     pub released: u32,
     /// Pods that were deleted.
     pub deleted: u32,
+    /// Workspaces that were deleted.
+    pub workspaces: u32,
 }
 
 /// A sweep could not be done.
@@ -123,13 +134,16 @@ fn fate_of_ended(pod: &Pod, end: AttemptEnd, keep_failed: Duration) -> Fate {
     if is_kept && !keep_failed.is_zero() { Fate::Release } else { Fate::Delete }
 }
 
-/// What is to become of a Pod that is found, given the state of its run, if that is known here. A run ends on reports, and
-/// the phase follows later: a Pod whose launcher has reported a failure ends by itself, and is kept from then on.
-fn fate_of_found(pod: &Pod, run: Option<RunStatus>, age: Duration, keep_failed: Duration) -> Fate {
+/// What is to become of a Pod that is found, given how its run stands, if that is known here. A run ends on reports, and
+/// the phase follows later: a Pod whose launcher has reported a failure ends by itself, and is kept from then on. What a
+/// pipeline says of how long is counted from the end of its run.
+fn fate_of_found(pod: &Pod, run: Option<RunStanding>, now: Timestamp, keep_failed: Duration) -> Fate {
     let view = View::new(pod);
     let held = is_held(pod);
-    let too_old = view.is_over() && age >= keep_failed;
-    match run {
+    let age = age(pod, now);
+    let kept_until = run.filter(|run| run.status.is_final()).and_then(|run| run.kept_until);
+    let too_old = view.is_over() && kept_until.map_or(age >= keep_failed, |until| now >= until);
+    match run.map(|run| run.status) {
         // Of a run that was deleted, or of another driver's: its outcome is recorded, as nothing holds it any more.
         None if !held && view.is_over() && age >= keep_failed.max(LONGEST_LOOK) => Fate::Delete,
         None => Fate::Leave,
@@ -170,7 +184,8 @@ async fn carry_out(api: &PodApi, pod: &Pod, fate: Fate) -> Result<(), RequestErr
     }
 }
 
-async fn repeated<F>(request: impl Fn() -> F) -> Result<(), RequestError>
+/// A request that is sent again while that may help.
+pub(super) async fn repeated<F>(request: impl Fn() -> F) -> Result<(), RequestError>
 where
     F: Future<Output = Result<(), RequestError>>,
 {
@@ -184,16 +199,16 @@ where
     request().await
 }
 
-/// Cleans up after runs that ended while no driver looked, and deletes what was kept long enough. `status_of` says how
+/// Cleans up after runs that ended while no driver looked, and deletes what was kept long enough. `standing_of` says how
 /// a run stands, if it is one of this driver.
 pub(crate) async fn sweep<F>(
     host: &KubernetesHost,
     namespace: &str,
     now: Timestamp,
-    status_of: impl Fn(uuid::Uuid) -> F,
+    standing_of: impl Fn(uuid::Uuid) -> F,
 ) -> Result<Swept, SweepError>
 where
-    F: Future<Output = Option<RunStatus>>,
+    F: Future<Output = Option<RunStanding>>,
 {
     let failed = |error: RequestError| SweepError { namespace: namespace.to_owned(), reason: error.reason() };
     let (api, keep_failed) = (host.pods(namespace), host.settings.keep_failed);
@@ -202,7 +217,7 @@ where
     let mut work = FuturesUnordered::new();
     for pod in pods {
         let Some(attempt) = attempt_of_pod(&pod) else { continue };
-        let fate = fate_of_found(&pod, status_of(attempt.run_id).await, age(&pod, now), keep_failed);
+        let fate = fate_of_found(&pod, standing_of(attempt.run_id).await, now, keep_failed);
         if fate != Fate::Leave {
             work.push(sweep_one(host, &api, pod, fate));
         }
@@ -223,7 +238,7 @@ where
     match first {
         None => Ok(swept),
         Some(first) => {
-            let Swept { released, deleted } = swept;
+            let Swept { released, deleted, .. } = swept;
             let others = format!("{failures} left, {released} released, {deleted} deleted");
             Err(SweepError { namespace: namespace.to_owned(), reason: format!("{first} ({others})") })
         }
@@ -268,6 +283,7 @@ fn age(pod: &Pod, now: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use serde_json::json;
 
     use super::*;
@@ -293,9 +309,27 @@ mod tests {
         assert_eq!(fate_of_ended(&pod("Failed", true, true), failed, Duration::ZERO), Fate::Delete);
     }
 
+    const ENDED: &str = "2026-01-01T00:00:00Z";
+
+    fn ended() -> Timestamp {
+        ENDED.parse().expect("a time")
+    }
+
+    /// The fate of a Pod that ended so many seconds ago.
+    fn fate(mut pod: Pod, run: Option<RunStanding>, age: i64, keep: Duration) -> Fate {
+        pod.metadata.creation_timestamp = serde_json::from_value(json!(ENDED)).expect("a time");
+        fate_of_found(&pod, run, ended() + SignedDuration::from_secs(age), keep)
+    }
+
+    fn run(status: RunStatus) -> Option<RunStanding> {
+        Some(RunStanding { status, kept_until: None })
+    }
+
     #[test]
     fn f40_a_sweep_touches_only_what_is_over() {
-        let fate = |phase, held, run, age| fate_of_found(&pod(phase, held, false), run, Duration::from_secs(age), KEEP);
+        let fate = |phase, held, status: Option<RunStatus>, age| {
+            fate(pod(phase, held, false), status.and_then(run), age, KEEP)
+        };
         assert_eq!(fate("Failed", true, None, 9999), Fate::Leave, "a run of somebody else");
         assert_eq!(fate("Failed", false, None, 9999), Fate::Leave, "somebody else keeps it for longer");
         assert_eq!(fate("Failed", false, None, 86_400), Fate::Delete, "of a run that was deleted");
@@ -316,8 +350,22 @@ mod tests {
     }
 
     #[test]
+    fn pipeline_says_for_how_long_failed_pods_of_its_run_are_kept() {
+        let kept = |status, seconds| {
+            Some(RunStanding { status, kept_until: Some(ended() + SignedDuration::from_secs(seconds)) })
+        };
+        let fate = |run, age| fate(pod("Failed", false, true), run, age, KEEP);
+        assert_eq!(fate(kept(RunStatus::Failed, 60), 59), Fate::Leave);
+        assert_eq!(fate(kept(RunStatus::Failed, 60), 60), Fate::Delete, "sooner than the installation says");
+        assert_eq!(fate(kept(RunStatus::Failed, 86_400), 9999), Fate::Leave, "later than the installation says");
+        assert_eq!(fate(kept(RunStatus::Failed, 86_400), 86_400), Fate::Delete);
+        assert_eq!(fate(kept(RunStatus::Running, 60), 100), Fate::Leave, "it goes on after an earlier end");
+        assert_eq!(fate(kept(RunStatus::Running, 60), 9999), Fate::Delete);
+    }
+
+    #[test]
     fn pod_that_has_reported_a_failure_is_kept_although_its_phase_lags() {
-        let fate = |pod: &Pod, run, keep| fate_of_found(pod, Some(run), Duration::from_secs(9999), keep);
+        let fate = |pod: &Pod, status, keep| fate(pod.clone(), run(status), 9999, keep);
         let failed = pod("Running", false, true);
         assert_eq!(fate(&failed, RunStatus::Failed, KEEP), Fate::Leave, "it ends by itself, however old it is");
         assert_eq!(fate(&pod("Running", true, true), RunStatus::Failed, KEEP), Fate::Release);

@@ -22,12 +22,16 @@ mod shape;
 mod signs;
 mod support;
 mod view;
+mod volumes;
 mod watch;
 mod witness;
+mod workspace_mount;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use penstock_spec::plan::PlanWorkspace;
+use penstock_spec::run::RunInfo;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -42,9 +46,10 @@ pub use pod::{CaBundle, PodSettings};
 pub use settings::KubernetesSettings;
 pub use shape::{PlatformError, PlatformErrors};
 pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings};
+pub use volumes::{ACCESS_MODES, ClaimError, VolumeSettings};
 
 pub(crate) use backend::KubernetesBackend;
-pub(crate) use cleanup::{remove_kept, sweep};
+pub(crate) use cleanup::{RunStanding, remove_kept, sweep};
 pub(crate) use everywhere::namespaces_of_pods;
 pub(crate) use failure::RequestError;
 pub(crate) use identity::without_finalizer;
@@ -52,6 +57,7 @@ pub(crate) use namespace::{is_prepared, of_runs};
 pub(crate) use run::RunPods;
 pub(crate) use shape::check_submission;
 pub(crate) use view::View;
+pub(crate) use volumes::{ClaimApi, remove_workspace, sweep_workspaces};
 
 use api::PodApi;
 use namespace::TaskSettingsCache;
@@ -109,6 +115,11 @@ impl KubernetesHost {
         self.settings.pod.ca_bundle.is_some()
     }
 
+    /// Whether a run's workspace can be asked for.
+    pub(crate) fn check_workspace(&self, run: &RunInfo, wanted: &PlanWorkspace) -> Result<(), ClaimError> {
+        volumes::of_workspace(run, wanted, &self.settings.volumes).map(drop)
+    }
+
     /// Pods of one run that may be at work at a time.
     pub(crate) fn concurrency(&self) -> u32 {
         self.settings.concurrency
@@ -131,6 +142,10 @@ impl KubernetesHost {
 
     pub(crate) fn pods(&self, namespace: &str) -> PodApi {
         PodApi::new(self.settings.client.clone(), namespace, self.requests())
+    }
+
+    pub(crate) fn volume_claims(&self, namespace: &str) -> ClaimApi {
+        ClaimApi::new(self.settings.client.clone(), namespace, self.requests())
     }
 
     fn requests(&self) -> Requests {

@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::accounts::{TOKEN_DIR, TOKEN_VOLUME, TaskAccount, token_volume};
 use super::namespace::NamespaceTasks;
 use super::shape::{PodShape, ShapeErrors, Surroundings, Values, shape};
+use super::workspace_mount;
 use container::{main_container, overruled, run_as};
 
 pub(super) use container::runtime_default;
@@ -130,6 +131,8 @@ pub(crate) enum PodError {
     ModelImage { input: String, uri: String },
     #[error("the settings of the task for Kubernetes are wrong: {0}")]
     Shape(ShapeErrors),
+    #[error("the task uses the run's workspace, and {0}: {path} is the workspace's", path = keys::WORKSPACE_PATH)]
+    Workspace(String),
 }
 
 /// A Pod to submit, and the object that has to be stored before.
@@ -234,6 +237,7 @@ pub(crate) fn build(
     let mut warnings = overruled(identity, shape.run_as);
     warnings.extend(shape.apply(&mut pod, identity));
     models::mount(plan, pod.spec.get_or_insert_default())?;
+    workspace_mount::mount(&mut pod, plan)?;
     Ok(TaskPod { pod, warnings, plan_object })
 }
 
@@ -299,6 +303,7 @@ fn carried_plan(plan: &Plan) -> (Annotation, Option<PlanObject>) {
         image_pull_policy: String::new(),
         service_account: None,
         pod: None,
+        workspace: None,
         ..plan.clone()
     };
     let text = to_json(&plan);

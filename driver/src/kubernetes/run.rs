@@ -1,6 +1,7 @@
 //! What the attempts of one run share.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
@@ -16,6 +17,7 @@ use super::api::PodApi;
 use super::failure::RequestError;
 use super::metrics::word;
 use super::settings::KubernetesSettings;
+use super::volumes::ClaimApi;
 use super::watch::PodWatch;
 use crate::endpoints::StoreEndpoints;
 
@@ -25,6 +27,9 @@ pub(crate) struct RunPods {
     pub(crate) namespace: String,
     pub(crate) settings: Arc<KubernetesSettings>,
     pub(crate) api: PodApi,
+    pub(crate) claims: ClaimApi,
+    /// Whether the run's workspace was there when a task needed it.
+    pub(super) has_workspace: AtomicBool,
     pub(crate) watch: Arc<PodWatch>,
     pub(crate) transfer: Arc<Transfer>,
     /// Where `transfer` looks.
@@ -51,6 +56,8 @@ impl RunPods {
             namespace: namespace.to_owned(),
             settings: Arc::clone(&host.settings),
             reasons: Arc::clone(&host.reasons),
+            claims: host.volume_claims(namespace),
+            has_workspace: AtomicBool::new(false),
             api,
             transfer,
             endpoints,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::classify::Timeouts;
 use super::metrics::KubernetesMetrics;
 use super::pod::PodSettings;
+use super::volumes::VolumeSettings;
 
 /// How a driver carries attempts out as Pods.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub struct KubernetesSettings {
     pub namespace: String,
     /// What each task's Pod gets.
     pub pod: PodSettings,
+    /// What volume claims get where a pipeline does not say it.
+    pub volumes: VolumeSettings,
     /// Bounds of waits.
     pub timeouts: Timeouts,
     /// Longest time that a request to the API server may take.
@@ -48,6 +51,7 @@ impl KubernetesSettings {
             client,
             namespace: namespace.into(),
             pod: PodSettings::default(),
+            volumes: VolumeSettings::default(),
             timeouts: Timeouts::default(),
             request_deadline: Duration::from_secs(10),
             watch_seconds: 30,
@@ -68,6 +72,7 @@ impl fmt::Debug for KubernetesSettings {
         f.debug_struct("KubernetesSettings")
             .field("namespace", &self.namespace)
             .field("pod", &self.pod)
+            .field("volumes", &self.volumes)
             .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }

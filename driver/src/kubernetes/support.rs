@@ -10,7 +10,8 @@ use penstock_spec::keys;
 use penstock_spec::platform::{KubernetesPlatform, PlatformSpec};
 use thiserror::Error;
 
-use crate::cluster_only::{of_run, tasks_by_executor, write_tasks};
+use super::volumes::Work;
+use crate::cluster_only::{tasks_by_executor, write_tasks};
 
 /// A setting that is not honoured yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,17 +44,12 @@ impl fmt::Display for UnsupportedSettings {
     }
 }
 
-/// The settings of a pipeline that the Kubernetes backend does not honour: those of the whole run first, then those of
-/// tasks, in a fixed order, then fields that nobody knows.
+/// The settings of a pipeline that the Kubernetes backend does not honour: those of tasks, in a fixed order, then fields that
+/// nobody knows.
 pub fn unsupported_settings(pipeline: &CheckedPipeline) -> Vec<UnsupportedSetting> {
     let of_pipeline = |setting: &str| UnsupportedSetting { setting: setting.to_owned(), tasks: Vec::new() };
     let platform = pipeline.platform.as_deref();
     let mut found = Vec::new();
-    if let Some(platform) = platform {
-        let config = &platform.kubernetes.pipeline_config;
-        found.extend(of_run(config).into_iter().map(of_pipeline));
-        found.extend(config.workspace.as_ref().map(|_| of_pipeline("a workspace that tasks share")));
-    }
     let by_executor = tasks_by_executor(pipeline);
     let mut by_setting: BTreeMap<(usize, &'static str), BTreeSet<&str>> = BTreeMap::new();
     let mut add = |place: usize, setting: &'static str, executor: &str| {
@@ -62,8 +58,9 @@ pub fn unsupported_settings(pipeline: &CheckedPipeline) -> Vec<UnsupportedSettin
     for (label, executor) in &pipeline.spec.deployment_spec.executors {
         if let ExecutorSpec::Container(container) = executor
             && container.image.starts_with(keys::PSEUDO_IMAGES)
+            && Work::of(&container.image).is_none()
         {
-            add(0, "creating and deleting volume claims", label);
+            add(0, "images that stand for something else than creating or deleting a volume claim", label);
         }
     }
     found.extend(by_setting.into_iter().filter(|(_, tasks)| !tasks.is_empty()).map(|((_, setting), tasks)| {
@@ -129,9 +126,14 @@ mod tests {
         });
         let platform = json!({
             "deploymentSpec": {"executors": {"exec-a": config}},
-            "pipelineConfig": {"activeDeadlineSeconds": 60},
+            "pipelineConfig": {
+                "activeDeadlineSeconds": 60, "resourceTtlOnCompletion": 60, "resourceTtlOnFailure": 600,
+                "workspace": {"size": "1Gi", "kubernetes": {"pvcSpecPatch": {"accessModes": ["ReadWriteOnce"]}}},
+            },
         });
-        assert_eq!(unsupported("i", &platform), "");
+        for image in ["i", "argostub/createpvc", "argostub/deletepvc"] {
+            assert_eq!(unsupported(image, &platform), "", "{image}");
+        }
     }
 
     #[test]
@@ -139,13 +141,11 @@ mod tests {
         let config = json!({"gpuMagic": 1});
         let platform = json!({
             "deploymentSpec": {"executors": {"exec-a": config}},
-            "pipelineConfig": {"resourceTtlOnCompletion": 60, "workspace": {"size": "1Gi"}, "semaphoreKey": "x"},
+            "pipelineConfig": {"semaphoreKey": "x"},
         });
         assert_eq!(
-            unsupported("argostub/createpvc", &platform),
-            "how long the run's resources are kept\n\
-             a workspace that tasks share\n\
-             creating and deleting volume claims (task \"a\")\n\
+            unsupported("argostub/resizepvc", &platform),
+            "images that stand for something else than creating or deleting a volume claim (task \"a\")\n\
              the unknown field deploymentSpec.executors.exec-a.gpuMagic of the platform specification\n\
              the unknown field pipelineConfig.semaphoreKey of the platform specification"
         );

@@ -1,5 +1,5 @@
-//! Cleans up after Pods again and again: those of failed attempts go when they were kept long enough, although no run
-//! ends in their namespace any more.
+//! Cleans up after Pods again and again: those of failed attempts, and workspaces, go when they were kept long enough, although
+//! no run ends in their namespace any more.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::driver::Driver;
 use crate::error::chain;
+use crate::kubernetes::Swept;
 
 /// Usual time between two sweeps.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -81,8 +82,9 @@ impl PodSweeper {
         // Runs of this machine have none.
         for namespace in namespaces.iter().filter(|namespace| !namespace.is_empty()) {
             match tokio::time::timeout(NAMESPACE_LIMIT, Box::pin(self.driver.sweep_pods(namespace))).await {
-                Ok(Ok(swept)) if swept.released + swept.deleted > 0 => {
-                    info!(namespace, released = swept.released, deleted = swept.deleted, "cleaned up after Pods");
+                Ok(Ok(swept)) if swept != Swept::default() => {
+                    let Swept { released, deleted, workspaces } = swept;
+                    info!(namespace, released, deleted, workspaces, "cleaned up after Pods");
                 }
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => warn!(

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::claims::Claims;
+
 pub(crate) const NAMESPACE: &str = "team";
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
@@ -51,6 +53,7 @@ struct State {
     /// Events before this version are forgotten.
     compacted: u64,
     pods: BTreeMap<String, Value>,
+    claims: Claims,
     /// What the namespace's ConfigMap of settings holds, and how often it was read.
     settings: Option<String>,
     settings_reads: usize,
@@ -137,6 +140,27 @@ impl FakeApi {
 
     pub(crate) fn pods(&self) -> Vec<Value> {
         self.state().pods.values().cloned().collect()
+    }
+
+    pub(crate) fn claims(&self) -> Vec<Value> {
+        self.state().claims.all()
+    }
+
+    /// Makes a volume claim as somebody else does.
+    pub(crate) fn add_claim(&self, claim: &Value) {
+        let name = claim["metadata"]["name"].as_str().expect("a name").to_owned();
+        self.state().claims.create(&name, claim.clone()).expect("a new claim");
+    }
+
+    /// Deletes a volume claim as somebody else does.
+    pub(crate) fn delete_claim(&self, name: &str) {
+        self.state().claims.delete(name, &Value::Null).expect("a claim");
+    }
+
+    /// A volume claim that is deleted stays until it is let go, as one does that a Pod mounts.
+    pub(crate) fn hold_claim(&self, name: &str, is_held: bool) {
+        self.state().claims.hold(name, is_held);
+        self.changed.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn calls(&self, verb: &str) -> Vec<String> {
@@ -287,6 +311,14 @@ impl FakeApi {
         if let "/api/v1/pods" | "/api/v1/namespaces" = path.as_str() {
             return Ok(self.everywhere(&path));
         }
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if let Some(name) = path.strip_prefix(&format!("/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims")) {
+            let name = name.trim_start_matches('/');
+            let Some(verb) = Claims::verb(&parts.method, name) else {
+                return Ok(status(405, "MethodNotAllowed", "no such method"));
+            };
+            return self.answer_with(verb, name.to_owned(), &body).await;
+        }
         let Some(rest) = path.strip_prefix(&format!("/api/v1/namespaces/{NAMESPACE}/pods")) else {
             return Ok(status(404, "NotFound", &format!("namespaces not found: {path}")));
         };
@@ -303,8 +335,11 @@ impl FakeApi {
             (&Method::PATCH, false) => "patch",
             _ => return Ok(status(405, "MethodNotAllowed", "no such method")),
         };
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let (answer, lost) = self.carry_out(verb, name, &body).await;
+        self.answer_with(verb, name, &body).await
+    }
+
+    async fn answer_with(&self, verb: &'static str, name: String, body: &Value) -> Result<Answer, std::io::Error> {
+        let (answer, lost) = self.carry_out(verb, name, body).await;
         self.changed.send_modify(|count| *count += 1);
         if lost { Err(std::io::Error::other("the answer is lost")) } else { Ok(answer) }
     }
@@ -344,7 +379,7 @@ impl FakeApi {
 
     async fn carry_out(&self, verb: &'static str, name: String, body: &Value) -> (Answer, bool) {
         let name = match verb {
-            "create" => body["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            "create" | "create_claim" => body["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
             _ => name,
         };
         let (before, after, fault) = {
@@ -410,6 +445,10 @@ impl FakeApi {
             "list" => Ok(state.list()),
             "get" => state.pods.get(name).cloned().ok_or((404, "NotFound", format!("pods {name:?} not found"))),
             "delete" => state.delete(name, body),
+            "create_claim" => state.claims.create(name, body.clone()),
+            "list_claims" => Ok(state.claims.workspaces()),
+            "get_claim" => state.claims.get(name),
+            "delete_claim" => state.claims.delete(name, body),
             _ => state.patch(name, body),
         }
     }
@@ -461,7 +500,7 @@ impl FakeApi {
 
 type BoxedEvents = std::pin::Pin<Box<dyn futures::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + Sync>>;
 
-type Outcome = Result<Value, (u16, &'static str, String)>;
+pub(crate) type Outcome = Result<Value, (u16, &'static str, String)>;
 
 impl State {
     fn store(&mut self, name: &str, mut pod: Value) -> Value {

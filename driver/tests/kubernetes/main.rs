@@ -1,6 +1,7 @@
 //! The Kubernetes backend against an API server in process whose Pods follow a script.
 
 mod api;
+mod claims;
 mod cluster;
 mod kubelet;
 #[path = "../../../tests/support/real_cluster.rs"]
@@ -15,3 +16,4 @@ mod restricted;
 mod runs;
 mod settings;
 mod stores;
+mod volumes;

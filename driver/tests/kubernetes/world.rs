@@ -30,6 +30,8 @@ pub(crate) struct World {
     home: TempDir,
     /// What tests change of the driver's settings.
     pub(crate) tune: fn(&mut KubernetesSettings),
+    /// Whether runs may take results from the cache.
+    pub(crate) caching: bool,
     /// An S3 server of the driver's, and a root in it; a directory for both otherwise.
     pub(crate) s3: Option<(String, String)>,
 }
@@ -49,6 +51,7 @@ impl World {
             kubelet,
             home: tempfile::tempdir().expect("a directory"),
             tune: |_| {},
+            caching: false,
             s3: None,
         }
     }
@@ -132,7 +135,7 @@ impl World {
                 Some((_, root)) => root.clone(),
                 None => format!("file://{}", self.home.path().join("artifacts").display()),
             }),
-            caching: false,
+            caching: self.caching,
             display_name,
             options: RunOptions { backend: BackendKind::Kubernetes, ..RunOptions::default() },
             ..CreateRun::new(pipeline.unwrap_or_else(|error| panic!("{error:?}")), text)

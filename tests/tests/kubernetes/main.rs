@@ -25,3 +25,4 @@ mod system;
 mod task_pods;
 mod terminate;
 mod users;
+mod volumes;

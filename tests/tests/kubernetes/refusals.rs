@@ -37,11 +37,6 @@ fn a_namespace_without_the_label_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn workspaces_are_named() {
-    refused("workspaces_are_named", "workspace", &["workspace"]);
-}
-
-#[test]
 fn a_root_of_one_machine_is_refused() {
     let Some(scenario) = Scenario::new("a_root_of_one_machine_is_refused") else { return };
     let pipeline = Pipeline::new("local", [Task::new("work", "true")]);

@@ -17,6 +17,7 @@ use crate::kubernetes::failure::RequestError;
 use crate::kubernetes::identity::{lacks_launcher, stranger};
 use crate::kubernetes::namespace::NamespaceSettingsError;
 use crate::kubernetes::pod::{self, PlanObject, TaskPod};
+use crate::kubernetes::volumes::{Patience, ensure_workspace};
 
 impl AttemptPod {
     /// Makes the Pod, or finds that it exists. An error is the end of the attempt.
@@ -34,6 +35,7 @@ impl AttemptPod {
             );
         }
         self.check_account(since).await?;
+        self.ensure_workspace().await?;
         self.store_plan(plan_object).await?;
         let mut sent = false;
         loop {
@@ -130,6 +132,12 @@ impl AttemptPod {
             self.pause(backoff.next(None)).await?;
         }
         Ok(())
+    }
+
+    async fn ensure_workspace(&mut self) -> Result<(), End> {
+        let limit = self.shared.settings.timeouts.pending;
+        let patience = Patience::new(&mut self.stop, &mut self.waiting, &self.plan.task.path, limit);
+        ensure_workspace(&self.shared, &self.plan, patience).await
     }
 
     async fn store_plan(&mut self, object: Option<PlanObject>) -> Result<(), End> {
