@@ -11,6 +11,7 @@ use futures::future::join_all;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
@@ -26,6 +27,8 @@ pub use findings::{Finding, FindingState};
 pub use glance::{GlanceAt, glance};
 
 use findings::Served;
+
+use crate::kubernetes::access_review;
 
 /// Longest wait for one answer of the cluster or the store.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -55,6 +58,16 @@ pub(crate) enum Read<T> {
     Found(T),
     Missing,
     Failed(String),
+}
+
+impl<T> Read<T> {
+    fn map<U>(self, of: impl FnOnce(T) -> U) -> Read<U> {
+        match self {
+            Read::Found(found) => Read::Found(of(found)),
+            Read::Missing => Read::Missing,
+            Read::Failed(reason) => Read::Failed(reason),
+        }
+    }
 }
 
 /// Examines a cluster. `transfer` reaches the object stores from this process. What it changes (an object in the
@@ -128,6 +141,7 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
     found.push(account);
     let (finding, settings) = findings::settings(&settings);
     found.push(finding);
+    let claims = examine_claims(client, what);
     let stores = async {
         let Some(settings) = &settings else { return Vec::new() };
         let system: Api<ConfigMap> = Api::namespaced(client.clone(), &what.system_namespace);
@@ -141,10 +155,27 @@ async fn examine_namespace(client: &Client, transfer: Option<&Transfer>, what: &
             false => None,
         }
     };
-    let (stores, injection) = tokio::join!(stores, injection);
+    let (stores, injection, claims) = tokio::join!(stores, injection, claims);
     found.extend(stores);
+    found.push(claims);
     found.extend(injection);
     found
+}
+
+/// Whether the installed driver may do what volumes take.
+async fn examine_claims(client: &Client, what: &Examination) -> Finding {
+    let (system, namespace) = (&what.system_namespace, &what.namespace);
+    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
+    let ask = |verb: &'static str| {
+        let review = access_review(system, keys::MANAGED_BY, namespace, verb, "persistentvolumeclaims");
+        let reviews = &reviews;
+        async move {
+            let answered = bounded(reviews.create(&PostParams::default(), &review)).await;
+            (verb, answered.map(|review| review.status.is_some_and(|status| status.allowed)))
+        }
+    };
+    let answers = join_all(["get", "list", "create", "delete"].map(ask)).await;
+    findings::claims(&answers, namespace)
 }
 
 async fn examine_stores(

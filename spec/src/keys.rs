@@ -212,7 +212,8 @@ pub const VOLUME_OUTPUT_PARAMETERS: &str = "kfp-outputs";
 // Kubernetes: what is installed.
 
 /// The admission policies, each with a binding of the same name.
-pub const ADMISSION_POLICIES: [&str; 6] = [
+pub const ADMISSION_POLICIES: [&str; 7] = [
+    "penstock-control-plane-claims",
     "penstock-control-plane-objects",
     "penstock-control-plane-pods",
     "penstock-pod-binding",

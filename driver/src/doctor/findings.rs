@@ -212,6 +212,28 @@ pub(crate) fn task_account(parts: &[(&str, &Read<()>)]) -> Finding {
     }
 }
 
+/// Whether the driver may do to volume claims what tasks and workspaces need: each verb with the answer.
+pub(crate) fn claims(answers: &[(&str, Read<bool>)], namespace: &str) -> Finding {
+    const SUBJECT: &str = "volume claims";
+    if let Some(reason) =
+        answers.iter().find_map(|(_, read)| if let Read::Failed(reason) = read { Some(reason) } else { None })
+    {
+        return unknown(SUBJECT, reason);
+    }
+    let is_lacking = |read: &Read<bool>| !matches!(read, Read::Found(true));
+    let lacking: Vec<&str> = answers.iter().filter(|(_, read)| is_lacking(read)).map(|(verb, _)| *verb).collect();
+    if lacking.is_empty() {
+        return good(SUBJECT, format!("the driver may make and delete them in {namespace}"));
+    }
+    let found = format!(
+        "the driver may not {} persistentvolumeclaims in {namespace}: tasks that create or delete volumes fail, and runs with \
+         a workspace",
+        lacking.join(", ")
+    );
+    let remedy = "apply the manifests of this version again (kubectl apply -k), unless it was taken away on purpose";
+    finding(SUBJECT, FindingState::Warning, found, Some(remedy))
+}
+
 pub(crate) fn settings(read: &Read<ConfigMap>) -> (Finding, Option<NamespaceSettings>) {
     const SUBJECT: &str = "namespace settings";
     let name = keys::SETTINGS_CONFIG_MAP;

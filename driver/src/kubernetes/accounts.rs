@@ -115,7 +115,7 @@ pub(crate) fn token_volume() -> Volume {
 /// may lack the right to ask.
 pub(crate) async fn may_report(client: &kube::Client, limit: Duration, namespace: &str, account: &str) -> Option<bool> {
     let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
-    let review = review(namespace, account);
+    let review = access_review(namespace, account, namespace, "patch", "pods");
     let asked = tokio::time::timeout(limit, reviews.create(&PostParams::default(), &review)).await;
     match asked {
         Ok(Ok(answer)) => answer.status.map(|status| status.allowed),
@@ -132,17 +132,24 @@ pub(crate) async fn may_report(client: &kube::Client, limit: Duration, namespace
     }
 }
 
-fn review(namespace: &str, account: &str) -> SubjectAccessReview {
-    let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{namespace}"), "system:authenticated"];
+/// The question whether an account, of the namespace `home`, may do something in a namespace.
+pub(crate) fn access_review(
+    home: &str,
+    account: &str,
+    namespace: &str,
+    verb: &str,
+    resource: &str,
+) -> SubjectAccessReview {
+    let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{home}"), "system:authenticated"];
     SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
-            user: Some(format!("system:serviceaccount:{namespace}:{account}")),
+            user: Some(format!("system:serviceaccount:{home}:{account}")),
             // What the API server derives from an account's token.
             groups: Some(groups.map(str::to_owned).to_vec()),
             resource_attributes: Some(ResourceAttributes {
                 namespace: Some(namespace.to_owned()),
-                verb: Some("patch".to_owned()),
-                resource: Some("pods".to_owned()),
+                verb: Some(verb.to_owned()),
+                resource: Some(resource.to_owned()),
                 ..ResourceAttributes::default()
             }),
             ..SubjectAccessReviewSpec::default()

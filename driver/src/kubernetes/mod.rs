@@ -48,6 +48,7 @@ pub use shape::{PlatformError, PlatformErrors};
 pub use support::{UnsupportedSetting, UnsupportedSettings, unsupported_settings};
 pub use volumes::{ACCESS_MODES, ClaimError, VolumeSettings};
 
+pub(crate) use accounts::access_review;
 pub(crate) use backend::KubernetesBackend;
 pub(crate) use cleanup::{RunStanding, remove_kept, sweep};
 pub(crate) use everywhere::namespaces_of_pods;

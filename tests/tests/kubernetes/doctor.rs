@@ -98,7 +98,14 @@ fn a_cluster_that_is_well_has_no_finding() {
         assert_eq!(finding["state"], "GOOD", "{finding:#}");
     }
     let subjects: Vec<_> = diagnosis.findings().filter_map(|finding| finding["subject"].as_str()).collect();
-    for subject in ["webhook certificate", "admission policies", "store credentials", "store from here", "injection"] {
+    for subject in [
+        "webhook certificate",
+        "admission policies",
+        "store credentials",
+        "store from here",
+        "injection",
+        "volume claims",
+    ] {
         assert!(subjects.contains(&subject), "{subject} is not looked at: {subjects:?}");
     }
     let text = scenario.penstock(&["doctor"]).run().expect_code(0).stdout;

@@ -125,6 +125,10 @@ impl Cluster {
         let target = json!({"kind": "Node", "name": "none"});
         let binding = json!({"metadata": {"name": "none", "annotations": reported}, "target": target});
         let account = json!({"metadata": {"name": "penstock-task"}});
+        let resources = json!({"requests": {"storage": "1Mi"}});
+        let claim = json!({
+            "metadata": {"name": "none"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": resources},
+        });
         let path = |rest: &str| format!("/api/v1/namespaces/default/{rest}?dryRun=All");
         let (admin, task) = (self.admin(), self.almighty("default", "penstock-task"));
         let driver = self.almighty("penstock-system", "penstock");
@@ -138,6 +142,10 @@ impl Cluster {
                     .post(&path("pods"), &plain_pod("plain", "default"))
                     .await
                     .is_refused_with("penstock-control-plane-pods"),
+                driver
+                    .post(&path("persistentvolumeclaims"), &claim)
+                    .await
+                    .is_refused_with("penstock-control-plane-claims"),
                 task.post(&path("pods"), &task_pod("whole", "default")).await.is_refused_with("penstock-task-account"),
             ];
             if refused.iter().all(|refused| *refused) {

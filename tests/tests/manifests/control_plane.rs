@@ -15,7 +15,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 const LEASES: &str = "coordination.k8s.io";
 
-const HELD: [Right; 36] = [
+const HELD: [Right; 40] = [
     ("", "list", "", "namespaces", ""),
     ("", "watch", "", "namespaces", ""),
     ("", "list", "", "pods", ""),
@@ -25,6 +25,10 @@ const HELD: [Right; 36] = [
     ("team", "patch", "", "pods", "any"),
     ("team", "delete", "", "pods", "any"),
     ("team", "get", "", "pods/log", "any"),
+    ("team", "get", "", "persistentvolumeclaims", "any"),
+    ("team", "list", "", "persistentvolumeclaims", ""),
+    ("team", "create", "", "persistentvolumeclaims", ""),
+    ("team", "delete", "", "persistentvolumeclaims", "any"),
     ("team", "create", "", "serviceaccounts", "penstock-task"),
     ("team", "patch", "", "serviceaccounts", "penstock-task"),
     ("team", "delete", "", "serviceaccounts", "penstock-task"),
@@ -54,7 +58,7 @@ const HELD: [Right; 36] = [
     (SYSTEM, "update", LEASES, "leases", "penstock-driver"),
 ];
 
-const NOT_HELD: [Right; 40] = [
+const NOT_HELD: [Right; 44] = [
     ("", "get", "", "secrets", ""),
     ("", "list", "", "secrets", ""),
     ("team", "get", "", "secrets", "penstock-webhook-certificate"),
@@ -76,6 +80,10 @@ const NOT_HELD: [Right; 40] = [
     ("team", "patch", "", "pods/ephemeralcontainers", "any"),
     ("team", "create", "", "pods/eviction", "any"),
     ("team", "create", "", "pods/binding", "any"),
+    ("team", "patch", "", "persistentvolumeclaims", "any"),
+    ("team", "watch", "", "persistentvolumeclaims", ""),
+    ("team", "deletecollection", "", "persistentvolumeclaims", ""),
+    ("", "create", "", "persistentvolumes", ""),
     ("team", "create", "", "serviceaccounts", "another"),
     ("", "list", "", "serviceaccounts", ""),
     ("team", "create", "", "serviceaccounts/token", "penstock-task"),
@@ -279,6 +287,39 @@ async fn t06_the_driver_touches_task_pods_only() {
     // The namespace may have lost its label: what was begun there is ended there.
     driver.patch(&space.pod("task"), &release).await.expect_done();
     driver.delete(&space.pod("task")).await.expect_done();
+}
+
+#[tokio::test]
+async fn t06_the_driver_makes_and_deletes_volume_claims_where_tasks_run_only() {
+    let test = "t06_the_driver_makes_and_deletes_volume_claims_where_tasks_run_only";
+    let Some(cluster) = Cluster::find_or_skip(test).await else { return };
+    let space = Space::with_labels(&cluster, &json!({"penstock.dev/injection": "enabled"})).await;
+    let plain = Space::new(&cluster).await;
+    let (admin, driver) = (cluster.admin(), cluster.account(SYSTEM, "penstock"));
+    let claim = |name: &str, labels: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "labels": labels},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}, "storageClassName": "",
+            },
+        })
+    };
+    let workspace = json!({"penstock.dev/workspace": "true"});
+    let (all, one) = (|space: &Space| space.core("persistentvolumeclaims"), "persistentvolumeclaims/one");
+    driver.post(&all(&space), &claim("one", json!({}))).await.expect_done();
+    driver.delete(&space.core(one)).await.expect_done();
+
+    let unlabelled = "volume claims only in namespaces with the label";
+    driver.post(&all(&plain), &claim("one", workspace.clone())).await.expect_refused("a claim", unlabelled);
+    admin.post(&all(&plain), &claim("one", json!({}))).await.expect_done();
+    driver.delete(&plain.core(one)).await.expect_refused("somebody's claim", unlabelled);
+    // Of a namespace that has lost its label.
+    admin.post(&all(&plain), &claim("two", workspace)).await.expect_done();
+    driver.delete(&plain.core("persistentvolumeclaims/two")).await.expect_done();
+
+    admin.post(&all(&space), &claim("data", json!({"app.kubernetes.io/part-of": "penstock"}))).await.expect_done();
+    let own = "does not delete the volume claim that it is kept on";
+    driver.delete(&space.core("persistentvolumeclaims/data")).await.expect_refused("its own", own);
 }
 
 /// Everything is applied to a namespace beside that of an installation, and nothing is stored.

@@ -141,7 +141,7 @@ fn t05_each_policy_must_be_there_and_deny() {
     let mut warns = bound();
     warns[1] = binding(names[1], "Warn");
     says(all(), warns, &format!("{} has no binding that denies", names[1]));
-    says(all()[..5].to_vec(), bound(), &format!("{} is missing", names[5]));
+    says(all()[..6].to_vec(), bound(), &format!("{} is missing", names[6]));
     let mut ignores = all();
     ignores[2]["spec"]["failurePolicy"] = json!("Ignore");
     says(ignores, bound(), &format!("{} has failurePolicy Ignore", names[2]));
@@ -195,4 +195,16 @@ fn a_driver_that_looks_elsewhere_than_launchers_store_is_told() {
     assert!(other.found.contains("http://other:9000") && other.found.contains("minio-service.kubeflow"), "{other:?}");
     assert_eq!(driver_store(&Read::Missing, &settings), None, "it may be said elsewhere");
     assert_eq!(driver_store(&read(json!({"metadata": {}})), &settings), None);
+}
+
+#[test]
+fn rights_to_volume_claims_that_are_missing_are_named() {
+    let found = |get: Read<bool>, create: Read<bool>| claims(&[("get", get), ("create", create)], "team");
+    let (yes, no) = (|| Read::Found(true), || Read::Found(false));
+    assert_eq!(found(yes(), yes()).state, FindingState::Good);
+    let lacks = found(yes(), no());
+    assert_eq!(lacks.state, FindingState::Warning, "only pipelines with volumes need it");
+    assert!(lacks.found.contains("may not create persistentvolumeclaims in team"), "{lacks:?}");
+    assert!(lacks.remedy.is_some_and(|remedy| remedy.contains("kubectl apply -k")));
+    assert_eq!(found(Read::Failed("forbidden".to_owned()), no()).state, FindingState::Unknown);
 }
