@@ -144,9 +144,7 @@ fn refuse(error: CreateRunError) -> SubmissionError {
         CreateRunError::Unsupported(_)
         | CreateRunError::Platform(_)
         | CreateRunError::Workspace(_)
-        | CreateRunError::NoCluster => {
-            SubmissionError::Refused(chain(&error))
-        }
+        | CreateRunError::NoCluster => SubmissionError::Refused(chain(&error)),
     }
 }
 

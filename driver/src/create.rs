@@ -21,9 +21,8 @@ use uuid::Uuid;
 use crate::driver::Driver;
 use crate::error::chain;
 use crate::kubernetes::{
-    ClaimError, KubernetesHost, NamespaceSettingsError, PlatformErrors, UnsupportedSettings, check_submission, is_prepared,
-    of_runs,
-    unsupported_settings,
+    ClaimError, KubernetesHost, NamespaceSettingsError, PlatformErrors, UnsupportedSettings, check_submission,
+    is_prepared, of_runs, unsupported_settings,
 };
 use crate::process::workspace_dir;
 

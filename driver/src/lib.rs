@@ -41,8 +41,7 @@ pub use kubernetes::{
     ACCESS_MODES, CaBundle, ClaimError, FollowedLog, KubernetesMetrics, KubernetesSettings, LogNews, LogSoFar,
     NamespaceSettingsError, PlatformError, PlatformErrors, PodLog, PodLogError, PodSettings, PodStanding, RunAs,
     SweepError, Swept, TaskAccount, TaskAccountError, Timeouts, UnsupportedSetting, UnsupportedSettings,
-    VolumeSettings, pod_standings,
-    unsupported_settings,
+    VolumeSettings, pod_standings, unsupported_settings,
 };
 pub use load::load_state;
 pub use ownership::Presence;
