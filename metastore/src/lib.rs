@@ -32,6 +32,7 @@ mod recurring;
 mod remarks;
 mod rows;
 mod run_records;
+mod run_values;
 mod runs;
 mod secrets;
 mod statements;
@@ -63,12 +64,14 @@ pub use crate::lineage::{ArtifactCursor, ArtifactQuery, ArtifactRecord, Consumed
 #[doc(hidden)]
 pub use crate::lineage::{artifact_list_plan, lineage_plans};
 pub use crate::listing::{
-    Comparison, Cursor, ExperimentField, Field, FieldKind, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES,
-    Operand, Page, PipelineField, Predicate, RecurringRunField, RunField, VersionField,
+    Comparison, Cursor, ExperimentField, Field, FieldKind, FoundRuns, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS,
+    MAX_PREDICATES, MAX_VALUE_CONDITIONS, MAX_VALUE_TEXTS, Operand, Page, PipelineField, Predicate, RecurringRunField,
+    RunField, RunSearch, ValueCondition, VersionField,
 };
 #[doc(hidden)]
 pub use crate::listing::{
-    experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans, version_list_plans,
+    experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans, run_search_plans,
+    version_list_plans,
 };
 pub use crate::location::{InvalidDatabaseUrl, PostgresLocation, StoreLocation};
 pub use crate::notifications::{NotificationFailure, NotificationRule};
@@ -81,6 +84,7 @@ pub use crate::rows::{
     StoredFact, TaskInput, TaskKind, TaskRow, Unreadable,
 };
 pub use crate::run_records::{RunRecord, RunStateChange};
+pub use crate::run_values::{MAX_RUN_VALUES, RunValueKind, RunValueName, RunValues};
 pub use crate::runs::{MAX_PAGE, RunPage, RunQuery};
 #[doc(hidden)]
 pub use crate::to_drive::runs_to_drive_plan;

@@ -23,11 +23,15 @@ use crate::versions::{self, PipelineVersion};
 
 mod fields;
 mod predicates;
+mod run_search;
 mod search;
 mod sql;
 
 pub(crate) use fields::{Branch, Column};
 pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RecurringRunField, RunField, VersionField};
+#[doc(hidden)]
+pub use run_search::run_search_plans;
+pub use run_search::{FoundRuns, MAX_VALUE_CONDITIONS, MAX_VALUE_TEXTS, RunSearch, ValueCondition};
 pub(crate) use search::Search;
 pub(crate) use sql::{Within, by_name, select};
 

@@ -14,6 +14,7 @@ use crate::database::{Dialect, QueryBuilder, Row, Value, query};
 use crate::error::MetastoreError;
 use crate::rows::{Listed, NewRun, RunRow, RunSpec, StoredFact};
 use crate::run_records::history_line;
+use crate::run_values;
 use crate::statements::{EncodedRun, Operation};
 
 /// Most rows that one call returns, whatever the caller asks for.
@@ -71,6 +72,7 @@ impl Metastore {
             info_json: encode_json(info.id, "the settings", &info)?,
             options_json: encode_json(info.id, "the options", &options)?,
             parameters_json: encode_json(info.id, "the parameters", &parameters)?,
+            values: run_values::of_parameters(&parameters),
             status: encode_word(RunStatus::Pending),
             name: info.name,
             display_name: info.display_name,

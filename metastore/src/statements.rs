@@ -16,6 +16,7 @@ use crate::recurring::{self, Claimed};
 use crate::remarks::{self, EncodedRemark};
 use crate::rows::{CacheFilter, Change, RunRegistration, StorageState, TaskInput};
 use crate::run_records;
+use crate::run_values::{self, EncodedValue, FilledRun, ValueRow};
 
 mod append;
 mod insert;
@@ -44,6 +45,7 @@ pub(crate) enum Operation {
     DeleteRun { run: Uuid, removal: Removal, commands: Vec<(&'static str, String)>, at: i64 },
     PurgeRun { run: Uuid },
     FillInputs { run: Uuid, inputs: Vec<TaskInput> },
+    FillValues { runs: Vec<FilledRun> },
     Notification(Box<NotificationOperation>),
 }
 
@@ -65,6 +67,7 @@ pub(crate) struct EncodedRun {
     pub(crate) status: String,
     pub(crate) pipeline_text: String,
     pub(crate) parameters_json: String,
+    pub(crate) values: Vec<EncodedValue>,
 }
 
 impl Operation {
@@ -84,6 +87,7 @@ impl Operation {
             Self::StoreRun { run, state: StorageState::Available } => format!("unarchive run {run}"),
             Self::DeleteRun { run, .. } | Self::PurgeRun { run } => format!("delete run {run}"),
             Self::FillInputs { run, .. } => format!("store what tasks of run {run} took"),
+            Self::FillValues { .. } => "store values of earlier runs".to_owned(),
             Self::Notification(operation) => operation.description(),
         }
     }
@@ -93,6 +97,8 @@ impl Operation {
         match self {
             Self::Append(append) => append.rows(),
             Self::FillInputs { inputs, .. } => inputs.len() + 1,
+            Self::CreateRun(run) => run.values.len() + 1,
+            Self::FillValues { runs } => runs.len(),
             _ => 1,
         }
     }
@@ -125,6 +131,7 @@ impl Operation {
             | Self::EvictCache { .. }
             | Self::PutRemark(_)
             | Self::FillInputs { .. }
+            | Self::FillValues { .. }
             | Self::Notification(_)
             | Self::ClearRemarks { .. } => None,
         }
@@ -194,6 +201,7 @@ pub(crate) async fn apply<'a>(
             deletion::purge(connection, *run).await.map(Ok)
         }
         Operation::FillInputs { run, inputs } => fill_inputs(connection, *run, inputs).await.map(Ok),
+        Operation::FillValues { runs } => run_values::fill(connection, runs).await.map(Ok),
         Operation::Notification(operation) => operation.apply(connection).await.map(Ok),
     }
 }
@@ -250,6 +258,8 @@ async fn create_run(
         .bind(&run.parameters_json)
         .execute(&mut *connection)
         .await?;
+    let values: Vec<ValueRow<'_>> = run.values.iter().map(|value| (run.id, run.namespace.as_str(), value)).collect();
+    insert(connection, &run_values::VALUES, &values, run_values::bind_value).await?;
     if let Some(experiment) = experiment {
         query("UPDATE experiments SET last_run_created_at = $2 WHERE id = $1 AND last_run_created_at < $2")
             .bind(experiment)

@@ -13,6 +13,7 @@ use super::{Connection, Dialect, FromColumn, Row};
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'q> {
     Integer(Option<i64>),
+    Number(Option<f64>),
     Text(Option<Cow<'q, str>>),
     Id(Option<Uuid>),
     /// An id that is none. Only SQLite compares with it.
@@ -33,6 +34,8 @@ value! {
     i64 => Integer(value) Some(value),
     Option<i64> => Integer(value) value,
     bool => Integer(value) Some(value.into()),
+    f64 => Number(value) Some(value),
+    Option<f64> => Number(value) value,
     &'q str => Text(value) Some(Cow::Borrowed(value)),
     &'q String => Text(value) Some(Cow::Borrowed(value)),
     String => Text(value) Some(Cow::Owned(value)),
@@ -108,6 +111,7 @@ impl<'q> Query<'q> {
     pub(super) fn for_sqlite(&self) -> sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments> {
         self.values.iter().fold(sqlx::query(AssertSqlSafe(self.sql.clone())), |query, value| match value {
             Value::Integer(value) => query.bind(value),
+            Value::Number(value) => query.bind(value),
             Value::Text(value) => query.bind(value.as_deref()),
             Value::Id(value) => query.bind(value),
             Value::Bytes(value) => query.bind(value),
@@ -117,6 +121,7 @@ impl<'q> Query<'q> {
     pub(super) fn for_postgres(&self) -> sqlx::query::Query<'_, Postgres, sqlx::postgres::PgArguments> {
         self.values.iter().fold(sqlx::query(AssertSqlSafe(self.sql.clone())), |query, value| match value {
             Value::Integer(value) => query.bind(value),
+            Value::Number(value) => query.bind(value),
             Value::Text(value) => query.bind(value.as_deref().map(escape)),
             Value::Id(value) => query.bind(value),
             Value::Bytes(value) => query.bind(value),

@@ -57,7 +57,7 @@ macro_rules! as_it_is {
     )+};
 }
 
-as_it_is!(i64, Option<i64>, Uuid, Option<Uuid>, Vec<u8>);
+as_it_is!(i64, Option<i64>, f64, Option<f64>, Uuid, Option<Uuid>, Vec<u8>);
 
 impl<'r> FromColumn<'r> for Option<Cow<'r, str>> {
     fn from_column(row: &'r Row, column: &str) -> Result<Self, sqlx::Error> {

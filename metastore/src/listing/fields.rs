@@ -97,6 +97,10 @@ pub enum RunField {
     Experiment,
     /// The recurring run that created it.
     RecurringRun,
+    /// The pipeline that it was made from.
+    Pipeline,
+    /// The version of that pipeline.
+    Version,
     /// The word of its status. `CANCELING` while its termination waits to be carried out, `PENDING` while it has ended and
     /// its retry waits.
     State,
@@ -139,7 +143,7 @@ pub(crate) trait Column: Field + PartialEq {
         None
     }
 
-    /// Whether few rows have the same value, so that an index on it is better than any other.
+    /// Whether an index on it is better than any other, since few rows have the same value.
     fn is_narrow(self) -> bool {
         false
     }
@@ -288,7 +292,7 @@ macro_rules! retrying {
 impl Field for RunField {
     fn kind(self) -> FieldKind {
         match self {
-            Self::Id | Self::Experiment | Self::RecurringRun => FieldKind::Id,
+            Self::Id | Self::Experiment | Self::RecurringRun | Self::Pipeline | Self::Version => FieldKind::Id,
             Self::Name | Self::Description | Self::Namespace => FieldKind::Text,
             Self::CreatedAt | Self::ScheduledAt | Self::FinishedAt => FieldKind::Time,
             Self::StorageState | Self::State => FieldKind::Word,
@@ -309,6 +313,8 @@ impl Column for RunField {
             Self::Namespace => NAMESPACE,
             Self::Experiment => "experiment_id",
             Self::RecurringRun => "recurring_run_id",
+            Self::Pipeline => "pipeline_id",
+            Self::Version => "version_id",
             Self::State => concat!(
                 "CASE WHEN ",
                 terminating!(),
@@ -336,7 +342,7 @@ impl Column for RunField {
     }
 
     fn is_narrow(self) -> bool {
-        self == Self::Id
+        matches!(self, Self::Id | Self::Pipeline | Self::Version)
     }
 
     fn counted(self) -> Option<&'static str> {

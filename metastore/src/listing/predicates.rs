@@ -140,7 +140,7 @@ fn compare_words(word: &str, operand: &str) -> Ordering {
 }
 
 impl Comparison {
-    fn operator(self) -> &'static str {
+    pub(super) fn operator(self) -> &'static str {
         match self {
             Self::Equal => " = ",
             Self::NotEqual => " <> ",

@@ -97,12 +97,6 @@ fn direction<F>(listing: &Listing<F>) -> &'static str {
 
 /// The condition that is better carried out in branches, by its place, and the branches.
 fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<Branch>)> {
-    let is_narrow = |predicate: &Predicate<F>| match predicate {
-        Predicate::Compare { field, comparison: Comparison::Equal, .. } | Predicate::In { field, .. } => {
-            field.is_narrow()
-        }
-        _ => false,
-    };
     if listing.predicates.iter().any(is_narrow) {
         return None;
     }
@@ -113,6 +107,16 @@ fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<Branch>)> {
         }
         Some((place, field.branches(&words, listing.sort)?))
     })
+}
+
+/// Whether few rows meet a condition, and they are found by an index of their own.
+fn is_narrow<F: Column>(predicate: &Predicate<F>) -> bool {
+    match predicate {
+        Predicate::Compare { field, comparison: Comparison::Equal, .. } | Predicate::In { field, .. } => {
+            field.is_narrow()
+        }
+        _ => false,
+    }
 }
 
 /// The rows of a page: all conditions but one that a branch stands for, where they start, their order and number.
@@ -126,17 +130,9 @@ fn push_page<E: Entity>(
     if let Some(Within { column, id }) = within {
         sql.push(format_args!(" AND {column} = ")).push_bind(id);
     }
-    let (before, after) = match branch {
-        Some((_, branch)) if branch.is_few => sql.dialect().usual(),
-        _ => ("", ""),
-    };
-    for (place, predicate) in listing.predicates.iter().enumerate() {
-        if branch.is_none_or(|(split, _)| split != place) {
-            sql.push(" AND ").push(before);
-            predicates::push::<E>(sql, predicate);
-            sql.push(after);
-        }
-    }
+    let is_few = branch.is_some_and(|(_, branch)| branch.is_few);
+    let others = |place: usize| branch.is_none_or(|(split, _)| split != place);
+    push_where(sql, listing, is_few, others, predicates::push::<E>);
     let (sort, direction) = (listing.sort.key(sql.dialect()), direction(listing));
     if let Some(cursor) = &listing.from {
         // Compared as a pair, which an index of both is entered by at the very row.
@@ -229,10 +225,30 @@ fn counted_total<E: Entity>(dialect: Dialect, listing: &Listing<E::Field>, count
     sql
 }
 
-fn push_all<F>(sql: &mut QueryBuilder<'_>, listing: &Listing<F>, push: impl Fn(&mut QueryBuilder<'_>, &Predicate<F>)) {
-    for predicate in &listing.predicates {
-        sql.push(" AND ");
-        push(sql, predicate);
+fn push_all<F: Column>(
+    sql: &mut QueryBuilder<'_>,
+    listing: &Listing<F>,
+    push: impl Fn(&mut QueryBuilder<'_>, &Predicate<F>),
+) {
+    push_where(sql, listing, false, |_| true, push);
+}
+
+/// Appends the conditions of some places. Where few rows are left by something else, no index is chosen for them.
+pub(super) fn push_where<F: Column>(
+    sql: &mut QueryBuilder<'_>,
+    listing: &Listing<F>,
+    is_few: bool,
+    is_meant: impl Fn(usize) -> bool,
+    push: impl Fn(&mut QueryBuilder<'_>, &Predicate<F>),
+) {
+    let is_few = is_few || listing.predicates.iter().any(is_narrow);
+    for (place, predicate) in listing.predicates.iter().enumerate() {
+        if is_meant(place) {
+            let (before, after) = if is_few && !is_narrow(predicate) { sql.dialect().usual() } else { ("", "") };
+            sql.push(" AND ").push(before);
+            push(sql, predicate);
+            sql.push(after);
+        }
     }
 }
 
@@ -243,7 +259,7 @@ fn is_counted<F: Column>(predicate: &Predicate<F>) -> bool {
 }
 
 /// Refuses a start of another order, and what the database would not carry out, or not in a reasonable time.
-fn check<F: Column>(listing: &Listing<F>) -> Result<(), MetastoreError> {
+pub(super) fn check<F: Column>(listing: &Listing<F>) -> Result<(), MetastoreError> {
     if let Some(cursor) = &listing.from
         && !fits(listing.sort.kind(), &cursor.value)
     {

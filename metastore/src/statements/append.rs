@@ -11,6 +11,7 @@ use crate::database::{Connection, query};
 use crate::error::MetastoreError;
 use crate::rows::{Append, ArtifactRow, MAX_OUTPUTS_BYTES, NewCacheEntry, RunUpdate, TaskRow};
 use crate::run_records::history_line;
+use crate::run_values;
 
 /// An append, as columns. Encoding happens in the caller's task, so that the writer has little to do.
 #[derive(Debug)]
@@ -68,7 +69,8 @@ impl EncodedAppend {
     pub(crate) fn new(mut append: Append, now: Timestamp) -> Result<Self, MetastoreError> {
         // The last of the facts is what changed the run.
         let changed_at = append.facts.last().map_or(now, |(_, at)| *at);
-        let mut records = RecordRows::take(&mut append, encode_time(changed_at));
+        let values = run_values::of_append(append.facts.iter().map(|(fact, _)| fact), &append.artifacts);
+        let mut records = RecordRows::take(&mut append, values, encode_time(changed_at));
         let Append { run, epoch, expected, facts, tasks, run_update, artifacts, cache_entries, commands_taken, .. } =
             append;
         let run_update = run_update.map(|update| {

@@ -11,6 +11,7 @@ use crate::codec::encode_time;
 use crate::database::{Connection, RowValues, query};
 use crate::feed::{self, Labels, NewChange};
 use crate::rows::{Append, TaskInput};
+use crate::run_values::{self, EncodedValue, ValueRow};
 
 /// What one append adds.
 #[derive(Debug, Default)]
@@ -20,16 +21,18 @@ pub(crate) struct RecordRows {
     /// When artifacts were recorded.
     at: i64,
     changes: Vec<NewChange>,
+    values: Vec<EncodedValue>,
 }
 
 impl RecordRows {
     /// Takes what an append has beside its other rows.
-    pub(crate) fn take(append: &mut Append, at: i64) -> Self {
+    pub(crate) fn take(append: &mut Append, values: Vec<EncodedValue>, at: i64) -> Self {
         Self {
             inputs: std::mem::take(&mut append.inputs),
             restarted: std::mem::take(&mut append.restarted),
             at,
             changes: Vec::new(),
+            values,
         }
     }
 
@@ -46,7 +49,7 @@ impl RecordRows {
     }
 
     pub(crate) fn rows(&self) -> usize {
-        self.inputs.len() + self.changes.len()
+        self.inputs.len() + self.changes.len() + self.values.len()
     }
 }
 
@@ -73,6 +76,11 @@ pub(super) async fn forget(connection: &mut Connection, appends: &[OfAppend<'_>]
                 .bind(encode_node(*node))
                 .execute(&mut *connection)
                 .await?;
+            query("DELETE FROM run_values WHERE run_id = $1 AND node = $2")
+                .bind(append.run)
+                .bind(encode_node(*node))
+                .execute(&mut *connection)
+                .await?;
         }
     }
     Ok(())
@@ -88,9 +96,10 @@ pub(super) async fn store(connection: &mut Connection, appends: &[OfAppend<'_>])
     insert(connection, &INPUTS, &inputs, bind_input).await?;
     let mut artifacts = Vec::new();
     let mut changes = Vec::new();
+    let mut values = Vec::new();
     for append in appends {
         let records = append.records;
-        if append.artifacts.is_empty() && records.changes.is_empty() {
+        if append.artifacts.is_empty() && records.changes.is_empty() && records.values.is_empty() {
             continue;
         }
         let Some(labels) = feed::labels(connection, append.run).await? else { continue };
@@ -104,11 +113,17 @@ pub(super) async fn store(connection: &mut Connection, appends: &[OfAppend<'_>])
             at: records.at,
             encoded,
         }));
+        if !records.values.is_empty() && run_values::has_room(connection, append.run).await? {
+            values.extend(records.values.iter().map(|value| (append.run, labels.namespace.clone(), value)));
+        }
         if !labels.hidden {
             changes.extend(records.changes.iter().map(|change| (labels.clone(), change.clone())));
         }
     }
     insert(connection, &ARTIFACT_RECORDS, &artifacts, bind_record).await?;
+    let values: Vec<ValueRow<'_>> = values.iter().map(|(run, place, value)| (*run, place.as_str(), *value)).collect();
+    let values = newest(values, |(run, _, value)| (*run, value.key.as_str()));
+    insert(connection, &run_values::VALUES, &values, run_values::bind_value).await?;
     feed::add(connection, &changes).await
 }
 

@@ -40,6 +40,8 @@ mod recurring;
 mod remarks;
 #[path = "../store/run_records.rs"]
 mod run_records;
+#[path = "../store/run_search.rs"]
+mod run_search;
 #[path = "../store/runs.rs"]
 mod runs;
 #[path = "../store/search.rs"]

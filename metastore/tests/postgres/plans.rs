@@ -3,9 +3,9 @@
 use penstock_engine::NodeId;
 use penstock_metastore::{
     ArtifactQuery, CacheList, Comparison, Cursor, ExperimentField, Listing, Metastore, Operand, PipelineField,
-    Predicate, RecurringRunField, RunField, VersionField, artifact_list_plan, cache_list_plan, changes_plan,
-    experiment_list_plans, lineage_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
-    version_list_plans,
+    Predicate, RecurringRunField, RunField, RunSearch, RunValueKind, RunValueName, ValueCondition, VersionField,
+    artifact_list_plan, cache_list_plan, changes_plan, experiment_list_plans, lineage_plans, pipeline_list_plans,
+    recurring_run_list_plans, run_list_plans, run_search_plans, version_list_plans,
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -14,14 +14,14 @@ use crate::fixture::execute;
 use crate::place::Place;
 use crate::server::shared;
 
-const FILL: [&str; 14] = [
+const FILL: [&str; 16] = [
     "INSERT INTO runs (id, name, display_name, pipeline_name, namespace, created_at, info_json, options_json, status, \
        finished_at, experiment_id, pipeline_id, version_id, recurring_run_id, pipeline_root, plugins_input_json, \
        description, scheduled_at, storage_state, history) \
      SELECT gen_random_uuid(), 'run-' || n, 'Run ' || (n * 7919 % 30000), 'p-' || (n % 40), 'team-' || (n % 20), n, '{}', \
        repeat('as long as options are ', 30), CASE WHEN n % 1000 = 0 THEN 'RUNNING' WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, \
        CASE WHEN n % 1000 = 0 THEN NULL ELSE n + 5 END, CAST(lpad(to_hex(n % 50), 32, '0') AS UUID), \
-       CAST(lpad('', 32, '0') AS UUID), CAST(lpad('', 32, '0') AS UUID), CAST(lpad(to_hex(n % 60), 32, '0') AS UUID), '', \
+       CAST(lpad(to_hex(n % 70), 32, '0') AS UUID), CAST(lpad(to_hex(n % 80), 32, '0') AS UUID), CAST(lpad(to_hex(n % 60), 32, '0') AS UUID), '', \
        '{}', '', n, CASE WHEN n % 3 = 0 THEN 'ARCHIVED' ELSE 'AVAILABLE' END, '' FROM generate_series(1, 30000) AS n",
     "INSERT INTO experiments (id, namespace, name, description, created_at, last_run_created_at, storage_state) \
      SELECT gen_random_uuid(), 'team-' || (n % 20), 'Experiment ' || n, '', n, n, \
@@ -59,6 +59,10 @@ const FILL: [&str; 14] = [
      FROM generate_series(1, 20000) AS n",
     "INSERT INTO changes (id, namespace, run_id, kind, at, detail_json) \
      SELECT n, 'team-' || (n % 100), gen_random_uuid(), 'run_state', n, '{}' FROM generate_series(1, 20000) AS n",
+    "INSERT INTO run_values (run_id, value_key, text, number, run_namespace) \
+     SELECT id, 'p.rate', CAST(created_at % 500 AS TEXT), created_at % 500, namespace FROM runs",
+    "INSERT INTO run_values (run_id, value_key, text, number, node, run_namespace) \
+     SELECT id, 'm.loss', CAST(created_at % 900 AS TEXT), created_at % 900, 1, namespace FROM runs WHERE created_at % 4 = 0",
     "VACUUM",
     "ANALYZE",
 ];
@@ -122,6 +126,8 @@ async fn pages_of_runs_go_along_an_index() {
     let namespace = || equal(RunField::Namespace, word("team-7"));
     let experiment = || equal(RunField::Experiment, id(7));
     let recurring = || equal(RunField::RecurringRun, id(7));
+    let pipeline = || equal(RunField::Pipeline, id(7));
+    let version = || equal(RunField::Version, id(7));
     let archived = || equal(RunField::StorageState, word("ARCHIVED"));
     let available = || Predicate::Compare {
         field: RunField::StorageState,
@@ -138,13 +144,15 @@ async fn pages_of_runs_go_along_an_index() {
         (RunField::CreatedAt, &time, vec![available()], "runs_stored_by_age"),
         (RunField::CreatedAt, &time, vec![namespace(), available()], "runs_of_namespace_stored_by_age"),
         (RunField::CreatedAt, &time, vec![experiment(), archived()], "runs_of_experiment_stored_by_age"),
+        (RunField::CreatedAt, &time, vec![pipeline()], "runs_of_pipeline_by_age"),
+        (RunField::CreatedAt, &time, vec![version()], "runs_of_version_by_age"),
         (RunField::Name, &word("run 2"), vec![], "runs_listed_by_name"),
         (RunField::FinishedAt, &time, vec![], "runs_listed_by_finish"),
     ] {
         for listing in pages(sort, value, &predicates) {
             let [page, total] = run_list_plans(&store, &listing).await.unwrap();
             assert_page(&page, "runs", index);
-            if index != "runs_of_recurring_by_age" {
+            if !["runs_of_recurring_by_age", "runs_of_pipeline_by_age", "runs_of_version_by_age"].contains(&index) {
                 assert!(total.iter().all(|step| !step.contains(" on runs")) || !predicates.is_empty(), "{total:#?}");
             }
         }
@@ -185,6 +193,37 @@ async fn runs_that_are_searched_by_name_are_found_by_trigrams() {
     let listing = Listing { predicates: vec![searched("un ")], ..Listing::by(RunField::CreatedAt, 100) };
     let [_, total] = run_list_plans(&store, &listing).await.unwrap();
     assert!(total.iter().any(|step| step.contains("Index Only Scan using runs_named")), "{total:#?}");
+}
+
+#[tokio::test]
+async fn runs_that_are_searched_by_values_are_found_by_indices() {
+    let Some(store) = filled().await else { return };
+    let name = |kind, name: &str| RunValueName { kind, name: name.to_owned() };
+    let rate = || name(RunValueKind::Parameter, "rate");
+    let loss = || name(RunValueKind::Metric, "loss");
+    for (condition, index) in [
+        (ValueCondition::OneOf(rate(), vec!["77".to_owned()]), "run_values_by_text"),
+        (ValueCondition::Compares(loss(), Comparison::Greater, 890.0), "run_values_by_number"),
+        (ValueCondition::Tag("team".to_owned(), "ml".to_owned()), "pipeline_tags"),
+    ] {
+        for sort_value in [None, Some(loss())] {
+            let is_sorted = sort_value.is_some();
+            let listing = Listing { descending: true, ..Listing::by(RunField::CreatedAt, 100) };
+            let search = RunSearch { listing, conditions: vec![condition.clone()], sort_value };
+            let [page, total] = run_search_plans(&store, &search).await.unwrap();
+            for plan in [&page, &total] {
+                let shown = plan.join("\n");
+                assert!(shown.contains(index), "{index}:\n{shown}");
+                assert!(!shown.contains("Seq Scan on run_values"), "{index}:\n{shown}");
+            }
+            let along = if is_sorted {
+                "using run_values_by_number on run_values sorting"
+            } else {
+                "using runs_newest on runs"
+            };
+            assert!(page.iter().any(|step| step.contains(along)), "{along}:\n{}", page.join("\n"));
+        }
+    }
 }
 
 #[tokio::test]

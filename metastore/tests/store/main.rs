@@ -24,6 +24,7 @@ mod quarantine;
 mod recurring;
 mod remarks;
 mod run_records;
+mod run_search;
 mod runs;
 mod search;
 mod secrets;

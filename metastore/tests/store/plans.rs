@@ -3,9 +3,9 @@
 use penstock_engine::NodeId;
 use penstock_metastore::{
     ArtifactQuery, CacheList, Comparison, Cursor, ExperimentField, Listing, Operand, PipelineField, Predicate,
-    RecurringRunField, RunField, VersionField, artifact_list_plan, cache_list_plan, changes_plan,
-    experiment_list_plans, lineage_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
-    version_list_plans,
+    RecurringRunField, RunField, RunSearch, RunValueKind, RunValueName, ValueCondition, VersionField,
+    artifact_list_plan, cache_list_plan, changes_plan, experiment_list_plans, lineage_plans, pipeline_list_plans,
+    recurring_run_list_plans, run_list_plans, run_search_plans, version_list_plans,
 };
 use uuid::Uuid;
 
@@ -48,7 +48,10 @@ async fn pages_of_runs_go_along_an_index() {
     let namespace = || equal(RunField::Namespace, word("team"));
     let experiment = || equal(RunField::Experiment, Operand::Id(Uuid::nil()));
     let recurring = || equal(RunField::RecurringRun, Operand::Id(Uuid::nil()));
+    let pipeline = || equal(RunField::Pipeline, Operand::Id(Uuid::nil()));
+    let version = || equal(RunField::Version, Operand::Id(Uuid::nil()));
     let archived = || equal(RunField::StorageState, word("ARCHIVED"));
+    let failed = || equal(RunField::State, word("FAILED"));
     let available = || Predicate::Compare {
         field: RunField::StorageState,
         comparison: Comparison::NotEqual,
@@ -64,6 +67,10 @@ async fn pages_of_runs_go_along_an_index() {
         (RunField::CreatedAt, time.clone(), vec![available()], "runs_stored_by_age"),
         (RunField::CreatedAt, time.clone(), vec![namespace(), available()], "runs_of_namespace_stored_by_age"),
         (RunField::CreatedAt, time.clone(), vec![experiment(), archived()], "runs_of_experiment_stored_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![pipeline()], "runs_of_pipeline_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![namespace(), pipeline(), available()], "runs_of_pipeline_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![pipeline(), failed()], "runs_of_pipeline_by_age"),
+        (RunField::CreatedAt, time.clone(), vec![version(), available()], "runs_of_version_by_age"),
         (RunField::Name, word("a"), vec![], "runs_listed_by_name"),
         (RunField::FinishedAt, time.clone(), vec![], "runs_listed_by_finish"),
     ];
@@ -78,6 +85,21 @@ async fn pages_of_runs_go_along_an_index() {
             let entered = listing.from.is_some().then_some(column);
             assert_page(&page, index, entered);
         }
+    }
+}
+
+/// Runs of a pipeline are counted among themselves.
+#[tokio::test]
+async fn totals_of_a_pipeline_are_counted_along_its_index() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let others = [equal(RunField::Namespace, word("team")), equal(RunField::StorageState, word("AVAILABLE"))];
+    for (field, index) in
+        [(RunField::Pipeline, "runs_of_pipeline_by_age"), (RunField::Version, "runs_of_version_by_age")]
+    {
+        let predicates = others.iter().cloned().chain([equal(field, Operand::Id(Uuid::nil()))]).collect();
+        let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 100) };
+        let [_, total] = run_list_plans(&fixture.store, &listing).await.unwrap();
+        assert!(total.iter().any(|step| step.contains(&format!("USING INDEX {index}"))), "{total:#?}");
     }
 }
 
@@ -133,6 +155,52 @@ async fn totals_of_runs_are_not_counted() {
         for step in total {
             // Those for which commands wait are looked at one by one.
             assert!(step != "SCAN runs" && !step.contains("runs USING INDEX runs_"), "{step}");
+        }
+    }
+}
+
+/// Values are found and looked up by an index each, and numbers that a list is sorted by are in their order.
+#[tokio::test]
+async fn runs_that_are_searched_by_values_are_found_by_indices() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let name = |kind, name: &str| RunValueName { kind, name: name.to_owned() };
+    let rate = || name(RunValueKind::Parameter, "rate");
+    let loss = || name(RunValueKind::Metric, "loss");
+    let by_number = "run_values USING INDEX run_values_by_number (value_key=? AND number>?)";
+    let tag = "runs USING INDEX runs_of_pipeline_by_age (pipeline_id=?)";
+    for (condition, step) in [
+        (
+            ValueCondition::OneOf(rate(), vec!["0.1".to_owned()]),
+            "run_values USING COVERING INDEX run_values_by_text (value_key=? AND text=?)",
+        ),
+        (
+            ValueCondition::NoneOf(rate(), vec!["0.1".to_owned()]),
+            "run_values USING COVERING INDEX run_values_by_text (value_key=?)",
+        ),
+        (ValueCondition::Compares(loss(), Comparison::Greater, 0.5), &by_number.replace("INDEX", "COVERING INDEX")),
+        (ValueCondition::Tag("team".to_owned(), "ml".to_owned()), tag),
+    ] {
+        for sort_value in [None, Some(loss())] {
+            let is_sorted = sort_value.is_some();
+            let predicates = vec![equal(RunField::StorageState, word("AVAILABLE"))];
+            let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 100) };
+            let search = RunSearch { listing, conditions: vec![condition.clone()], sort_value };
+            let [page, total] = run_search_plans(&fixture.store, &search).await.unwrap();
+            for plan in [&page, &total] {
+                assert!(
+                    plan.iter().any(|found| found.starts_with("SEARCH ") && found.contains(step)),
+                    "{step}: {plan:#?}"
+                );
+                let reads_all =
+                    |step: &&String| ["SCAN run_values", "SCAN sorting", "SCAN runs"].contains(&step.as_str());
+                assert_eq!(plan.iter().find(reads_all), None, "{plan:#?}");
+            }
+            let along = if is_sorted {
+                "SEARCH sorting USING COVERING INDEX run_values_by_number"
+            } else {
+                "SEARCH runs USING INDEX runs_stored_by_age"
+            };
+            assert!(page.iter().any(|step| step.starts_with(along)), "{page:#?}");
         }
     }
 }
