@@ -41,6 +41,7 @@ mod system;
 mod table;
 mod tasks;
 mod tree;
+pub mod value_records;
 pub mod wire;
 
 pub use api::{Api, ApiSettings, ApiSetupError};

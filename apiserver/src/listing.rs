@@ -3,6 +3,7 @@
 pub mod fields;
 mod filter;
 mod key;
+mod search;
 mod sort;
 pub(crate) mod token;
 
@@ -14,6 +15,7 @@ use crate::wire::{Query, Reply};
 
 pub use fields::Listable;
 pub use key::TokenKeyError;
+pub use search::AskedSearch;
 pub use token::TokenKey;
 
 /// Rows of a page when the request does not say.
@@ -84,20 +86,24 @@ impl<F: Listable> Asked<F> {
     ) -> Result<Reply, ApiError> {
         let Page { rows, next, total } = page;
         let token = next.map(|cursor| self.next_token(key, cursor)).transpose()?.unwrap_or_default();
-        let rows = rows.into_iter().map(|row| match row {
-            Listed::Readable(row) => show(row),
-            Listed::Unreadable(row) => {
-                tracing::warn!(row = row.row, reason = row.reason, "a row of a list cannot be read");
-                let error = ApiError::internal(format!("cannot read {}: {}", row.row, row.reason));
-                Reply::new().text(id, row.row).message("error", error.to_status()).into()
-            }
-        });
-        Ok(Reply::new().list(list, rows).count("total_size", total).text("next_page_token", token))
+        Ok(Reply::new().list(list, shown(rows, id, show)).count("total_size", total).text("next_page_token", token))
     }
 
     fn next_token(&self, key: &TokenKey, cursor: Cursor) -> Result<String, ApiError> {
         token::seal(F::NAME, &self.sort_by, &self.filter, cursor, key)
     }
+}
+
+/// Rows as they are shown; one that cannot be read as its id and an error.
+fn shown<T>(rows: Vec<Listed<T>>, id: &str, show: impl Fn(T) -> Value) -> impl Iterator<Item = Value> {
+    rows.into_iter().map(move |row| match row {
+        Listed::Readable(row) => show(row),
+        Listed::Unreadable(row) => {
+            tracing::warn!(row = row.row, reason = row.reason, "a row of a list cannot be read");
+            let error = ApiError::internal(format!("cannot read {}: {}", row.row, row.reason));
+            Reply::new().text(id, row.row).message("error", error.to_status()).into()
+        }
+    })
 }
 
 fn page_size(asked: i32) -> Result<u32, ApiError> {

@@ -16,6 +16,7 @@ mod pipelines;
 mod records;
 mod recurring_runs;
 mod retry;
+mod run_search;
 mod runs;
 mod source;
 mod system;
@@ -49,6 +50,7 @@ pub(crate) fn all() -> Routes {
         runs::routes,
         retry::routes,
         records::routes,
+        run_search::routes,
         recurring_runs::routes,
         logs::routes,
         artifacts::routes,

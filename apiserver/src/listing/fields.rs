@@ -121,6 +121,8 @@ impl Listable for RunField {
             "namespace" => Self::Namespace,
             "experiment_id" => Self::Experiment,
             "recurring_run_id" => Self::RecurringRun,
+            "pipeline_id" => Self::Pipeline,
+            "pipeline_version_id" => Self::Version,
             // Older clients compare with phases, which are the same words in another case.
             "state" | "status" => Self::State,
             _ => return None,

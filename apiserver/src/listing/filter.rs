@@ -3,7 +3,7 @@
 //! The interface counts time in whole seconds and the store in nanoseconds: a stored time equals a second when it lies
 //! within it.
 
-mod value;
+pub(super) mod value;
 
 use std::cmp::Ordering;
 
@@ -21,32 +21,53 @@ const LONGEST: usize = 64 << 10;
 /// Most values in a filter; operands are counted among them.
 const MOST_VALUES: usize = 4096;
 const NANOSECONDS: i64 = 1_000_000_000;
-const TAG_PREFIX: &str = "tags.";
+pub(super) const TAG_PREFIX: &str = "tags.";
 
-const EQUALS: i64 = 1;
-const IN: i64 = 8;
-const IS_SUBSTRING: i64 = 9;
+pub(super) const EQUALS: i64 = 1;
+pub(super) const NOT_EQUALS: i64 = 2;
+pub(super) const GREATER_THAN: i64 = 3;
+pub(super) const GREATER_THAN_EQUALS: i64 = 5;
+pub(super) const LESS_THAN: i64 = 6;
+pub(super) const LESS_THAN_EQUALS: i64 = 7;
+pub(super) const IN: i64 = 8;
+pub(super) const IS_SUBSTRING: i64 = 9;
 const OPERATIONS: &Enumeration = &[
     ("OPERATION_UNSPECIFIED", 0),
     ("EQUALS", EQUALS),
-    ("NOT_EQUALS", 2),
-    ("GREATER_THAN", 3),
-    ("GREATER_THAN_EQUALS", 5),
-    ("LESS_THAN", 6),
-    ("LESS_THAN_EQUALS", 7),
+    ("NOT_EQUALS", NOT_EQUALS),
+    ("GREATER_THAN", GREATER_THAN),
+    ("GREATER_THAN_EQUALS", GREATER_THAN_EQUALS),
+    ("LESS_THAN", LESS_THAN),
+    ("LESS_THAN_EQUALS", LESS_THAN_EQUALS),
     ("IN", IN),
     ("IS_SUBSTRING", IS_SUBSTRING),
 ];
 
 /// One predicate as it was sent.
-struct Condition {
-    operation: i64,
-    key: String,
-    value: Option<FilterValue>,
+pub(super) struct Condition {
+    pub(super) operation: i64,
+    pub(super) key: String,
+    pub(super) value: Option<FilterValue>,
 }
 
 /// Reads a filter. An empty text is none.
 pub(super) fn parse<F: Listable>(filter: &str) -> Result<Vec<Predicate<F>>, ApiError> {
+    conditions(filter)?.into_iter().try_fold(Vec::new(), |mut predicates, condition| {
+        predicates.extend(predicates_of(condition)?);
+        bounded(predicates)
+    })
+}
+
+/// A condition or two are kept for what the request is about.
+pub(super) fn bounded<F>(predicates: Vec<Predicate<F>>) -> Result<Vec<Predicate<F>>, ApiError> {
+    if predicates.len() > MAX_PREDICATES - 4 {
+        return Err(ApiError::invalid(format!("the filter has more than {} predicates", MAX_PREDICATES - 4)));
+    }
+    Ok(predicates)
+}
+
+/// The predicates of a filter as they were sent.
+pub(super) fn conditions(filter: &str) -> Result<Vec<Condition>, ApiError> {
     if filter.is_empty() {
         return Ok(Vec::new());
     }
@@ -54,18 +75,8 @@ pub(super) fn parse<F: Listable>(filter: &str) -> Result<Vec<Predicate<F>>, ApiE
         return Err(ApiError::invalid(format!("the filter has more than the {LONGEST} bytes that are allowed")));
     }
     let decoded = decode(filter);
-    let conditions =
-        read_message(decoded.as_bytes(), MOST_VALUES, |fields| fields.messages("predicates", read_condition))
-            .map_err(|error| ApiError::invalid(format!("failed to parse valid filter from {decoded:?}: {error}")))?;
-    let mut predicates = Vec::new();
-    for condition in conditions {
-        predicates.extend(predicates_of(condition)?);
-    }
-    // A condition or two are kept for what the request is about.
-    if predicates.len() > MAX_PREDICATES - 4 {
-        return Err(ApiError::invalid(format!("the filter has more than {} predicates", MAX_PREDICATES - 4)));
-    }
-    Ok(predicates)
+    read_message(decoded.as_bytes(), MOST_VALUES, |fields| fields.messages("predicates", read_condition))
+        .map_err(|error| ApiError::invalid(format!("failed to parse valid filter from {decoded:?}: {error}")))
 }
 
 /// Some clients encode a filter twice.
@@ -88,12 +99,12 @@ fn read_condition(fields: &mut Fields) -> Result<Condition, WireError> {
     })
 }
 
-fn operation_name(operation: i64) -> String {
+pub(super) fn operation_name(operation: i64) -> String {
     let known = OPERATIONS.iter().find(|(_, number)| *number == operation);
     known.map_or_else(|| operation.to_string(), |(name, _)| (*name).to_owned())
 }
 
-fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Predicate<F>>, ApiError> {
+pub(super) fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Predicate<F>>, ApiError> {
     let Condition { operation, key, value } = condition;
     let name = operation_name(operation);
     let known = operation != 0 && OPERATIONS.iter().any(|(_, number)| *number == operation);
@@ -166,13 +177,13 @@ fn tag_predicate<F>(tag: &str, operation: i64, name: &str, value: FilterValue) -
     }
 }
 
-fn comparison(operation: i64) -> Comparison {
+pub(super) fn comparison(operation: i64) -> Comparison {
     match operation {
-        2 => Comparison::NotEqual,
-        3 => Comparison::Greater,
-        5 => Comparison::GreaterOrEqual,
-        6 => Comparison::Less,
-        7 => Comparison::LessOrEqual,
+        NOT_EQUALS => Comparison::NotEqual,
+        GREATER_THAN => Comparison::Greater,
+        GREATER_THAN_EQUALS => Comparison::GreaterOrEqual,
+        LESS_THAN => Comparison::Less,
+        LESS_THAN_EQUALS => Comparison::LessOrEqual,
         _ => Comparison::Equal,
     }
 }

@@ -221,7 +221,7 @@ pub(super) async fn get(access: Access, Path(id): Path<String>) -> Result<Reply,
     })
 }
 
-const SCOPE: ScopeFields<RunField> = ScopeFields {
+pub(super) const SCOPE: ScopeFields<RunField> = ScopeFields {
     namespace: RunField::Namespace,
     experiment: RunField::Experiment,
     missing: "A run cannot have an empty namespace in multi-user mode",

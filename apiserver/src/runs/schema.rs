@@ -80,3 +80,17 @@ pub(crate) const RUNS: Message = Message {
         shown("next_page_token", Kind::Text),
     ],
 };
+
+/// Runs that were found.
+pub(crate) const FOUND_RUNS: Message = Message {
+    name: "FoundRuns",
+    fields: &[
+        shown("runs", Kind::Resources(&RUN)),
+        // By the run's id: parameters and metrics.
+        shown("values", Kind::Struct),
+        shown("total_size", Kind::Int32),
+        shown("total_is_least", Kind::Boolean),
+        shown("next_page_token", Kind::Text),
+        shown("values_incomplete", Kind::Boolean),
+    ],
+};

@@ -108,7 +108,7 @@ fn call(route: &Route, things: &Things) -> Call {
         }
         ("GET", "/apis/v2beta1/experiments" | "/apis/v2beta1/runs" | "/apis/v2beta1/recurringruns")
         | ("GET", "/apis/v1beta1/experiments" | "/apis/v1beta1/runs" | "/apis/v1beta1/jobs")
-        | ("GET", "/apis/v1beta1/pipelines" | "/apis/penstock/v1/runs")
+        | ("GET", "/apis/v1beta1/pipelines" | "/apis/penstock/v1/runs" | "/apis/penstock/v1/runs:search")
         | ("GET", "/apis/v2beta1/pipelines" | "/apis/v2beta1/pipelines/names/{name}") => {
             plain(format!("namespace={NAMESPACE}"))
         }

@@ -26,6 +26,7 @@ mod recorded;
 mod records;
 mod recurring_runs;
 mod retry;
+mod run_search;
 mod schedules;
 mod shared;
 mod system;

@@ -127,6 +127,7 @@ fn t11_the_routes_are_these() {
         "/apis/penstock/v1/runs/{run_id}/tasks/{task_id}/attempts/{attempt}/log",
         "/apis/penstock/v1/runs",
         "/apis/penstock/v1/runs:resolve",
+        "/apis/penstock/v1/runs:search",
         "/apis/penstock/v1/artifacts/{artifact_id}/table",
         "/apis/penstock/v1/system",
         "/apis/penstock/v1/runs/{run_id}",

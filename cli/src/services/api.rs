@@ -136,8 +136,9 @@ impl ApiService {
             penstock_apiserver::schedules::run(of_schedules, ending).await;
             Ok(())
         });
-        // It ends by itself, long before the process, and is no service that has to go on.
+        // They end by themselves, long before the process, and are no services that have to go on.
         tokio::spawn(penstock_apiserver::input_records::run(api.clone(), shutdown.clone()));
+        tokio::spawn(penstock_apiserver::value_records::run(api.clone(), shutdown.clone()));
         if let Some((rules, metrics)) = notifications {
             let (of_notifications, ending) = (api.clone(), shutdown.clone());
             spawn(services, "notifications", async move {

@@ -9,7 +9,7 @@ use crate::wire::{Fields, WireError, time};
 
 /// A value in one of its seven fields.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum FilterValue {
+pub(in crate::listing) enum FilterValue {
     Text(String),
     Int(i64),
     Long(i64),
@@ -58,7 +58,7 @@ impl FilterValue {
     }
 
     /// The items of a list.
-    pub(super) fn items(&self) -> Option<&[Self]> {
+    pub(in crate::listing) fn items(&self) -> Option<&[Self]> {
         match self {
             Self::Texts(items) | Self::Ints(items) | Self::Longs(items) => Some(items),
             _ => None,
@@ -66,7 +66,7 @@ impl FilterValue {
     }
 
     /// Name of the type in error texts, as clients know it.
-    pub(super) fn type_name(&self) -> &'static str {
+    pub(in crate::listing) fn type_name(&self) -> &'static str {
         match self {
             Self::Text(_) => "string",
             Self::Int(_) => "int32",
