@@ -1,4 +1,8 @@
-import { expect, finished, fresh, test, visit } from "./site";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "@playwright/test";
+import type { Run } from "../src/api/kfp";
+import { api, ended, expect, finished, fresh, home, test, upload, visit } from "./site";
 
 test("runs are listed, narrowed and sorted, and the address keeps it", async ({ page }) => {
   const failed = await finished("failure", { title: fresh("list-failed") });
@@ -64,4 +68,101 @@ test("runs are compared, differences first", async ({ page }) => {
   await expect(metrics).not.toContainText("loss");
   await page.getByRole("checkbox", { name: "Differences only" }).click();
   await expect(metrics).toContainText("loss");
+});
+
+/** Two runs of a pipeline that has a tag, whose accuracy follows from their rate. */
+async function ofTwoRates(name: string) {
+  const text = readFileSync(join(import.meta.dirname, "pipelines/showcase.yaml"));
+  const pipeline = await upload("showcase", text, `${name} pipeline`);
+  const tagged = await fetch(`${home()}apis/v2beta1/pipelines/${pipeline.pipeline_id}`, {
+    method: "PATCH",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ tags: { team: name } }),
+  });
+  expect(tagged.status).toBe(200);
+  const runs: Run[] = [];
+  for (const rate of [0.2, 0.8]) {
+    const { run_id } = await api<Run>("apis/v2beta1/runs", {
+      display_name: `${name} at ${rate}`,
+      pipeline_version_reference: { pipeline_id: pipeline.pipeline_id },
+      runtime_config: { parameters: { rate, lines: 1 } },
+    });
+    runs.push(await ended(run_id));
+  }
+  return { pipeline, tag: name, slow: `${name} at 0.2`, fast: `${name} at 0.8` };
+}
+
+async function addFilter(page: Page, kind: string, answers: Record<string, string>) {
+  const adding = page.locator("details", { hasText: "Filter" }).first();
+  await adding.getByText("Filter", { exact: true }).click();
+  await adding.getByRole("button", { name: kind, exact: true }).click();
+  for (const [label, answer] of Object.entries(answers)) {
+    const field = adding.getByLabel(label);
+    if (label === "Compared") {
+      await field.selectOption(answer);
+    } else {
+      await field.fill(answer);
+    }
+  }
+  await adding.getByRole("button", { name: "Add", exact: true }).click();
+}
+
+test("runs are found by parameters, metrics, tags and pipeline, and the address keeps it", async ({ page }) => {
+  const { pipeline, tag, slow, fast } = await ofTwoRates(fresh("values"));
+  const link = (name: string) => page.getByRole("link", { name, exact: true });
+  await visit(page, `/runs?pipeline=${pipeline.pipeline_id}`);
+  await expect(link(slow)).toBeVisible();
+  await expect(link(fast)).toBeVisible();
+  await expect(page.getByText(`Pipeline: ${pipeline.display_name}`)).toBeVisible();
+
+  await addFilter(page, "Parameter", { Name: "rate", Compared: ">", Value: "0.5" });
+  await expect(link(slow)).toBeHidden();
+  await expect(link(fast)).toBeVisible();
+  await expect(page.getByText("1 run", { exact: true })).toBeVisible();
+  await page.reload();
+  await expect(link(fast)).toBeVisible();
+  await expect(link(slow)).toBeHidden();
+  await page.getByRole("button", { name: "Without rate > 0.5" }).click();
+  await expect(link(slow)).toBeVisible();
+
+  await addFilter(page, "Metric", { Name: "accuracy", Compared: "<=", Value: "0.92" });
+  await expect(link(fast)).toBeHidden();
+  await expect(link(slow)).toBeVisible();
+  await expect(page).toHaveURL(/where=metrics\.accuracy%3C%3D0\.92/);
+  await page.getByRole("button", { name: "Clear" }).click();
+
+  await addFilter(page, "Tag", { "Tag of the pipeline or version": "team", Value: tag });
+  await expect(link(slow)).toBeVisible();
+  await expect(link(fast)).toBeVisible();
+  await expect(page.getByText("2 runs", { exact: true })).toBeVisible();
+});
+
+test("a condition that cannot be is refused where it is made", async ({ page }) => {
+  await visit(page, "/runs");
+  await addFilter(page, "Parameter", { Name: "rate", Compared: "<", Value: "low" });
+  await expect(page.getByText("Only numbers are less or greater")).toBeVisible();
+  await expect(page).not.toHaveURL(/where=/);
+});
+
+test("parameters and metrics have columns, which runs are sorted by", async ({ page }) => {
+  const { pipeline, slow, fast } = await ofTwoRates(fresh("columns"));
+  await visit(page, `/runs?pipeline=${pipeline.pipeline_id}`);
+  await page.getByText("Columns", { exact: true }).click();
+  await page.getByRole("checkbox", { name: "accuracy" }).check();
+  await page.getByRole("checkbox", { name: "rate" }).check();
+  await page.getByText("Columns", { exact: true }).click();
+  const row = (name: string) => page.getByRole("row", { name: new RegExp(name) });
+  await expect(row(slow)).toContainText("0.92");
+  await expect(row(fast)).toContainText("0.98");
+  await expect(page).toHaveURL(/column=metrics\.accuracy/);
+  // The greatest comes first.
+  await page.getByRole("button", { name: "accuracy" }).click();
+  await expect(page.getByText("2 runs with a number for accuracy")).toBeVisible();
+  const first = page.getByRole("table", { name: "Runs" }).locator("tbody tr").first();
+  await expect(first).toContainText(fast);
+  await page.getByRole("button", { name: "accuracy" }).click();
+  await expect(first).toContainText(slow);
+  await page.reload();
+  await expect(first).toContainText(slow);
+  await expect(page.getByRole("columnheader", { name: "rate" })).toBeVisible();
 });

@@ -56,6 +56,11 @@ const ENDED = ["SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"];
 /** A run of a sample that has ended. */
 export async function finished(name: string, options: Parameters<typeof submit>[1] = {}): Promise<Run> {
   const { run_id } = await submit(name, options);
+  return ended(run_id);
+}
+
+/** A run, once it has ended. */
+export async function ended(run_id: string): Promise<Run> {
   for (let tries = 0; tries < 300; tries += 1) {
     const run = await api<Run>(`apis/v2beta1/runs/${run_id}`);
     if (ENDED.includes(run.state ?? "")) {
@@ -63,7 +68,7 @@ export async function finished(name: string, options: Parameters<typeof submit>[
     }
     await new Promise((later) => setTimeout(later, 200));
   }
-  throw new Error(`run ${run_id} of ${name} does not end`);
+  throw new Error(`run ${run_id} does not end`);
 }
 
 /** Goes to the page of an address. */

@@ -112,6 +112,22 @@ interface Listed {
 }
 
 export type RunPage = Listed & { runs?: Run[] };
+
+/** What is recorded of a run. */
+export interface RunValues {
+  parameters?: Record<string, Json>;
+  metrics?: Record<string, number>;
+}
+
+export type FoundRuns = RunPage & {
+  /** By the ids of the runs. */
+  values?: Record<string, RunValues>;
+  /** Whether there may be more than `total_size`. */
+  total_is_least?: boolean;
+  /** Whether values of earlier runs are not recorded yet. */
+  values_incomplete?: boolean;
+};
+
 export type PipelinePage = Listed & { pipelines?: Pipeline[] };
 export type VersionPage = Listed & { pipeline_versions?: PipelineVersion[] };
 export type ExperimentPage = Listed & { experiments?: Experiment[] };

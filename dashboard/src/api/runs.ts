@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { filterText, type Predicate } from "./filter";
 import { ask } from "./http";
-import type { Json, Run, RunPage, StorageState } from "./kfp";
+import type { FoundRuns, Json, Run, RunPage, StorageState } from "./kfp";
 import type { RunRecord, Spec, TaskDetail, Tree } from "./penstock";
 
 export interface RunsAsked {
@@ -14,8 +14,7 @@ export interface RunsAsked {
   pageSize?: number;
 }
 
-/** A list of runs, page after page. */
-export function runsQuery(asked: RunsAsked) {
+function asList(asked: RunsAsked) {
   const {
     namespace,
     experimentId,
@@ -25,13 +24,30 @@ export function runsQuery(asked: RunsAsked) {
     pageSize = 50,
   } = asked;
   const stored: Predicate = { key: "storage_state", operation: "EQUALS", string_value: storage };
-  const query = {
+  return {
     namespace,
     experiment_id: experimentId,
     sort_by: sort,
     page_size: pageSize,
     filter: filterText([...predicates, stored]),
   };
+}
+
+/** Runs by values and tags too, with their values, page after page. */
+export function runSearchQuery(asked: RunsAsked) {
+  const query = asList(asked);
+  return infiniteQueryOptions({
+    queryKey: ["runs", "search", query],
+    queryFn: ({ pageParam, signal }) =>
+      ask<FoundRuns>("apis/penstock/v1/runs:search", { query: { ...query, page_token: pageParam }, signal }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_page_token || undefined,
+  });
+}
+
+/** A list of runs, page after page. */
+export function runsQuery(asked: RunsAsked) {
+  const query = asList(asked);
   return infiniteQueryOptions({
     queryKey: ["runs", query],
     queryFn: ({ pageParam, signal }) =>

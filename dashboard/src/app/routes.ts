@@ -2,6 +2,7 @@
 export const to = {
   home: "/",
   runs: "/runs",
+  runsOf: (query: Record<string, string | undefined>) => withQuery("/runs", query),
   run: (id: string) => `/runs/details/${encodeURIComponent(id)}`,
   task: (id: string, path: string) => `/runs/details/${encodeURIComponent(id)}?task=${encodeURIComponent(path)}`,
   newRun: (query: Record<string, string | undefined> = {}) => withQuery("/runs/new", query),

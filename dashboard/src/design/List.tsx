@@ -102,7 +102,12 @@ export function List<Row>(props: Props<Row>) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: keys move among the links within
     <div ref={scroller} className={style.scroller} onKeyDown={answer}>
-      <table className={style.list} aria-label={label} aria-rowcount={hasMore ? -1 : rows.length + 1}>
+      <table
+        className={style.list}
+        style={{ minWidth: narrowest(columns) }}
+        aria-label={label}
+        aria-rowcount={hasMore ? -1 : rows.length + 1}
+      >
         <Head {...props} />
         <tbody>
           {before > 0 && <Gap height={before} />}
@@ -145,6 +150,11 @@ export function List<Row>(props: Props<Row>) {
       )}
     </div>
   );
+}
+
+/** So wide that the columns which say no width of their own can be read, however many others there are. */
+function narrowest<Row>(columns: readonly Column<Row>[]): string {
+  return `calc(${columns.map((column) => column.width ?? "10rem").join(" + ")})`;
 }
 
 function Gap({ height }: { height: number }) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isNarrow, predicates, readFilter, writeFilter } from "./runFilter";
+import { isNarrow, NOTHING, predicates, readFilter, writeFilter } from "./runFilter";
 
 describe("a filter of runs", () => {
   it("is the same after it was in the address", () => {
@@ -7,22 +7,19 @@ describe("a filter of runs", () => {
       name: "nightly & co",
       states: ["FAILED", "RUNNING"],
       experiment: "e1",
+      pipeline: "p1",
+      version: "v1",
+      conditions: [
+        { kind: "parameters", name: "rate", operator: "<", value: "0.5" },
+        { kind: "tags", name: "team", operator: "=", value: "a & b" },
+      ],
       since: "2026-03-01",
       isArchived: true,
-    };
+    } as const;
     const query = writeFilter(new URLSearchParams("view=x"), change);
     expect(query.get("view")).toBe("x");
-    expect(readFilter(query)).toEqual({
-      name: "nightly & co",
-      states: ["FAILED", "RUNNING"],
-      experiment: "e1",
-      since: "2026-03-01",
-      until: "",
-      isArchived: true,
-    });
-    expect(writeFilter(query, { name: "", states: [], experiment: "", since: "", isArchived: false }).toString()).toBe(
-      "view=x",
-    );
+    expect(readFilter(query)).toEqual({ ...change, until: "" });
+    expect(writeFilter(query, { ...NOTHING, isArchived: false }).toString()).toBe("view=x");
   });
 
   it("passes over what nobody can mean", () => {
@@ -39,8 +36,21 @@ describe("a filter of runs", () => {
     expect(asked.map((it) => it.operation)).toEqual(["GREATER_THAN_EQUALS", "LESS_THAN"]);
   });
 
+  it("asks for pipelines, versions and values by their own keys", () => {
+    const query = new URLSearchParams("pipeline=p&version=v&where=metrics.loss>=1&where=parameters.rate<low");
+    expect(predicates(readFilter(query))).toEqual([
+      { key: "pipeline_id", operation: "EQUALS", string_value: "p" },
+      { key: "pipeline_version_id", operation: "EQUALS", string_value: "v" },
+      { key: "metrics.loss", operation: "GREATER_THAN_EQUALS", string_value: "1" },
+    ]);
+    // A version is one of a pipeline.
+    expect(writeFilter(query, { pipeline: "", conditions: [] }).toString()).toBe("");
+  });
+
   it("is narrow when it leaves something out", () => {
     expect(isNarrow(readFilter(new URLSearchParams("storage=archived")))).toBe(false);
-    expect(isNarrow(readFilter(new URLSearchParams("name=a")))).toBe(true);
+    for (const query of ["name=a", "pipeline=p", "where=tags.team%3Dml"]) {
+      expect(isNarrow(readFilter(new URLSearchParams(query)))).toBe(true);
+    }
   });
 });

@@ -1,5 +1,6 @@
 /** What a list of runs is narrowed by: how it stands in the address, and how the API is asked for it. */
 import type { Predicate } from "../api/filter";
+import { MOST_CONDITIONS, readCondition, type ValueCondition, valuePredicate, writeCondition } from "./runValues";
 import { RUN_STATES } from "./state";
 
 export interface RunFilter {
@@ -7,6 +8,11 @@ export interface RunFilter {
   name: string;
   states: readonly string[];
   experiment: string;
+  pipeline: string;
+  /** A version of that pipeline. */
+  version: string;
+  /** On parameters, metrics and tags. */
+  conditions: readonly ValueCondition[];
   /** `2026-08-01`, in the zone of the browser; both ends belong to it. */
   since: string;
   until: string;
@@ -25,6 +31,13 @@ export function readFilter(query: URLSearchParams): RunFilter {
     name: query.get("name") ?? "",
     states,
     experiment: query.get("experiment") ?? "",
+    pipeline: query.get("pipeline") ?? "",
+    version: query.get("version") ?? "",
+    conditions: query
+      .getAll("where")
+      .map(readCondition)
+      .filter((condition) => condition !== undefined)
+      .slice(0, MOST_CONDITIONS),
     since: day("since"),
     until: day("until"),
     isArchived: query.get("storage") === "archived",
@@ -38,6 +51,8 @@ export function writeFilter(query: URLSearchParams, change: Partial<RunFilter>):
     name: filter.name,
     state: filter.states.join(","),
     experiment: filter.experiment,
+    pipeline: filter.pipeline,
+    version: filter.pipeline === "" ? "" : filter.version,
     since: filter.since,
     until: filter.until,
     storage: filter.isArchived ? "archived" : "",
@@ -50,14 +65,31 @@ export function writeFilter(query: URLSearchParams, change: Partial<RunFilter>):
       after.set(name, word);
     }
   }
+  after.delete("where");
+  for (const condition of new Set(filter.conditions.map(writeCondition))) {
+    after.append("where", condition);
+  }
   return after;
 }
 
 /** Whether it leaves anything out. */
 export function isNarrow(filter: RunFilter): boolean {
-  const { name, states, experiment, since, until } = filter;
-  return states.length > 0 || [name, experiment, since, until].some((word) => word !== "");
+  const { name, states, experiment, pipeline, version, conditions, since, until } = filter;
+  const words = [name, experiment, pipeline, version, since, until];
+  return states.length > 0 || conditions.length > 0 || words.some((word) => word !== "");
 }
+
+/** What leaves nothing out. */
+export const NOTHING = {
+  name: "",
+  states: [],
+  experiment: "",
+  pipeline: "",
+  version: "",
+  conditions: [],
+  since: "",
+  until: "",
+} satisfies Partial<RunFilter>;
 
 const DAY_MS = 86_400_000;
 
@@ -69,6 +101,13 @@ export function predicates(filter: RunFilter): Predicate[] {
   if (filter.states.length > 0) {
     found.push({ key: "state", operation: "IN", string_values: { values: [...filter.states] } });
   }
+  if (filter.pipeline !== "") {
+    found.push({ key: "pipeline_id", operation: "EQUALS", string_value: filter.pipeline });
+  }
+  if (filter.version !== "") {
+    found.push({ key: "pipeline_version_id", operation: "EQUALS", string_value: filter.version });
+  }
+  found.push(...filter.conditions.map(valuePredicate));
   const since = startOfDay(filter.since);
   if (since !== undefined) {
     found.push({ key: "created_at", operation: "GREATER_THAN_EQUALS", timestamp_value: iso(since) });

@@ -16,11 +16,14 @@ export interface ChosenVersion {
 export function PipelineField({
   chosen,
   latest,
+  any,
   onChoose,
 }: {
   chosen: ChosenVersion;
   /** Whether "the latest at each time" can be chosen. */
   latest?: boolean;
+  /** What it means that no version is chosen, if it is not the latest. */
+  any?: string;
   onChoose: (chosen: ChosenVersion) => void;
 }) {
   const namespace = useNamespace();
@@ -35,7 +38,7 @@ export function PipelineField({
   const options = found.data?.pages.flatMap((page) => page.pipelines ?? []) ?? [];
   return (
     <>
-      <Field label="Pipeline" required>
+      <Field label="Pipeline" required={any === undefined}>
         {(ids) => (
           <Picker
             ids={ids}
@@ -52,7 +55,9 @@ export function PipelineField({
           />
         )}
       </Field>
-      {chosen.pipelineId !== "" && <VersionField chosen={chosen} latest={latest ?? false} onChoose={onChoose} />}
+      {chosen.pipelineId !== "" && (
+        <VersionField chosen={chosen} latest={latest ?? false} any={any} onChoose={onChoose} />
+      )}
     </>
   );
 }
@@ -60,10 +65,12 @@ export function PipelineField({
 function VersionField({
   chosen,
   latest,
+  any,
   onChoose,
 }: {
   chosen: ChosenVersion;
   latest: boolean;
+  any: string | undefined;
   onChoose: (chosen: ChosenVersion) => void;
 }) {
   const found = useInfiniteQuery(versionsQuery(chosen.pipelineId));
@@ -81,7 +88,8 @@ function VersionField({
           onChange={(event) => onChoose({ ...chosen, versionId: event.target.value })}
         >
           <option value="">
-            {latest ? "The latest at each time" : `The latest${versions[0] ? `: ${versions[0].display_name}` : ""}`}
+            {any ??
+              (latest ? "The latest at each time" : `The latest${versions[0] ? `: ${versions[0].display_name}` : ""}`)}
           </option>
           {named.data && !isListed && <option value={chosen.versionId}>{named.data.display_name}</option>}
           {versions.map((it) => (

@@ -53,6 +53,9 @@ export default function Pipeline() {
             <Button icon="upload" onClick={() => setOpen("upload")}>
               New version
             </Button>
+            <LinkButton to={to.runsOf({ pipeline: pipelineId, version: versionId })} icon="runs">
+              Its runs
+            </LinkButton>
             <LinkButton to={to.newSchedule({ pipelineId, pipelineVersionId: versionId })} icon="schedules">
               Schedule
             </LinkButton>

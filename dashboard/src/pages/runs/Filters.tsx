@@ -1,11 +1,12 @@
-import { useCallback } from "react";
-import { useExperimentNames } from "../../api/names";
+import { type ReactNode, useCallback } from "react";
 import { useAddressQuery } from "../../app/query";
 import { Button } from "../../design/Button";
-import { Icon } from "../../design/Icon";
 import { SearchField } from "../../design/SearchField";
-import { isNarrow, type RunFilter, writeFilter } from "../../model/runFilter";
+import { isNarrow, NOTHING, type RunFilter, writeFilter } from "../../model/runFilter";
+import type { ValueName } from "../../model/runValues";
 import { RUN_STATES, STANDING_WORDS, standingOf } from "../../model/state";
+import { AddFilter } from "./AddFilter";
+import { Conditions } from "./Conditions";
 import style from "./RunList.module.css";
 
 /** What narrows a list of runs; it stands in the address. */
@@ -14,18 +15,16 @@ export function Filters({
   isOfExperiment,
   total,
   known,
-  parameters,
-  onParameters,
+  children,
 }: {
   filter: RunFilter;
   isOfExperiment: boolean;
-  total: number;
-  known: readonly string[];
-  parameters: readonly string[];
-  onParameters: (names: readonly string[]) => void;
+  total: string;
+  /** Names of values that can be compared. */
+  known: readonly ValueName[];
+  children: ReactNode;
 }) {
   const [, setQuery] = useAddressQuery();
-  const experiments = useExperimentNames([filter.experiment]);
   const change = (to: Partial<RunFilter>) => setQuery((query) => writeFilter(query, to), { replace: true });
   const rename = useCallback(
     (name: string) => setQuery((query) => writeFilter(query, { name }), { replace: true }),
@@ -74,12 +73,6 @@ export function Filters({
           onChange={(event) => change({ until: event.target.value })}
         />
       </span>
-      {!isOfExperiment && filter.experiment !== "" && (
-        <span className="chip">
-          Experiment: {experiments.get(filter.experiment) ?? filter.experiment.slice(0, 8)}
-          <Button kind="quiet" icon="close" label="Of any experiment" onClick={() => change({ experiment: "" })} />
-        </span>
-      )}
       <label className={style.dates}>
         <input
           type="checkbox"
@@ -88,51 +81,17 @@ export function Filters({
         />
         Archived
       </label>
+      <AddFilter filter={filter} known={known} onChange={change} />
+      <Conditions filter={filter} isOfExperiment={isOfExperiment} onChange={change} />
       {isNarrow(filter) && (
-        <Button kind="quiet" onClick={() => change({ name: "", states: [], experiment: "", since: "", until: "" })}>
+        <Button kind="quiet" onClick={() => change(NOTHING)}>
           Clear
         </Button>
       )}
       <span className={style.total} role="status">
-        {total === 1 ? "1 run" : `${total.toLocaleString()} runs`}
+        {total}
       </span>
-      <Columns known={known} parameters={parameters} onParameters={onParameters} />
+      {children}
     </search>
-  );
-}
-
-function Columns({
-  known,
-  parameters,
-  onParameters,
-}: {
-  known: readonly string[];
-  parameters: readonly string[];
-  onParameters: (names: readonly string[]) => void;
-}) {
-  const names = [...new Set([...parameters, ...known])];
-  return (
-    <details className={style.columns}>
-      <summary>
-        <Icon name="columns" />
-        Columns
-      </summary>
-      <div>
-        <strong>Parameters as columns</strong>
-        {names.length === 0 && <span className="soft">The runs that are loaded have no parameters.</span>}
-        {names.map((name) => (
-          <label key={name}>
-            <input
-              type="checkbox"
-              checked={parameters.includes(name)}
-              onChange={(event) =>
-                onParameters(event.target.checked ? [...parameters, name] : parameters.filter((it) => it !== name))
-              }
-            />
-            <span className="ellipsis">{name}</span>
-          </label>
-        ))}
-      </div>
-    </details>
   );
 }

@@ -1,8 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import type { Run } from "../../api/kfp";
 import { useExperimentNames, usePipelineNames } from "../../api/names";
-import { runsQuery } from "../../api/runs";
+import { runSearchQuery } from "../../api/runs";
 import { useNamespace } from "../../app/namespace";
 import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
@@ -10,7 +9,17 @@ import { LinkButton } from "../../design/LinkButton";
 import { List, type Sort } from "../../design/List";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { isNarrow, predicates, readFilter } from "../../model/runFilter";
+import {
+  knownNames,
+  readColumns,
+  readValueName,
+  totalWords,
+  type ValueName,
+  valueKey,
+  writeColumns,
+} from "../../model/runValues";
 import { Chosen } from "./Chosen";
+import { ColumnChooser } from "./ColumnChooser";
 import { columnsOf } from "./columns";
 import { Filters } from "./Filters";
 import style from "./RunList.module.css";
@@ -18,8 +27,10 @@ import style from "./RunList.module.css";
 const SORTS = ["created_at", "name", "finished_at", "state"];
 
 function readSort(query: URLSearchParams): Sort {
-  const [by = "", direction] = (query.get("sort") ?? "").split(" ");
-  return SORTS.includes(by) ? { by, descending: direction !== "asc" } : { by: "created_at", descending: true };
+  // Names of values may have spaces.
+  const [, by = "", direction] = /^(.*?)(?: (asc|desc))?$/s.exec(query.get("sort") ?? "") ?? [];
+  const isKnown = SORTS.includes(by) || readValueName(by) !== undefined;
+  return isKnown ? { by, descending: direction !== "asc" } : { by: "created_at", descending: true };
 }
 
 /** Runs by what the address says; of one experiment on its page. */
@@ -29,9 +40,9 @@ export function RunList({ experimentId }: { experimentId?: string }) {
   const filter = readFilter(query);
   const sort = readSort(query);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const [parameters, setParameters] = useState<readonly string[]>(storedColumns);
+  const shown = useMemo(() => readColumns(query) ?? storedColumns(), [query]);
   const list = useInfiniteQuery({
-    ...runsQuery({
+    ...runSearchQuery({
       namespace,
       experimentId: experimentId ?? (filter.experiment || undefined),
       predicates: predicates(filter),
@@ -41,27 +52,38 @@ export function RunList({ experimentId }: { experimentId?: string }) {
     placeholderData: (before) => before,
   });
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.runs ?? []) ?? [], [list.data]);
-  const total = list.data?.pages[0]?.total_size ?? 0;
+  const values = useMemo(
+    () => new Map(list.data?.pages.flatMap((page) => Object.entries(page.values ?? {})) ?? []),
+    [list.data],
+  );
+  const first = list.data?.pages[0];
+  const sortedBy = readValueName(sort.by);
   const experiments = useExperimentNames(rows.map((run) => run.experiment_id));
   const pipelines = usePipelineNames(rows.map((run) => run.pipeline_version_reference?.pipeline_id ?? ""));
   const columns = useMemo(
-    () => columnsOf({ experiments, pipelines, parameters, isOfExperiment: experimentId !== undefined }),
-    [experiments, pipelines, parameters, experimentId],
+    () => columnsOf({ experiments, pipelines, shown, values, isOfExperiment: experimentId !== undefined }),
+    [experiments, pipelines, shown, values, experimentId],
   );
-  const known = useMemo(() => parameterNames(rows), [rows]);
+  const known = useMemo(() => knownNames(rows, values), [rows, values]);
+  const show = (names: readonly ValueName[]) => {
+    localStorage.setItem(COLUMNS_KEY, JSON.stringify(names.map(valueKey)));
+    setQuery((before) => writeColumns(before, names), { replace: true });
+  };
   return (
     <>
       <Filters
         filter={filter}
         isOfExperiment={experimentId !== undefined}
-        total={total}
+        total={totalWords(first?.total_size ?? 0, first?.total_is_least ?? false, sortedBy)}
         known={known}
-        parameters={parameters}
-        onParameters={(names) => {
-          localStorage.setItem(COLUMNS_KEY, JSON.stringify(names));
-          setParameters(names);
-        }}
-      />
+      >
+        <ColumnChooser known={known} shown={shown} onShow={show} />
+      </Filters>
+      {first?.values_incomplete && (filter.conditions.length > 0 || sortedBy !== undefined) && (
+        <p className="soft" role="status">
+          Parameters and metrics of earlier runs are still being recorded; more runs may be found later.
+        </p>
+      )}
       {chosen.size > 0 && (
         <Chosen runs={rows.filter((run) => chosen.has(run.run_id))} onDone={() => setChosen(new Set())} />
       )}
@@ -70,7 +92,7 @@ export function RunList({ experimentId }: { experimentId?: string }) {
       ) : list.isPending ? (
         <Loading what="Loading runs" lines={8} />
       ) : rows.length === 0 ? (
-        <NoRuns isFiltered={isNarrow(filter)} isArchived={filter.isArchived} />
+        <NoRuns isFiltered={isNarrow(filter)} isArchived={filter.isArchived} sortedBy={sortedBy} />
       ) : (
         <div className={style.rows} data-old={list.isPlaceholderData || undefined}>
           <List
@@ -99,9 +121,20 @@ export function RunList({ experimentId }: { experimentId?: string }) {
   );
 }
 
-function NoRuns({ isFiltered, isArchived }: { isFiltered: boolean; isArchived: boolean }) {
+function NoRuns({
+  isFiltered,
+  isArchived,
+  sortedBy,
+}: {
+  isFiltered: boolean;
+  isArchived: boolean;
+  sortedBy: ValueName | undefined;
+}) {
   if (isFiltered) {
     return <Empty title="No run is like that">Take away a filter to see more.</Empty>;
+  }
+  if (sortedBy !== undefined) {
+    return <Empty title={`No run has a number for ${sortedBy.name}`}>Sort by something else to see all.</Empty>;
   }
   if (isArchived) {
     return <Empty title="Nothing is archived">Runs that are archived are kept here until they are deleted.</Empty>;
@@ -120,19 +153,15 @@ function NoRuns({ isFiltered, isArchived }: { isFiltered: boolean; isArchived: b
   );
 }
 
-const COLUMNS_KEY = "penstock.runs.parameters";
+const COLUMNS_KEY = "penstock.runs.columns";
 
-function storedColumns(): readonly string[] {
+/** The columns that were chosen last. */
+function storedColumns(): readonly ValueName[] {
   try {
     const names: unknown = JSON.parse(localStorage.getItem(COLUMNS_KEY) ?? "[]");
-    return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+    const texts = Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+    return texts.map(readValueName).filter((name) => name !== undefined);
   } catch {
     return [];
   }
-}
-
-/** Names of the parameters of the runs that are loaded. */
-function parameterNames(rows: readonly Run[]): string[] {
-  const names = new Set(rows.flatMap((run) => Object.keys(run.runtime_config?.parameters ?? {})));
-  return [...names].sort((a, b) => a.localeCompare(b));
 }

@@ -1,22 +1,24 @@
 import { Link } from "react-router";
-import type { Json, Run } from "../../api/kfp";
+import type { Json, Run, RunValues } from "../../api/kfp";
 import { to } from "../../app/routes";
 import { Icon } from "../../design/Icon";
 import type { Column } from "../../design/List";
 import { Duration, Moment } from "../../design/Moment";
 import { StatusMark } from "../../design/StatusMark";
+import { type ValueName, valueKey, valueOfRun, valueText } from "../../model/runValues";
 import { standingOf } from "../../model/state";
 
 interface Names {
   experiments: ReadonlyMap<string, string>;
   pipelines: ReadonlyMap<string, string>;
-  /** Parameters that have a column. */
-  parameters: readonly string[];
+  /** Parameters and metrics that have a column, and what is recorded of them. */
+  shown: readonly ValueName[];
+  values: ReadonlyMap<string, RunValues>;
   isOfExperiment: boolean;
 }
 
 /** The columns of a list of runs. */
-export function columnsOf({ experiments, pipelines, parameters, isOfExperiment }: Names): Column<Run>[] {
+export function columnsOf({ experiments, pipelines, shown, values, isOfExperiment }: Names): Column<Run>[] {
   const columns: Column<Run>[] = [
     {
       key: "state",
@@ -51,9 +53,10 @@ export function columnsOf({ experiments, pipelines, parameters, isOfExperiment }
       align: "end",
       render: (run) => <Duration from={run.created_at} to={run.finished_at} isCoarse />,
     },
-    ...parameters.map((name): Column<Run> => {
-      const render = (run: Run) => <Value value={run.runtime_config?.parameters?.[name]} />;
-      return { key: `parameter ${name}`, label: name, width: "8rem", align: "end", render };
+    ...shown.map((name): Column<Run> => {
+      const render = (run: Run) => <Value value={valueOfRun(run, values.get(run.run_id), name)} />;
+      const key = valueKey(name);
+      return { key, label: name.name, width: "8rem", align: "end", sort: key, render };
     }),
   ];
   return columns.filter((column) => !(isOfExperiment && column.key === "experiment"));
@@ -92,6 +95,6 @@ function Value({ value }: { value: Json | undefined }) {
   if (value === undefined) {
     return <span className="soft">–</span>;
   }
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return <span title={text.slice(0, 2000)}>{text.slice(0, 80)}</span>;
+  const whole = typeof value === "string" ? value : JSON.stringify(value);
+  return <span title={whole.slice(0, 2000)}>{valueText(value).slice(0, 80)}</span>;
 }
