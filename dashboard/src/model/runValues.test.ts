@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../api/kfp";
 import {
+  columnLabel,
   conditionWords,
   knownNames,
   problem,
@@ -94,6 +95,16 @@ describe("columns of values", () => {
     expect(valueOfRun(run, undefined, { kind: "parameters", name: "rate" })).toBe(1);
     expect(valueOfRun(run, values, { kind: "metrics", name: "rate" })).toBeUndefined();
     expect(valueOfRun(run, values, { kind: "metrics", name: "constructor" })).toBeUndefined();
+  });
+
+  it("of one name are told from each other", () => {
+    const [parameter, metric] = [
+      { kind: "parameters", name: "lines" },
+      { kind: "metrics", name: "lines" },
+    ] as const;
+    expect(columnLabel(metric, [metric])).toBe("lines");
+    expect(columnLabel(metric, [parameter, metric])).toBe("lines (metric)");
+    expect(columnLabel(parameter, [parameter, metric])).toBe("lines (parameter)");
   });
 
   it("are offered by the names of what is loaded, parameters first", () => {

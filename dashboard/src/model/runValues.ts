@@ -109,6 +109,12 @@ export function writeColumns(query: URLSearchParams, columns: readonly ValueName
   return after;
 }
 
+/** The name of a column; a parameter and a metric of one name are told from each other. */
+export function columnLabel({ kind, name }: ValueName, shown: readonly ValueName[]): string {
+  const isAlone = shown.filter((it) => it.name === name).length < 2;
+  return isAlone ? name : `${name} (${kind === "metrics" ? "metric" : "parameter"})`;
+}
+
 /** A value of a run. One that is too long to be recorded may be known from what was given. */
 export function valueOfRun(run: Run, values: RunValues | undefined, { kind, name }: ValueName): Json | undefined {
   const own = (members: Record<string, Json> | undefined) =>

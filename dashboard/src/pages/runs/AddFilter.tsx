@@ -124,7 +124,7 @@ function NewCondition({
     }
   };
   return (
-    <form className={style.newCondition} onSubmit={send}>
+    <form className={style.newCondition} data-kind={kind} onSubmit={send}>
       <Field label={kind === "tags" ? "Tag of the pipeline or version" : "Name"}>
         {(ids) => (
           <input

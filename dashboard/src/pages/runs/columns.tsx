@@ -5,7 +5,7 @@ import { Icon } from "../../design/Icon";
 import type { Column } from "../../design/List";
 import { Duration, Moment } from "../../design/Moment";
 import { StatusMark } from "../../design/StatusMark";
-import { type ValueName, valueKey, valueOfRun, valueText } from "../../model/runValues";
+import { columnLabel, type ValueName, valueKey, valueOfRun, valueText } from "../../model/runValues";
 import { standingOf } from "../../model/state";
 
 interface Names {
@@ -28,6 +28,11 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
       render: (run) => <StatusMark standing={standingOf(run.state)} />,
     },
     { key: "name", label: "Name", sort: "name", render: (run) => <Name run={run} /> },
+    ...shown.map((name): Column<Run> => {
+      const render = (run: Run) => <Value value={valueOfRun(run, values.get(run.run_id), name)} />;
+      const key = valueKey(name);
+      return { key, label: columnLabel(name, shown), width: "7rem", align: "end", sort: key, render };
+    }),
     { key: "pipeline", label: "Pipeline", width: "13rem", render: (run) => <Pipeline run={run} names={pipelines} /> },
     {
       key: "experiment",
@@ -53,11 +58,6 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
       align: "end",
       render: (run) => <Duration from={run.created_at} to={run.finished_at} isCoarse />,
     },
-    ...shown.map((name): Column<Run> => {
-      const render = (run: Run) => <Value value={valueOfRun(run, values.get(run.run_id), name)} />;
-      const key = valueKey(name);
-      return { key, label: name.name, width: "8rem", align: "end", sort: key, render };
-    }),
   ];
   return columns.filter((column) => !(isOfExperiment && column.key === "experiment"));
 }
