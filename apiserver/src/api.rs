@@ -20,6 +20,7 @@ use crate::folded::HeldRuns;
 use crate::import::Importer;
 use crate::listing::TokenKey;
 use crate::live_logs::LiveLogs;
+use crate::live_pods::LivePods;
 use crate::metrics::ApiMetrics;
 use crate::notifications::NotificationRules;
 use crate::runs::Submission;
@@ -64,6 +65,8 @@ pub struct ApiSettings {
     pub link_endpoint: Option<LinkEndpoint>,
     /// Where logs are read that are still being written; without it they are served once they are stored.
     pub live_logs: Option<Arc<dyn LiveLogs>>,
+    /// Where Pods of attempts are looked at; without it there are none.
+    pub live_pods: Option<Arc<dyn LivePods>>,
     /// What page tokens are authenticated with; without it they end with the process.
     pub token_key: Option<TokenKey>,
     /// Fetches pipelines from URLs; without it none is fetched.

@@ -13,6 +13,7 @@ mod logs;
 mod names;
 mod notifications;
 mod pipelines;
+mod pods;
 mod records;
 mod recurring_runs;
 mod retry;
@@ -63,6 +64,7 @@ pub(crate) fn all() -> Routes {
         notifications::routes,
         dashboard::routes,
         tree::routes,
+        pods::routes,
         system::routes,
     ];
     for add in resources {

@@ -15,6 +15,7 @@ mod file_limit;
 mod json;
 mod live;
 mod live_logs;
+mod live_pods;
 mod log_printer;
 mod opened;
 mod parameters;

@@ -1,5 +1,7 @@
 //! The driver: its data directory, stores and interpreters, its cluster if it has one, and the runs it drives.
 
+mod pods;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +10,6 @@ use penstock_engine::NodeId;
 use penstock_launcher::{PythonHost, PythonSettings};
 use penstock_metastore::{CacheScope, Command, Listed, Metastore, PendingCommand, RunToDrive, StoreLocation};
 use penstock_objectstore::{StoreSettings, Stores, Transfer, TransferSettings};
-use penstock_spec::pod::pod_name;
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunInfo;
 use tracing::info;
@@ -23,9 +24,7 @@ use crate::drive::{HostParts, RunControl, RunEnd, RunHost, event_queue};
 use crate::endpoints::StoreEndpoints;
 use crate::error::{DriveError, DriverError};
 use crate::import::Imports;
-use crate::kubernetes::{
-    FollowedLog, KubernetesBackend, KubernetesHost, KubernetesSettings, LogSoFar, PodLog, PodLogError, RunPods,
-};
+use crate::kubernetes::{KubernetesBackend, KubernetesHost, KubernetesSettings, RunPods};
 use crate::left_behind;
 use crate::ownership::{Ownership, Presence};
 use crate::process::{ProcessBackend, ProcessSettings};
@@ -303,36 +302,6 @@ impl Driver {
     /// this process drives.
     pub fn waiting_reasons(&self, run: Uuid) -> Vec<(AttemptRef, String)> {
         self.kubernetes().map(|host| host.reasons(run)).unwrap_or_default()
-    }
-
-    /// What there is by now of the log of an attempt that is a Pod, also of a run that another process drives.
-    pub async fn log_so_far(
-        &self,
-        run: &RunInfo,
-        task_key: &str,
-        attempt: &AttemptRef,
-    ) -> Result<LogSoFar, PodLogError> {
-        let (host, name) = self.pod_of(run, task_key, attempt)?;
-        PodLog::so_far(&host.pods(&run.namespace), &run.namespace, &name, attempt).await
-    }
-
-    /// The log of an attempt that is a Pod, or is to become one, to its end.
-    pub fn follow_log(&self, run: &RunInfo, task_key: &str, attempt: &AttemptRef) -> Result<FollowedLog, PodLogError> {
-        let (host, name) = self.pod_of(run, task_key, attempt)?;
-        Ok(FollowedLog::start(host.pods(&run.namespace), run.namespace.clone(), name, attempt.clone()))
-    }
-
-    fn pod_of(
-        &self,
-        run: &RunInfo,
-        task_key: &str,
-        attempt: &AttemptRef,
-    ) -> Result<(&Arc<KubernetesHost>, String), PodLogError> {
-        let name = pod_name(&run.name, task_key, attempt.task_id, attempt.attempt);
-        match self.kubernetes() {
-            Some(host) => Ok((host, name)),
-            None => Err(PodLogError { pod: name, reason: "this driver has no cluster".to_owned() }),
-        }
     }
 
     /// Stores the command that lets a run go on that ended; [`Driver::drive`] carries it out. Tasks that are named start

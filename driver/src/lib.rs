@@ -39,9 +39,9 @@ pub use endpoints::StoreEndpoints;
 pub use error::{DriveError, DriverError};
 pub use kubernetes::{
     ACCESS_MODES, CaBundle, ClaimError, FollowedLog, KubernetesMetrics, KubernetesSettings, LogNews, LogSoFar,
-    NamespaceSettingsError, PlatformError, PlatformErrors, PodLog, PodLogError, PodSettings, PodStanding, RunAs,
-    SweepError, Swept, TaskAccount, TaskAccountError, Timeouts, UnsupportedSetting, UnsupportedSettings,
-    VolumeSettings, pod_standings, unsupported_settings,
+    NamespaceSettingsError, PlatformError, PlatformErrors, PodLog, PodLogError, PodSettings, PodStanding,
+    PodStateError, RunAs, SweepError, Swept, TaskAccount, TaskAccountError, Timeouts, UnsupportedSetting,
+    UnsupportedSettings, VolumeSettings, pod_standings, unsupported_settings,
 };
 pub use load::load_state;
 pub use ownership::Presence;

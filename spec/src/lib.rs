@@ -19,6 +19,7 @@ pub mod plan;
 pub mod platform;
 pub mod pod;
 pub mod pod_data;
+pub mod pod_state;
 pub mod quantity;
 pub mod report;
 pub mod retention;

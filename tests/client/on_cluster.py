@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
@@ -39,6 +40,11 @@ def fail_before(moment: float) -> str:
     return "late enough"
 
 
+@dsl.container_component
+def missing():
+    return dsl.ContainerSpec(image="penstock.test/missing:1", command=["true"])
+
+
 @dsl.component
 def double(x: int) -> int:
     return 2 * x
@@ -59,6 +65,11 @@ def looped(numbers: list = [1, 2, 3]) -> int:
 @dsl.pipeline(name="talker")
 def talker(lines: int, word: str = "line"):
     talk(lines=lines, word=word).set_caching_options(False)
+
+
+@dsl.pipeline(name="unpullable")
+def unpullable():
+    missing().set_caching_options(False)
 
 
 @dsl.pipeline(name="impatient")
@@ -107,6 +118,17 @@ def text(run_id, node):
         return answer.read().decode()
 
 
+def pod(run_id, node, attempt=0):
+    """How the Pod of an attempt is, or why there is none."""
+    path = f"/apis/penstock/v1/runs/{run_id}/tasks/{node}/attempts/{attempt}/pod"
+    try:
+        with urllib.request.urlopen(f"{HOST}{path}", timeout=60) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        assert refusal.code == 404, (refusal.code, refusal.read())
+        return json.load(refusal)
+
+
 def hello_succeeds_as_pods():
     started = c.create_run_from_pipeline_func(sums, arguments={"x": 1}, run_name="first", enable_caching=False)
     run = started.wait_for_run_completion(timeout=LIMIT)
@@ -148,6 +170,30 @@ def log_is_followed_while_the_pod_runs_and_is_the_same_when_it_is_gone():
     wait("its Pod is gone", lambda: not pods(started.run_id))
     stored = text(started.run_id, task.pod_name)
     assert stored == "".join(seen), (stored, seen)
+
+
+def pod_that_cannot_be_pulled_is_shown_with_its_events():
+    started = c.create_run_from_pipeline_func(unpullable, enable_caching=False)
+    task = wait("the task has a Pod", lambda: (task := task_of(started.run_id, "missing")) and task.pod_name and task)
+
+    def waits():
+        shown = pod(started.run_id, task.task_id)
+        main = [container for container in shown.get("containers", []) if container["name"] == "main"]
+        reasons = {event["reason"] for event in shown.get("events", [])}
+        is_refused = main and main[0].get("reason") in ("ErrImagePull", "ImagePullBackOff")
+        return is_refused and {"Scheduled", "Failed"} <= reasons and (shown, main[0])
+
+    shown, main = wait("the puller's words are shown", waits)
+    assert (shown["name"], shown["namespace"], shown["phase"]) == (task.pod_name, NAMESPACE, "Pending"), shown
+    assert main["image"] == "penstock.test/missing:1" and main["state"] == "waiting" and shown["node"], shown
+    assert any("penstock.test/missing:1" in event["message"] for event in shown["events"]), shown
+    assert "events_error" not in shown, shown
+    # What the launcher gets of the installation is in its environment.
+    assert not {"env", "spec", "volumes"} & set(shown) and "AWS_" not in json.dumps(shown), shown
+    c.terminate_run(started.run_id)
+    assert finished(started.run_id).state == "FAILED"
+    wait("its Pod is gone", lambda: not pods(started.run_id))
+    assert "no longer" in pod(started.run_id, task.task_id)["message"]
 
 
 def run_is_terminated_with_its_pods():
@@ -232,6 +278,7 @@ SCENARIOS = {
         hello_succeeds_as_pods,
         loop_runs_each_iteration,
         log_is_followed_while_the_pod_runs_and_is_the_same_when_it_is_gone,
+        pod_that_cannot_be_pulled_is_shown_with_its_events,
         run_is_terminated_with_its_pods,
         failed_run_is_retried_as_another_attempt,
         deleted_run_takes_its_pods_along,
@@ -239,7 +286,7 @@ SCENARIOS = {
         client_without_host_asks_through_kubernetes,
     ],
     "apart": [hello_succeeds_as_pods, log_is_followed_while_the_pod_runs_and_is_the_same_when_it_is_gone,
-              run_is_terminated_with_its_pods],
+              pod_that_cannot_be_pulled_is_shown_with_its_events, run_is_terminated_with_its_pods],
     "unlabelled": [submission_is_refused_with_the_label],
 }
 

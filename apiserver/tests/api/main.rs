@@ -19,6 +19,7 @@ mod listener;
 mod logs;
 mod metrics;
 mod pipelines;
+mod pods;
 mod protocol;
 #[path = "../../../tests/support/real_cluster.rs"]
 mod real_cluster;

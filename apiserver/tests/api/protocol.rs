@@ -135,6 +135,7 @@ fn t11_the_routes_are_these() {
         "/apis/penstock/v1/runs/{run_id}/tree",
         "/apis/penstock/v1/runs/{run_id}/spec",
         "/apis/penstock/v1/runs/{run_id}/tasks/{task_id}",
+        "/apis/penstock/v1/runs/{run_id}/tasks/{task_id}/attempts/{attempt}/pod",
         "/apis/penstock/v1/recurringruns/{recurring_run_id}/next",
         "/apis/penstock/v1/runs/{run_id}/tasks/{task_id}/cache",
         "/apis/penstock/v1/artifacts",

@@ -30,6 +30,7 @@ use crate::args::api::ImportArgs;
 use crate::args::records::RecordsArgs;
 use crate::failure::Refusal;
 use crate::live_logs::AttemptLogs;
+use crate::live_pods::AttemptPods;
 use crate::submission::{DriverSubmission, TaskPlace};
 use crate::system::DriverChecks;
 
@@ -102,6 +103,7 @@ impl ApiService {
             stores: Some(Arc::clone(driver.transfer().stores())),
             schedule_zone: Some(time_zone),
             live_logs: Some(Arc::new(AttemptLogs::new(driver.clone()))),
+            live_pods: Some(Arc::new(AttemptPods::new(driver.clone()))),
             token_key: Some(token_key),
             importer: importer(import)?,
             link_endpoint,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use penstock_spec::keys;
 use uuid::Uuid;
@@ -14,6 +14,8 @@ use super::signs::{Sign, heard};
 
 /// Pods listed in one request.
 const PAGE: u32 = 500;
+/// Events of one Pod that are read, at most.
+const EVENTS: u32 = 100;
 
 /// Pods of one namespace.
 #[derive(Clone)]
@@ -75,6 +77,13 @@ impl PodApi {
                 None => return Ok(pods),
             }
         }
+    }
+
+    /// What happened to this very Pod, as far as the cluster still knows.
+    pub(crate) async fn events(&self, uid: &str) -> Result<Vec<Event>, RequestError> {
+        let events: Api<Event> = Api::namespaced(self.pods.clone().into_client(), &self.namespace);
+        let parameters = ListParams::default().fields(&format!("involvedObject.uid={uid}")).limit(EVENTS);
+        Ok(self.send("list", events.list(&parameters)).await?.items)
     }
 
     /// Deletes this very Pod; fine if it is gone already, or another has its name.

@@ -15,7 +15,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";
 const LEASES: &str = "coordination.k8s.io";
 
-const HELD: [Right; 40] = [
+const HELD: [Right; 41] = [
     ("", "list", "", "namespaces", ""),
     ("", "watch", "", "namespaces", ""),
     ("", "list", "", "pods", ""),
@@ -29,6 +29,7 @@ const HELD: [Right; 40] = [
     ("team", "list", "", "persistentvolumeclaims", ""),
     ("team", "create", "", "persistentvolumeclaims", ""),
     ("team", "delete", "", "persistentvolumeclaims", "any"),
+    ("team", "list", "", "events", ""),
     ("team", "create", "", "serviceaccounts", "penstock-task"),
     ("team", "patch", "", "serviceaccounts", "penstock-task"),
     ("team", "delete", "", "serviceaccounts", "penstock-task"),
@@ -58,7 +59,7 @@ const HELD: [Right; 40] = [
     (SYSTEM, "update", LEASES, "leases", "penstock-driver"),
 ];
 
-const NOT_HELD: [Right; 44] = [
+const NOT_HELD: [Right; 46] = [
     ("", "get", "", "secrets", ""),
     ("", "list", "", "secrets", ""),
     ("team", "get", "", "secrets", "penstock-webhook-certificate"),
@@ -102,6 +103,8 @@ const NOT_HELD: [Right; 44] = [
     ("", "get", "", "nodes", "any"),
     ("", "patch", "", "nodes", "any"),
     ("team", "create", "batch", "jobs", ""),
+    ("team", "watch", "", "events", ""),
+    ("team", "delete", "", "events", "any"),
     ("kube-system", "get", LEASES, "leases", "penstock-driver"),
 ];
 
@@ -137,9 +140,10 @@ async fn t06_rights_are_the_calls_that_are_made() {
 }
 
 /// What an API that runs apart calls. It is what users reach, so it holds nothing that changes the cluster.
-const HELD_BY_THE_API: [Right; 5] = [
+const HELD_BY_THE_API: [Right; 6] = [
     ("team", "get", "", "pods", "any"),
     ("team", "get", "", "pods/log", "any"),
+    ("team", "list", "", "events", ""),
     ("team", "get", "", "configmaps", "penstock-settings"),
     ("", "create", "authentication.k8s.io", "tokenreviews", ""),
     ("", "create", "authorization.k8s.io", "subjectaccessreviews", ""),
