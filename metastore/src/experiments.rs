@@ -61,6 +61,14 @@ impl Entity for Experiment {
     }
 }
 
+/// Each namespace once, from one to the next: there are many experiments, and few namespaces.
+const NAMESPACES: &str = "WITH RECURSIVE found (namespace) AS (
+    SELECT MIN(namespace) FROM experiments
+    UNION ALL
+    SELECT (SELECT MIN(experiments.namespace) FROM experiments WHERE experiments.namespace > found.namespace) FROM found
+    WHERE found.namespace IS NOT NULL
+) SELECT namespace FROM found WHERE namespace IS NOT NULL";
+
 impl Metastore {
     /// Creates an experiment. [`MetastoreError::NameTaken`] if its namespace has one of this name.
     pub async fn create_experiment(&self, experiment: Experiment) -> Result<(), MetastoreError> {
@@ -103,6 +111,14 @@ impl Metastore {
     /// Deletes an experiment. Its runs stay, and go on naming it.
     pub async fn delete_experiment(&self, experiment: Uuid) -> Result<(), MetastoreError> {
         self.submit(CatalogOperation::DeleteExperiment { experiment }).await
+    }
+
+    /// Namespaces that experiments are of.
+    pub async fn namespaces_of_experiments(&self) -> Result<Vec<String>, MetastoreError> {
+        query(NAMESPACES)
+            .fetch_values(&self.readers, "namespace")
+            .await
+            .map_err(|error| MetastoreError::database("list the namespaces of experiments", error))
     }
 
     /// Experiments.

@@ -100,10 +100,12 @@ impl Seen {
                 runs,
             });
         }
-        let known = api.metastore().namespaces().await?;
+        let (of_runs, of_experiments) =
+            tokio::try_join!(api.metastore().namespaces(), api.metastore().namespaces_of_experiments())?;
+        let known: BTreeSet<String> =
+            of_runs.into_iter().chain(of_experiments).filter(|name| !name.is_empty()).take(MOST_NAMESPACES).collect();
         let asked = Some(asked.to_owned()).filter(|asked| !asked.is_empty());
-        let candidates: BTreeSet<String> =
-            asked.into_iter().chain(known.into_iter().filter(|name| !name.is_empty()).take(MOST_NAMESPACES)).collect();
+        let candidates: BTreeSet<String> = known.into_iter().chain(asked).collect();
         let looks = candidates.into_iter().map(|namespace| {
             let access = &access;
             async move { access.namespace(&namespace, "").await.is_ok().then_some(namespace) }

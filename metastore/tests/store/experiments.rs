@@ -126,3 +126,14 @@ async fn deleted_experiment_leaves_its_runs() {
     let record = store.run_record(run).await.unwrap();
     assert_eq!(record.registration.experiment, Some(Uuid::from_u128(1)));
 }
+
+#[tokio::test]
+async fn namespaces_of_experiments_are_listed_once() {
+    let Some(fixture) = Fixture::new().await else { return };
+    assert!(fixture.store.namespaces_of_experiments().await.unwrap().is_empty());
+    for (number, namespace) in (1..).zip(["b", "a", "", "b", "c", "a"]) {
+        let one = Experiment { namespace: namespace.to_owned(), ..experiment(number, &format!("number {number}")) };
+        fixture.store.create_experiment(one).await.unwrap();
+    }
+    assert_eq!(fixture.store.namespaces_of_experiments().await.unwrap(), ["", "a", "b", "c"]);
+}
