@@ -1,5 +1,9 @@
 //! Files that hold tables, as far as a page shows them: the beginning of a file in, some of its rows out. Pure.
 
+pub(crate) mod parquet;
+
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 /// Columns of a table at most.
@@ -21,6 +25,8 @@ pub(crate) enum Format {
 pub(crate) struct Table {
     /// Names and types of columns. The type is that of what is shown.
     pub(crate) columns: Vec<(String, &'static str)>,
+    /// Why the values of columns are not shown, by their places.
+    pub(crate) notes: BTreeMap<usize, String>,
     pub(crate) rows: Vec<Vec<Value>>,
     /// How many there are, if the file was read to its end.
     pub(crate) total: Option<usize>,

@@ -277,9 +277,37 @@ async fn rows_of_tables_are_shown() {
         (10, "offset=-1", "offset must not be negative: it is -1"),
         (11, "", "is a directory: name a file in it with ?path="),
         (13, "", "\"broken.jsonl\" cannot be read as a table: line 1 is not JSON: "),
-        (14, "", "\"model.bin\" is no table by its name: csv, tsv, jsonl and ndjson are"),
+        (14, "", "\"model.bin\" is no table by its name (csv, tsv, jsonl, ndjson), and no Parquet file"),
     ] {
         let refused = recorded.get(&table(number, query)).await.refused(400);
         assert!(refused.contains(reason), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn rows_of_parquet_files_are_shown_whatever_they_are_called() {
+    const LARGE: &[u8] = include_bytes!("../../testdata/parquet/large.parquet");
+    const ODD: &[u8] = include_bytes!("../../testdata/parquet/odd.parquet");
+    let recorded = Recorded::start().await;
+    let table =
+        |number: u128, query: &str| format!("/apis/penstock/v1/artifacts/{}/table?{query}", Uuid::from_u128(number));
+    // As a task stores it that writes to the path of its output.
+    let unnamed = recorded.store_file("executor/data", LARGE);
+    let odd = recorded.store_file("odd.parquet", ODD);
+    let cut = recorded.store_file("cut.parquet", &LARGE[..LARGE.len() - 3]);
+    let single = |number, uri: &str| artifact(number, uri, None);
+    recorded.put_out(vec![("a", single(10, &unnamed)), ("b", single(11, &odd)), ("c", single(12, &cut))]).await;
+    let expected = json!({
+        "columns": [{"name": "n", "type": "integer"}, {"name": "text", "type": "string"}],
+        "rows": [[39_998, "row 39998"], [39_999, "row 39999"]], "total_rows": 40_000, "truncated": false,
+    });
+    assert_eq!(recorded.get(&table(10, "offset=39998")).await.ok(), expected);
+    let shown = recorded.get(&table(11, "limit=1")).await.ok();
+    let note =
+        json!({"name": "delta", "type": "string", "note": "it is encoded by DELTA_BYTE_ARRAY, which is not read here"});
+    assert_eq!((&shown["columns"][1], &shown["rows"][0][1], &shown["truncated"]), (&note, &json!(null), &json!(true)));
+    let refused = recorded.get(&table(12, "")).await.refused(400);
+    assert!(refused.ends_with(
+        "\"cut.parquet\" cannot be read as a table: it does not end as a Parquet file does, or is encrypted"
+    ));
 }

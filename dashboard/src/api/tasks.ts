@@ -98,7 +98,8 @@ export function filesQuery(id: string) {
 }
 
 export interface ArtifactTable {
-  columns: { name: string; type?: string }[];
+  /** Of a column whose values are not shown, the note says why. */
+  columns: { name: string; type?: string; note?: string }[];
   rows: Json[][];
   total_rows?: number;
   truncated?: boolean;

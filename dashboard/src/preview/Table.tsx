@@ -58,7 +58,7 @@ function Rows({
   isAll,
   children,
 }: {
-  columns: { name: string; type?: string }[];
+  columns: { name: string; type?: string; note?: string }[];
   rows: Json[][];
   total?: number | undefined;
   isAll: boolean;
@@ -72,11 +72,12 @@ function Rows({
         <table className={style.table}>
           <thead>
             <tr>
-              {shown.map(({ name, type }, place) => (
+              {shown.map(({ name, type, note }, place) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: columns may be of one name
                 <th key={place} scope="col">
                   {name}
                   {type && <span className={style.type}>{type}</span>}
+                  {note && <span className={style.unread}>Not shown: {note}</span>}
                 </th>
               ))}
             </tr>

@@ -1,12 +1,21 @@
 //! The rows of an artifact that is a table, so that a browser need not take all of it to show some.
 
-use axum::extract::Path;
-use serde_json::Value;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::content::file;
+use axum::extract::Path;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use super::content::{File, file};
+use crate::api::Api;
 use crate::error::ApiError;
 use crate::openapi::schema::{Kind, Message, always, shown};
 use crate::router::Access;
+use crate::stored::StoredObject;
+use crate::table::parquet::{self, Source};
 use crate::table::{self, Beginning, Format, Table, Window};
 use crate::wire::{Query, Reply};
 
@@ -14,6 +23,10 @@ use crate::wire::{Query, Reply};
 const MOST_BYTES: u64 = 8 << 20;
 /// What rows may take while they are read and written, for each byte of the file.
 const MEMORY_FACTOR: usize = 6;
+/// What rows of a Parquet file may take while they are read: all that is unpacked may be of one column.
+const PARQUET_MEMORY: usize = 128 << 20;
+/// How long the parts of such a file may take to come.
+const PARQUET_WAIT: Duration = Duration::from_secs(20);
 /// Rows when the request does not say, and at most.
 const DEFAULT_ROWS: usize = 100;
 const MOST_ROWS: usize = 1000;
@@ -32,8 +45,10 @@ pub(super) const TABLE: Message = Message {
 
 const ROW: Kind = Kind::List(&Kind::Any);
 
-const COLUMN: Message =
-    Message { name: "ArtifactTableColumn", fields: &[always("name", Kind::Text), always("type", Kind::Words(&TYPES))] };
+const COLUMN: Message = Message {
+    name: "ArtifactTableColumn",
+    fields: &[always("name", Kind::Text), always("type", Kind::Words(&TYPES)), shown("note", Kind::Text)],
+};
 
 /// `GET /artifacts/{artifact}/table`
 pub(super) async fn table(access: Access, Path(id): Path<String>, query: Query) -> Result<Reply, ApiError> {
@@ -43,10 +58,23 @@ pub(super) async fn table(access: Access, Path(id): Path<String>, query: Query) 
 async fn rows(access: &Access, id: &str, query: &Query) -> Result<Reply, ApiError> {
     let window = window(query)?;
     let (api, file) = file(access, id, query.text("path")?).await?;
-    let Some(format) = Format::of(&file.name) else {
-        let text = format!("{:?} is no table by its name: csv, tsv, jsonl and ndjson are", file.name);
-        return Err(ApiError::invalid(text));
+    let read = match Format::of(&file.name) {
+        Some(format) => text_rows(&api, &file, format, window).await?,
+        None if is_parquet(&file).await? => parquet_rows(&api, &file, window).await?,
+        None => {
+            let text =
+                format!("{:?} is no table by its name (csv, tsv, jsonl, ndjson), and no Parquet file", file.name);
+            return Err(ApiError::invalid(text));
+        }
     };
+    read.map(reply)
+        .map_err(|reason| ApiError::failed_precondition(format!("{:?} cannot be read as a table: {reason}", file.name)))
+}
+
+/// A table, or why there is none.
+type Read = Result<Table, String>;
+
+async fn text_rows(api: &Api, file: &File, format: Format, window: Window) -> Result<Read, ApiError> {
     let size = file.object.meta.size;
     let wanted = size.min(MOST_BYTES);
     let memory = usize::try_from(wanted).unwrap_or(usize::MAX).saturating_mul(MEMORY_FACTOR);
@@ -56,12 +84,51 @@ async fn rows(access: &Access, id: &str, query: &Query) -> Result<Reply, ApiErro
     let read = tokio::task::spawn_blocking(move || {
         table::read(format, Beginning { content: &content, is_whole: wanted == size }, window)
     });
-    match read.await {
-        Ok(Ok(table)) => Ok(reply(table)),
-        Ok(Err(reason)) => {
-            Err(ApiError::failed_precondition(format!("{:?} cannot be read as a table: {reason}", file.name)))
+    read.await.map_err(broken_off)
+}
+
+fn broken_off(error: tokio::task::JoinError) -> ApiError {
+    ApiError::internal(format!("reading a table broke off: {error}"))
+}
+
+/// By its name, or by its first bytes: tasks often store files without any ending.
+async fn is_parquet(file: &File) -> Result<bool, ApiError> {
+    if file.name.to_ascii_lowercase().ends_with(".parquet") {
+        return Ok(true);
+    }
+    let begin = 0..file.object.meta.size.min(parquet::MAGIC.len() as u64);
+    Ok(file.object.part(begin).await? == parquet::MAGIC)
+}
+
+async fn parquet_rows(api: &Api, file: &File, window: Window) -> Result<Read, ApiError> {
+    let _memory = api.bodies().reserve(PARQUET_MEMORY).await?;
+    let _room = api.stream_room()?;
+    let deadline = Instant::now() + PARQUET_WAIT;
+    let source = Parts { object: file.object.clone(), runtime: Handle::current(), deadline };
+    let source: Arc<dyn Source> = Arc::new(source);
+    tokio::task::spawn_blocking(move || parquet::read(&source, window)).await.map_err(broken_off)
+}
+
+/// Parts of an object, for a thread that waits for each.
+struct Parts {
+    object: StoredObject,
+    runtime: Handle,
+    deadline: Instant,
+}
+
+impl Source for Parts {
+    fn size(&self) -> u64 {
+        self.object.meta.size
+    }
+
+    fn read(&self, range: Range<u64>) -> Result<Bytes, String> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let read = async { tokio::time::timeout(left, self.object.part(range)).await };
+        match self.runtime.block_on(read) {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("its parts did not come within {} s", PARQUET_WAIT.as_secs())),
         }
-        Err(error) => Err(ApiError::internal(format!("reading a table broke off: {error}"))),
     }
 }
 
@@ -78,9 +145,12 @@ fn window(query: &Query) -> Result<Window, ApiError> {
 }
 
 fn reply(table: Table) -> Reply {
-    let Table { columns, rows, total, truncated } = table;
-    let columns: Vec<Value> =
-        columns.into_iter().map(|(name, kind)| serde_json::json!({"name": name, "type": kind})).collect();
+    let Table { columns, mut notes, rows, total, truncated } = table;
+    let column = |(place, (name, kind))| match notes.remove(&place) {
+        None => json!({"name": name, "type": kind}),
+        Some(note) => json!({"name": name, "type": kind, "note": note}),
+    };
+    let columns: Vec<Value> = columns.into_iter().enumerate().map(column).collect();
     let rows: Vec<Value> = rows.into_iter().map(Value::Array).collect();
     let reply = Reply::new()
         .message("columns", Value::Array(columns))
