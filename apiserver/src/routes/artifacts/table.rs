@@ -84,10 +84,10 @@ async fn text_rows(api: &Api, file: &File, format: Format, window: Window) -> Re
     let read = tokio::task::spawn_blocking(move || {
         table::read(format, Beginning { content: &content, is_whole: wanted == size }, window)
     });
-    read.await.map_err(broken_off)
+    read.await.map_err(|error| broken_off(&error))
 }
 
-fn broken_off(error: tokio::task::JoinError) -> ApiError {
+fn broken_off(error: &tokio::task::JoinError) -> ApiError {
     ApiError::internal(format!("reading a table broke off: {error}"))
 }
 
@@ -106,7 +106,7 @@ async fn parquet_rows(api: &Api, file: &File, window: Window) -> Result<Read, Ap
     let deadline = Instant::now() + PARQUET_WAIT;
     let source = Parts { object: file.object.clone(), runtime: Handle::current(), deadline };
     let source: Arc<dyn Source> = Arc::new(source);
-    tokio::task::spawn_blocking(move || parquet::read(&source, window)).await.map_err(broken_off)
+    tokio::task::spawn_blocking(move || parquet::read(&source, window)).await.map_err(|error| broken_off(&error))
 }
 
 /// Parts of an object, for a thread that waits for each.
