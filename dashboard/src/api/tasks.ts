@@ -67,6 +67,8 @@ export interface PodStatus {
   containers?: PodContainer[];
   conditions?: { type: string; status: string; reason?: string; message?: string; at?: string }[];
   events?: { at?: string; type?: string; reason?: string; message?: string; count?: number }[];
+  /** Why its events cannot be read, if they cannot. */
+  events_error?: string;
 }
 
 const POD_EVERY_MS = 5_000;

@@ -6,6 +6,7 @@ import { Moment } from "../../../design/Moment";
 import { Failed, Loading } from "../../../design/Notice";
 import { useRunView } from "../view";
 import style from "./Panel.module.css";
+import { said, unmet } from "./pod";
 
 /** The Pod of an attempt and what happened to it, for as long as the cluster has it. */
 export function PodCard({ node, attempt }: { node: TreeNode; attempt: Attempt }) {
@@ -19,6 +20,7 @@ export function PodCard({ node, attempt }: { node: TreeNode; attempt: Attempt })
       {isGone && (
         <p className="soft">
           <span className="mono">{attempt.pod_name}</span>: {pod.error?.message}
+          {pod.data && " What follows is how it was when it was last seen."}
         </p>
       )}
       {pod.isError && !isGone && <Failed what="The Pod cannot be shown" error={pod.error} />}
@@ -28,7 +30,6 @@ export function PodCard({ node, attempt }: { node: TreeNode; attempt: Attempt })
 }
 
 function Pod({ pod }: { pod: PodStatus }) {
-  const said = [pod.phase, pod.reason, pod.message].filter(Boolean).join(": ");
   return (
     <>
       <dl className="definitions">
@@ -37,20 +38,27 @@ function Pod({ pod }: { pod: PodStatus }) {
           {pod.namespace}/{pod.name}
         </dd>
         <dt>State</dt>
-        <dd>{said}</dd>
+        <dd>{said(pod.phase, pod)}</dd>
         <dt>Node</dt>
         <dd>{pod.node ?? <span className="soft">none yet</span>}</dd>
         {(pod.containers ?? []).map((container) => (
           <div key={container.name} className={style.pair}>
             <dt>{container.name}</dt>
             <dd>
-              {[container.state, container.reason, container.message].filter(Boolean).join(": ")}
+              {said(container.state, container)}
               {container.exit_code !== undefined && ` (exit code ${container.exit_code})`}
               {(container.restarts ?? 0) > 0 && `, restarted ${container.restarts} times`}
             </dd>
           </div>
         ))}
+        {unmet(pod).map((condition) => (
+          <div key={condition.type} className={style.pair}>
+            <dt>not {condition.type}</dt>
+            <dd>{said(undefined, condition)}</dd>
+          </div>
+        ))}
       </dl>
+      {pod.events_error && <p className="soft">Its events cannot be read: {pod.events_error}</p>}
       {(pod.events ?? []).length > 0 && (
         <div className={style.scrolled}>
           <table className={style.differences}>
