@@ -8,12 +8,12 @@ const SAMPLES = join(import.meta.dirname, "../../tests/pipelines");
 
 export const home = () => process.env.PENSTOCK_URL ?? "";
 
-export async function api<T>(path: string, body?: unknown): Promise<T> {
+export async function api<T>(path: string, body?: unknown, site = home()): Promise<T> {
   const asked: RequestInit =
     body === undefined
       ? {}
       : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(home() + path, asked);
+  const response = await fetch(site + path, asked);
   if (!response.ok) {
     throw new Error(`${path}: ${response.status} ${await response.text()}`);
   }
@@ -28,11 +28,16 @@ let count = 0;
 /** A name that no other test uses. */
 export const fresh = (name: string) => `${name} ${process.pid}-${++count}`;
 
-export async function upload(name: string, text: Buffer | string, title = fresh(name)): Promise<Pipeline> {
+export async function upload(
+  name: string,
+  text: Buffer | string,
+  title = fresh(name),
+  site = home(),
+): Promise<Pipeline> {
   const form = new FormData();
   form.set("uploadfile", new File([typeof text === "string" ? text : new Uint8Array(text)], `${name}.yaml`));
   const query = new URLSearchParams({ name: title });
-  const response = await fetch(`${home()}apis/v2beta1/pipelines/upload?${query}`, { method: "POST", body: form });
+  const response = await fetch(`${site}apis/v2beta1/pipelines/upload?${query}`, { method: "POST", body: form });
   if (!response.ok) {
     throw new Error(`upload of ${name}: ${response.status} ${await response.text()}`);
   }
@@ -75,11 +80,14 @@ export async function ended(run_id: string): Promise<Run> {
 export const visit = (page: Page, address: string) => page.goto(`${home()}#${address}`);
 
 /** A test whose page may not fail, complain or ask any other host. */
-export const test = base.extend<{ quiet: string[]; mayBlock: boolean }>({
+export const test = base.extend<{ quiet: string[]; mayBlock: boolean; sites: string[] }>({
+  /** Below which addresses the page may ask; tests with a server of their own add it. */
+  // biome-ignore lint/correctness/noEmptyPattern: where a fixture says what it needs
+  sites: async ({}, use) => use([home()]),
   /** Whether the browser may say that it has kept something of a user's from running. */
   mayBlock: [false, { option: true }],
   quiet: [
-    async ({ page, mayBlock }, use) => {
+    async ({ page, mayBlock, sites }, use) => {
       const complaints: string[] = [];
       page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
       page.on("console", (message) => {
@@ -93,7 +101,7 @@ export const test = base.extend<{ quiet: string[]; mayBlock: boolean }>({
       });
       page.on("request", (request) => {
         const address = request.url();
-        if (!address.startsWith(home()) && !/^(data|blob):/.test(address)) {
+        if (!sites.some((site) => address.startsWith(site)) && !/^(data|blob):/.test(address)) {
           complaints.push(`request: ${address}`);
         }
       });

@@ -1,14 +1,14 @@
 import { url } from "./http";
 import type { Change } from "./penstock";
+import { followStream, type Link } from "./stream";
 
-/** How a stream of events stands: people see when what they look at may be old. */
-export type Link = "connecting" | "open" | "lost";
+export type { Link } from "./stream";
 
 interface Handlers<T> {
   onEvent: (event: T) => void;
   /** Changes were missed, or may have been: what is shown is to be read again. */
   onReset: () => void;
-  onLink?: (link: Link) => void;
+  onLink: (link: Link) => void;
 }
 
 const KINDS = [
@@ -31,20 +31,19 @@ const KINDS = [
 
 /** Follows what changes in a namespace, until the returned function is called. */
 export function followChanges(namespace: string, handlers: Handlers<Change>): () => void {
-  const source = new EventSource(url("apis/penstock/v1/events", { namespace }));
-  handlers.onLink?.("connecting");
-  source.onopen = () => handlers.onLink?.("open");
-  source.onerror = () => handlers.onLink?.("lost");
-  for (const kind of KINDS) {
-    source.addEventListener(kind, (event) => {
+  return followStream({
+    open: (after) => new EventSource(url("apis/penstock/v1/events", { namespace, after })),
+    kinds: KINDS,
+    onEvent: (kind, data) => {
       if (kind === "ready" || kind === "reset") {
         handlers.onReset();
       } else {
-        handlers.onEvent(JSON.parse((event as MessageEvent<string>).data) as Change);
+        handlers.onEvent(JSON.parse(data) as Change);
       }
-    });
-  }
-  return () => source.close();
+    },
+    onLink: handlers.onLink,
+    isOver: () => false,
+  });
 }
 
 /** A fact of a run; which members it has beside depends on `fact`. */
@@ -56,10 +55,18 @@ export interface RunEvent {
 
 /** Follows what happens in a run after the fact of a number, until it has ended or the returned function is called. */
 export function followRun(runId: string, after: number, handlers: Handlers<RunEvent>): () => void {
-  const source = new EventSource(url(`apis/penstock/v1/runs/${encodeURIComponent(runId)}/events`, { after }));
-  handlers.onLink?.("connecting");
-  source.onopen = () => handlers.onLink?.("open");
-  source.onerror = () => handlers.onLink?.(source.readyState === EventSource.CLOSED ? "open" : "lost");
-  source.onmessage = (event: MessageEvent<string>) => handlers.onEvent(JSON.parse(event.data) as RunEvent);
-  return () => source.close();
+  const path = `apis/penstock/v1/runs/${encodeURIComponent(runId)}/events`;
+  let hasEnded = false;
+  return followStream({
+    open: (last) => new EventSource(url(path, { after: last ?? after })),
+    kinds: ["message"],
+    onEvent: (_, data) => {
+      const event = JSON.parse(data) as RunEvent;
+      hasEnded = event.fact.fact === "runEnded";
+      handlers.onEvent(event);
+    },
+    onLink: handlers.onLink,
+    // Behind its end there is nothing until it goes on, and then it is followed anew.
+    isOver: () => hasEnded,
+  });
 }

@@ -3,7 +3,7 @@ import { createContext, type ReactNode, useContext, useEffect, useState } from "
 import { followChanges, type Link } from "../api/events";
 import { throttled } from "../model/throttle";
 import { useNamespace } from "./namespace";
-import { addStale, isStale, nothingStale } from "./stale";
+import { addStale, isMissed, isStale, nothingStale } from "./stale";
 
 const LinkContext = createContext<Link>("connecting");
 
@@ -26,8 +26,17 @@ export function Live({ children }: { children: ReactNode }) {
       waiting = nothingStale();
       void client.invalidateQueries({ predicate: (query) => isStale(stale, query.queryKey) });
     }, PAUSE_MS);
+    let wasLost = false;
     const stop = followChanges(namespace, {
-      onLink: setLink,
+      onLink: (next) => {
+        setLink(next);
+        if (next === "open" && wasLost) {
+          void client.invalidateQueries({
+            predicate: (query) => isMissed(query.state) || query.queryKey[0] === "system",
+          });
+        }
+        wasLost = next === "lost";
+      },
       onReset: () => void client.invalidateQueries(),
       onEvent: (change) => {
         addStale(waiting, change);

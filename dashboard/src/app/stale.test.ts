@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { addStale, isStale, nothingStale } from "./stale";
+import { ApiError } from "../api/http";
+import { addStale, isMissed, isStale, nothingStale } from "./stale";
 
 const staleAfter = (...kinds: string[]) => {
   const stale = nothingStale();
@@ -34,5 +35,12 @@ describe("what is read again", () => {
     const stale = staleAfter("recurring_run_fired");
     expect(isStale(stale, ["schedules"])).toBe(true);
     expect(isStale(stale, ["runs", {}])).toBe(false);
+  });
+
+  it("is what could not be asked for while the server was away, and nothing that was refused", () => {
+    expect(isMissed({ error: new ApiError(0, "GET x", "it cannot be reached") })).toBe(true);
+    expect(isMissed({ error: new ApiError(502, "GET x", "a proxy's word") })).toBe(true);
+    expect(isMissed({ error: new ApiError(404, "GET x", "not found") })).toBe(false);
+    expect(isMissed({ error: null })).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import { ApiError } from "../api/http";
 import type { Change } from "../api/penstock";
 
 /** What is to be read again after some changes. */
@@ -37,6 +38,9 @@ export function isStale(stale: Stale, key: readonly unknown[]): boolean {
   }
   return stale.names.has(String(name));
 }
+
+/** Whether an answer is missing because the server could not be reached, so that asking again helps once it can. */
+export const isMissed = ({ error }: { error: unknown }) => error instanceof ApiError && error.isPassing;
 
 /** Whether a tree was asked for as it was at an instant: that never changes. */
 export const isOfThePast = (asked: unknown) => typeof asked === "object" && asked !== null && "at" in asked;
