@@ -225,7 +225,8 @@ export interface System {
   user?: string;
   namespaces?: string[];
   store: { kind: string };
-  checks: Check[];
+  /** Told to those who may look at the runs of a namespace. */
+  checks?: Check[];
 }
 
 /** What changed, as the stream of a namespace tells it. */

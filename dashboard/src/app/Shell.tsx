@@ -1,12 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 import { NavLink, useLocation, useNavigate } from "react-router";
-import { systemQuery } from "../api/system";
 import { Button } from "../design/Button";
 import { Icon, type IconName } from "../design/Icon";
 import { type Shortcut, useShortcuts } from "./keys";
 import { useLink } from "./live";
-import { setNamespace, useNamespace } from "./namespace";
+import { Namespaces } from "./Namespaces";
 import { to } from "./routes";
 import style from "./Shell.module.css";
 import { setTheme, useTheme } from "./theme";
@@ -102,41 +100,6 @@ export function Shell({ children }: { children: ReactNode }) {
         {open === "palette" && <Palette onClose={() => setOpen(undefined)} />}
         {open === "keys" && <Keys shortcuts={shortcuts} onClose={() => setOpen(undefined)} />}
       </Suspense>
-    </div>
-  );
-}
-
-function Namespaces() {
-  const system = useQuery(systemQuery);
-  const namespace = useNamespace();
-  if (!system.data?.multi_user && !system.data?.namespaces?.length) {
-    return null;
-  }
-  const names = system.data.namespaces ?? [];
-  return (
-    <div>
-      {names.length > 0 ? (
-        <select
-          aria-label="Namespace"
-          className="input"
-          value={namespace}
-          onChange={(event) => setNamespace(event.target.value)}
-        >
-          {!system.data.multi_user && <option value="">All namespaces</option>}
-          {namespace !== "" && !names.includes(namespace) && <option value={namespace}>{namespace}</option>}
-          {names.map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      ) : (
-        <input
-          aria-label="Namespace"
-          className="input"
-          placeholder="Namespace"
-          defaultValue={namespace}
-          onBlur={(event) => setNamespace(event.target.value.trim())}
-        />
-      )}
     </div>
   );
 }

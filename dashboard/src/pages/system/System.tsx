@@ -3,6 +3,7 @@ import { url } from "../../api/http";
 import type { Check, System as SystemInfo } from "../../api/penstock";
 import { systemQuery } from "../../api/system";
 import { useLink } from "../../app/live";
+import { useNamespace } from "../../app/namespace";
 import { Button } from "../../design/Button";
 import { Copy } from "../../design/Copy";
 import { Icon, type IconName } from "../../design/Icon";
@@ -11,7 +12,7 @@ import { Card, Page } from "../../design/Page";
 import style from "./System.module.css";
 
 export default function System() {
-  const system = useQuery({ ...systemQuery, staleTime: 0, refetchInterval: 30_000 });
+  const system = useQuery({ ...systemQuery(useNamespace()), staleTime: 0, refetchInterval: 30_000 });
   return (
     <Page
       title="System"
@@ -24,7 +25,7 @@ export default function System() {
       {system.data ? (
         <>
           <Facts system={system.data} />
-          <Checks checks={system.data.checks} />
+          <Checks checks={system.data.checks ?? []} />
           <Access />
         </>
       ) : system.isError ? (
@@ -75,6 +76,7 @@ const MARKS: Record<Check["status"], [IconName, string]> = {
 function Checks({ checks }: { checks: readonly Check[] }) {
   return (
     <Card title="Health">
+      {checks.length === 0 && <p className="soft">It is told to those who may look at the runs of a namespace.</p>}
       <ul>
         {checks.map((check) => {
           const [icon, word] = MARKS[check.status];
