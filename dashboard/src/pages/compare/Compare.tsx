@@ -14,11 +14,13 @@ import { Empty, Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
 import { StatusMark } from "../../design/StatusMark";
 import { MOST_RUNS, metricRows, parameterRows, type Row, visualPlaces } from "../../model/compare";
+import { curveOf } from "../../model/previewMetrics";
 import { standingOf } from "../../model/state";
 import style from "./Compare.module.css";
 import { letter } from "./letter";
 import { Table } from "./Table";
 
+const Curves = lazy(async () => ({ default: (await import("../../preview/Curves")).Curves }));
 const ArtifactPreview = lazy(async () => ({
   default: (await import("../../preview/ArtifactPreview")).ArtifactPreview,
 }));
@@ -127,6 +129,7 @@ function Comparison({
       <Table title="Metrics" runs={runs} rows={shown(metrics)} total={metrics.length} />
       {visualPlaces(lists).map(({ place, type, found }) => (
         <Card key={place} title={`${place} (${type.replace(/^system\./, "")})`}>
+          <Together runs={runs} found={found} />
           <div className={style.previews}>
             {found.map((artifact, index) => (
               <figure key={runs[index]?.run_id} className={style.preview}>
@@ -146,5 +149,20 @@ function Comparison({
         </Card>
       ))}
     </>
+  );
+}
+
+/** Curves of a place in one chart, where several runs have one. */
+function Together({ runs, found }: { runs: readonly Run[]; found: readonly (Artifact | undefined)[] }) {
+  const curves = found.flatMap((artifact, index) => {
+    const points = curveOf(artifact?.metadata);
+    return points.length > 0 ? [{ mark: letter(index), name: runs[index]?.display_name ?? "", points }] : [];
+  });
+  return curves.length < 2 ? null : (
+    <div className={style.padded}>
+      <Suspense fallback={<Loading />}>
+        <Curves curves={curves} />
+      </Suspense>
+    </div>
   );
 }
