@@ -2,13 +2,16 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { archiveExperiment, deleteExperiment, experimentQuery, unarchiveExperiment } from "../../api/experiments";
+import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Confirm } from "../../design/Confirm";
 import { LinkButton } from "../../design/LinkButton";
 import { Failed, Notice } from "../../design/Notice";
 import { Page } from "../../design/Page";
+import { Tabs } from "../../design/Tabs";
 import { RunList } from "../runs/RunList";
+import { ScheduleList } from "../schedules/ScheduleList";
 
 type Asked = "archive" | "restore" | "delete";
 
@@ -30,11 +33,18 @@ const ACTIONS: Record<Asked, { action: string; says: string; perform: (id: strin
   },
 };
 
+const VIEWS = [
+  { name: "runs", label: "Runs" },
+  { name: "schedules", label: "Schedules" },
+] as const;
+
 export default function Experiment() {
   const { experimentId = "" } = useParams();
   const navigate = useNavigate();
   const client = useQueryClient();
   const [asked, setAsked] = useState<Asked>();
+  const [query, put] = useAddressWords();
+  const view = VIEWS.find((it) => it.name === query.get("tab"))?.name ?? "runs";
   const experiment = useQuery(experimentQuery(experimentId));
   const isArchived = experiment.data?.storage_state === "ARCHIVED";
   const name = experiment.data?.display_name ?? "Experiment";
@@ -50,8 +60,12 @@ export default function Experiment() {
             {isArchived ? "Restore" : "Archive"}
           </Button>
           <Button icon="trash" label="Delete the experiment" kind="quiet" onClick={() => setAsked("delete")} />
-          <LinkButton to={to.newRun({ experimentId })} icon="plus" kind="primary">
-            New run
+          <LinkButton
+            to={view === "runs" ? to.newRun({ experimentId }) : to.newSchedule({ experimentId })}
+            icon="plus"
+            kind="primary"
+          >
+            {view === "runs" ? "New run" : "New schedule"}
           </LinkButton>
         </>
       }
@@ -66,7 +80,16 @@ export default function Experiment() {
         <>
           {experiment.data?.description && <p className="soft">{experiment.data.description}</p>}
           {isArchived && <Notice kind="info" title="This experiment is archived." />}
-          <RunList experimentId={experimentId} />
+          <Tabs
+            label="What is in it"
+            tabs={VIEWS}
+            chosen={view}
+            onChoose={(tab) => put({ tab })}
+            panel="of-experiment"
+          />
+          <div id="of-experiment" role="tabpanel" aria-label={view}>
+            {view === "runs" ? <RunList experimentId={experimentId} /> : <ScheduleList experimentId={experimentId} />}
+          </div>
         </>
       )}
       {action && (

@@ -1,62 +1,13 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
-import { Link } from "react-router";
-import type { RecurringRun } from "../../api/kfp";
-import { nextTimesQuery, schedulesQuery } from "../../api/schedules";
-import { useNamespace } from "../../app/namespace";
 import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
-import { Icon } from "../../design/Icon";
 import { LinkButton } from "../../design/LinkButton";
-import { type Column, List } from "../../design/List";
-import { Moment } from "../../design/Moment";
 import { NameSearch } from "../../design/NameSearch";
-import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
-import { triggerWords } from "../../model/cron";
-import { Mode } from "./Mode";
-import style from "./Schedules.module.css";
-
-const COLUMNS: Column<RecurringRun>[] = [
-  { key: "mode", label: "State", width: "8rem", render: (it) => <Mode schedule={it} /> },
-  {
-    key: "name",
-    label: "Name",
-    render: (it) => (
-      <>
-        <Link to={to.schedule(it.recurring_run_id)}>{it.display_name}</Link>
-        {it.error?.message && (
-          <span className={style.error} title={it.error.message}>
-            <Icon name="warning" size={14} />
-            {it.error.message}
-          </span>
-        )}
-      </>
-    ),
-  },
-  { key: "when", label: "When", width: "15rem", render: (it) => triggerWords(it.trigger) },
-  { key: "next", label: "Next", width: "11.5rem", render: (it) => <Next schedule={it} /> },
-  { key: "created", label: "Created", width: "11.5rem", render: (it) => <Moment at={it.created_at} /> },
-];
-
-function Next({ schedule }: { schedule: RecurringRun }) {
-  const next = useQuery({ ...nextTimesQuery(schedule.recurring_run_id, 1), enabled: schedule.mode === "ENABLE" });
-  return <Moment at={next.data?.next_times?.[0]} />;
-}
+import { ScheduleList } from "./ScheduleList";
 
 export default function Schedules() {
   const [query, setQuery] = useAddressQuery();
-  const namespace = useNamespace();
   const name = query.get("name") ?? "";
-  const list = useInfiniteQuery({
-    ...schedulesQuery(
-      namespace,
-      name === "" ? [] : [{ key: "name", operation: "IS_SUBSTRING", string_value: name }],
-      query.get("experimentId") ?? undefined,
-    ),
-    placeholderData: (before) => before,
-  });
-  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.recurringRuns ?? []) ?? [], [list.data]);
   return (
     <Page
       title="Schedules"
@@ -68,26 +19,7 @@ export default function Schedules() {
       }
     >
       <NameSearch value={name} onChange={(word) => setQuery(word === "" ? {} : { name: word }, { replace: true })} />
-      {list.isError && rows.length === 0 ? (
-        <Failed what="The schedules cannot be listed" error={list.error} onRetry={() => void list.refetch()} />
-      ) : list.isPending ? (
-        <Loading what="Loading schedules" lines={8} />
-      ) : rows.length === 0 ? (
-        <Empty title={name ? "No schedule is called that" : "Nothing recurs yet"}>
-          {!name && <p>A schedule starts runs of a pipeline by the clock.</p>}
-        </Empty>
-      ) : (
-        <List
-          label="Schedules"
-          rows={rows}
-          id={(it) => it.recurring_run_id}
-          name={(it) => it.display_name}
-          columns={COLUMNS}
-          hasMore={list.hasNextPage}
-          isLoadingMore={list.isFetchingNextPage}
-          onMore={() => void list.fetchNextPage()}
-        />
-      )}
+      <ScheduleList name={name} experimentId={query.get("experimentId") ?? undefined} />
     </Page>
   );
 }
