@@ -83,7 +83,7 @@ impl PodApi {
     pub(crate) async fn events(&self, uid: &str) -> Result<Vec<Event>, RequestError> {
         let events: Api<Event> = Api::namespaced(self.pods.clone().into_client(), &self.namespace);
         let parameters = ListParams::default().fields(&format!("involvedObject.uid={uid}")).limit(EVENTS);
-        Ok(self.send("list", events.list(&parameters)).await?.items)
+        Ok(self.requests.send("list", events.list(&parameters)).await?.items)
     }
 
     /// Deletes this very Pod; fine if it is gone already, or another has its name.

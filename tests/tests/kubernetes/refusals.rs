@@ -1,4 +1,4 @@
-//! What a cluster does not do yet is refused by name, before anything runs.
+//! What no cluster can do is refused by name, before anything runs.
 
 use penstock_tests::binary;
 use penstock_tests::cluster::Namespace;
@@ -6,16 +6,6 @@ use penstock_tests::pipeline::{Pipeline, Task};
 use serde_json::json;
 
 use crate::scenario::Scenario;
-
-fn refused(test: &str, sample: &str, reasons: &[&str]) {
-    let Some(scenario) = Scenario::new(test) else { return };
-    let file = binary::samples().join(format!("{sample}.yaml"));
-    let mut finished = scenario.namespace.run(&scenario.sandbox).arg(file).run().expect_code(2);
-    for reason in reasons {
-        finished = finished.expect_complaint(reason);
-    }
-    assert!(scenario.namespace.pods().is_empty(), "a Pod was created for a pipeline that is refused");
-}
 
 #[test]
 fn settings_that_no_pod_can_have_are_named() {

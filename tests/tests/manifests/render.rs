@@ -160,6 +160,7 @@ fn manifests_spell_keys_as_the_code_does() {
         keys::LABEL_RUN_ID,
         keys::LABEL_TASK_ID,
         keys::LABEL_ATTEMPT,
+        keys::LABEL_WORKSPACE,
         keys::ANNOTATION_PLAN,
         keys::ANNOTATION_PLAN_REF,
         keys::ANNOTATION_REPORT,
