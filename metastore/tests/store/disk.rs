@@ -115,7 +115,7 @@ struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
     fn new(directory: &'a Path) -> Option<Self> {
-        let mounted = mount(&["-t", "tmpfs", "-o", "size=1m", "tmpfs"], directory);
+        let mounted = mount(&["-t", "tmpfs", "-o", "size=2m", "tmpfs"], directory);
         mounted.then_some(Self(directory))
     }
 
