@@ -73,6 +73,22 @@ async fn runs_are_found_by_parameters_and_metrics_and_have_them() {
     assert!(text.contains("parameters.rate") && text.contains("0.5"), "{text}");
 }
 
+/// Runs of earlier builds have no values yet.
+#[tokio::test]
+async fn values_of_earlier_runs_are_recorded_by_the_server() {
+    let (recorded, _) = with_rates(&[0.1, 0.5]).await;
+    let waits = "INSERT INTO unrecorded_values (run_id) SELECT id FROM runs WHERE id <> $1";
+    recorded.execute(waits, Uuid::nil()).await;
+    recorded.execute("DELETE FROM run_values WHERE run_id <> $1", Uuid::nil()).await;
+    let sorted = "sort_by=parameters.rate";
+    assert_eq!(recorded.get(&format!("{SEARCH}?{sorted}")).await.ok(), json!({"values_incomplete": true}));
+    let shutdown = penstock_runtime::shutdown::Shutdown::default();
+    let recording = penstock_apiserver::value_records::run(recorded.api.clone(), shutdown);
+    tokio::time::timeout(std::time::Duration::from_secs(20), recording).await.expect("it ends by itself");
+    let found = recorded.get(&format!("{SEARCH}?{sorted}")).await.ok();
+    assert_eq!((&found["total_size"], found.get("values_incomplete")), (&json!(2), None));
+}
+
 /// T-13: a token is of one list.
 #[tokio::test]
 async fn t13_pages_go_on_by_tokens_that_the_server_has_signed() {
