@@ -142,7 +142,7 @@ mod tests {
         serde_json::from_value(document).expect("a Pod")
     }
 
-    fn event(document: Value) -> Event {
+    fn event(document: &Value) -> Event {
         let mut event = json!({"involvedObject": {}, "metadata": {}});
         event.as_object_mut().expect("an object").extend(document.as_object().expect("an object").clone());
         serde_json::from_value(event).expect("an event")
@@ -191,12 +191,12 @@ mod tests {
     fn events_come_in_the_order_of_their_last_times_whoever_wrote_them() {
         let events = vec![
             event(
-                json!({"reason": "BackOff", "message": "m", "type": "Warning", "eventTime": "2026-08-01T10:00:01.5Z",
+                &json!({"reason": "BackOff", "message": "m", "type": "Warning", "eventTime": "2026-08-01T10:00:01.5Z",
                          "series": {"count": 7, "lastObservedTime": "2026-08-01T10:00:09.250Z"}, "count": 1}),
             ),
-            event(json!({"reason": "Pulled", "message": "m", "type": "Normal", "count": 2,
+            event(&json!({"reason": "Pulled", "message": "m", "type": "Normal", "count": 2,
                          "firstTimestamp": "2026-08-01T10:00:00Z", "lastTimestamp": "2026-08-01T10:00:02Z"})),
-            event(json!({"reason": "Scheduled", "type": "Normal", "eventTime": "2026-08-01T10:00:01.5Z"})),
+            event(&json!({"reason": "Scheduled", "type": "Normal", "eventTime": "2026-08-01T10:00:01.5Z"})),
         ];
         let expected = json!([
             {"at": "2026-08-01T10:00:01.5Z", "type": "Normal", "reason": "Scheduled", "message": "", "count": 1},
