@@ -43,7 +43,7 @@ export function Shell({ children }: { children: ReactNode }) {
   );
   useShortcuts(shortcuts);
   // Whoever opens it types at once: it is there before it is asked for.
-  useEffect(() => void setTimeout(loadPalette, 1000), []);
+  useEffect(() => void setTimeout(() => loadPalette().catch(() => undefined), 1000), []);
   useEffect(() => {
     const answer = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
