@@ -3,9 +3,8 @@
 //! Beside what KFP puts in (of the platform settings, the names of volume claims that a task mounts): the environment, and
 //! the settings that give a container data (secrets, config maps, volumes; as written, so the name of a secret that a task
 //! gives at run time does not count). A task that uses the run's workspace has the run in its key, since what it leaves
-//! there is found in no other. Not in: resources, defaults
-//! of inputs that were left out, names of tasks, and URIs of input artifacts; the identity of an artifact's record
-//! counts, which a cached producer hands on, so that chains of hits work.
+//! there is found in no other. Not in: resources, defaults of inputs that were left out, names of tasks, and URIs of input
+//! artifacts; the identity of an artifact's record counts, which a cached producer hands on, so that chains of hits work.
 
 use penstock_spec::artifact::Artifact;
 use penstock_spec::ir::ContainerSpec;
