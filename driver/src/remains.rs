@@ -65,11 +65,14 @@ impl Driver {
     /// be looked at.
     async fn remove_kept(&self, run: &RunInfo) -> Result<(), SweepError> {
         let Some(host) = self.kubernetes() else { return Ok(()) };
-        let pods = remove_kept(host, &run.namespace, run.id).await;
-        let workspace = remove_workspace(host, run).await.map_err(|error| SweepError {
-            namespace: run.namespace.clone(),
-            reason: format!("workspace of run {}: {}", run.id, error.reason()),
-        });
+        let failed = |what: &'static str| {
+            move |error: RequestError| SweepError {
+                namespace: run.namespace.clone(),
+                reason: format!("{what} of run {}: {}", run.id, error.reason()),
+            }
+        };
+        let pods = remove_kept(host, &run.namespace, run.id).await.map_err(failed("Pods"));
+        let workspace = remove_workspace(host, run).await.map_err(failed("workspace"));
         pods.and(workspace)
     }
 }

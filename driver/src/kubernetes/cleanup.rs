@@ -247,16 +247,15 @@ where
 
 /// Deletes the Pods of a run that are kept to be looked at: those that are not held. One whose launcher has reported may
 /// not have ended yet.
-pub(crate) async fn remove_kept(host: &KubernetesHost, namespace: &str, run: uuid::Uuid) -> Result<(), SweepError> {
-    let failed = |error: RequestError| SweepError { namespace: namespace.to_owned(), reason: error.reason() };
+pub(crate) async fn remove_kept(host: &KubernetesHost, namespace: &str, run: uuid::Uuid) -> Result<(), RequestError> {
     let api = host.pods(namespace);
-    let kept = api.list_of_run(run).await.map_err(failed)?;
+    let kept = api.list_of_run(run).await?;
     let is_of_run = |pod: &Pod| attempt_of_pod(pod).is_some_and(|attempt| attempt.run_id == run);
     let kept = kept.into_iter().filter(|pod| !is_held(pod) && is_of_run(pod));
     let mut work: FuturesUnordered<_> = kept.map(|pod| sweep_one(host, &api, pod, Fate::Delete)).collect();
     let mut first = Ok(());
     while let Some((_, _, result)) = work.next().await {
-        first = first.and(result.map_err(failed));
+        first = first.and(result);
     }
     first
 }

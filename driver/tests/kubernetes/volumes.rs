@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use penstock_driver::{CreateRunError, Driver, RunControl, RunEnd};
 use penstock_spec::Timestamp;
+use penstock_spec::keys;
 use penstock_spec::report::FailureCause;
 use penstock_spec::run::RunStatus;
 use serde_json::{Value, json};
@@ -367,11 +368,19 @@ async fn workspace_stays_after_a_failure_for_a_retry_and_goes_with_the_run() {
     assert_eq!(to_the_end(&driver, other).await.status, RunStatus::Failed);
     let made = world.api.claims();
     assert_eq!(made.len(), 2, "a retry needs them");
+    world.until("their phases", |api| api.pods().iter().all(|pod| pod["status"]["phase"] == "Failed")).await;
     driver.sweep_pods("team").await.expect("a sweep");
     assert_eq!(world.api.claims(), made);
 
+    // The Pod of the failed attempt is kept to be looked at, and mounts it.
+    let claim = driver.metastore().run(run).await.expect("the run").info.workspace_claim();
+    world.api.hold_claim(&claim, true);
     driver.retry(run, Vec::new()).await.expect("the command is stored");
     assert_eq!(to_the_end(&driver, run).await.status, RunStatus::Succeeded);
+    let is_of_run = |pod: &Value| pod["metadata"]["labels"][keys::LABEL_RUN_ID] == run.to_string();
+    world.until("that Pod to go", |api| !api.pods().iter().any(is_of_run)).await;
+    assert_eq!(world.api.pods().len(), 1, "that of the other run is kept");
+    world.api.hold_claim(&claim, false);
     let row = driver.metastore().run(other).await.expect("the run");
     assert_eq!(names(&world.api.claims()), [row.info.workspace_claim()], "the very same was used, and has gone");
     driver.metastore().leave_to_driver_to_delete(other).await.expect("it is there");

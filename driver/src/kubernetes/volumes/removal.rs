@@ -9,7 +9,7 @@ use super::api::ClaimApi;
 use super::standing::{Standing, standing};
 use super::wanted::made_by_run;
 use crate::kubernetes::KubernetesHost;
-use crate::kubernetes::cleanup::{RunStanding, repeated};
+use crate::kubernetes::cleanup::{RunStanding, remove_kept, repeated};
 use crate::kubernetes::failure::RequestError;
 
 /// Deletes the workspace of a run, if it has one. A task's Pod that still mounts it keeps it until it ends.
@@ -36,8 +36,9 @@ async fn remove(api: &ClaimApi, name: &str, uid: &str) -> Result<(), RequestErro
     }
 }
 
-/// Deletes the workspaces of a namespace whose runs do not need them any more; how many. Whoever may not list claims has made
-/// none.
+/// Deletes the workspaces of a namespace whose runs do not need them any more; how many. Pods of failed attempts that are kept
+/// to be looked at would keep a workspace too, and go before it, but where their pipeline says that it is not time yet.
+/// Whoever may not list claims has made none.
 pub(crate) async fn sweep_workspaces<F>(
     host: &KubernetesHost,
     namespace: &str,
@@ -61,7 +62,14 @@ where
         let run = claim.labels.as_ref().and_then(|labels| labels.get(keys::LABEL_RUN_ID));
         let run = run.and_then(|run| Uuid::parse_str(run).ok());
         let (Some(run), Some(name), Some(uid)) = (run, claim.name, claim.uid) else { continue };
-        if claim.deletion_timestamp.is_some() || !is_over(standing_of(run).await, now) {
+        let standing = standing_of(run).await;
+        if !is_over(standing, now) {
+            continue;
+        }
+        if are_pods_over(standing, now) {
+            first = first.and(remove_kept(host, namespace, run).await);
+        }
+        if claim.deletion_timestamp.is_some() {
             continue;
         }
         match repeated(|| remove(&api, &name, &uid)).await {
@@ -79,6 +87,11 @@ fn is_over(run: Option<RunStanding>, now: Timestamp) -> bool {
         RunStatus::Succeeded | RunStatus::Skipped => true,
         status => status.is_final() && run.kept_until.is_some_and(|until| now >= until),
     })
+}
+
+/// Whether Pods that keep a workspace which is over may go, too.
+fn are_pods_over(run: Option<RunStanding>, now: Timestamp) -> bool {
+    run.and_then(|run| run.kept_until).is_none_or(|until| now >= until)
 }
 
 #[cfg(test)]
@@ -100,5 +113,10 @@ mod tests {
         assert!(is_over(RunStatus::Canceled, Some(999)));
         assert!(!is_over(RunStatus::Running, Some(999)) && !is_over(RunStatus::Pending, None), "it goes on");
         assert!(!super::is_over(None, at(1000)), "another driver's");
+        let pods_are_over = |kept_until: Option<i64>| {
+            let run = RunStanding { status: RunStatus::Succeeded, kept_until: kept_until.map(at) };
+            are_pods_over(Some(run), at(1000))
+        };
+        assert!(pods_are_over(None) && pods_are_over(Some(1000)) && !pods_are_over(Some(1001)));
     }
 }
