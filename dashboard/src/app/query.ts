@@ -1,4 +1,4 @@
-import { useCallback, useMemo } from "react";
+import { startTransition, useCallback, useMemo, useOptimistic } from "react";
 import { useLocation, useNavigate } from "react-router";
 
 type Values = URLSearchParams | Record<string, string>;
@@ -12,7 +12,8 @@ function current(): URLSearchParams {
 
 /**
  * The query of the address, and how to change it. Changes that follow each other before the page is drawn again build on
- * each other.
+ * each other. Whoever makes one sees it at once: the router may take a while, in which a box that was ticked would be
+ * drawn empty.
  */
 export function useAddressQuery(): [
   URLSearchParams,
@@ -20,13 +21,18 @@ export function useAddressQuery(): [
 ] {
   const { search } = useLocation();
   const navigate = useNavigate();
-  const query = useMemo(() => new URLSearchParams(search), [search]);
+  const [foreseen, foresee] = useOptimistic(search);
+  const query = useMemo(() => new URLSearchParams(foreseen), [foreseen]);
   const change = useCallback(
     (next: Values | ((before: URLSearchParams) => Values), options: { replace?: boolean } = {}) => {
       const after = new URLSearchParams(typeof next === "function" ? next(current()) : next);
-      void navigate({ search: after.toString() }, options);
+      const search = after.toString();
+      startTransition(() => {
+        foresee(search && `?${search}`);
+        void navigate({ search }, options);
+      });
     },
-    [navigate],
+    [navigate, foresee],
   );
   return [query, change];
 }
