@@ -11,24 +11,9 @@ use crate::world::{World, chain, drive, fan, twice};
 /// Kills the driver at a request, goes on with another, and looks at the end. Says whether the request was ever made.
 async fn killed_at(request: usize, after: bool) -> bool {
     let world = World::new(|_, _| Act::Succeed).await;
-    let driver = world.driver().await;
-    let run = world.create(&driver, &chain(3)).await;
-    world.api.freeze_at(request, after);
-    let control = RunControl::new();
-    let reached = tokio::select! {
-        biased;
-        () = world.api.frozen() => true,
-        end = drive(&driver, run, &control) => {
-            assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
-            false
-        }
-    };
-    drop(driver);
-    world.api.thaw();
-    if reached {
-        let driver = world.driver().await;
-        let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
-        assert_eq!(end.status, RunStatus::Succeeded, "killed at request {request}, after: {after}: {end:?}");
+    let driver = world.killed_at(&chain(3), request, after).await;
+    let reached = driver.is_some();
+    if let Some(driver) = driver {
         driver.sweep_pods("team").await.expect("a sweep");
     }
     let created = world.api.calls("create");

@@ -146,24 +146,7 @@ async fn claim_lives_from_its_creation_to_its_deletion_and_neither_takes_a_pod()
 /// Kills the driver at a request, and goes on with another. Says whether the request was ever made.
 async fn killed_at(request: usize, after: bool) -> bool {
     let world = World::new(|_, _| Act::Succeed).await;
-    let driver = world.driver().await;
-    let run = world.create(&driver, &pipeline("", &LIFE, "")).await;
-    world.api.freeze_at(request, after);
-    let control = RunControl::new();
-    let reached = tokio::select! {
-        biased;
-        () = world.api.frozen() => true,
-        end = drive(&driver, run, &control) => {
-            assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
-            false
-        }
-    };
-    drop(driver);
-    world.api.thaw();
-    if reached {
-        let end = to_the_end(&world.driver().await, run).await;
-        assert_eq!(end.status, RunStatus::Succeeded, "killed at request {request}, after: {after}: {end:?}");
-    }
+    let reached = world.killed_at(&pipeline("", &LIFE, ""), request, after).await.is_some();
     let mut created = world.api.calls("create_claim");
     created.dedup();
     assert_eq!(created.len(), 1, "killed at request {request}, after: {after}: one name: {created:?}");

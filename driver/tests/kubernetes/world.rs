@@ -11,6 +11,7 @@ use penstock_driver::{
 use penstock_objectstore::{LocalAccess, S3Credentials, S3Settings, StoreSettings, Stores, Transfer, TransferSettings};
 use penstock_spec::check;
 use penstock_spec::limits::Limits;
+use penstock_spec::run::RunStatus;
 use prometheus::Registry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -148,6 +149,32 @@ impl World {
         let driver = self.driver().await;
         let run = self.create(&driver, pipeline).await;
         drive(&driver, run, &RunControl::new()).await.expect("the run is driven")
+    }
+
+    /// Kills the driver of a run at a request, and lets another take the run to its success. That one, or nothing if the request
+    /// was never made.
+    pub(crate) async fn killed_at(&self, pipeline: &str, request: usize, after: bool) -> Option<Driver> {
+        let driver = self.driver().await;
+        let run = self.create(&driver, pipeline).await;
+        self.api.freeze_at(request, after);
+        let control = RunControl::new();
+        let reached = tokio::select! {
+            biased;
+            () = self.api.frozen() => true,
+            end = drive(&driver, run, &control) => {
+                assert_eq!(end.expect("the run is driven").status, RunStatus::Succeeded);
+                false
+            }
+        };
+        drop(driver);
+        self.api.thaw();
+        if !reached {
+            return None;
+        }
+        let driver = self.driver().await;
+        let end = drive(&driver, run, &RunControl::new()).await.expect("the run is driven");
+        assert_eq!(end.status, RunStatus::Succeeded, "killed at request {request}, after: {after}: {end:?}");
+        Some(driver)
     }
 
     /// The value of a metric, with its labels as they are written.
