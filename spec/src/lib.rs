@@ -12,6 +12,7 @@ pub mod keys;
 pub mod limits;
 pub mod manifest;
 pub mod mount_path;
+pub mod object_name;
 pub mod package;
 pub mod parse;
 pub mod placeholder;

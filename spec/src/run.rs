@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::keys;
-use crate::settings::has_form_of_label;
+use crate::object_name::{MAX_OBJECT_NAME, has_form_of_label};
 use crate::uri::split_query;
 
 /// Identity and settings of a run, fixed when it is created.
@@ -86,7 +86,7 @@ impl RunInfo {
     /// Name of the volume claim that is the run's workspace on a cluster: KFP's, as far as objects may be called so. What
     /// tells runs of a pipeline apart stands at the end of their names.
     pub fn workspace_claim(&self) -> String {
-        const LONGEST: usize = 253 - 1 - keys::VOLUME_WORKSPACE.len();
+        const LONGEST: usize = MAX_OBJECT_NAME - 1 - keys::VOLUME_WORKSPACE.len();
         let is_name = self.name.len() <= LONGEST && self.name.split('.').all(has_form_of_label);
         if is_name {
             return format!("{}-{}", self.name, keys::VOLUME_WORKSPACE);

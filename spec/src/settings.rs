@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
+use crate::object_name::is_object_name;
 use crate::uri::ObjectUri;
 
 /// Version of the format that this build writes.
@@ -52,8 +53,7 @@ impl ObjectKey {
     /// Reads `NAME[:KEY]` of certificates of authorities. An error is the reason.
     pub fn parse_ca(text: &str) -> Result<ObjectKey, String> {
         let (name, key) = text.split_once(':').unwrap_or((text, DEFAULT_CA_KEY));
-        let is_name = name.len() <= 253 && name.split('.').all(has_form_of_label);
-        if !is_name {
+        if !is_object_name(name) {
             return Err(format!("{name:?} is no name of an object: small letters, digits, `-` and `.`"));
         }
         let is_key = (1..=253).contains(&key.len())
@@ -65,15 +65,6 @@ impl ObjectKey {
         }
         Ok(ObjectKey { name: name.to_owned(), key: key.to_owned() })
     }
-}
-
-/// Whether a part of a name has the form of a DNS label, whatever its length: small letters, digits and, within, `-`.
-pub fn has_form_of_label(text: &str) -> bool {
-    let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.first().is_some_and(is_edge)
-        && bytes.last().is_some_and(is_edge)
-        && bytes.iter().all(|byte| is_edge(byte) || *byte == b'-')
 }
 
 /// What Pods of tasks get in a namespace.

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::api::{Api, PostParams};
 use penstock_spec::keys;
-use penstock_spec::settings::has_form_of_label;
+use penstock_spec::object_name::{MAX_OBJECT_NAME, is_label};
 use thiserror::Error;
 
 /// Volume of the token of an account that a task asks for, with what goes with it, where every client library looks.
@@ -54,7 +54,7 @@ impl FromStr for TaskAccount {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.trim().split_once('/').filter(|(namespace, name)| {
-            (*namespace == ANY || is_label(namespace)) && name.len() <= 253 && name.split('.').all(is_label)
+            (*namespace == ANY || is_label(namespace)) && name.len() <= MAX_OBJECT_NAME && name.split('.').all(is_label)
         });
         match parts {
             None => Err(TaskAccountError::Form(text.to_owned())),
@@ -70,11 +70,6 @@ impl TaskAccount {
     pub(crate) fn covers(&self, namespace: &str, name: &str) -> bool {
         self.name == name && self.namespace.as_deref().is_none_or(|own| own == namespace)
     }
-}
-
-/// Whether a text is a DNS label.
-fn is_label(text: &str) -> bool {
-    text.len() <= 63 && has_form_of_label(text)
 }
 
 /// What Kubernetes mounts where a token is not asked to be left out. Here it is asked for main alone.

@@ -1,11 +1,10 @@
 //! The run's workspace in the Pod of a task that uses it. Pure.
 
-use std::path::Path;
-
 use k8s_openapi::api::core::v1::{
     Container, PersistentVolumeClaimVolumeSource, Pod, PodSecurityContext, Volume, VolumeMount,
 };
 use penstock_spec::keys;
+use penstock_spec::mount_path::{is_within, normal};
 use penstock_spec::plan::Plan;
 
 use super::pod::PodError;
@@ -27,7 +26,7 @@ pub(super) fn mount(pod: &mut Pod, plan: &Plan) -> Result<(), PodError> {
         return Ok(());
     };
     let mounts = main.volume_mounts.get_or_insert_default();
-    if let Some(other) = mounts.iter().find(|mount| Path::new(&mount.mount_path).starts_with(keys::WORKSPACE_PATH)) {
+    if let Some(other) = mounts.iter().find(|mount| is_within(&normal(&mount.mount_path), keys::WORKSPACE_PATH)) {
         return Err(PodError::Workspace(format!("the task mounts {:?} at {}", other.name, other.mount_path)));
     }
     volumes.push(Volume {

@@ -6,9 +6,9 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, ResourceRequirements, Volume
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use penstock_spec::keys;
 use penstock_spec::mount_path::{is_reserved, normal};
+use penstock_spec::object_name::is_label;
 use penstock_spec::platform::{ContainerResources, InitContainer};
 
-use super::names::is_label;
 use super::volumes::Volumes;
 use super::{Shaper, listed};
 

@@ -1,21 +1,6 @@
-//! Forms of names that Kubernetes takes.
+//! Forms of keys and values of labels that Kubernetes takes.
 
-use penstock_spec::settings::has_form_of_label;
-
-/// The most characters of the name of an object.
-pub(super) const MAX_NAME: usize = 253;
-/// The most characters of a DNS label, of a label's value, and of the last part of a key.
-const MAX_LABEL: usize = 63;
-
-/// Whether a text is a DNS label.
-pub(super) fn is_label(text: &str) -> bool {
-    text.len() <= MAX_LABEL && has_form_of_label(text)
-}
-
-/// Whether a text can be the name of an object.
-pub(super) fn is_object_name(text: &str) -> bool {
-    text.len() <= MAX_NAME && text.split('.').all(has_form_of_label)
-}
+use penstock_spec::object_name::{MAX_LABEL, is_object_name};
 
 /// Whether a text can be the key of a label or annotation.
 pub(super) fn is_key(text: &str) -> bool {
@@ -44,10 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_the_forms_that_kubernetes_takes() {
-        assert!(is_label("a-1") && !is_label("a.b") && !is_label(&"a".repeat(64)) && !is_label(""));
-        assert!(is_object_name("a.b-1") && is_object_name(&"a".repeat(253)));
-        assert!(!is_object_name("A") && !is_object_name("a..b") && !is_object_name(&"a".repeat(254)));
+    fn keys_and_values_have_the_forms_that_kubernetes_takes() {
         for key in ["a", "A_b.c", "example.com/a", "a/b"] {
             assert!(is_key(key), "{key}");
         }

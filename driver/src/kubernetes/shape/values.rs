@@ -1,6 +1,7 @@
 //! Values of settings: what they came to, and of which kind they must be.
 
 use penstock_spec::ir::{Named, ParameterInput, ParameterSource};
+use penstock_spec::object_name::{MAX_OBJECT_NAME, is_object_name};
 use penstock_spec::placeholder::has_placeholder;
 use penstock_spec::plan::PlanValue;
 use penstock_spec::value::{canonicalize, kind};
@@ -8,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Shaper;
-use super::names::{MAX_NAME, is_object_name};
 
 /// What is known of values.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +137,7 @@ fn name_from(known: Known, kind: Kind) -> Result<Option<String>, String> {
             Err(format!("the name of the {} is empty", kind.word()))
         }
         Known::Value(Value::String(name)) if !is_object_name(&name) => Err(format!(
-            "{name:?} is no name of a {}: small letters, digits, `-` and `.`, at most {MAX_NAME} of them",
+            "{name:?} is no name of a {}: small letters, digits, `-` and `.`, at most {MAX_OBJECT_NAME} of them",
             kind.word()
         )),
         Known::Value(Value::String(name)) => Ok(Some(name)),

@@ -10,17 +10,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use penstock_objectstore::content::{digest_of, format_digest};
 use penstock_spec::keys;
 use penstock_spec::mount_path::{is_reserved, is_within, normal};
+use penstock_spec::object_name::is_label;
 use penstock_spec::platform::GenericEphemeralVolume;
 use penstock_spec::quantity;
 use penstock_spec::value::to_json;
 
-use super::names::is_label;
 use super::values::{Kind, ObjectName};
 use super::{Mounted, Shaper, stated};
 use crate::kubernetes::accounts::{TOKEN_DIR, TOKEN_VOLUME};
 use crate::kubernetes::pod::{CA_DIR, CA_VOLUME, scratch};
+use crate::kubernetes::volumes::ACCESS_MODES;
 
-const ACCESS_MODES: [&str; 4] = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
 /// Where programs look for shared memory, and the volume's name if the author gives none.
 const SHARED_MEMORY_DIR: &str = "/dev/shm";
 const SHARED_MEMORY_VOLUME: &str = "shared-memory";

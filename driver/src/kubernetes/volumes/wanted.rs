@@ -8,19 +8,16 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use penstock_spec::keys;
+use penstock_spec::object_name::{MAX_OBJECT_NAME, is_object_name};
 use penstock_spec::plan::{Plan, PlanWorkspace};
 use penstock_spec::quantity;
 use penstock_spec::run::RunInfo;
-use penstock_spec::settings::has_form_of_label;
 use penstock_spec::value::kind;
 use serde_json::{Map, Value};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::settings::{ACCESS_MODES, VolumeSettings};
-
-/// The most bytes of an object's name.
-const LONGEST_NAME: usize = 253;
 
 /// A volume claim that cannot be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -183,10 +180,10 @@ fn made_up(plan: &Plan) -> Uuid {
 }
 
 fn check_name(name: &str) -> Result<(), ClaimError> {
-    if name.len() <= LONGEST_NAME && name.split('.').all(has_form_of_label) {
+    if is_object_name(name) {
         return Ok(());
     }
-    let rule = "small letters, digits, `-` and `.`, at most 253 of them";
+    let rule = format!("small letters, digits, `-` and `.`, at most {MAX_OBJECT_NAME} of them");
     Err(ClaimError::new(
         format!("the volume claim's name {name:?}"),
         format!("is none that an object can have: {rule}"),

@@ -1,5 +1,6 @@
 //! One provider of `kfp-launcher`: the default of its scheme, and what differs for certain buckets and prefixes.
 
+use penstock_spec::object_name::is_object_name;
 use penstock_spec::settings::{StoreCredentials, StoreSetting};
 use penstock_spec::uri::ObjectUri;
 
@@ -143,15 +144,6 @@ fn read_credentials(owner: &mut Section<'_>, warnings: &mut Vec<String>) -> Resu
     };
     warn_of_unknown(secret, warnings);
     Ok(credentials)
-}
-
-/// Whether a Secret can have this name.
-fn is_object_name(name: &str) -> bool {
-    let label = |label: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(label)
 }
 
 /// Whether a Secret can have this key. The keys become names of files.

@@ -1,5 +1,6 @@
 //! Volumes and mounts (checks 7 and 8).
 
+use penstock_spec::object_name::is_label;
 use rstest::rstest;
 
 use super::*;
@@ -47,7 +48,7 @@ fn names_of_volumes_are_safe_and_the_same_each_time() {
     let names = names(&shape);
     let unique: std::collections::BTreeSet<&&str> = names.iter().collect();
     assert_eq!(unique.len(), 9, "{names:?}");
-    assert!(names.iter().all(|name| names::is_label(name)), "{names:?}");
+    assert!(names.iter().all(|name| is_label(name)), "{names:?}");
     assert_eq!(shape.scratch.volumes[0].name, "own", "a name of the author's own stays");
     assert!(names[0].starts_with("claim-"), "{names:?}");
     assert!(names[1..6].iter().all(|name| name.starts_with("secret-")), "{names:?}");
