@@ -106,9 +106,8 @@ def databases(url: str, counts: list[int]):
 
 def tell(rows: list[Row], arguments: argparse.Namespace, disk: str, load_before: str) -> None:
     """What is known so far, so that nothing is lost of it."""
-    about = machine.describe(arguments.penstock, disk, load_before, 0).splitlines()
-    about[-1] = f'- {arguments.requests} requests of each kind on one connection, in turns between the stores.'
-    text = '\n'.join(about) + '\n\n' + table(rows)
+    counted = f'{arguments.requests} requests of each kind on one connection, in turns between the stores.'
+    text = machine.describe(arguments.penstock, disk, load_before, counted) + '\n\n' + table(rows)
     print(text, flush=True)
     if arguments.write:
         write_between_marks(arguments.write, MARKS, text)

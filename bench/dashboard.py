@@ -85,10 +85,9 @@ def main() -> None:
         store.fill()
         with tempfile.TemporaryDirectory() as results:
             rows = layout_rows(results) + page_rows(results, penstock, store, arguments.rounds)
-    about = machine.describe(penstock, disk, load_before, 0).splitlines()
-    about[-1] = (f'- {arguments.runs:,} runs in the store (SQLite). Median (smallest to largest); the browser is Chromium'
+    counted = (f'{arguments.runs:,} runs in the store (SQLite). Median (smallest to largest); the browser is Chromium'
                  ' without a graphics card, on the same two processors as the server.')
-    text = '\n'.join(about) + '\n\n' + table(rows)
+    text = machine.describe(penstock, disk, load_before, counted) + '\n\n' + table(rows)
     print(text, flush=True)
     if arguments.write:
         write_between_marks(arguments.write, MARKS, text)

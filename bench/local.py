@@ -156,7 +156,7 @@ def main() -> None:
         disk = machine.disk(directory)
         rows = measure(arguments, directory)
     text = '\n\n'.join([
-        machine.describe(arguments.penstock, disk, load_before, arguments.rounds),
+        machine.describe(arguments.penstock, disk, load_before, machine.of_rounds(arguments.rounds)),
         table(rows),
     ])
     print(text)

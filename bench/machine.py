@@ -27,7 +27,12 @@ def disk(directory: str) -> str:
     return f'{_file_system(directory)}, `fdatasync` of 4 KiB {statistics.median(times) * 1e3:.2f} ms (median of 200)'
 
 
-def describe(binary: str, disk_text: str, load_before: str, rounds: int) -> str:
+def of_rounds(rounds: int) -> str:
+    return f'Median (smallest to largest) of {rounds} rounds after one that is not counted.'
+
+
+def describe(binary: str, disk_text: str, load_before: str, counted: str) -> str:
+    """A list; `counted` says what the figures are of."""
     packages = ', '.join(f'{name} {importlib.metadata.version(name)}' for name in ('kfp',))
     lines = [
         f'- Taken on {datetime.date.today()}, commit {_commit()}, binary `sha256:{_digest(binary)}`.',
@@ -35,7 +40,7 @@ def describe(binary: str, disk_text: str, load_before: str, rounds: int) -> str:
         f' Linux {platform.release()}; {disk_text}.',
         f'- {platform.python_implementation()} {platform.python_version()}, {packages}, for both sides.',
         f'- Load averages (1, 5, 15 minutes): {load_before} before, {load()} after. The measurement itself makes load.',
-        f'- Median (smallest to largest) of {rounds} rounds after one that is not counted.',
+        f'- {counted}',
     ]
     return '\n'.join(lines)
 

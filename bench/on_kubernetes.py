@@ -173,7 +173,8 @@ def main() -> None:
             *parts.entry(arguments.start_time, arguments.programs),
             *parts.Service(measurement.api, arguments.namespace, IMAGE).rows(),
         ]
-    text = '\n\n'.join([machine.describe(arguments.penstock, disk, load_before, arguments.rounds), table(rows)])
+    text = '\n\n'.join([machine.describe(arguments.penstock, disk, load_before, machine.of_rounds(arguments.rounds)),
+                         table(rows)])
     print(text)
     if arguments.write:
         write_between_marks(arguments.write, MARKS, text)
