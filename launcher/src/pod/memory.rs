@@ -96,7 +96,8 @@ impl MemoryFile {
         }
     }
 
-    /// Keeps it: whole or not at all.
+    /// Keeps it, whole or not at all, for the next sidecar of the Pod. Not synced to the disk, which on a busy node takes
+    /// seconds of the attempt: a Pod that is not restarted does not outlive a crash of its node.
     pub fn save(&self, memory: &Memory) -> io::Result<()> {
         let temporary = self.path.with_extension("new");
         match fs::remove_file(&temporary) {
@@ -105,7 +106,6 @@ impl MemoryFile {
         }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(&serde_json::to_vec(memory)?)?;
-        file.sync_all()?;
         fs::rename(&temporary, &self.path)
     }
 }
