@@ -10,6 +10,7 @@ mod outages;
 mod programs;
 mod reports;
 mod restarts;
+mod slow_store;
 mod stores;
 mod tasks;
 mod terminations;

@@ -8,9 +8,10 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::api_server::Answer;
+use crate::slow_store::SlowStore;
 use crate::world::{Process, World, declare, failed, shared_server, succeeded, until};
 
-/// An artifact that takes much longer to store than any of these tests.
+/// An artifact that a slow store takes much longer for than any of these tests.
 const ENDLESS: &str = "echo begun; truncate -s 20G \"$0\"";
 
 fn pod_being_deleted(conditions: &Value) -> Answer {
@@ -39,12 +40,13 @@ async fn f37_outputs_of_a_pod_that_was_deleted_are_given_up_at_once() {
     let Some(server) = shared_server() else { return };
     let mut world = World::new(&server, [pod_being_deleted(&json!([]))]).await;
     world.grace_seconds = 60;
+    world.write_settings(&SlowStore::start(&server).await.endpoint(), &json!({}));
     let plan = plan(&world, ENDLESS);
     let (sidecar, entry) = storing(&world, &plan).await;
     let started = Instant::now();
     entry.signal(Signal::TERM);
     assert_eq!(entry.wait().await.code(), Some(125), "{}", world.log());
-    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(25), "{:?}: {}", started.elapsed(), world.log());
     assert!(world.termination_message().contains("was deleted"), "{}", world.termination_message());
     let [question, report] = &world.api.seen()[..] else { panic!("{:?}", world.api.seen()) };
     assert_eq!(question.target, report.target);
@@ -77,6 +79,7 @@ async fn f37_main_ends_before_its_grace_does_and_leaves_the_sidecar_its_time() {
     let Some(server) = shared_server() else { return };
     // Nobody says why the Pod ends.
     let world = World::new(&server, std::iter::repeat_n(Answer::Status(503, "busy", None), 100)).await;
+    world.write_settings(&SlowStore::start(&server).await.endpoint(), &json!({}));
     let plan = plan(&world, ENDLESS);
     let (sidecar, entry) = storing(&world, &plan).await;
     let started = Instant::now();
