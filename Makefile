@@ -138,7 +138,8 @@ conformance: ## Run Kubeflow's own samples here and on a cluster: CORPUS=clone o
 	@$(if $(filter machine,$(ON)),,$(TOOLS) image)
 	@cargo build --quiet -p penstock-cli -p penstock-tests
 	@export PENSTOCK_TEST_PYTHON="$$($(TOOLS) python)"; \
-	  $(if $(filter machine,$(ON)),,tests/cluster/around) $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" \
+	  $(if $(filter machine,$(ON)),,tests/cluster/around tests/conformance/with-volumes) \
+	    $$($(TOOLS) target)/debug/conformance --corpus "$(CORPUS)" \
 	    $(if $(COMMIT),--commit "$(COMMIT)") $(if $(ON),--on "$(ON)")
 
 conformance-api: ## Run Kubeflow's own API suites: KFP=clone of kubeflow/pipelines (ARGO=version; SUITE=one of them; ON=kubernetes: end2end on the test cluster)

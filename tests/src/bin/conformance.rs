@@ -19,6 +19,9 @@ use penstock_tests::conformance::record::Record;
 use penstock_tests::conformance::settings::Settings;
 use penstock_tests::conformance::trial::{self, Outcome};
 
+/// What the pipelines expect to find in their namespace.
+const OBJECTS: &str = include_str!("../../conformance/namespace.json");
+
 /// Runs foreign pipelines and writes down what became of each
 #[derive(Debug, Parser)]
 struct Args {
@@ -142,6 +145,10 @@ fn try_all(on: Where, entries: Vec<Entry>, commit: &str, settings: &Settings, ar
         Where::Kubernetes => {
             let cluster = cluster(args)?;
             let namespace = Namespace::new(cluster, "conformance");
+            let (code, said) = cluster.call_with_input(&["-n", namespace.name(), "apply", "-f", "-"], OBJECTS);
+            if code != Some(0) {
+                return Err(format!("cannot make what the pipelines expect in their namespace: {said}"));
+            }
             let components = match args.as_written {
                 true => "images and packages as written".to_owned(),
                 false => format!("components that install kfp {sdk} in place of the version that they name"),

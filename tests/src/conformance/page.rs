@@ -10,10 +10,9 @@ use super::trial::Outcome;
 type Is = fn(&Outcome) -> bool;
 
 /// Rows of the summary.
-const ROWS: [(&str, Is); 6] = [
+const ROWS: [(&str, Is); 5] = [
     ("ran, and ended as it should", |outcome| matches!(outcome, Outcome::Passed(_))),
     ("refused, as it should be", |outcome| matches!(outcome, Outcome::Refused(_))),
-    ("refused, with the name of a setting that is not supported yet", |o| matches!(o, Outcome::Unsupported(_))),
     ("accepted, and not run: needs what is not there", |outcome| matches!(outcome, Outcome::NotRun(_))),
     ("ran, and one thing is otherwise than its author means it to be, on purpose", |o| {
         matches!(o, Outcome::Deviates(_))
@@ -27,7 +26,8 @@ pub fn render(machine: Option<&Record>, kubernetes: Option<&Record>) -> String {
     let places: Vec<(&str, &Record)> = places.into_iter().filter_map(|(name, record)| Some((name, record?))).collect();
     let mut page = String::from(
         "# Kubeflow's own sample pipelines\n\n\
-         Written by `make conformance CORPUS=<clone of kubeflow/pipelines>`; not edited by hand.\n\n",
+         Written by `make conformance CORPUS=<clone of kubeflow/pipelines>`; not edited by hand. Kubeflow's suites of API and\n\
+         end to end are in [conformance-api.md](conformance-api.md).\n\n",
     );
     // Writing to a text cannot fail.
     for (name, record) in &places {
@@ -72,7 +72,6 @@ fn describe(outcome: &Outcome) -> String {
     let (result, note) = match outcome {
         Outcome::Passed(note) => ("passed", note),
         Outcome::Refused(note) => ("refused", note),
-        Outcome::Unsupported(note) => ("not supported yet", note),
         Outcome::NotRun(note) => ("not run", note),
         Outcome::Deviates(note) => ("deviates", note),
         Outcome::Differs(note) => ("**differs**", note),

@@ -59,10 +59,6 @@ pub struct OnKubernetes {
     pub installed: Vec<String>,
     /// Needs that no rule can see, by path of the pipeline. Those of one machine do not count here.
     pub needs: BTreeMap<String, String>,
-    /// Pipelines that one machine cannot run as their authors mean it, and a cluster can.
-    pub as_meant: BTreeSet<String>,
-    /// Part of the message with which a pipeline is refused whose settings are not supported yet, by its path.
-    pub unsupported: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -98,8 +94,7 @@ impl Settings {
         let all = all.chain(needs.needs.keys()).chain(needs.runs_anyway.keys());
         let all = all.chain(needs.newer_sdk.keys());
         let on_kubernetes = &needs.on_kubernetes;
-        let all = all.chain(on_kubernetes.needs.keys()).chain(&on_kubernetes.as_meant);
-        let all = all.chain(on_kubernetes.unsupported.keys());
+        let all = all.chain(on_kubernetes.needs.keys());
         let all = all.chain(self.expected.keys()).map(String::as_str);
         let mut unused: Vec<&str> = all.filter(|name| !names.contains(name)).collect();
         unused.sort_unstable();

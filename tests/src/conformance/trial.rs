@@ -26,8 +26,6 @@ pub enum Outcome {
     Passed(String),
     /// It was refused as it should be, with this message.
     Refused(String),
-    /// It was refused before it ran, for a setting of a cluster that is not supported yet.
-    Unsupported(String),
     /// It is valid and was not run, for this reason.
     NotRun(String),
     /// It ran, and something is otherwise than its author means it to be, on purpose and for this reason.
@@ -82,26 +80,13 @@ fn run(entry: &Entry, bytes: &[u8], promise: Promise, settings: &Settings, place
         Err(_) => return Outcome::Differs(format!("has not ended after {limit:?}")),
     };
     let Ok(document) = serde_json::from_str::<RunDocument>(&finished.stdout) else {
-        return unsupported(entry, settings, place, finished.code(), &one_line(&finished.stderr));
+        return Outcome::Differs(one_line(&finished.stderr));
     };
-    let mut known = settings.expected.get(&entry.name).cloned().unwrap_or_default();
-    if matches!(place, Place::Kubernetes(..)) && settings.needs.on_kubernetes.as_meant.contains(&entry.name) {
-        known.deviates = None;
-    }
+    let known = settings.expected.get(&entry.name).cloned().unwrap_or_default();
     match compare(promise, finished.code(), &document, &known, place) {
         Outcome::Passed(note) => Outcome::Passed(note + &prepared.note),
         Outcome::Deviates(note) => Outcome::Deviates(note + &prepared.note),
         outcome => outcome,
-    }
-}
-
-/// A pipeline that was refused although it is valid: for a setting that is known to be unsupported, or for no good reason.
-fn unsupported(entry: &Entry, settings: &Settings, place: &Place, code: Option<i32>, said: &str) -> Outcome {
-    match (place, settings.needs.on_kubernetes.unsupported.get(&entry.name)) {
-        (Place::Kubernetes(..), Some(part)) if code == Some(2) && said.contains(part.as_str()) => {
-            Outcome::Unsupported(said.trim_start_matches("error: ").to_owned())
-        }
-        _ => Outcome::Differs(said.to_owned()),
     }
 }
 
