@@ -4,7 +4,7 @@
 pub mod log;
 
 use std::io::{self, Read};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +12,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use self::log::Log;
 
 const READ_SIZE: usize = 64 << 10;
-/// How long a pipe may be silent before its end is no longer waited for: whoever left it open says nothing.
+/// How long a pipe may be empty before its end is no longer waited for: whoever left it open says nothing.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long its end is waited for in any case.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -31,7 +31,8 @@ pub struct Output {
     log: Option<Arc<Log>>,
     copied: Arc<AtomicU64>,
     done: Receiver<Option<String>>,
-    pumps: usize,
+    /// The pipes that are copied from, to see whether anything is left in them.
+    pipes: Vec<OwnedFd>,
 }
 
 impl Output {
@@ -43,25 +44,25 @@ impl Output {
     ) -> io::Result<Output> {
         let copied = Arc::new(AtomicU64::new(0));
         let (sender, done) = channel();
-        let mut pumps = 0;
+        let mut pipes = Vec::new();
         if let Some(stdout) = stdout {
+            pipes.push(stdout.as_fd().try_clone_to_owned()?);
             let pump = Pump::new("standard output", rustix::stdio::stdout(), &log, &copied);
             pump.spawn("stdout", stdout, sender.clone())?;
-            pumps += 1;
         }
         if let Some(stderr) = stderr {
+            pipes.push(stderr.as_fd().try_clone_to_owned()?);
             let pump = Pump::new("standard error", rustix::stdio::stderr(), &log, &copied);
             pump.spawn("stderr", stderr, sender)?;
-            pumps += 1;
         }
-        Ok(Output { log, copied, done, pumps })
+        Ok(Output { log, copied, done, pipes })
     }
 
     /// Waits for the last of it, within limits. Returns what is missing somewhere, in words.
     pub fn finish(self) -> Option<String> {
         let mut complaints = Vec::new();
         let until = Instant::now() + DRAIN_LIMIT;
-        let (mut left, mut before) = (self.pumps, self.copied.load(Ordering::Relaxed));
+        let (mut left, mut before) = (self.pipes.len(), self.copied.load(Ordering::Relaxed));
         while left > 0 {
             match self.done.recv_timeout(SILENCE.min(until.saturating_duration_since(Instant::now()))) {
                 Ok(complaint) => {
@@ -70,7 +71,9 @@ impl Output {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let now = self.copied.load(Ordering::Relaxed);
-                    if now == before || Instant::now() >= until {
+                    // What is in a pipe was printed before: on a busy node its copying takes a while.
+                    let is_silent = now == before && !self.pipes.iter().any(has_bytes);
+                    if is_silent || Instant::now() >= until {
                         complaints.push("what was printed after the end of the main process is missing".to_owned());
                         break;
                     }
@@ -151,6 +154,11 @@ impl Pump {
     }
 }
 
+/// Whether something can be read from a pipe at once. One whose writers are gone counts too: its reader is about to end.
+fn has_bytes(pipe: &OwnedFd) -> bool {
+    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
 /// Writes everything, also where writing does not block. Returns how many bytes were written in any case.
 fn write_all(sink: BorrowedFd<'_>, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
@@ -167,4 +175,24 @@ fn write_all(sink: BorrowedFd<'_>, bytes: &[u8]) -> (usize, io::Result<()>) {
         }
     }
     (written, Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write, pipe};
+
+    use super::*;
+
+    #[test]
+    fn pipe_is_empty_only_while_somebody_may_write_to_it_and_nothing_is_in_it() {
+        let (mut reader, mut writer) = pipe().expect("a pipe");
+        let seen = reader.as_fd().try_clone_to_owned().expect("a descriptor");
+        assert!(!has_bytes(&seen));
+        writer.write_all(b"x").expect("it is written");
+        assert!(has_bytes(&seen));
+        reader.read_exact(&mut [0]).expect("it is read");
+        assert!(!has_bytes(&seen));
+        drop(writer);
+        assert!(has_bytes(&seen));
+    }
 }
