@@ -234,10 +234,11 @@ impl Proxy {
         let (open, accepted) = (Arc::clone(&proxy.open), Arc::clone(&proxy.accepted));
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
-                accepted.fetch_add(1, Ordering::Relaxed);
                 let Ok(far) = TcpStream::connect(target) else { continue };
                 let both = [near.try_clone().expect("a stream"), far.try_clone().expect("a stream")];
                 open.lock().unwrap_or_else(PoisonError::into_inner).extend(both);
+                // Counted once it can be cut: whoever waits for it cuts it next.
+                accepted.fetch_add(1, Ordering::Release);
                 pass(near.try_clone().expect("a stream"), far.try_clone().expect("a stream"));
                 pass(far, near);
             }
@@ -268,9 +269,9 @@ fn f12_events_go_on_where_they_were_when_the_connection_is_cut() {
     let run = against(&sandbox, &format!("http://{}", proxy.address)).arg("run").arg(&file).spawn();
     wait_until("the task", SOON, || sandbox.has("started"));
     for _ in 0..5 {
-        let before = proxy.accepted.load(Ordering::Relaxed);
+        let before = proxy.accepted.load(Ordering::Acquire);
         proxy.cut();
-        wait_until("the next connection", SOON, || proxy.accepted.load(Ordering::Relaxed) > before);
+        wait_until("the next connection", SOON, || proxy.accepted.load(Ordering::Acquire) > before);
     }
     sandbox.write("go", "");
     let ended = run.wait().expect_code(0);
