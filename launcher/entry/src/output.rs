@@ -6,6 +6,7 @@ pub mod log;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdout};
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -154,9 +155,11 @@ impl Pump {
     }
 }
 
-/// Whether something can be read from a pipe at once. One whose writers are gone counts too: its reader is about to end.
+/// Whether bytes are in a pipe. One that was read to its end has none, though it is ready: the other may be held open.
 fn has_bytes(pipe: &OwnedFd) -> bool {
-    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    let mut polled = PollFd::new(pipe, PollFlags::IN);
+    let answered = poll(slice::from_mut(&mut polled), Some(&Timespec::default()));
+    answered.is_ok() && polled.revents().contains(PollFlags::IN)
 }
 
 /// Writes everything, also where writing does not block. Returns how many bytes were written in any case.
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pipe_is_empty_only_while_somebody_may_write_to_it_and_nothing_is_in_it() {
+    fn pipe_has_bytes_while_something_is_in_it_and_not_at_its_end() {
         let (mut reader, mut writer) = pipe().expect("a pipe");
         let seen = reader.as_fd().try_clone_to_owned().expect("a descriptor");
         assert!(!has_bytes(&seen));
@@ -192,7 +195,10 @@ mod tests {
         assert!(has_bytes(&seen));
         reader.read_exact(&mut [0]).expect("it is read");
         assert!(!has_bytes(&seen));
+        writer.write_all(b"y").expect("it is written");
         drop(writer);
         assert!(has_bytes(&seen));
+        reader.read_exact(&mut [0]).expect("it is read");
+        assert!(!has_bytes(&seen));
     }
 }
