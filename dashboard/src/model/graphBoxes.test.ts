@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Item } from "./graph";
-import { arrowPath, insideOf, linePath, Walk } from "./graphBoxes";
+import { insideOf, Walk } from "./graphBoxes";
 import { layOut } from "./layout";
 
 const item = (path: string, inside?: Pick<Item, "children" | "edges">): Item => ({
@@ -61,10 +61,4 @@ test("in a graph from left to right, right is onwards", () => {
 test("an open group without tasks is a box like a closed one", () => {
   const empty: Item = { ...item("e"), canOpen: true, isOpen: true };
   expect(insideOf({ children: [empty], edges: [] }).boxes[0]?.inside).toBeUndefined();
-});
-
-test("lines are straight where they can be", () => {
-  expect(linePath([0, 0, 0, 10, 5, 30], "down")).toBe("M0 0V10C0 20 5 20 5 30");
-  expect(linePath([0, 0, 10, 0, 30, 5], "right")).toBe("M0 0H10C20 0 20 5 30 5");
-  expect(arrowPath([0, 0, 3, 9], "down")).toBe("M3 9l-4.5 -7h9z");
 });

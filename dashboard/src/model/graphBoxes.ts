@@ -1,4 +1,4 @@
-/** A graph's items as boxes to lay out, and the lines between them as paths to draw. */
+/** A graph's items as boxes to lay out, and the way from box to box by keys. */
 import type { Item } from "./graph";
 import type { Box, Direction, Inside, Layout, Place } from "./layout";
 
@@ -23,33 +23,6 @@ function boxOf(item: Item): Box {
     };
   }
   return { id: item.path, ...(item.canOpen ? GROUP : TASK) };
-}
-
-/** A line through points that leaves and enters boxes in the direction of the graph. */
-export function linePath(points: readonly number[], direction: Direction): string {
-  const parts = [`M${points[0]} ${points[1]}`];
-  for (let at = 2; at < points.length; at += 2) {
-    const [x0, y0, x1, y1] = [points[at - 2], points[at - 1], points[at], points[at + 1]] as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    if (direction === "down") {
-      const half = (y0 + y1) / 2;
-      parts.push(x0 === x1 ? `V${y1}` : `C${x0} ${half} ${x1} ${half} ${x1} ${y1}`);
-    } else {
-      const half = (x0 + x1) / 2;
-      parts.push(y0 === y1 ? `H${x1}` : `C${half} ${y0} ${half} ${y1} ${x1} ${y1}`);
-    }
-  }
-  return parts.join("");
-}
-
-/** The head of an arrow at the end of a line. */
-export function arrowPath(points: readonly number[], direction: Direction): string {
-  const [x, y] = [points.at(-2) ?? 0, points.at(-1) ?? 0];
-  return direction === "down" ? `M${x} ${y}l-4.5 -7h9z` : `M${x} ${y}l-7 -4.5v9z`;
 }
 
 export type Move = "down" | "up" | "left" | "right";

@@ -64,7 +64,8 @@ export const Box = memo(function Box({ data }: NodeProps<Node<BoxData>>) {
       ) : (
         graph.distance === "far" && (
           <span className={style.far}>
-            {card.standing ? <StatusMark standing={card.standing} bare /> : titleOf(item)}
+            {card.standing && <StatusMark standing={card.standing} bare />}
+            <span className={style.title}>{titleOf(item)}</span>
           </span>
         )
       )}

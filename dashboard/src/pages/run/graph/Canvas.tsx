@@ -1,27 +1,26 @@
-import { type Node, ReactFlow, ReactFlowProvider, useStore } from "@xyflow/react";
+import { ReactFlow, ReactFlowProvider, useReactFlow, useStore } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { type KeyboardEvent, type ReactNode, useCallback, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useCallback, useMemo, useRef, useState } from "react";
 import { useShortcuts } from "../../../app/keys";
 import { Loading } from "../../../design/Notice";
 import type { CriticalPath } from "../../../model/criticalPath";
 import type { Item } from "../../../model/graph";
 import { type Move, Walk } from "../../../model/graphBoxes";
+import { areMarks, distanceAt, placeAt } from "../../../model/graphSight";
 import type { Direction } from "../../../model/layout";
 import type { Standing } from "../../../model/state";
 import { Box } from "./Box";
 import style from "./Canvas.module.css";
 import { type BoxData, GraphContext, type GraphState } from "./graphContext";
-import { Lines } from "./Lines";
 import { Overview } from "./Overview";
+import { Picture } from "./Picture";
 import { Toolbar } from "./Toolbar";
 import { type LaidOut, useLayout } from "./useLayout";
+import { useElements, useNodes } from "./useNodes";
 import { useSearch } from "./useSearch";
 import { useSight } from "./useSight";
 
 const NODE_TYPES = { box: Box };
-/** Below it words cannot be read, and boxes show shape and colour alone; further off, colour. */
-const NEAR = 0.45;
-const TINY = 0.16;
 /** With more boxes than that there is a small picture of all. */
 const MANY = 40;
 const MOVES: Record<string, Move> = { ArrowDown: "down", ArrowUp: "up", ArrowLeft: "left", ArrowRight: "right" };
@@ -125,10 +124,19 @@ function Drawn({
 }) {
   const { selected, onSelect, onToggle, onPick, critical, at } = props;
   const walk = useMemo(() => new Walk(laid.graph, laid.layout, laid.direction), [laid]);
-  const [focused, setFocused] = useState<string>();
-  const current = [focused, selected, walk.first].find((path) => path !== undefined && laid.items.has(path));
-  const distance = useStore(({ transform: [, , zoom] }) => (zoom >= NEAR ? "near" : zoom >= TINY ? "far" : "tiny"));
+  const [focused, setFocused] = useState<Focused>({ path: undefined, before: undefined });
+  const current = [focused.path, selected, walk.first].find((path) => path !== undefined && laid.items.has(path));
+  const focus = useCallback(
+    (path: string) => setFocused((was) => (was.path === path ? was : { path, before: current })),
+    [current],
+  );
+  const distance = useStore(({ transform: [, , zoom] }) => distanceAt(zoom));
+  const isOfMarks = areMarks(distance, laid.items.size);
+  const pointing = usePointing(laid, isOfMarks, onSelect);
   const nodes = useNodes(laid, props.dataOf);
+  const worked = [current, focused.before, selected, pointing.at];
+  const { shown, elements } = useElements(nodes, isOfMarks, worked);
+  const hits = useMemo(() => new Set(found), [found]);
   const running = useMemo(
     () => new Set([...props.standings].flatMap(([path, standing]) => (standing === "running" ? [path] : []))),
     [props.standings],
@@ -153,17 +161,17 @@ function Drawn({
     () => ({
       selected,
       focused: current,
-      found: new Set(found),
+      found: hits,
       critical: critical?.nodes,
       at,
       distance,
       select: onSelect,
       toggle,
       pick,
-      focus: setFocused,
+      focus,
       hasFocus: () => frame.current?.contains(document.activeElement) ?? false,
     }),
-    [selected, current, found, critical, at, distance, onSelect, toggle, pick, frame],
+    [selected, current, hits, critical, at, distance, onSelect, toggle, pick, focus, frame],
   );
   const press = (event: KeyboardEvent) => {
     const item = current === undefined ? undefined : laid.items.get(current);
@@ -175,7 +183,7 @@ function Drawn({
       event.preventDefault();
       const next = walk.from(item.path, move);
       if (next) {
-        setFocused(next);
+        focus(next);
         sight.show(next);
       }
     } else if (event.key === "e" && item.canOpen) {
@@ -187,10 +195,10 @@ function Drawn({
   return (
     <GraphContext value={state}>
       <ReactFlow
-        nodes={nodes}
+        nodes={shown}
         edges={NO_EDGES}
         nodeTypes={NODE_TYPES}
-        onlyRenderVisibleElements
+        onlyRenderVisibleElements={!isOfMarks}
         nodesDraggable={false}
         nodesConnectable={false}
         nodesFocusable={false}
@@ -203,13 +211,16 @@ function Drawn({
         attributionPosition="bottom-left"
         onInit={() => sight.begin(selected, [...running][0])}
         onKeyDown={press}
+        {...pointing.handlers}
       >
-        <Lines
+        <Picture
           laid={laid}
+          standings={props.standings}
           selected={selected}
+          found={hits}
+          critical={critical}
           running={running}
-          critical={critical?.edges}
-          isNear={distance === "near"}
+          elements={elements}
         />
       </ReactFlow>
       {laid.items.size > MANY && <Overview laid={laid} standings={props.standings} />}
@@ -217,41 +228,33 @@ function Drawn({
   );
 }
 
-const NO_EDGES: never[] = [];
-
-/** Boxes for the library that shows those in sight. What did not change stays the very same, and is not drawn again. */
-function useNodes(laid: LaidOut, dataOf: (item: Item) => BoxData): Node<BoxData>[] {
-  const known = useRef(new Map<string, { node: Node<BoxData>; laid: LaidOut }>());
-  return useMemo(() => {
-    const next = new Map<string, { node: Node<BoxData>; laid: LaidOut }>();
-    const nodes: Node<BoxData>[] = [];
-    for (const { id, x, y, width, height, depth } of laid.layout.places) {
-      const item = laid.items.get(id);
-      if (!item) {
-        continue;
-      }
-      const data = dataOf(item);
-      const before = known.current.get(id);
-      const { item: _, node, around } = before?.node.data ?? {};
-      const isSame = before?.laid === laid && node === data.node && around === data.around;
-      const made: Node<BoxData> = isSame
-        ? before.node
-        : {
-            id,
-            type: "box",
-            position: { x, y },
-            width,
-            height,
-            measured: { width, height },
-            handles: [],
-            zIndex: depth,
-            data,
-            domAttributes: { "aria-roledescription": undefined as never },
-          };
-      next.set(id, { node: made, laid });
-      nodes.push(made);
-    }
-    known.current = next;
-    return nodes;
-  }, [laid, dataOf]);
+/** Who has the focus, and who had it before: that stays an element until the focus has gone on. */
+interface Focused {
+  path: string | undefined;
+  before: string | undefined;
 }
+
+/** What is pointed at where boxes are marks: it becomes an element, which tells its name and answers. */
+function usePointing(laid: LaidOut, isOn: boolean, onSelect: (item: Item) => void) {
+  const flow = useReactFlow();
+  const [at, setAt] = useState<string>();
+  const find = (event: MouseEvent) => {
+    const { x, y } = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
+    const isOpen = (id: string) => (laid.items.get(id)?.isOpen && laid.items.get(id)?.children.length !== 0) ?? false;
+    return placeAt(laid.layout.places, isOpen, x, y);
+  };
+  const handlers = {
+    onPaneMouseMove: (event: MouseEvent) => event.buttons === 0 && setAt(find(event)),
+    onPaneMouseLeave: () => setAt(undefined),
+    // A finger points at nothing before it touches.
+    onPaneClick: (event: MouseEvent) => {
+      const item = laid.items.get(find(event) ?? "");
+      if (item) {
+        onSelect(item);
+      }
+    },
+  };
+  return isOn ? { at, handlers } : { at: undefined, handlers: undefined };
+}
+
+const NO_EDGES: never[] = [];

@@ -1,6 +1,7 @@
 import { createContext, useContext } from "react";
 import type { TreeNode } from "../../../api/penstock";
 import type { Item } from "../../../model/graph";
+import type { Distance } from "../../../model/graphSight";
 
 /** What all boxes of a graph share. */
 export interface GraphState {
@@ -12,8 +13,8 @@ export interface GraphState {
   critical: ReadonlySet<string> | undefined;
   /** The instant that is looked at; undefined while it is now. */
   at: number | undefined;
-  /** How far off boxes are: near, words can be read; tiny, shapes cannot be seen either. */
-  distance: "near" | "far" | "tiny";
+  /** How far off boxes are. */
+  distance: Distance;
   select: (item: Item) => void;
   toggle: (item: Item) => void;
   /** Lets somebody choose an iteration of a loop that has begun. */
