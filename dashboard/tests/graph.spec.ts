@@ -6,16 +6,16 @@ import type { PipelineSpec } from "../src/api/penstock";
 import { graphOf } from "../src/model/graph";
 import { insideOf } from "../src/model/graphBoxes";
 import { layOut } from "../src/model/layout";
-import { expect, test, upload, visit } from "./site";
+import { api, expect, test, upload, visit } from "./site";
 
 const COUNT = 400;
 const graph = (page: Page) => page.getByRole("region", { name: /^Graph of tasks/ });
 const picture = (page: Page) => graph(page).getByRole("img", { name: `${COUNT} boxes, seen from afar` });
 
 /** Where the middle of a task's box is on the screen. */
-async function middleOf(page: Page, task: string): Promise<{ x: number; y: number }> {
+async function middleOf(page: Page, spec: PipelineSpec, task: string): Promise<{ x: number; y: number }> {
   const closed = { isOpen: () => false, iterationOf: () => undefined };
-  const { places } = layOut(insideOf(graphOf(JSON.parse(flat(COUNT)) as PipelineSpec, undefined, closed)));
+  const { places } = layOut(insideOf(graphOf(spec, undefined, closed)));
   const place = places.find(({ id }) => id === task);
   if (!place) {
     throw new Error(`${task} has no box`);
@@ -31,19 +31,27 @@ async function middleOf(page: Page, task: string): Promise<{ x: number; y: numbe
   };
 }
 
-/** The page of a large pipeline, whose graph is seen whole. */
-async function openWhole(page: Page) {
-  const pipeline = await upload("large", flat(COUNT));
-  await visit(page, `/pipelines/details/${pipeline.pipeline_id}`);
+/** The page of a large pipeline, whose graph is seen whole. Returns the pipeline as the server has it. */
+async function openWhole(page: Page): Promise<PipelineSpec> {
+  const { pipeline_id: id } = await upload("large", flat(COUNT));
+  const { pipeline_versions: versions = [] } = await api<{ pipeline_versions?: { pipeline_spec: PipelineSpec }[] }>(
+    `apis/v2beta1/pipelines/${id}/versions`,
+  );
+  await visit(page, `/pipelines/details/${id}`);
   await expect(graph(page).getByRole("button").first()).toBeVisible();
   await page.getByRole("button", { name: /^Fit the graph/ }).click();
   await expect(picture(page)).toBeVisible();
+  const spec = versions[0]?.pipeline_spec;
+  if (!spec) {
+    throw new Error(`pipeline ${id} has no version`);
+  }
+  return spec;
 }
 
 test("boxes of a picture are pointed at, chosen and walked by keys", async ({ page }) => {
-  await openWhole(page);
+  const spec = await openWhole(page);
   expect(await graph(page).locator(".react-flow__node").count()).toBeLessThan(5);
-  const { x, y } = await middleOf(page, "task-123");
+  const { x, y } = await middleOf(page, spec, "task-123");
   await page.mouse.move(x, y);
   const box = graph(page).getByRole("button", { name: /^task-123\b/ });
   await expect(box).toBeVisible();
