@@ -1,38 +1,28 @@
-import { type ComponentType, lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Navigate, Route, Routes, useParams } from "react-router";
 import { LinkButton } from "../design/LinkButton";
 import { Empty, Loading } from "../design/Notice";
 import { Page } from "../design/Page";
 import { Guard } from "./Guard";
+import { part } from "./part";
 import { to } from "./routes";
 import { Shell } from "./Shell";
 
-const AGAIN_MS = 500;
-
-/** A page that is loaded when it is asked for. What breaks off on the way is asked for once more. */
-const page = (load: () => Promise<{ default: ComponentType }>) =>
-  lazy(() =>
-    load().catch(async () => {
-      await new Promise((later) => setTimeout(later, AGAIN_MS));
-      return load();
-    }),
-  );
-
-const Home = page(() => import("../pages/home/Home"));
-const Runs = page(() => import("../pages/runs/Runs"));
-const Run = page(() => import("../pages/run/Run"));
-const NewRun = page(() => import("../pages/new-run/NewRun"));
-const Compare = page(() => import("../pages/compare/Compare"));
-const Pipelines = page(() => import("../pages/pipelines/Pipelines"));
-const Pipeline = page(() => import("../pages/pipelines/Pipeline"));
-const Experiments = page(() => import("../pages/experiments/Experiments"));
-const Experiment = page(() => import("../pages/experiments/Experiment"));
-const Schedules = page(() => import("../pages/schedules/Schedules"));
-const Schedule = page(() => import("../pages/schedules/Schedule"));
-const NewSchedule = page(() => import("../pages/schedules/NewSchedule"));
-const Artifacts = page(() => import("../pages/artifacts/Artifacts"));
-const Artifact = page(() => import("../pages/artifacts/Artifact"));
-const System = page(() => import("../pages/system/System"));
+const Home = part(() => import("../pages/home/Home"));
+const Runs = part(() => import("../pages/runs/Runs"));
+const Run = part(() => import("../pages/run/Run"));
+const NewRun = part(() => import("../pages/new-run/NewRun"));
+const Compare = part(() => import("../pages/compare/Compare"));
+const Pipelines = part(() => import("../pages/pipelines/Pipelines"));
+const Pipeline = part(() => import("../pages/pipelines/Pipeline"));
+const Experiments = part(() => import("../pages/experiments/Experiments"));
+const Experiment = part(() => import("../pages/experiments/Experiment"));
+const Schedules = part(() => import("../pages/schedules/Schedules"));
+const Schedule = part(() => import("../pages/schedules/Schedule"));
+const NewSchedule = part(() => import("../pages/schedules/NewSchedule"));
+const Artifacts = part(() => import("../pages/artifacts/Artifacts"));
+const Artifact = part(() => import("../pages/artifacts/Artifact"));
+const System = part(() => import("../pages/system/System"));
 
 export function App() {
   return (

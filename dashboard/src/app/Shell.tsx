@@ -1,17 +1,18 @@
-import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 import { NavLink, useLocation, useNavigate } from "react-router";
 import { Button } from "../design/Button";
 import { Icon, type IconName } from "../design/Icon";
 import { type Shortcut, useShortcuts } from "./keys";
 import { useLink } from "./live";
 import { Namespaces } from "./Namespaces";
+import { part } from "./part";
 import { to } from "./routes";
 import style from "./Shell.module.css";
 import { setTheme, useTheme } from "./theme";
 
 const loadPalette = () => import("./Palette");
-const Palette = lazy(loadPalette);
-const Keys = lazy(() => import("./Keys"));
+const Palette = part(loadPalette);
+const Keys = part(() => import("./Keys"));
 
 const PLACES: { to: string; name: string; icon: IconName; key: string }[] = [
   { to: to.home, name: "Home", icon: "home", key: "h" },

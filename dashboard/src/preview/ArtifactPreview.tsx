@@ -1,6 +1,7 @@
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { contentUrl } from "../api/artifacts";
 import type { Artifact } from "../api/penstock";
+import { part } from "../app/part";
 import button from "../design/Button.module.css";
 import { Icon } from "../design/Icon";
 import { Loading } from "../design/Notice";
@@ -9,9 +10,9 @@ import { Content } from "./Content";
 import { Metrics } from "./Metrics";
 import style from "./Preview.module.css";
 
-const Classification = lazy(() => import("./Classification"));
-const Slices = lazy(() => import("./Slices"));
-const Files = lazy(() => import("./Files"));
+const Classification = part(() => import("./Classification"));
+const Slices = part(() => import("./Slices"));
+const Files = part(() => import("./Files"));
 
 /** What an artifact holds, as far as it can be shown: whoever made it decides what it says, and nothing else. */
 export function ArtifactPreview({ artifact }: { artifact: Artifact }) {

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { lazy, useState } from "react";
+import { useState } from "react";
 import { head } from "../api/artifacts";
+import { part } from "../app/part";
 import { Button } from "../design/Button";
 import { Failed, Loading } from "../design/Notice";
 import { bytes } from "../model/bytes";
@@ -10,9 +11,9 @@ import { Picture } from "./Picture";
 import style from "./Preview.module.css";
 import { Text } from "./Text";
 
-const JsonTree = lazy(() => import("./JsonTree"));
-const Markdown = lazy(() => import("./Markdown"));
-const Table = lazy(() => import("./Table"));
+const JsonTree = part(() => import("./JsonTree"));
+const Markdown = part(() => import("./Markdown"));
+const Table = part(() => import("./Table"));
 
 const SMALL = 1 << 20;
 const LARGE = 16 << 20;

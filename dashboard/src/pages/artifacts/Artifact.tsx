@@ -1,8 +1,9 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Link, useParams } from "react-router";
 import { contentUrl } from "../../api/artifacts";
 import { type ArtifactDetail, artifactDetailQuery, usesQuery } from "../../api/lineage";
+import { part } from "../../app/part";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Copy } from "../../design/Copy";
@@ -16,7 +17,7 @@ import { standingOf } from "../../model/state";
 import style from "./Artifacts.module.css";
 import { LineageCard } from "./LineageCard";
 
-const ArtifactPreview = lazy(async () => ({
+const ArtifactPreview = part(async () => ({
   default: (await import("../../preview/ArtifactPreview")).ArtifactPreview,
 }));
 

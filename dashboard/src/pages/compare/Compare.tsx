@@ -1,10 +1,11 @@
 import { useQueries } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Link } from "react-router";
 import { ask } from "../../api/http";
 import type { Run } from "../../api/kfp";
 import type { Artifact } from "../../api/penstock";
 import { runQuery } from "../../api/runs";
+import { part } from "../../app/part";
 import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
@@ -20,8 +21,8 @@ import style from "./Compare.module.css";
 import { letter } from "./letter";
 import { Table } from "./Table";
 
-const Curves = lazy(async () => ({ default: (await import("../../preview/Curves")).Curves }));
-const ArtifactPreview = lazy(async () => ({
+const Curves = part(async () => ({ default: (await import("../../preview/Curves")).Curves }));
+const ArtifactPreview = part(async () => ({
   default: (await import("../../preview/ArtifactPreview")).ArtifactPreview,
 }));
 

@@ -1,8 +1,9 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import type { PipelineVersion } from "../../api/kfp";
 import { deletePipeline, deleteVersion, pipelineQuery, versionQuery, versionsQuery } from "../../api/pipelines";
+import { part } from "../../app/part";
 import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
@@ -21,7 +22,7 @@ import { Source } from "./Source";
 import { Summary } from "./Summary";
 import { Upload } from "./Upload";
 
-const PipelineGraph = lazy(async () => ({ default: (await import("../run/graph/PipelineGraph")).PipelineGraph }));
+const PipelineGraph = part(async () => ({ default: (await import("../run/graph/PipelineGraph")).PipelineGraph }));
 
 const TABS = [
   { name: "graph", label: "Graph" },

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 import { useParams } from "react-router";
 import { ApiError } from "../../api/http";
 import type { Run as RunOfKfp } from "../../api/kfp";
 import type { Tree } from "../../api/penstock";
 import { runQuery, runRecordQuery, specQuery, treeQuery } from "../../api/runs";
 import { useShortcuts } from "../../app/keys";
+import { part } from "../../app/part";
 import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { LinkButton } from "../../design/LinkButton";
@@ -21,10 +22,10 @@ import { useFollowing } from "./live";
 import style from "./Run.module.css";
 import { RunViewContext, useSelection } from "./view";
 
-const Graph = lazy(() => import("./graph/Graph"));
-const Timeline = lazy(() => import("./timeline/Timeline"));
-const TaskTable = lazy(() => import("./table/TaskTable"));
-const TaskPanel = lazy(() => import("./panel/TaskPanel"));
+const Graph = part(() => import("./graph/Graph"));
+const Timeline = part(() => import("./timeline/Timeline"));
+const TaskTable = part(() => import("./table/TaskTable"));
+const TaskPanel = part(() => import("./panel/TaskPanel"));
 
 type View = "graph" | "timeline" | "table" | "details";
 const VIEWS: readonly { name: View; label: string }[] = [

@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo } from "react";
+import { Suspense, useMemo } from "react";
 import { ApiError } from "../../../api/http";
 import type { TaskDetail, TreeNode } from "../../../api/penstock";
 import { taskQuery } from "../../../api/runs";
+import { part } from "../../../app/part";
 import { Button } from "../../../design/Button";
 import { Empty, Failed, Loading } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
@@ -21,7 +22,7 @@ import { Values } from "./Values";
 import { WhyCard } from "./WhyCard";
 import { KIND_WORDS, whyOf } from "./why";
 
-const Logs = lazy(() => import("./Logs"));
+const Logs = part(() => import("./Logs"));
 
 type TabName = "overview" | "values" | "logs" | "attempts" | "details";
 

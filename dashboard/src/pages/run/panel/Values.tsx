@@ -1,7 +1,8 @@
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { Link } from "react-router";
 import type { Json } from "../../../api/kfp";
 import type { Artifact, TaskDetail, TaskValues, TreeNode } from "../../../api/penstock";
+import { part } from "../../../app/part";
 import { to } from "../../../app/routes";
 import { Button } from "../../../design/Button";
 import { Copy } from "../../../design/Copy";
@@ -10,7 +11,7 @@ import { bytes } from "../../../model/bytes";
 import { useRunView } from "../view";
 import style from "./Panel.module.css";
 
-const ArtifactPreview = lazy(async () => ({
+const ArtifactPreview = part(async () => ({
   default: (await import("../../../preview/ArtifactPreview")).ArtifactPreview,
 }));
 
