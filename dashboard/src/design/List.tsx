@@ -104,7 +104,7 @@ export function List<Row>(props: Props<Row>) {
     <div ref={scroller} className={style.scroller} onKeyDown={answer}>
       <table
         className={style.list}
-        style={{ minWidth: narrowest(columns) }}
+        style={{ minWidth: narrowest(columns, onChoose !== undefined) }}
         aria-label={label}
         aria-rowcount={hasMore ? -1 : rows.length + 1}
       >
@@ -153,8 +153,10 @@ export function List<Row>(props: Props<Row>) {
 }
 
 /** So wide that the columns which say no width of their own can be read, however many others there are. */
-function narrowest<Row>(columns: readonly Column<Row>[]): string {
-  return `calc(${columns.map((column) => column.width ?? "10rem").join(" + ")})`;
+/** Below it the table is moved and not squeezed: what a row is called can be told from the next one. */
+function narrowest<Row>(columns: readonly Column<Row>[], hasChecks: boolean): string {
+  const widths = columns.map((column) => column.width ?? "14rem");
+  return `calc(${[...widths, hasChecks ? "2.75rem" : "0rem"].join(" + ")})`;
 }
 
 function Gap({ height }: { height: number }) {

@@ -14,6 +14,9 @@ purify.addHook("afterSanitizeAttributes", (node) => {
   if (node.hasAttribute("src") && !/^data:image\/(png|jpeg|gif|webp);/i.test(node.getAttribute("src") ?? "")) {
     node.removeAttribute("src");
   }
+  if (node.tagName === "IMG" && !node.hasAttribute("alt")) {
+    node.setAttribute("alt", "");
+  }
 });
 
 const RULES = {

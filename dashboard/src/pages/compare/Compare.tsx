@@ -109,7 +109,7 @@ function Comparison({
                   <td>
                     <Moment at={run.created_at} />
                   </td>
-                  <td>
+                  <td className={style.took}>
                     <Duration from={run.created_at} to={run.finished_at} isCoarse />
                   </td>
                   <td>

@@ -61,7 +61,7 @@ function Pod({ pod }: { pod: PodStatus }) {
       {pod.events_error && <p className="soft">Its events cannot be read: {pod.events_error}</p>}
       {(pod.events ?? []).length > 0 && (
         <div className={style.scrolled}>
-          <table className={style.differences}>
+          <table className={`${style.differences} ${style.events}`}>
             <caption>Events</caption>
             <thead>
               <tr>
