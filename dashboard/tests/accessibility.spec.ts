@@ -20,7 +20,7 @@ async function isAccessible(page: Page, what: string) {
 
 for (const theme of ["light", "dark"] as const) {
   test(`every page is accessible, ${theme}`, async ({ page }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(480_000);
     const run = await finished("hello");
     const failed = await finished("failure");
     const { pipeline_id: pipeline = "" } = run.pipeline_version_reference ?? {};

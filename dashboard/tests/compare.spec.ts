@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Run } from "../src/api/kfp";
-import { api, expect, fresh, test, upload, visit } from "./site";
+import { api, expect, fresh, succeeded, test, upload, visit } from "./site";
 
 // What the showcase puts out wants to run scripts.
 test.use({ mayBlock: true });
-
-const ENDED = ["SUCCEEDED", "FAILED"];
 
 async function trained(pipeline: string, rate: number): Promise<Run> {
   const { run_id: id } = await api<Run>("apis/v2beta1/runs", {
@@ -14,13 +12,7 @@ async function trained(pipeline: string, rate: number): Promise<Run> {
     pipeline_version_reference: { pipeline_id: pipeline },
     runtime_config: { parameters: { rate } },
   });
-  for (;;) {
-    const run = await api<Run>(`apis/v2beta1/runs/${id}`);
-    if (ENDED.includes(run.state ?? "")) {
-      return run;
-    }
-    await new Promise((later) => setTimeout(later, 200));
-  }
+  return succeeded(id);
 }
 
 test("curves of several runs are in one chart, the best first in its legend", async ({ page }) => {

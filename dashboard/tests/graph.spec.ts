@@ -50,7 +50,7 @@ async function openWhole(page: Page): Promise<PipelineSpec> {
 
 test("boxes of a picture are pointed at, chosen and walked by keys", async ({ page }) => {
   const spec = await openWhole(page);
-  expect(await graph(page).locator(".react-flow__node").count()).toBeLessThan(5);
+  await expect.poll(() => graph(page).locator(".react-flow__node").count()).toBeLessThan(5);
   const { x, y } = await middleOf(page, spec, "task-123");
   await page.mouse.move(x, y);
   const box = graph(page).getByRole("button", { name: /^task-123\b/ });

@@ -16,7 +16,7 @@ test("a run is started from the form, which says what is wrong first", async ({ 
   await page.getByRole("button", { name: "Start the run" }).click();
   await expect(page).toHaveURL(/runs\/details\//);
   await expect(page.getByRole("heading", { level: 1 })).toContainText(name);
-  await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 40_000 });
+  await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 120_000 });
 });
 
 test("a pipeline is uploaded by its file, and its graph is there before any run", async ({ page }) => {

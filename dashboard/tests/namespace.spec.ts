@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { apiserver, type Program } from "./program";
 import { type Front, proxy } from "./proxy";
-import { expect, fresh, test } from "./site";
+import { expect, fresh, open, test } from "./site";
 
 const RULES = `rules:
   - {users: [ann], namespaces: [team-a, team-b, team-empty], may: edit}
@@ -92,7 +92,7 @@ const experiment = (page: Page, name: string) => page.getByRole("link", { name, 
 
 test("the namespaces of a user are offered, and the choice is kept", async ({ page, sites }) => {
   const front = await as("ann", sites);
-  await page.goto(`${front.url}#/experiments`);
+  await open(page, `${front.url}#/experiments`);
   // Something has to be chosen: the first.
   await expect(choice(page)).toHaveValue("team-a");
   await expect(choice(page).getByRole("option")).toHaveText(["team-a", "team-b", "Another…"]);
@@ -110,7 +110,7 @@ test("the namespaces of a user are offered, and the choice is kept", async ({ pa
 
 test("what is made is of the namespace that is chosen, and is seen at once", async ({ page, sites }) => {
   const front = await as("ann", sites);
-  await page.goto(`${front.url}?ns=team-b#/experiments`);
+  await open(page, `${front.url}?ns=team-b#/experiments`);
   await expect(experiment(page, "sunshot")).toBeVisible();
   const name = fresh("made here");
   await page.getByRole("button", { name: /New experiment/ }).click();
@@ -127,7 +127,7 @@ test("what is made is of the namespace that is chosen, and is seen at once", asy
 
 test("an address names the namespace, as Kubeflow's dashboard hands it on", async ({ page, sites }) => {
   const front = await as("ann", sites);
-  await page.goto(`${front.url}?ns=team-b#/experiments`);
+  await open(page, `${front.url}?ns=team-b#/experiments`);
   await expect(choice(page)).toHaveValue("team-b");
   await expect(experiment(page, "sunshot")).toBeVisible();
   await choice(page).selectOption("team-a");
@@ -143,7 +143,7 @@ test("a namespace that has nothing yet is typed, and one of others is refused wi
   sites,
 }) => {
   const front = await as("ann", sites);
-  await page.goto(`${front.url}#/experiments`);
+  await open(page, `${front.url}#/experiments`);
   await expect(choice(page)).toHaveValue("team-a");
   const type = async (name: string) => {
     await choice(page).selectOption({ label: "Another…" });
@@ -163,7 +163,7 @@ test("a namespace that has nothing yet is typed, and one of others is refused wi
 
 test("who may look at nothing is asked for a namespace", async ({ page, sites }) => {
   const front = await as("eve", sites);
-  await page.goto(`${front.url}#/system`);
+  await open(page, `${front.url}#/system`);
   await expect(page.getByRole("textbox", { name: "Namespace" })).toBeVisible();
   await expect(page.locator("main")).toContainText("Multi-user; you are eve");
   await expect(page.locator("main")).toContainText("It is told to those who may look at the runs of a namespace");

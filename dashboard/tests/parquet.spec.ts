@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import type { Run } from "../src/api/kfp";
-import { api, ended, expect, fresh, test, upload, visit } from "./site";
+import { api, expect, fresh, succeeded, test, upload, visit } from "./site";
 
 /** Four rows of nine columns: `make.py` beside it says what is in them. */
 const FILE = join(import.meta.dirname, "../../apiserver/testdata/parquet/snappy.parquet");
@@ -42,8 +42,7 @@ test("a Parquet file is shown as a table, whatever it is called", async ({ page 
     pipeline_version_reference: { pipeline_id: pipeline },
     runtime_config: { parameters: { base64: readFileSync(FILE).toString("base64") } },
   });
-  const run = await ended(id);
-  expect(run.state, run.error?.message).toBe("SUCCEEDED");
+  await succeeded(id);
   const { artifacts = [] } = await api<{ artifacts?: { artifact_id: string; name: string }[] }>(
     `apis/penstock/v1/artifacts?run_id=${id}`,
   );

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Run } from "../src/api/kfp";
 import { type Front, proxy } from "./proxy";
-import { api, expect, finished, fresh, home, test, upload } from "./site";
+import { api, expect, finished, fresh, home, open, test, upload } from "./site";
 
 // What the showcase puts out wants to run scripts.
 test.use({ mayBlock: true });
@@ -40,10 +40,10 @@ test("every page is there below a path", async ({ page }) => {
     [`/runs/details/${run.run_id}`, run.display_name],
     [`/compare?runlist=${run.run_id}`, "Compare"],
   ] as const) {
-    await page.goto(`${front.url}#${address}`);
+    await open(page, `${front.url}#${address}`);
     await expect(page.getByRole("heading", { level: 1 })).toContainText(title);
   }
-  await page.goto(`${front.url}#/system`);
+  await open(page, `${front.url}#/system`);
   await expect(page.getByRole("status").filter({ hasText: "Live" })).toBeVisible();
   await expect(page.locator("pre").filter({ hasText: "Client(host=" })).toContainText(front.url.replace(/\/$/, ""));
   const document = page.getByRole("link", { name: "OpenAPI document" });
@@ -69,28 +69,30 @@ test("a run is begun, watched and looked into below a path", async ({ page }) =>
     front.url,
   );
   // The log comes by a worker and a stream, the state by the run's own stream.
-  await page.goto(`${front.url}#/runs/details/${run.run_id}?view=table&task=talk&tab=logs`);
+  await open(page, `${front.url}#/runs/details/${run.run_id}?view=table&task=talk&tab=logs`);
   const log = page.getByRole("region", { name: /^Log of talk/ });
-  await expect(log.getByText(/^line \d+$/).first()).toBeVisible({ timeout: 30_000 });
-  await expect(page.getByRole("heading", { level: 1 })).toContainText("Succeeded", { timeout: 40_000 });
+  await expect(log.getByText(/^line \d+$/).first()).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("Succeeded", { timeout: 120_000 });
+  // A page that opened after the end shows the beginning.
+  await log.press("End");
   await expect(log.getByText("last words")).toBeVisible();
   const { artifacts = [] } = await api<{ artifacts?: { artifact_id: string; name: string }[] }>(
     `apis/penstock/v1/artifacts?run_id=${run.run_id}`,
   );
   const of = (name: string) => artifacts.find((it) => it.name === name)?.artifact_id ?? "";
-  await page.goto(`${front.url}#/artifacts/${of("html")}`);
+  await open(page, `${front.url}#/artifacts/${of("html")}`);
   await expect(page.frameLocator("iframe").locator("#said")).not.toHaveText("not run");
-  await page.goto(`${front.url}#/artifacts/${of("image")}`);
+  await open(page, `${front.url}#/artifacts/${of("image")}`);
   const picture = page.getByRole("region", { name: "Preview" }).locator("img");
   await expect(picture).toBeVisible();
   expect(await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
-  await page.goto(`${front.url}#/artifacts/${of("table")}`);
+  await open(page, `${front.url}#/artifacts/${of("table")}`);
   await expect(page.getByRole("region", { name: "Preview" })).toContainText("row 1, quoted");
 });
 
 test("what pages change is changed below a path", async ({ page }) => {
   const run = await finished("hello");
-  await page.goto(`${front.url}#/runs/details/${run.run_id}`);
+  await open(page, `${front.url}#/runs/details/${run.run_id}`);
   await page.getByRole("button", { name: "Archive" }).click();
   await expect(page.getByRole("button", { name: "Take out of the archive" })).toBeVisible();
 });

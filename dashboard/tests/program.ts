@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createConnection } from "node:net";
 
-const START_MS = 30_000;
-const END_MS = 20_000;
+const START_MS = 90_000;
+const END_MS = 30_000;
 
 export interface Program {
   /** Where it is, with a slash at its end. */

@@ -29,6 +29,7 @@ test("many runs are archived, restored and deleted at a time", async ({ page }) 
     await finished("if_elif_else", { title: `${name} b` }),
   ];
   await visit(page, `/runs?name=${encodeURIComponent(name)}`);
+  await expect(page.getByRole("row")).toHaveCount(3);
   await page.getByRole("checkbox", { name: "Choose all that are loaded" }).check();
   await page.getByRole("button", { name: "Archive" }).click();
   await expect(page.getByRole("dialog")).toContainText("Archive 2 runs?");
@@ -59,6 +60,7 @@ test("runs are compared, differences first", async ({ page }) => {
   await finished("hello", { title: `${name} a`, parameters: { rows: 10 } });
   await finished("hello", { title: `${name} b`, parameters: { rows: 30 } });
   await visit(page, `/runs?name=${encodeURIComponent(name)}`);
+  await expect(page.getByRole("row")).toHaveCount(3);
   await page.getByRole("checkbox", { name: "Choose all that are loaded" }).check();
   await page.getByRole("link", { name: "Compare", exact: true }).click();
   const parameters = page.getByRole("table", { name: "Parameters" });

@@ -1,7 +1,7 @@
 /** What tests do to the server beside looking at its pages, and pages that tell of what they should not have done. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type Page, type Request } from "@playwright/test";
 import type { Json, Pipeline, Run } from "../src/api/kfp";
 
 const SAMPLES = join(import.meta.dirname, "../../tests/pipelines");
@@ -64,20 +64,63 @@ export async function finished(name: string, options: Parameters<typeof submit>[
   return ended(run_id);
 }
 
+const END_MS = 120_000;
+
 /** A run, once it has ended. */
 export async function ended(run_id: string): Promise<Run> {
-  for (let tries = 0; tries < 300; tries += 1) {
+  const deadline = Date.now() + END_MS;
+  for (;;) {
     const run = await api<Run>(`apis/v2beta1/runs/${run_id}`);
     if (ENDED.includes(run.state ?? "")) {
       return run;
     }
+    if (Date.now() > deadline) {
+      throw new Error(`run ${run_id} does not end: it is ${run.state}`);
+    }
     await new Promise((later) => setTimeout(later, 200));
   }
-  throw new Error(`run ${run_id} does not end`);
+}
+
+/** A run that has ended well. */
+export async function succeeded(run_id: string): Promise<Run> {
+  const run = await ended(run_id);
+  expect(run.state, run.error?.message).toBe("SUCCEEDED");
+  return run;
+}
+
+/** What Chromium makes of requests when this machine gets or loses a network, as with containers that start on it. */
+const INTERRUPTED = "net::ERR_NETWORK_CHANGED";
+const OFTEN = 5;
+
+/** Opens an address. What was interrupted on the way is opened again: parts that come later the page itself asks for again. */
+export async function open(page: Page, url: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    let isInterrupted = false;
+    const look = (request: Request) => {
+      const isWhole = ["document", "script", "stylesheet"].includes(request.resourceType());
+      isInterrupted ||= isWhole && request.failure()?.errorText === INTERRUPTED;
+    };
+    page.on("requestfailed", look);
+    try {
+      await page.goto(url);
+    } catch (reason) {
+      if (!String(reason).includes(INTERRUPTED)) {
+        throw reason;
+      }
+      isInterrupted = true;
+    } finally {
+      page.off("requestfailed", look);
+    }
+    if (!isInterrupted || tries === OFTEN) {
+      return;
+    }
+    // The same address would be the same page, as it stands.
+    await page.goto("about:blank");
+  }
 }
 
 /** Goes to the page of an address. */
-export const visit = (page: Page, address: string) => page.goto(`${home()}#${address}`);
+export const visit = (page: Page, address: string) => open(page, `${home()}#${address}`);
 
 /** A test whose page may not fail, complain or ask any other host. */
 export const test = base.extend<{ quiet: string[]; mayBlock: boolean; sites: string[] }>({
