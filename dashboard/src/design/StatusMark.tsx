@@ -14,14 +14,22 @@ const SHAPES: Record<Standing, IconName> = {
   unknown: "unknown",
 };
 
-/** A standing as shape, word and colour. */
-export function StatusMark({ standing, bare = false }: { standing: Standing; bare?: boolean }) {
+/** A standing as shape, word and colour; `mute` where it is no standing of anything, and nobody is to hear the word. */
+export function StatusMark({
+  standing,
+  bare = false,
+  mute = false,
+}: {
+  standing: Standing;
+  bare?: boolean;
+  mute?: boolean;
+}) {
   return (
     <span className={style.mark} data-standing={standing}>
       <span className={style.shape}>
         <Icon name={SHAPES[standing]} />
       </span>
-      <span className={bare ? "visually-hidden" : undefined}>{STANDING_WORDS[standing]}</span>
+      {!mute && <span className={bare ? "visually-hidden" : undefined}>{STANDING_WORDS[standing]}</span>}
     </span>
   );
 }

@@ -58,7 +58,7 @@ export function Swatches({ of }: { of: RefObject<HTMLDivElement | null> }) {
       )}
       {STANDINGS.map((standing) => (
         <div key={standing} data-shape={standing}>
-          <StatusMark standing={standing} bare />
+          <StatusMark standing={standing} mute />
         </div>
       ))}
       {[...LINE_KINDS, "found"].map((kind) => (
