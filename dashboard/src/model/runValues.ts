@@ -122,14 +122,6 @@ export function valueOfRun(run: Run, values: RunValues | undefined, { kind, name
   return own(values?.[kind]) ?? (kind === "parameters" ? own(run.runtime_config?.parameters) : undefined);
 }
 
-/** `0.333333` of 0.3333333333333333; whole numbers and texts as they are. */
-export function valueText(value: Json): string {
-  if (typeof value === "number" && !Number.isInteger(value)) {
-    return String(Number(value.toPrecision(6)));
-  }
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
 /** Names of the values of runs that are loaded. */
 export function knownNames(runs: readonly Run[], values: ReadonlyMap<string, RunValues>): ValueName[] {
   const names = new Map<string, ValueName>();

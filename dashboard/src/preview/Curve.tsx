@@ -1,5 +1,5 @@
+import { figure } from "../model/figure";
 import { areaUnder, type CurvePoint } from "../model/previewMetrics";
-import { figure } from "./Metrics";
 import style from "./Preview.module.css";
 import { pathOf, Rates, x, y } from "./Rates";
 
@@ -23,7 +23,8 @@ export function Curve({ points }: { points: readonly CurvePoint[] }) {
       </figcaption>
       <details>
         <summary>Points</summary>
-        <div className={style.bounded}>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus */}
+        <section className={style.bounded} aria-label="Points" tabIndex={0}>
           <table className={style.table}>
             <thead>
               <tr>
@@ -48,7 +49,7 @@ export function Curve({ points }: { points: readonly CurvePoint[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       </details>
     </figure>
   );

@@ -1,6 +1,6 @@
 import { useMemo, useState } from "react";
-import type { Json } from "../api/kfp";
 import { Button } from "../design/Button";
+import { Exact, type ExactJson, parseExactly } from "../model/figure";
 import style from "./Preview.module.css";
 import { Text } from "./Text";
 
@@ -22,17 +22,17 @@ export default function JsonTree({ text, isWhole }: { text: string; isWhole: boo
   );
 }
 
-function parsed(text: string): { json: Json } | undefined {
+function parsed(text: string): { json: ExactJson } | undefined {
   try {
-    return { json: JSON.parse(text) as Json };
+    return { json: parseExactly(text) };
   } catch {
     return undefined;
   }
 }
 
-function Node({ name, value, depth }: { name?: string; value: Json; depth: number }) {
+function Node({ name, value, depth }: { name?: string; value: ExactJson; depth: number }) {
   const label = name === undefined ? null : <span className={style.key}>{name}: </span>;
-  if (value === null || typeof value !== "object") {
+  if (value === null || typeof value !== "object" || value instanceof Exact) {
     return (
       <div className={style.leaf}>
         {label}
@@ -49,7 +49,7 @@ function Branch({
   depth,
 }: {
   label: React.ReactNode;
-  value: Json[] | Record<string, Json>;
+  value: ExactJson[] | Record<string, ExactJson>;
   depth: number;
 }) {
   const [isOpen, setOpen] = useState(depth < OPEN);
@@ -68,7 +68,7 @@ function Branch({
       {isOpen && (
         <div className={style.branch}>
           {names.slice(0, shown).map((name) => (
-            <Node key={name} name={name} value={(value as Record<string, Json>)[name] ?? null} depth={depth + 1} />
+            <Node key={name} name={name} value={(value as Record<string, ExactJson>)[name] ?? null} depth={depth + 1} />
           ))}
           {names.length > shown && (
             <Button kind="quiet" onClick={() => setShown(shown + 10 * PAGE)}>
@@ -81,10 +81,10 @@ function Branch({
   );
 }
 
-function Leaf({ value }: { value: null | boolean | number | string }) {
-  const text = JSON.stringify(value);
+function Leaf({ value }: { value: null | boolean | number | string | Exact }) {
+  const text = value instanceof Exact ? value.text : JSON.stringify(value);
   return (
-    <span className={style[typeof value] ?? style.other}>
+    <span className={style[value instanceof Exact ? "number" : typeof value] ?? style.other}>
       {text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}
     </span>
   );

@@ -1,4 +1,5 @@
 import type { Json } from "../api/kfp";
+import { figure } from "../model/figure";
 import { scalarsOf } from "../model/previewMetrics";
 import style from "./Preview.module.css";
 
@@ -9,7 +10,8 @@ export function Metrics({ metadata }: { metadata: Record<string, Json> | undefin
     return <p className="soft">Nothing was logged.</p>;
   }
   return (
-    <div className={style.scrolled}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus
+    <section className={style.scrolled} aria-label="Metrics" tabIndex={0}>
       <table className={style.table}>
         <thead>
           <tr>
@@ -30,14 +32,6 @@ export function Metrics({ metadata }: { metadata: Record<string, Json> | undefin
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
-}
-
-/** A number with six digits that count; anything else as it is. */
-export function figure(value: Json): string {
-  if (typeof value === "number") {
-    return Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(6)));
-  }
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -4,8 +4,8 @@ import type { Json } from "../api/kfp";
 import { tableQuery } from "../api/tasks";
 import { Button } from "../design/Button";
 import { Failed, Loading } from "../design/Notice";
+import { figure } from "../model/figure";
 import { tableOf } from "../model/preview";
-import { figure } from "./Metrics";
 import style from "./Preview.module.css";
 import { Text } from "./Text";
 

@@ -5,7 +5,8 @@ import { Icon } from "../../design/Icon";
 import type { Column } from "../../design/List";
 import { Duration, Moment } from "../../design/Moment";
 import { StatusMark } from "../../design/StatusMark";
-import { columnLabel, type ValueName, valueKey, valueOfRun, valueText } from "../../model/runValues";
+import { figure } from "../../model/figure";
+import { columnLabel, type ValueName, valueKey, valueOfRun } from "../../model/runValues";
 import { standingOf } from "../../model/state";
 
 interface Names {
@@ -96,5 +97,5 @@ function Value({ value }: { value: Json | undefined }) {
     return <span className="soft">–</span>;
   }
   const whole = typeof value === "string" ? value : JSON.stringify(value);
-  return <span title={whole.slice(0, 2000)}>{valueText(value).slice(0, 80)}</span>;
+  return <span title={whole.slice(0, 2000)}>{figure(value).slice(0, 80)}</span>;
 }
