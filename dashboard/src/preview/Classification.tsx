@@ -23,7 +23,8 @@ export default function Classification({ metadata }: { metadata: Record<string, 
 function Matrix({ confusion }: { confusion: Confusion }) {
   const { names, rows } = confusion;
   return (
-    <div className={style.scrolled}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus
+    <section className={style.scrolled} aria-label="Confusion matrix" tabIndex={0}>
       <table className={style.matrix}>
         <caption>Confusion matrix</caption>
         <thead>
@@ -64,6 +65,6 @@ function Matrix({ confusion }: { confusion: Confusion }) {
           })}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -43,7 +43,8 @@ export function Curves({ curves }: { curves: readonly NamedCurve[] }) {
           </polyline>
         ))}
       </Rates>
-      <div className={style.bounded}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus */}
+      <section className={style.bounded} aria-label="Legend" tabIndex={0}>
         <table className={style.table} aria-label="Areas under the curves">
           <thead>
             <tr>
@@ -67,7 +68,7 @@ export function Curves({ curves }: { curves: readonly NamedCurve[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </figure>
   );
 }
