@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Json, Run } from "../api/kfp";
-import type { Artifact } from "../api/penstock";
+import type { Artifact, PipelineSpec } from "../api/penstock";
 import { extremes, metricRows, parameterRows, visualPlaces } from "./compare";
 
 const run = (parameters?: Record<string, Json>) => ({ runtime_config: { parameters } }) as unknown as Run;
@@ -21,6 +21,21 @@ describe("parameters", () => {
       ["rate", true],
     ]);
     expect(parameterRows([run({ rate: 1 }), run({ rate: 1 })])[0]?.differs).toBe(false);
+    expect(parameterRows([run({ a: { x: 1, y: [2] } }), run({ a: { y: [2], x: 1 } })])[0]?.differs).toBe(false);
+  });
+
+  it("are those of the pipeline where nobody gave them", () => {
+    const parameters = {
+      rows: { parameterType: "NUMBER_INTEGER", defaultValue: 20 },
+      seed: { parameterType: "STRING" },
+    };
+    const spec = { root: { inputDefinitions: { parameters } } } as unknown as PipelineSpec;
+    const rows = parameterRows([run({ rows: 20 }), run(), run({ seed: "x" })], [spec, spec, undefined]);
+    expect(rows).toEqual([
+      { name: "rows", values: [20, 20, undefined], differs: true, byDefault: [false, true, false] },
+      { name: "seed", values: [undefined, undefined, "x"], differs: true, byDefault: [false, false, false] },
+    ]);
+    expect(parameterRows([run({ rows: 20 }), run()], [spec, spec])[0]?.differs).toBe(false);
   });
 });
 
@@ -39,13 +54,18 @@ describe("metrics", () => {
       "train · out · loss",
       "train · out · note",
     ]);
-    expect(extremes(rows[1] ?? { name: "", values: [], differs: false })).toEqual({ least: 0, most: 1 });
+    expect(extremes(rows[1] ?? { name: "", values: [], differs: false })).toEqual({ least: [0], most: [1] });
+  });
+
+  it("that tie are all least, or all most", () => {
+    const row = { name: "a", values: [3, 1, 3, "x", 1, 2, undefined], differs: true };
+    expect(extremes(row)).toEqual({ least: [1, 4], most: [0, 2] });
   });
 
   it("have no extremes where all are alike, or one stands alone", () => {
-    expect(extremes({ name: "a", values: [1, 1], differs: false })).toEqual({});
-    expect(extremes({ name: "a", values: [1, undefined], differs: true })).toEqual({});
-    expect(extremes({ name: "a", values: ["x", "y"], differs: true })).toEqual({});
+    expect(extremes({ name: "a", values: [1, 1], differs: false })).toEqual({ least: [], most: [] });
+    expect(extremes({ name: "a", values: [1, undefined], differs: true })).toEqual({ least: [], most: [] });
+    expect(extremes({ name: "a", values: ["x", "y"], differs: true })).toEqual({ least: [], most: [] });
   });
 });
 

@@ -1,6 +1,6 @@
 /** Runs beside each other: what they were given, and what came of it. */
 import type { Json, Run } from "../api/kfp";
-import type { Artifact } from "../api/penstock";
+import type { Artifact, PipelineSpec } from "../api/penstock";
 
 export const MOST_RUNS = 50;
 
@@ -9,11 +9,19 @@ export interface Row {
   name: string;
   values: (Json | undefined)[];
   differs: boolean;
+  /** Of which of them nobody said it: the pipeline did. */
+  byDefault?: boolean[];
 }
 
 function rowOf(name: string, values: (Json | undefined)[]): Row {
-  const texts = new Set(values.map((value) => JSON.stringify(value)));
+  const texts = new Set(values.map((value) => JSON.stringify(value, inOrder)));
   return { name, values, differs: texts.size > 1 };
+}
+
+/** The order of an object's keys says nothing. */
+function inOrder(_: string, value: Json): Json {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
 }
 
 function rows(tables: readonly Record<string, Json | undefined>[]): Row[] {
@@ -26,8 +34,24 @@ function rows(tables: readonly Record<string, Json | undefined>[]): Row[] {
   );
 }
 
-export function parameterRows(runs: readonly Run[]): Row[] {
-  return rows(runs.map((run) => run.runtime_config?.parameters ?? {}));
+/** What runs were given, by those who started them or by the inputs of their pipelines. */
+export function parameterRows(runs: readonly Run[], specs: readonly (PipelineSpec | undefined)[] = []): Row[] {
+  const given = runs.map((run) => run.runtime_config?.parameters ?? {});
+  const found = rows(given.map((values, index) => ({ ...defaultsOf(specs[index]), ...values })));
+  return found.map((row) => ({
+    ...row,
+    byDefault: row.values.map((value, index) => value !== undefined && !Object.hasOwn(given[index] ?? {}, row.name)),
+  }));
+}
+
+function defaultsOf(spec: PipelineSpec | undefined): Record<string, Json | undefined> {
+  const inputs = Object.entries(spec?.root.inputDefinitions?.parameters ?? {});
+  return Object.fromEntries(inputs.map(([name, { defaultValue }]) => [name, defaultValue]));
+}
+
+/** What tells pipelines of runs apart: those of one version have the same. */
+export function pipelineKey(run: Run): string {
+  return run.pipeline_version_reference?.pipeline_version_id ?? run.run_id;
 }
 
 /** Where an artifact stands in its run: what is compared with the same of others. */
@@ -54,15 +78,12 @@ export function metricRows(artifacts: readonly (readonly Artifact[])[]): Row[] {
   );
 }
 
-/** The place of the best value of a row of numbers is for people to say; this says which is least and which is most. */
-export function extremes(row: Row): { least?: number; most?: number } {
-  const numbers = row.values.flatMap((value, index) => (typeof value === "number" ? [[value, index] as const] : []));
-  if (numbers.length < 2 || !row.differs) {
-    return {};
-  }
-  const sorted = [...numbers].sort(([a], [b]) => a - b);
-  const [first, last] = [sorted[0], sorted.at(-1)];
-  return first && last && first[0] !== last[0] ? { least: first[1], most: last[1] } : {};
+/** Which is the best value of a row of numbers is for people to say; this says which are least and which are most. */
+export function extremes(row: Row): { least: number[]; most: number[] } {
+  const numbers = row.values.filter((value) => typeof value === "number");
+  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+  const placesOf = (wanted: number) => row.values.flatMap((value, index) => (value === wanted ? [index] : []));
+  return least < most ? { least: placesOf(least), most: placesOf(most) } : { least: [], most: [] };
 }
 
 /** Places that hold something to look at in at least one of the runs, with the artifact of each run. */

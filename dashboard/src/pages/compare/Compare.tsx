@@ -3,8 +3,8 @@ import { Suspense } from "react";
 import { Link } from "react-router";
 import { ask } from "../../api/http";
 import type { Run } from "../../api/kfp";
-import type { Artifact } from "../../api/penstock";
-import { runQuery } from "../../api/runs";
+import type { Artifact, PipelineSpec } from "../../api/penstock";
+import { runQuery, specQuery } from "../../api/runs";
 import { part } from "../../app/part";
 import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
@@ -14,7 +14,7 @@ import { Duration, Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
 import { StatusMark } from "../../design/StatusMark";
-import { MOST_RUNS, metricRows, parameterRows, type Row, visualPlaces } from "../../model/compare";
+import { MOST_RUNS, metricRows, parameterRows, pipelineKey, type Row, visualPlaces } from "../../model/compare";
 import { curveOf } from "../../model/previewMetrics";
 import { standingOf } from "../../model/state";
 import style from "./Compare.module.css";
@@ -44,14 +44,16 @@ export default function Compare() {
         }),
     })),
   });
+  const specs = useSpecs(runs.flatMap((run) => run.data ?? []));
   const found = runs.flatMap((run, index) =>
-    run.data ? [{ run: run.data, artifacts: artifacts[index]?.data?.artifacts ?? [] }] : [],
+    run.data ? [{ run: run.data, artifacts: artifacts[index]?.data?.artifacts ?? [], spec: specs.of(run.data) }] : [],
   );
-  const failure = runs.find((run) => run.isError)?.error ?? artifacts.find((list) => list.isError)?.error;
+  const failure =
+    runs.find((run) => run.isError)?.error ?? artifacts.find((list) => list.isError)?.error ?? specs.error;
   const leave = (id: string) => change({ runlist: ids.filter((it) => it !== id).join(",") });
   return (
     <Page
-      title={`Compare ${ids.length} runs`}
+      title={ids.length === 1 ? "Compare 1 run" : `Compare ${ids.length} runs`}
       crumbs={[{ name: "Runs", to: to.runs }]}
       actions={
         <label>
@@ -68,7 +70,7 @@ export default function Compare() {
       {failure && <Failed what="Some of it cannot be read" error={failure} />}
       {ids.length === 0 ? (
         <Empty title="No runs to compare" action={<LinkButton to={to.runs}>Choose runs</LinkButton>} />
-      ) : runs.some((run) => run.isPending) ? (
+      ) : runs.some((run) => run.isPending) || specs.isPending ? (
         <Loading what="Reading the runs" lines={8} />
       ) : (
         <Comparison found={found} isAll={isAll} onLeave={leave} />
@@ -77,19 +79,34 @@ export default function Compare() {
   );
 }
 
+/** The pipelines of runs: of those of one version it is asked once. */
+function useSpecs(runs: readonly Run[]) {
+  const firsts = [...new Map(runs.toReversed().map((run) => [pipelineKey(run), run.run_id]))];
+  const found = useQueries({ queries: firsts.map(([, id]) => specQuery(id)) });
+  const byKey = new Map(firsts.map(([key], index) => [key, found[index]?.data?.pipeline_spec]));
+  return {
+    of: (run: Run) => byKey.get(pipelineKey(run)),
+    isPending: found.some((spec) => spec.isPending),
+    error: found.find((spec) => spec.isError)?.error,
+  };
+}
+
 function Comparison({
   found,
   isAll,
   onLeave,
 }: {
-  found: readonly { run: Run; artifacts: readonly Artifact[] }[];
+  found: readonly { run: Run; artifacts: readonly Artifact[]; spec: PipelineSpec | undefined }[];
   isAll: boolean;
   onLeave: (id: string) => void;
 }) {
   const runs = found.map(({ run }) => run);
   const lists = found.map(({ artifacts }) => artifacts);
   const shown = (rows: Row[]) => rows.filter((row) => isAll || row.differs || runs.length < 2);
-  const parameters = parameterRows(runs);
+  const parameters = parameterRows(
+    runs,
+    found.map(({ spec }) => spec),
+  );
   const metrics = metricRows(lists);
   return (
     <>
@@ -100,19 +117,21 @@ function Comparison({
               {runs.map((run, index) => (
                 <tr key={run.run_id}>
                   <td className={style.letter}>{letter(index)}</td>
-                  <td>
+                  <td className={style.fact}>
                     <StatusMark standing={standingOf(run.state)} />
                   </td>
-                  <td>
-                    <Link to={to.run(run.run_id)}>{run.display_name}</Link>
+                  <td className={style.name}>
+                    <Link to={to.run(run.run_id)} title={run.display_name}>
+                      {run.display_name}
+                    </Link>
                   </td>
-                  <td>
+                  <td className={style.fact}>
                     <Moment at={run.created_at} />
                   </td>
-                  <td className={style.took}>
+                  <td className={style.fact}>
                     <Duration from={run.created_at} to={run.finished_at} isCoarse />
                   </td>
-                  <td>
+                  <td className={style.fact}>
                     <Button
                       kind="quiet"
                       icon="close"

@@ -66,8 +66,9 @@ function Line({ row, runs }: { row: Row; runs: readonly Run[] }) {
       {row.values.map((value, index) => (
         <td key={runs[index]?.run_id} className="mono" data-differs={row.differs || undefined}>
           {text(value)}
-          {index === least && <span className={style.mark}> least</span>}
-          {index === most && <span className={style.mark}> most</span>}
+          {row.byDefault?.[index] && <span className={style.mark}> default</span>}
+          {least.includes(index) && <span className={style.mark}> least</span>}
+          {most.includes(index) && <span className={style.mark}> most</span>}
         </td>
       ))}
     </tr>
