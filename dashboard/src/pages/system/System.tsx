@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { url } from "../../api/http";
 import type { Check, System as SystemInfo } from "../../api/penstock";
 import { systemQuery } from "../../api/system";
@@ -9,10 +10,20 @@ import { Copy } from "../../design/Copy";
 import { Icon, type IconName } from "../../design/Icon";
 import { Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
+import { local } from "../../model/time";
 import style from "./System.module.css";
 
 export default function System() {
   const system = useQuery({ ...systemQuery(useNamespace()), staleTime: 0, refetchInterval: 30_000 });
+  const { refetch } = system;
+  const isLost = useLink() === "lost";
+  useEffect(() => {
+    if (isLost) {
+      void refetch();
+    }
+  }, [isLost, refetch]);
+  // What it said before does not hold any more.
+  const isOld = isLost || system.isError;
   return (
     <Page
       title="System"
@@ -24,8 +35,14 @@ export default function System() {
     >
       {system.data ? (
         <>
+          {isOld && (
+            <Failed
+              what="The server does not answer"
+              error={system.error ?? new Error("The stream of its changes broke off.")}
+            />
+          )}
           <Facts system={system.data} />
-          <Checks checks={system.data.checks ?? []} />
+          <Checks checks={system.data.checks ?? []} since={isOld ? system.dataUpdatedAt : undefined} />
           <Access />
         </>
       ) : system.isError ? (
@@ -73,18 +90,20 @@ const MARKS: Record<Check["status"], [IconName, string]> = {
   FAILED: ["failed", "Failed"],
 };
 
-function Checks({ checks }: { checks: readonly Check[] }) {
+/** How things stand, or stood when the server was last heard of. */
+function Checks({ checks, since }: { checks: readonly Check[]; since: number | undefined }) {
+  const isPast = since !== undefined;
   return (
-    <Card title="Health">
+    <Card title={isPast ? `Health as it was at ${local(since)}` : "Health"}>
       {checks.length === 0 && <p className="soft">It is told to those who may look at the runs of a namespace.</p>}
       <ul>
         {checks.map((check) => {
           const [icon, word] = MARKS[check.status];
           return (
-            <li key={check.name} className={style.check} data-status={check.status}>
+            <li key={check.name} className={style.check} data-status={isPast ? "UNKNOWN" : check.status}>
               <span className={style.mark}>
-                <Icon name={icon} />
-                {word}
+                <Icon name={isPast ? "unknown" : icon} />
+                {isPast ? `Was ${word}` : word}
               </span>
               <div>
                 <strong>{check.name}</strong>
