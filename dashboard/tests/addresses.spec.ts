@@ -10,7 +10,11 @@ test("the addresses that KFP's SDK prints are right", async ({ page }) => {
   const experiment = await api<Experiment>(`apis/v2beta1/experiments/${run.experiment_id}`);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(experiment.display_name);
   const { pipeline_id: id, pipeline_version_id: version } = run.pipeline_version_reference ?? { pipeline_id: "" };
-  for (const address of [`/pipelines/details/${id}`, `/pipelines/details/${id}/version/${version}`]) {
+  for (const address of [
+    `/pipelines/details/${id}`,
+    `/pipelines/details/${id}/version/${version}`,
+    `/pipeline_versions/new?pipelineId=${id}`,
+  ]) {
     await visit(page, address);
     await expect(page.getByRole("heading", { level: 1 })).toContainText("hello");
   }
@@ -19,6 +23,9 @@ test("the addresses that KFP's SDK prints are right", async ({ page }) => {
     ["/archive/runs", "Archived runs"],
     ["/archive/experiments", "Archived experiments"],
     ["/shared/pipelines", "Pipelines"],
+    ["/getting_started", "Home"],
+    ["/experiments/new", "Experiments"],
+    ["/pipeline_versions/new", "Pipelines"],
     ["/no/such/page", "No such page"],
   ] as const) {
     await visit(page, address);
@@ -36,6 +43,7 @@ test("what is not there is said, not shown as empty", async ({ page }) => {
   ]) {
     await visit(page, address);
     await expect(page.locator("main")).toContainText(/not found|cannot be read|no such run/i);
+    await expect(page.getByRole("link", { name: "Download" })).toHaveCount(0);
   }
 });
 

@@ -1,5 +1,5 @@
-import { Suspense } from "react";
-import { Navigate, Route, Routes, useParams } from "react-router";
+import { type ComponentType, Suspense } from "react";
+import { Navigate, Route, Routes, useParams, useSearchParams } from "react-router";
 import { LinkButton } from "../design/LinkButton";
 import { Empty, Loading } from "../design/Notice";
 import { Page } from "../design/Page";
@@ -56,6 +56,9 @@ export function App() {
             <Route path="/shared/pipelines" element={<Navigate to={to.pipelines} replace />} />
             <Route path="/recurringrun/:scheduleId" element={<Moved place={to.schedule} param="scheduleId" />} />
             <Route path="/recurringrun/edit/:scheduleId" element={<Moved place={to.schedule} param="scheduleId" />} />
+            <Route path="/getting_started" element={<Navigate to={to.home} replace />} />
+            <Route path="/experiments/new" element={<Navigate to={to.experiments} replace />} />
+            <Route path="/pipeline_versions/new" element={<NewVersion />} />
             <Route path="/execution_details/*" element={<Navigate to={to.runs} replace />} />
             <Route path="/executions" element={<Navigate to={to.runs} replace />} />
             <Route path="*" element={<Nowhere />} />
@@ -68,6 +71,12 @@ export function App() {
 
 function Moved({ place, param }: { place: (id: string) => string; param: string }) {
   return <Navigate to={place(useParams()[param] ?? "")} replace />;
+}
+
+/** Where KFP uploads another version of a pipeline, and a first one of a pipeline that does not exist yet. */
+function NewVersion() {
+  const pipeline = useSearchParams()[0].get("pipelineId");
+  return <Navigate to={pipeline ? to.pipeline(pipeline) : `${to.pipelines}?upload=1`} replace />;
 }
 
 function Nowhere() {

@@ -1,12 +1,12 @@
 import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
-import { NavLink, useLocation, useNavigate } from "react-router";
+import { Link, NavLink, useLocation, useNavigate } from "react-router";
 import { Button } from "../design/Button";
 import { Icon, type IconName } from "../design/Icon";
 import { type Shortcut, useShortcuts } from "./keys";
 import { useLink } from "./live";
 import { Namespaces } from "./Namespaces";
 import { part } from "./part";
-import { to } from "./routes";
+import { isBelow, to } from "./routes";
 import style from "./Shell.module.css";
 import { setTheme, useTheme } from "./theme";
 
@@ -82,10 +82,15 @@ export function Shell({ children }: { children: ReactNode }) {
         </button>
         <nav aria-label="Pages">
           {PLACES.map((place) => (
-            <NavLink key={place.to} to={place.to} end={place.to === "/"} className={style.place ?? ""}>
+            <Link
+              key={place.to}
+              to={place.to}
+              className={style.place}
+              aria-current={isBelow(pathname, place.to) ? "page" : undefined}
+            >
               <Icon name={place.icon} />
               <span>{place.name}</span>
-            </NavLink>
+            </Link>
           ))}
         </nav>
         <div className={style.foot}>
@@ -123,7 +128,7 @@ function ThemeButton() {
   return (
     <Button
       kind="quiet"
-      icon={{ system: "system", light: "sun", dark: "moon" }[theme] as IconName}
+      icon={{ system: "contrast", light: "sun", dark: "moon" }[theme] as IconName}
       label={`${label}; change to ${next}`}
       onClick={() => setTheme(next)}
     />

@@ -21,6 +21,15 @@ export const to = {
   system: "/system",
 } as const;
 
+/** Pages whose address does not begin with that of the list to which they belong. */
+const ELSEWHERE: Record<string, string> = { "/recurringrun": to.schedules, "/compare": to.runs };
+
+/** Whether the page of a path is one of the places of the side bar, or belongs to it. */
+export function isBelow(path: string, place: string): boolean {
+  const first = `/${path.split("/")[1] ?? ""}`;
+  return (ELSEWHERE[first] ?? first) === place;
+}
+
 function withQuery(path: string, query: Record<string, string | undefined>): string {
   const set = Object.entries(query).filter((entry): entry is [string, string] => !!entry[1]);
   return set.length === 0 ? path : `${path}?${new URLSearchParams(set)}`;
