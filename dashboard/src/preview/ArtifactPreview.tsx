@@ -17,7 +17,9 @@ const Files = part(() => import("./Files"));
 /** What an artifact holds, as far as it can be shown: whoever made it decides what it says, and nothing else. */
 export function ArtifactPreview({ artifact }: { artifact: Artifact }) {
   const kind = kindOfArtifact(artifact);
-  const hasFile = artifact.digest !== undefined && !artifact.directory;
+  // What was imported has no digest.
+  const isOfMetadata = kind === "metrics" || kind === "classification" || kind === "sliced";
+  const hasFile = !artifact.directory && (artifact.digest !== undefined || !isOfMetadata);
   return (
     <div className={style.preview}>
       <Suspense fallback={<Loading what="Loading the preview" />}>

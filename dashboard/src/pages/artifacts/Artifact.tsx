@@ -1,13 +1,12 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Suspense } from "react";
 import { Link, useParams } from "react-router";
-import { contentUrl } from "../../api/artifacts";
+import type { Json } from "../../api/kfp";
 import { type ArtifactDetail, artifactDetailQuery, usesQuery } from "../../api/lineage";
 import { part } from "../../app/part";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { Copy } from "../../design/Copy";
-import { Icon } from "../../design/Icon";
 import { Moment } from "../../design/Moment";
 import { Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
@@ -17,6 +16,10 @@ import { standingOf } from "../../model/state";
 import style from "./Artifacts.module.css";
 import { LineageCard } from "./LineageCard";
 
+/** Letters of a value that are shown at once, and at all. */
+const LONGEST = 120;
+const MOST = 100_000;
+
 const ArtifactPreview = part(async () => ({
   default: (await import("../../preview/ArtifactPreview")).ArtifactPreview,
 }));
@@ -25,15 +28,7 @@ export default function Artifact() {
   const { artifactId = "" } = useParams();
   const artifact = useQuery(artifactDetailQuery(artifactId));
   return (
-    <Page
-      title={artifact.data?.name ?? "Artifact"}
-      crumbs={[{ name: "Artifacts", to: to.artifacts }]}
-      actions={
-        <a href={contentUrl(artifactId, { download: true })} download>
-          <Icon name="download" /> Download
-        </a>
-      }
-    >
+    <Page title={artifact.data?.name ?? "Artifact"} crumbs={[{ name: "Artifacts", to: to.artifacts }]}>
       {artifact.isError ? (
         <Failed what="The artifact cannot be read" error={artifact.error} onRetry={() => void artifact.refetch()} />
       ) : !artifact.data ? (
@@ -108,11 +103,28 @@ function Facts({ artifact }: { artifact: ArtifactDetail }) {
         {Object.entries(artifact.metadata ?? {}).map(([key, value]) => (
           <div key={key} style={{ display: "contents" }}>
             <dt className="mono">{key}</dt>
-            <dd className="mono">{JSON.stringify(value).slice(0, 2000)}</dd>
+            <dd>
+              <Metadata value={value} />
+            </dd>
           </div>
         ))}
       </dl>
     </Card>
+  );
+}
+
+/** A value in one line, or how much there is of it: what it draws is in the preview. */
+function Metadata({ value }: { value: Json }) {
+  const text = JSON.stringify(value);
+  if (text.length <= LONGEST) {
+    return <code>{text}</code>;
+  }
+  const items = Array.isArray(value) ? value.length : typeof value === "object" ? Object.keys(value ?? {}).length : 0;
+  return (
+    <details>
+      <summary className="soft">{items > 0 ? `${items} ${items === 1 ? "part" : "parts"}` : "Long text"}</summary>
+      <pre className={style.long}>{JSON.stringify(value, null, 1).slice(0, MOST)}</pre>
+    </details>
   );
 }
 

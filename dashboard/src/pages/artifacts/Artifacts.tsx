@@ -2,10 +2,12 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link } from "react-router";
 import { artifactsQuery } from "../../api/artifacts";
-import type { Artifact } from "../../api/penstock";
+import type { Json } from "../../api/kfp";
+import type { Artifact, Producer } from "../../api/penstock";
 import { useNamespace } from "../../app/namespace";
 import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
+import { useIsNarrow } from "../../app/width";
 import { Button } from "../../design/Button";
 import { type Column, List } from "../../design/List";
 import { Moment } from "../../design/Moment";
@@ -16,41 +18,65 @@ import { FIELDS, readArtifactFilter, TYPES } from "../../model/artifactFilter";
 import { bytes } from "../../model/bytes";
 import style from "./Artifacts.module.css";
 
-const COLUMNS: Column<Artifact>[] = [
-  { key: "name", label: "Name", render: (it) => <Link to={to.artifact(it.artifact_id)}>{it.name}</Link> },
-  { key: "type", label: "Type", width: "11rem", render: (it) => it.type.replace(/^system\./, "") },
-  {
-    key: "run",
-    label: "Made by",
-    render: (it) =>
-      it.producer && (
-        <>
-          <Link to={to.task(it.producer.run_id, it.producer.task_path)}>{it.producer.task_name}</Link>
-          <span className="soft"> in {it.producer.run_name}</span>
-        </>
+/** The columns; where there is little room, those that tell artifacts apart, and times as distances. */
+function columnsOf(isNarrow: boolean): Column<Artifact>[] {
+  const created: Column<Artifact> = {
+    key: "created",
+    label: "Created",
+    width: isNarrow ? "7rem" : "11.5rem",
+    render: (it) => <Moment at={it.created_at} form={isNarrow ? "ago" : "short"} />,
+  };
+  const columns: Column<Artifact>[] = [
+    {
+      key: "name",
+      label: "Name",
+      ...(isNarrow && { width: "9rem" }),
+      render: (it) => (
+        <Link to={to.artifact(it.artifact_id)} title={it.name}>
+          {it.name}
+        </Link>
       ),
-  },
-  {
-    key: "metadata",
-    label: "Metadata",
-    render: (it) => (
-      <span className="soft mono">
-        {Object.entries(it.metadata ?? {})
-          .slice(0, 6)
-          .map(([key, value]) => `${key}=${JSON.stringify(value)?.slice(0, 40)}`)
-          .join(" ")}
-      </span>
-    ),
-  },
-  {
-    key: "size",
-    label: "Size",
-    width: "6rem",
-    align: "end",
-    render: (it) => (it.size === undefined ? "–" : bytes(Number(it.size))),
-  },
-  { key: "created", label: "Created", width: "11.5rem", render: (it) => <Moment at={it.created_at} /> },
-];
+    },
+    {
+      key: "type",
+      label: "Type",
+      width: isNarrow ? "7rem" : "11rem",
+      render: (it) => <span title={it.type}>{it.type.replace(/^system\./, "")}</span>,
+    },
+    { key: "run", label: "Made by", render: (it) => it.producer && <MadeBy producer={it.producer} /> },
+    { key: "metadata", label: "Metadata", render: (it) => <Metadata metadata={it.metadata ?? {}} /> },
+    {
+      key: "size",
+      label: "Size",
+      width: isNarrow ? "5rem" : "6rem",
+      align: "end",
+      render: (it) => (it.size === undefined ? "–" : bytes(Number(it.size))),
+    },
+    created,
+  ];
+  return columns.filter((column) => !(isNarrow && column.key === "metadata"));
+}
+
+function MadeBy({ producer }: { producer: Producer }) {
+  return (
+    <span title={`${producer.task_path} in ${producer.run_name ?? producer.run_id}`}>
+      <Link to={to.task(producer.run_id, producer.task_path)}>{producer.task_name}</Link>
+      <span className="soft"> in {producer.run_name}</span>
+    </span>
+  );
+}
+
+function Metadata({ metadata }: { metadata: Record<string, Json> }) {
+  const words = Object.entries(metadata)
+    .slice(0, 6)
+    .map(([key, value]) => `${key}=${JSON.stringify(value)?.slice(0, 40)}`)
+    .join(" ");
+  return (
+    <span className="soft mono" title={words}>
+      {words}
+    </span>
+  );
+}
 
 export default function Artifacts() {
   const [query, change] = useAddressWords();
@@ -61,8 +87,10 @@ export default function Artifacts() {
     enabled: problem === undefined,
     placeholderData: (before) => before,
   });
+  const isNarrow = useIsNarrow();
+  const columns = useMemo(() => columnsOf(isNarrow), [isNarrow]);
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.artifacts ?? []) ?? [], [list.data]);
-  const isNarrow = FIELDS.some((field) => query.get(field.name));
+  const isFiltered = FIELDS.some((field) => query.get(field.name));
   return (
     <Page title="Artifacts" wide>
       <search className={style.bar}>
@@ -89,7 +117,7 @@ export default function Artifacts() {
             onChange={(word) => change({ [field.name]: word })}
           />
         ))}
-        {isNarrow && (
+        {isFiltered && (
           <Button kind="quiet" onClick={() => change(Object.fromEntries(FIELDS.map((field) => [field.name, ""])))}>
             Clear
           </Button>
@@ -101,8 +129,8 @@ export default function Artifacts() {
       ) : list.isLoading ? (
         <Loading what="Loading artifacts" lines={8} />
       ) : rows.length === 0 && !list.hasNextPage ? (
-        <Empty title={isNarrow ? "No artifact is like that" : "No artifacts yet"}>
-          {!isNarrow && <p>What tasks put out as datasets, models, metrics and the like is listed here.</p>}
+        <Empty title={isFiltered ? "No artifact is like that" : "No artifacts yet"}>
+          {!isFiltered && <p>What tasks put out as datasets, models, metrics and the like is listed here.</p>}
         </Empty>
       ) : (
         <List
@@ -110,7 +138,7 @@ export default function Artifacts() {
           rows={rows}
           id={(it) => it.artifact_id}
           name={(it) => it.name}
-          columns={COLUMNS}
+          columns={columns}
           hasMore={list.hasNextPage}
           isLoadingMore={list.isFetchingNextPage}
           onMore={() => void list.fetchNextPage()}
