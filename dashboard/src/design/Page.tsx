@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect } from "react";
 import { Link } from "react-router";
+import { isolated } from "../model/bidi";
 import style from "./Page.module.css";
 
 export interface Crumb {
@@ -26,7 +27,7 @@ export function Page({
   wide?: boolean;
 }) {
   useEffect(() => {
-    document.title = `${title} · Penstock`;
+    document.title = `${isolated(title)} · Penstock`;
   }, [title]);
   return (
     <main className={style.page} id="main" tabIndex={-1} data-wide={wide || undefined}>

@@ -1,5 +1,6 @@
 /** A run as others would start it: from Python, and from a shell. */
 import type { Json } from "../api/kfp";
+import { inCode } from "./bidi";
 
 export interface Described {
   host: string;
@@ -59,7 +60,7 @@ export function asPython(run: Described): string {
   if (run.caching !== undefined) {
     lines.push(`    enable_caching=${run.caching ? "True" : "False"},`);
   }
-  return [...lines, ")"].join("\n");
+  return inCode([...lines, ")"].join("\n"));
 }
 
 /** A word as a shell takes it literally. */
@@ -70,5 +71,5 @@ export function quoted(word: string): string {
 /** By any program that speaks HTTP: the request itself. */
 export function asCurl(host: string, body: Json): string {
   const address = `${host}/apis/v2beta1/runs`;
-  return `curl -sS ${quoted(address)} \\\n  -H 'content-type: application/json' \\\n  -d ${quoted(JSON.stringify(body, null, 2))}`;
+  return `curl -sS ${quoted(address)} \\\n  -H 'content-type: application/json' \\\n  -d ${quoted(inCode(JSON.stringify(body, null, 2)))}`;
 }

@@ -4,6 +4,7 @@ import { pipelineQuery, pipelinesQuery, versionQuery, versionsQuery } from "../.
 import { useNamespace } from "../../app/namespace";
 import { Field } from "../../design/Field";
 import { Picker } from "../../design/Picker";
+import { isolated } from "../../model/bidi";
 import { short } from "../../model/time";
 
 export interface ChosenVersion {
@@ -94,7 +95,7 @@ function VersionField({
           {named.data && !isListed && <option value={chosen.versionId}>{named.data.display_name}</option>}
           {versions.map((it) => (
             <option key={it.pipeline_version_id} value={it.pipeline_version_id}>
-              {it.display_name} · {short(Date.parse(it.created_at))}
+              {isolated(it.display_name)} · {short(Date.parse(it.created_at))}
             </option>
           ))}
         </select>

@@ -14,6 +14,7 @@ import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
 import { Tabs } from "../../design/Tabs";
 import { Tags } from "../../design/Tags";
+import { isolated } from "../../model/bidi";
 import { pipelineOf } from "../../model/parameters";
 import { short } from "../../model/time";
 import { DropZone } from "./DropZone";
@@ -155,7 +156,7 @@ function Version({
           {!isListed && <option value={version.pipeline_version_id}>{version.display_name}</option>}
           {versions.map((it) => (
             <option key={it.pipeline_version_id} value={it.pipeline_version_id}>
-              {it.display_name} · {short(Date.parse(it.created_at))}
+              {isolated(it.display_name)} · {short(Date.parse(it.created_at))}
             </option>
           ))}
         </select>

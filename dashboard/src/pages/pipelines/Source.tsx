@@ -2,6 +2,7 @@ import { useMemo } from "react";
 import type { Json } from "../../api/kfp";
 import { Button } from "../../design/Button";
 import { Copy } from "../../design/Copy";
+import { inCode } from "../../model/bidi";
 import style from "./Pipelines.module.css";
 
 /** More than that is for an editor. */
@@ -26,7 +27,7 @@ export function Source({ document: source, name }: { document: Json; name: strin
         <Copy what="it" words="Copy" text={text} />
         {text.length > SHOWN && <span className="soft">The beginning is shown; the download is whole.</span>}
       </div>
-      <pre className={style.source}>{text.slice(0, SHOWN)}</pre>
+      <pre className={style.source}>{inCode(text.slice(0, SHOWN))}</pre>
     </div>
   );
 }
