@@ -3,11 +3,13 @@ import { Link } from "react-router";
 import type { Json } from "../../../api/kfp";
 import type { TreeNode } from "../../../api/penstock";
 import { type CacheDifference, type CacheSource, type CacheVerdict, cacheQuery } from "../../../api/tasks";
+import { useAddressQuery } from "../../../app/query";
 import { to } from "../../../app/routes";
 import { Copy } from "../../../design/Copy";
 import { Moment } from "../../../design/Moment";
 import { Failed, Loading } from "../../../design/Notice";
 import { useRunView } from "../view";
+import { differenceWords, fieldWords } from "./cacheWords";
 import style from "./Panel.module.css";
 
 const OUTCOMES: Record<CacheVerdict["outcome"], string> = {
@@ -27,6 +29,47 @@ export function CacheCard({ node }: { node: TreeNode }) {
       {verdict.isPending && <Loading />}
       {verdict.isError && <Failed what="The cache cannot be asked" error={verdict.error} />}
       {verdict.data && <Verdict verdict={verdict.data} />}
+    </section>
+  );
+}
+
+const SHOWN = 3;
+
+/** In a sentence or two why a task ran although the cache may have had something for it; nothing while it is read. */
+export function CacheBrief({ node }: { node: TreeNode }) {
+  const { runId } = useRunView();
+  const verdict = useQuery(cacheQuery(runId, node.task_id)).data;
+  const [query] = useAddressQuery();
+  if (!verdict || verdict.outcome === "HIT" || verdict.outcome === "NOT_ASKED") {
+    return null;
+  }
+  const { outcome, reason, nearest } = verdict;
+  const differences = nearest?.differences ?? [];
+  const more = differences.length - SHOWN;
+  const details = new URLSearchParams(query);
+  details.set("tab", "details");
+  return (
+    <section className={style.section}>
+      <h3>Cache</h3>
+      <p>
+        {OUTCOMES[outcome]}: {reason}.
+      </p>
+      {differences.length > 0 && (
+        <>
+          <p>Of the nearest earlier result it differs in:</p>
+          <ul className={style.differs}>
+            {differences.slice(0, SHOWN).map((it) => (
+              <li key={it.field}>{differenceWords(it)}</li>
+            ))}
+            {more > 0 && <li className="soft">and {more} more</li>}
+          </ul>
+        </>
+      )}
+      {nearest && (
+        <p>
+          <Link to={{ search: details.toString() }}>Compare the keys</Link>
+        </p>
+      )}
     </section>
   );
 }
@@ -97,8 +140,8 @@ function Differences({ differences }: { differences: CacheDifference[] }) {
         <tbody>
           {differences.map(({ field, then, now }) => (
             <tr key={field}>
-              <th scope="row" className="mono">
-                {field}
+              <th scope="row" title={field}>
+                {fieldWords(field)}
               </th>
               <td>{shown(then)}</td>
               <td>{shown(now)}</td>

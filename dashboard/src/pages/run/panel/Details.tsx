@@ -30,10 +30,10 @@ export function Details({ node, detail }: { node: TreeNode; detail: TaskDetail |
           </>
         )}
       </dl>
+      {node.kind === "CONTAINER" && <CacheCard node={node} />}
       {node.kind === "CONTAINER" && !detail && <Loading />}
       {detail && <Command command={detail.command ?? []} />}
       {detail && <Environment env={detail.env ?? []} />}
-      {node.kind === "CONTAINER" && <CacheCard node={node} />}
       {attempt && <PodCard node={node} attempt={attempt} />}
     </>
   );

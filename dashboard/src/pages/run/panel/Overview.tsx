@@ -4,6 +4,7 @@ import { duration, instant } from "../../../model/time";
 import { PHASE_WORDS, PHASES, type Phase, segmentsOf } from "../../../model/timeline";
 import { endAt } from "../table/rows";
 import { useRunView } from "../view";
+import { CacheBrief } from "./CacheCard";
 import { Children, Iterations } from "./Children";
 import style from "./Panel.module.css";
 import { TaskLink } from "./TaskLink";
@@ -15,7 +16,7 @@ export function Overview({ node, detail }: { node: TreeNode; detail: TaskDetail 
   const isTask = node.kind === "CONTAINER" || node.kind === "IMPORTER";
   const dependencies = (node.depends_on ?? []).flatMap((it) => byNumber.get(it) ?? []);
   // Before it had ended it had none.
-  const outputs = node.ended_at ? detail?.outputs : undefined;
+  const outputs = node.ended_at && node.ended_at === detail?.ended_at ? detail.outputs : undefined;
   return (
     <>
       <dl className="definitions">
@@ -53,6 +54,7 @@ export function Overview({ node, detail }: { node: TreeNode; detail: TaskDetail 
         )}
       </dl>
       {isTask && <Steps node={node} />}
+      {node.kind === "CONTAINER" && node.started_at && <CacheBrief node={node} />}
       {node.kind === "LOOP" && <Iterations node={node} />}
       {!isTask && node.kind !== "LOOP" && <Children node={node} />}
       {isTask && outputs && (
