@@ -7,8 +7,9 @@ export default function Keys({ shortcuts, onClose }: { shortcuts: readonly Short
   const more: [string, string][] = [
     ["Ctrl K", "Search and commands"],
     ["j k", "Next and previous row of a list"],
+    ["x", "Choose a row of a list, or not"],
     ["Enter", "Open what is chosen"],
-    ["1 2 3", "Graph, timeline and table of a run"],
+    ["1 2 3 4", "Graph, timeline, table and details of a run"],
     ["← → ↑ ↓", "From task to task in a graph"],
     ["f", "Fit the graph"],
     ["e", "Open or close a group of a graph"],
