@@ -2,6 +2,8 @@ import { createContext, useContext } from "react";
 import type { Run } from "../../api/kfp";
 import type { RunRecord, Spec, Tree, TreeNode } from "../../api/penstock";
 import { useAddressQuery } from "../../app/query";
+import { choicesIn, withChoices, withIteration } from "../../model/graphOpening";
+import { aroundPath, iterationOfPath } from "../../model/graphWords";
 
 /** A run as the views of its page share it. */
 export interface RunView {
@@ -9,11 +11,16 @@ export interface RunView {
   run: Run;
   record: RunRecord | undefined;
   spec: Spec | undefined;
+  /** As it is looked at: now, or as it was. */
   tree: Tree;
+  /** As it is. */
+  present: Tree;
   byNumber: ReadonlyMap<number, TreeNode>;
   byPath: ReadonlyMap<string, TreeNode>;
   /** The instant that is looked at, in milliseconds; undefined while it is now. */
   instant: number | undefined;
+  /** The number of the last event until that instant; undefined while it is now. */
+  past: number | undefined;
   setInstant: (at: number | undefined) => void;
 }
 
@@ -26,6 +33,9 @@ export function useRunView(): RunView {
   }
   return view;
 }
+
+/** What of a tree is asked for, so that it is as it is looked at. */
+export const asLooked = (past: number | undefined) => (past === undefined ? {} : { at: past });
 
 /** The task that all views show as chosen, by its path; kept in the address. */
 export function useSelection(): { selected: string | undefined; select: (path: string | undefined) => void } {
@@ -46,4 +56,17 @@ export function useSelection(): { selected: string | undefined; select: (path: s
         { replace: true },
       ),
   };
+}
+
+/** The address with a task chosen that may be in loops: their iterations with it are those that the graph shows. */
+export function showing(before: URLSearchParams, path: string): URLSearchParams {
+  const choices = aroundPath(path).iterations.reduce((chosen, each) => {
+    const found = iterationOfPath(each);
+    return found ? withIteration(chosen, found.loop, found.index) : chosen;
+  }, choicesIn(before));
+  const after = withChoices(before, choices);
+  after.set("task", path);
+  after.delete("tab");
+  after.delete("attempt");
+  return after;
 }

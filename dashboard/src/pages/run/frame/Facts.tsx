@@ -6,17 +6,19 @@ import type { Run } from "../../../api/kfp";
 import type { TreeNode } from "../../../api/penstock";
 import { pipelineQuery, versionQuery } from "../../../api/pipelines";
 import { runRecordQuery } from "../../../api/runs";
+import { useAddressQuery } from "../../../app/query";
 import { to } from "../../../app/routes";
 import { Button } from "../../../design/Button";
 import { Duration, Moment } from "../../../design/Moment";
 import { Notice } from "../../../design/Notice";
 import { standingOf } from "../../../model/state";
-import { useSelection } from "../view";
+import { showing } from "../view";
 import { useFailedTask } from "./failed";
 import style from "./frame.module.css";
 
 /** What a run belongs to, when it was, and why it failed if it did. */
-export function Facts({ run, status, root }: { run: Run; status: string | undefined; root: TreeNode | undefined }) {
+export function Facts({ run, status, nodes }: { run: Run; status: string | undefined; nodes: readonly TreeNode[] }) {
+  const root = nodes.find((node) => node.parent === undefined);
   const record = useQuery(runRecordQuery(run.run_id)).data?.run;
   const standing = standingOf(status);
   const started = record?.started_at ?? root?.started_at ?? run.created_at;
@@ -43,7 +45,7 @@ export function Facts({ run, status, root }: { run: Run; status: string | undefi
         </Fact>
         {record?.info.namespace && <Fact name="Namespace">{record.info.namespace}</Fact>}
       </dl>
-      {standing === "failed" && <Reason runId={run.run_id} text={reason ?? root?.failure?.message} />}
+      {standing === "failed" && <Reason runId={run.run_id} nodes={nodes} text={reason ?? root?.failure?.message} />}
     </>
   );
 }
@@ -84,16 +86,21 @@ function Pipeline({ run, name }: { run: Run; name: string | undefined }) {
   );
 }
 
-function Reason({ runId, text }: { runId: string; text: string | undefined }) {
-  const failed = useFailedTask(runId);
-  const { selected, select } = useSelection();
+function Reason({ runId, nodes, text }: { runId: string; nodes: readonly TreeNode[]; text: string | undefined }) {
+  const failed = useFailedTask(runId, nodes);
+  const [query, setQuery] = useAddressQuery();
+  const show = ({ path }: TreeNode) => setQuery((before) => showing(before, path), { replace: true });
   return (
     <Notice
       kind="error"
       title={text ?? "The run failed"}
       action={
-        failed && selected !== failed.path && <Button onClick={() => select(failed.path)}>Show {failed.name}</Button>
+        failed &&
+        query.get("task") !== failed.path && <Button onClick={() => show(failed)}>Show {placeOf(failed)}</Button>
       }
     />
   );
 }
+
+/** A task by its name; by its whole path where that says in which iteration it is. */
+const placeOf = ({ path, name }: TreeNode) => (path.includes("[") ? path : name);

@@ -26,7 +26,7 @@ export function WhyCard({ why, runId }: { why: Why; runId: string }) {
         <ul className={style.links}>
           {tasks.slice(0, SHOWN).map((task) => (
             <li key={task.node}>
-              <TaskLink node={task} />
+              <TaskLink node={task} whole={task.path.includes("[")} />
             </li>
           ))}
           {tasks.length > SHOWN && <li className="soft">and {tasks.length - SHOWN} more</li>}

@@ -32,6 +32,31 @@ describe("why a task stands as it does", () => {
     expect(whyOf(next, [root, group, inner, next])?.tasks).toEqual([group]);
   });
 
+  it("says of a loop how many iterations failed, and never that it has a log", () => {
+    const failure = { cause: "USER", message: 'task "n1[17]/work" failed' };
+    const counts = { FAILED: 1, SUCCEEDED: 20, PENDING: 9 };
+    const loop = node(1, { kind: "LOOP", status: "FAILED", items: 30, counts, failure });
+    const work = node(9, { path: "n1[17]/work", parent: 8, status: "FAILED", failure });
+    const why = whyOf(loop, [root, loop], work);
+    expect(why).toMatchObject({ title: "1 of 30 iterations failed", message: failure.message, tasks: [work] });
+    expect(why?.remedy).toContain("named above");
+    for (const kind of ["LOOP", "ITERATION", "DAG"] as const) {
+      // Nothing is known yet of what is in it.
+      const unread = whyOf(node(1, { kind, status: "FAILED", failure, counts: { FAILED: 1 }, items: 1 }), [root]);
+      expect(`${unread?.title} ${unread?.remedy ?? ""}`).not.toMatch(/program|log/);
+    }
+  });
+
+  it("has something to do, or says that there is nothing, for what was skipped or waits", () => {
+    for (const reason of ["CONDITION", "UPSTREAM", "UPSTREAM_FAILED"]) {
+      expect(whyOf(node(1, { status: "SKIPPED", skipped: { reason } }), [root])?.remedy).toBeTruthy();
+    }
+    for (const phase of ["WAITING", "CACHE", "QUEUED", "BACKOFF"]) {
+      const waits = node(2, { status: "PENDING", phase, waiting_for: [0] });
+      expect(whyOf(waits, [root])?.remedy).toBeTruthy();
+    }
+  });
+
   it("names the tasks that it waits for, or what it needed", () => {
     const before = node(1, { status: "RUNNING" });
     const waits = node(2, { status: "PENDING", phase: "WAITING", waiting_for: [1], depends_on: [1] });

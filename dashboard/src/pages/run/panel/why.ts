@@ -73,16 +73,20 @@ const CAUSES: Record<string, Cause> = {
   },
 };
 
+const ROOM = "It begins by itself when other tasks have ended. If none of them gets on, see what they are doing.";
+
+const isTask = ({ kind }: TreeNode) => kind === "CONTAINER" || kind === "IMPORTER";
+
 /** What a cause of failure means. A cause of a later version is told as it is called. */
 export function causeOf(failure: Failure): Cause {
   return CAUSES[failure.cause] ?? { title: `It failed (${failure.cause})`, remedy: "The log may say more." };
 }
 
-/** Why a node stands as it does; nothing where there is nothing to explain. */
-export function whyOf(node: TreeNode, nodes: readonly TreeNode[]): Why | undefined {
+/** Why a node stands as it does; nothing where there is nothing to explain. Of a group that failed `blamed` failed first. */
+export function whyOf(node: TreeNode, nodes: readonly TreeNode[], blamed?: TreeNode): Why | undefined {
   switch (node.status) {
     case "FAILED":
-      return failed(node, nodes);
+      return isTask(node) ? failed(node, nodes) : failedGroup(node, nodes, blamed);
     case "SKIPPED":
       return node.skipped && skipped(node.skipped, nodes);
     case "CANCELED":
@@ -103,28 +107,39 @@ export function whyOf(node: TreeNode, nodes: readonly TreeNode[]): Why | undefin
 }
 
 function failed(node: TreeNode, nodes: readonly TreeNode[]): Why {
-  // Of a group the tasks in it are to blame, and say more.
-  const below = nodes.filter((it) => it.parent === node.node && it.status === "FAILED");
-  const tasks = below.length > 0 ? { tasks: below } : {};
   if (!node.failure) {
-    return { kind: "error", title: below.length > 0 ? "Tasks in it failed" : "It failed", ...tasks };
+    return { kind: "error", title: "It failed" };
   }
   const { title, remedy } = causeOf(node.failure);
-  if (below.length > 0 || node.failure.cause === "UPSTREAM") {
-    const upstream = below.length > 0 ? below : blamed(node, nodes);
-    const about = upstream.length > 0 ? { tasks: upstream } : {};
-    return {
-      kind: "error",
-      title: below.length > 0 ? "Tasks in it failed" : title,
-      message: node.failure.message,
-      ...about,
-    };
-  }
-  return { kind: "error", title, message: node.failure.message, remedy };
+  const tasks = node.failure.cause === "UPSTREAM" ? neededOf(node, nodes) : [];
+  const about = tasks.length > 0 ? { tasks } : {};
+  return { kind: "error", title, message: node.failure.message, remedy, ...about };
+}
+
+/** A group has no program and no log of its own: the tasks in it are to blame, and say more. */
+function failedGroup(node: TreeNode, nodes: readonly TreeNode[], blamed: TreeNode | undefined): Why {
+  const within = nodes.filter((it) => it.parent === node.node && it.status === "FAILED");
+  const inIt = blamed ? [blamed] : within;
+  const tasks = inIt.length > 0 ? inIt : neededOf(node, nodes);
+  const { FAILED: count = 0 } = node.counts ?? {};
+  const of = `of ${(node.items ?? 0).toLocaleString("en")} ${node.items === 1 ? "iteration" : "iterations"}`;
+  const title = node.kind === "LOOP" && count > 0 ? `${count.toLocaleString("en")} ${of} failed` : "Tasks in it failed";
+  const isOwn = inIt.length === 0 && node.kind !== "LOOP" && count === 0;
+  return {
+    kind: "error",
+    title: isOwn && node.failure ? causeOf(node.failure).title : title,
+    ...(node.failure ? { message: node.failure.message } : {}),
+    ...(tasks.length > 0 ? { tasks } : {}),
+    ...(inIt.length > 0
+      ? {
+          remedy: `What failed first is named above, and its log says why. Once that is mended, retry the run${node.kind === "ITERATION" ? "" : ", or from here"}.`,
+        }
+      : {}),
+  };
 }
 
 /** The dependencies that failed. */
-function blamed(node: TreeNode, nodes: readonly TreeNode[]): TreeNode[] {
+function neededOf(node: TreeNode, nodes: readonly TreeNode[]): TreeNode[] {
   const on = new Set(node.depends_on);
   return nodes.filter((it) => on.has(it.node) && it.status === "FAILED");
 }
@@ -134,11 +149,27 @@ function skipped(because: NonNullable<TreeNode["skipped"]>, nodes: readonly Tree
   const tasks = named.length > 0 ? { tasks: named.slice(0, 1) } : {};
   switch (because.reason) {
     case "CONDITION":
-      return { kind: "info", title: "Its condition was not met", condition: because.condition ?? "" };
+      return {
+        kind: "info",
+        title: "Its condition was not met",
+        condition: because.condition ?? "",
+        remedy:
+          "Nothing is to be done if that is as it should be. Otherwise look at the values that the condition is made of, among the outputs of earlier tasks or the parameters of the run, and start a new run with others.",
+      };
     case "UPSTREAM_FAILED":
-      return { kind: "info", title: `It needs ${because.task ?? "a task"}, which failed`, ...tasks };
+      return {
+        kind: "info",
+        title: `It needs ${because.task ?? "a task"}, which failed`,
+        ...tasks,
+        remedy: "See there what failed. Retried from there, the run comes to this task too.",
+      };
     default:
-      return { kind: "info", title: `It needs ${because.task ?? "a task"}, which was skipped`, ...tasks };
+      return {
+        kind: "info",
+        title: `It needs ${because.task ?? "a task"}, which was skipped`,
+        ...tasks,
+        remedy: "See there why it was skipped: whatever needs it is skipped with it.",
+      };
   }
 }
 
@@ -154,18 +185,28 @@ function waiting(node: TreeNode, nodes: readonly TreeNode[]): Why | undefined {
         title: `Attempt ${(last?.attempt ?? 0) + 1} failed; another one follows`,
         ...(failure ? { message: failure.message } : {}),
         ...(retryAt ? { retryAt } : {}),
+        remedy: "Nothing is to be done. If it is bound to fail again, stop the run; the log of the attempt says why.",
       };
     }
     case "WAITING": {
       const tasks = nodes.filter((it) => on.has(it.node));
       return on.size === 0
         ? undefined
-        : { kind: "info", title: on.size === 1 ? "It waits for a task" : `It waits for ${on.size} tasks`, tasks };
+        : {
+            kind: "info",
+            title: on.size === 1 ? "It waits for a task" : `It waits for ${on.size} tasks`,
+            tasks,
+            remedy: "It begins by itself when they have ended. If it takes too long, see what they are doing.",
+          };
     }
     case "CACHE":
-      return { kind: "info", title: "It is being looked up in the cache, or waits for room" };
+      return { kind: "info", title: "It is being looked up in the cache, or waits for room", remedy: ROOM };
     case "QUEUED":
-      return { kind: "info", title: "It is ready, and waits for room: as many tasks are running as may run at a time" };
+      return {
+        kind: "info",
+        title: "It is ready, and waits for room: as many tasks are running as may run at a time",
+        remedy: ROOM,
+      };
     default:
       return undefined;
   }
