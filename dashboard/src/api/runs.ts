@@ -2,7 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { filterText, type Predicate } from "./filter";
 import { ask } from "./http";
 import type { FoundRuns, Json, Run, RunPage, StorageState } from "./kfp";
-import type { RunRecord, Spec, TaskDetail, Tree } from "./penstock";
+import type { RunRecord, Spec, TaskDetail, TaskStatus, Tree, TreeNode } from "./penstock";
 
 export interface RunsAsked {
   namespace: string;
@@ -99,6 +99,66 @@ export function treeQuery(id: string, asked: TreeAsked = {}) {
     staleTime: Number.POSITIVE_INFINITY,
   });
 }
+
+/** Iterations of one loop, and of those in them, that are looked into without being opened. */
+const MOST_ITERATIONS = 30;
+const AT_A_TIME = 6;
+
+export interface Below {
+  nodes: TreeNode[];
+  /** There are more iterations than were looked into. */
+  hasMore: boolean;
+}
+
+/** What is in the iterations of a loop that stand in one of some ways, or in any. */
+export function belowQuery(id: string, loop: number, statuses: readonly TaskStatus[], past: { at?: number } = {}) {
+  return queryOptions({
+    queryKey: ["tree", id, { below: loop, statuses, ...past }],
+    queryFn: ({ signal }) => readBelow(id, loop, statuses, past, MOST_ITERATIONS, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+async function readBelow(
+  id: string,
+  loop: number,
+  statuses: readonly TaskStatus[],
+  past: { at?: number },
+  most: number,
+  signal: AbortSignal,
+): Promise<Below> {
+  const tree = (asked: TreeAsked) => ask<Tree>(`${own(id)}/tree`, { query: { ...asked, ...past }, signal });
+  const nodes: TreeNode[] = [];
+  let hasMore = false;
+  for (const status of statuses.length === 0 ? [undefined] : statuses) {
+    const limit = most - nodes.length;
+    if (limit <= 0) {
+      return { nodes, hasMore: true };
+    }
+    const page = await tree({ node: loop, limit, ...(status && { status }) });
+    nodes.push(...page.nodes);
+    hasMore ||= page.next_from !== undefined;
+  }
+  const iterations = nodes.filter((node) => node.kind === "ITERATION");
+  let left = most - nodes.length;
+  for (let first = 0; first < iterations.length; first += AT_A_TIME) {
+    const some = await Promise.all(iterations.slice(first, first + AT_A_TIME).map(({ node }) => tree({ node })));
+    nodes.push(...some.flatMap((it) => it.nodes.slice(1)));
+  }
+  for (const inner of nodes.filter((node) => node.kind === "LOOP" && holds(node, statuses))) {
+    const below = left > 0 ? await readBelow(id, inner.node, statuses, past, left, signal) : undefined;
+    nodes.push(...(below?.nodes ?? []));
+    hasMore ||= below?.hasMore ?? true;
+    left -= below?.nodes.length ?? 0;
+  }
+  return { nodes, hasMore };
+}
+
+/** Whether a loop has iterations that stand in one of some ways, or any. */
+export const holds = ({ counts = {} }: TreeNode, statuses: readonly TaskStatus[]) =>
+  Object.entries(counts).some(
+    ([status, count]) => count > 0 && (statuses.length === 0 || statuses.includes(status as TaskStatus)),
+  );
 
 export function taskQuery(id: string, taskId: string) {
   return queryOptions({

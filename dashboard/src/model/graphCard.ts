@@ -2,7 +2,6 @@
 import type { TaskStatus, TreeNode } from "../api/penstock";
 import type { Form, Item } from "./graph";
 import { FORM_WORDS } from "./graphWords";
-import { nodeAt } from "./instant";
 import { isFinal, STANDING_WORDS, type Standing, standingOf, standingOfNode } from "./state";
 import { duration, instant } from "./time";
 
@@ -26,26 +25,20 @@ export interface Count {
 }
 
 /** What a box says, of an item that has a node or is to have one. */
-export function cardOf(
-  item: Item,
-  node: TreeNode | undefined,
-  around: TreeNode | undefined,
-  at: number | undefined,
-): Card {
+export function cardOf(item: Item, node: TreeNode | undefined, around: TreeNode | undefined): Card {
   if (!node) {
-    return { ...UNKNOWN, ...unbegun(around && nodeAt(around, at)) };
+    return { ...UNKNOWN, ...unbegun(around) };
   }
-  const then = nodeAt(node, at);
-  const standing = standingOfNode(then);
+  const standing = standingOfNode(node);
   return {
     standing,
-    words: wordsOf(then, standing),
-    startedAt: then.started_at,
-    endedAt: then.ended_at,
-    attempts: then.attempts?.length ?? 0,
-    counts: item.canOpen ? countsOf(then.counts) : [],
-    items: then.items,
-    isOnHost: then.ran_on_host ?? false,
+    words: wordsOf(node, standing),
+    startedAt: node.started_at,
+    endedAt: node.ended_at,
+    attempts: node.attempts?.length ?? 0,
+    counts: item.canOpen ? countsOf(node.counts) : [],
+    items: node.items,
+    isOnHost: node.ran_on_host ?? false,
   };
 }
 

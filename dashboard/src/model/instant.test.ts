@@ -1,93 +1,75 @@
 import { expect, test } from "vitest";
 import type { TreeNode } from "../api/penstock";
-import { nodeAt, spanOf } from "./instant";
+import { asItWas, instantIn, spanOf, wordOf } from "./instant";
 
 const at = (second: number) => Date.UTC(2026, 7, 1, 10, 0, second);
 const text = (second: number) => new Date(at(second)).toISOString();
 
-const task: TreeNode = {
-  node: 1,
-  parent: 0,
-  key: "train",
-  name: "train",
-  path: "train",
-  task_id: "t",
-  kind: "CONTAINER",
-  component: "comp-train",
-  status: "FAILED",
-  phase: "ENDED",
-  ready_at: text(1),
-  started_at: text(2),
-  ended_at: text(9),
-  failure: { cause: "exit", message: "exit code 1" },
-  attempts: [
-    {
-      attempt: 0,
-      started_at: text(2),
-      ended_at: text(4),
-      outcome: "FAILED",
-      failure: { cause: "exit", message: "exit code 2" },
-      retry_at: text(6),
-    },
-    {
-      attempt: 1,
-      started_at: text(7),
-      ended_at: text(9),
-      outcome: "FAILED",
-      failure: { cause: "exit", message: "exit code 1" },
-    },
-  ],
-};
+function node(number: number, more: Partial<TreeNode> = {}): TreeNode {
+  const name = `n${number}`;
+  return {
+    ...{ node: number, key: name, name, path: name, task_id: name, kind: "CONTAINER", component: "comp" },
+    ...{ status: "SUCCEEDED", phase: "ENDED" },
+    ...(number === 0 ? { kind: "ROOT" as const } : { parent: 0 }),
+    ...more,
+  };
+}
 
-const group: TreeNode = { ...task, kind: "DAG", attempts: [], counts: { FAILED: 1 } };
-delete (group as { ready_at?: string }).ready_at;
+const shown = (nodes: readonly TreeNode[]) => nodes.map((it) => [it.node, it.status, it.phase]);
 
-test("now is as it is", () => expect(nodeAt(task, undefined)).toBe(task));
-
-test.each([
-  [0, "PENDING", "WAITING", 0],
-  [1, "PENDING", "QUEUED", 0],
-  [3, "RUNNING", "RUNNING", 1],
-  [5, "PENDING", "BACKOFF", 1],
-  [6, "PENDING", "QUEUED", 1],
-  [8, "RUNNING", "RUNNING", 2],
-  [9, "FAILED", "ENDED", 2],
-  [100, "FAILED", "ENDED", 2],
-] as const)("a task at second %i is %s, %s", (second, status, phase, attempts) => {
-  const past = nodeAt(task, at(second));
-  expect([past.status, past.phase, past.attempts?.length]).toEqual([status, phase, attempts]);
+test("nodes are as they were, in the order of now", () => {
+  const present = [
+    node(0),
+    node(2, { ended_at: text(300) }),
+    node(1),
+    node(3, { cached_from: { run_id: "r", task_path: "t" } }),
+  ];
+  const failed = node(2, { status: "FAILED", ended_at: text(4) });
+  const past = [node(0, { status: "FAILED" }), node(1), failed];
+  const nodes = asItWas(present, past);
+  expect(shown(nodes)).toEqual([
+    [0, "FAILED", "ENDED"],
+    [2, "FAILED", "ENDED"],
+    [1, "SUCCEEDED", "ENDED"],
+    // The run was over, and it had not begun.
+    [3, "SKIPPED", "ENDED"],
+  ]);
+  expect(nodes[1]).toBe(failed);
+  expect(nodes[3]?.cached_from).toBeUndefined();
 });
 
-test("what was not known yet is not told", () => {
-  const running = nodeAt(task, at(8));
-  expect(running.ended_at).toBeUndefined();
-  expect(running.failure).toBeUndefined();
-  expect(running.attempts?.[0]?.outcome).toBe("FAILED");
-  expect(running.attempts?.[1]?.outcome).toBeUndefined();
-  expect(nodeAt(task, at(0)).started_at).toBeUndefined();
-  expect(nodeAt(task, at(1)).started_at).toBeUndefined();
-  expect(nodeAt(task, at(5))).toMatchObject({ retry_at: text(6), failure: { message: "exit code 2" } });
+test("what had not begun waits, with all that is in it", () => {
+  const group = node(1, { kind: "DAG", started_at: text(5), counts: { SUCCEEDED: 1 } });
+  const present = [node(0), group, node(2, { parent: 1, attempts: [{ attempt: 0, started_at: text(5) }] })];
+  const nodes = asItWas(present, [node(0, { status: "RUNNING" })]);
+  expect(shown(nodes).slice(1)).toEqual([
+    [1, "PENDING", "WAITING"],
+    [2, "PENDING", "WAITING"],
+  ]);
+  expect(nodes[1]?.counts).toBeUndefined();
+  expect(nodes[2]?.attempts).toEqual([]);
 });
 
-test("a group runs from its first part to its end, and its counts are of its end", () => {
-  expect(nodeAt(group, at(1)).status).toBe("PENDING");
-  const running = nodeAt(group, at(3));
-  expect(running.status).toBe("RUNNING");
-  expect(running.counts).toBeUndefined();
-  expect(nodeAt(group, at(9)).counts).toEqual({ FAILED: 1 });
+test("how far a loop had come is told, and what is not there any more", () => {
+  const loop = node(1, { kind: "LOOP", items: 30, counts: { SUCCEEDED: 3, PENDING: 27 }, status: "RUNNING" });
+  const nodes = asItWas([node(0), node(1, { kind: "LOOP", counts: { SUCCEEDED: 30 } })], [node(0), loop, node(9)]);
+  expect(nodes[1]).toBe(loop);
+  expect(nodes[2]?.node).toBe(9);
 });
 
-test("a skipped task was waiting until then", () => {
-  const { started_at: _, ready_at: _r, ...rest } = task;
-  const skipped: TreeNode = { ...rest, status: "SKIPPED", attempts: [], ended_at: text(5) };
-  expect(nodeAt(skipped, at(4)).status).toBe("PENDING");
-  expect(nodeAt(skipped, at(5)).status).toBe("SKIPPED");
-});
-
-test("the span is from the first beginning to the root's end", () => {
-  const { parent: _, ...root } = group;
-  expect(spanOf([root, task])).toEqual({ from: at(1), to: at(9) });
-  const { ended_at: _e, ...open } = root;
-  expect(spanOf([open])?.to).toBeUndefined();
+test("the span is from the first beginning, that of an earlier start too, to the root's end", () => {
+  const attempts = [
+    { attempt: 0, started_at: text(1), ended_at: text(2) },
+    { attempt: 1, started_at: text(300), ended_at: text(301) },
+  ];
+  const root = node(0, { ended_at: text(301) });
+  const task = node(1, { ready_at: text(299), started_at: text(300), attempts });
+  expect(spanOf([root, task])).toEqual({ from: at(1), to: at(301) });
+  expect(spanOf([node(0), task])?.to).toBeUndefined();
   expect(spanOf([])).toBeUndefined();
+});
+
+test("an address keeps an instant", () => {
+  expect(instantIn(wordOf(at(5)) ?? null)).toBe(at(5));
+  expect([instantIn(null), instantIn("yesterday"), wordOf(undefined)]).toEqual([undefined, undefined, undefined]);
 });

@@ -67,6 +67,31 @@ describe("what a task did when", () => {
     expect(shown({ ...task, attempts: [odd] })).toEqual(["waiting 0-3", "setup 3-20 #0"]);
   });
 
+  it("is over between a failure and the retry of the run, however many there were", () => {
+    const attempts = [
+      { attempt: 0, started_at: at(1), ended_at: at(3), outcome: "FAILED" as const },
+      { attempt: 1, started_at: at(300), ended_at: at(303), outcome: "FAILED" as const, retry_at: at(305) },
+      { attempt: 2, started_at: at(306), ended_at: at(308), outcome: "FAILED" as const },
+    ];
+    const once = ["waiting 0-1", "running 1-3 #0 failed", "over 3-299"];
+    const again = ["queued 299-300", "running 300-303 #1 failed", "backoff 303-305", "queued 305-306"];
+    const retried = node(1, { ready_at: at(299), started_at: at(300), ended_at: at(308), attempts });
+    expect(shown(retried)).toEqual([...once, ...again, "running 306-308 #2 failed"]);
+    // It was asked for again, and nothing has begun yet.
+    const asked = node(1, { status: "PENDING", ready_at: at(299), attempts: attempts.slice(0, 1) });
+    expect(shown(asked, 302)).toEqual([...once, "queued 299-302"]);
+    // Two retries later only the time of the newest start is known.
+    const third = { attempt: 3, started_at: at(500), ended_at: at(501), outcome: "SUCCEEDED" as const };
+    const twice = node(1, {
+      ready_at: at(499),
+      started_at: at(500),
+      ended_at: at(501),
+      attempts: [...attempts, third],
+    });
+    expect(shown(twice).slice(-3)).toEqual(["over 308-499", "queued 499-500", "running 500-501 #3"]);
+    expect(shown(twice).filter((part) => part.startsWith("queued 3-"))).toEqual([]);
+  });
+
   it("ends with what it does now", () => {
     const running = node(1, {
       status: "RUNNING",

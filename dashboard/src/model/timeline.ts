@@ -6,6 +6,7 @@ export const PHASES = [
   "waiting",
   "queued",
   "backoff",
+  "over",
   "scheduling",
   "setup",
   "inputs",
@@ -20,6 +21,7 @@ export const PHASE_WORDS: Record<Phase, string> = {
   waiting: "Waiting for other tasks",
   queued: "Queued",
   backoff: "Pause before a retry",
+  over: "Ended, until the run was retried",
   scheduling: "Waiting for a node",
   setup: "Image or environment",
   inputs: "Fetching inputs",
@@ -40,6 +42,8 @@ export interface Segment {
 /** What a node did until an instant; `begun` is when the group that it is in started. */
 export function segmentsOf(node: TreeNode, begun: number | undefined, until: number): Segment[] {
   const ready = instant(node.ready_at) ?? instant(node.started_at);
+  // Of a task that was retried `ready` is that of its newest start.
+  const begins = earliest(ready, instant(node.attempts?.[0]?.started_at));
   const ended = Math.min(instant(node.ended_at) ?? until, until);
   const out: Segment[] = [];
   const add = (segment: Segment) => {
@@ -48,38 +52,56 @@ export function segmentsOf(node: TreeNode, begun: number | undefined, until: num
     }
   };
   if (begun !== undefined && node.kind !== "ROOT") {
-    add({ phase: "waiting", from: begun, to: Math.min(ready ?? ended, until) });
+    add({ phase: "waiting", from: begun, to: Math.min(begins ?? ended, until) });
   }
-  if (ready === undefined || ready > until) {
+  if (ready === undefined || begins === undefined || begins > until) {
     return out;
   }
   if (node.kind !== "CONTAINER" && node.kind !== "IMPORTER") {
-    add({ phase: "group", from: ready, to: ended });
+    add({ phase: "group", from: begins, to: ended });
     return out;
   }
-  let cursor = ready;
-  let pause: number | undefined;
+  const between = (from: number, to: number, before: Attempt | undefined) => {
+    for (const segment of idle(from, to, before, ready)) {
+      add(segment);
+    }
+  };
+  let cursor = begins;
+  let before: Attempt | undefined;
   for (const attempt of node.attempts ?? []) {
     const started = instant(attempt.started_at) ?? cursor;
     if (started > until) {
       break;
     }
-    const resumed = Math.min(Math.max(pause ?? cursor, cursor), started);
-    add({ phase: "backoff", from: cursor, to: resumed });
-    add({ phase: "queued", from: resumed, to: started });
+    between(cursor, started, before);
     const inside = ofAttempt(attempt, started, until);
     for (const segment of inside) {
       add(segment);
     }
     cursor = inside.at(-1)?.to ?? started;
-    pause = instant(attempt.retry_at);
+    before = attempt;
   }
-  if (cursor < ended) {
-    const resumed = Math.min(Math.max(pause ?? cursor, cursor), ended);
-    add({ phase: "backoff", from: cursor, to: resumed });
-    add({ phase: node.kind === "IMPORTER" ? "running" : "queued", from: resumed, to: ended });
+  if (node.kind === "IMPORTER") {
+    add({ phase: "running", from: cursor, to: ended });
+  } else {
+    between(cursor, ended, before);
   }
   return out;
+}
+
+const earliest = (a: number | undefined, b: number | undefined) =>
+  a !== undefined && b !== undefined ? Math.min(a, b) : (a ?? b);
+
+/**
+ * What there was between two attempts, or before the first: a pause, and a wait for room. An attempt that no other was to
+ * follow was the end, until the run was retried and the task was ready again.
+ */
+function* idle(from: number, to: number, before: Attempt | undefined, ready: number): Generator<Segment> {
+  const retry = instant(before?.retry_at);
+  const isEnd = before !== undefined && retry === undefined && ready > from;
+  const resumed = Math.min(Math.max(isEnd ? ready : (retry ?? from), from), to);
+  yield { phase: isEnd ? "over" : "backoff", from, to: resumed };
+  yield { phase: "queued", from: resumed, to };
 }
 
 /** The steps of an attempt, of which more or less is known. Clocks differ: no step ends before it began. */

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Suspense, useMemo, useState } from "react";
+import { Suspense, useMemo } from "react";
 import { useParams } from "react-router";
 import { ApiError } from "../../api/http";
 import type { Run as RunOfKfp } from "../../api/kfp";
@@ -18,7 +18,9 @@ import { Actions } from "./frame/Actions";
 import { Details } from "./frame/Details";
 import { Facts } from "./frame/Facts";
 import { Heading } from "./frame/Heading";
+import { Past } from "./frame/Past";
 import { useFollowing } from "./live";
+import { useInstant, usePast } from "./past";
 import style from "./Run.module.css";
 import { RunViewContext, useSelection } from "./view";
 
@@ -65,7 +67,7 @@ function RunPage({ runId }: { runId: string }) {
       heading={<Heading run={run.data} status={status} link={link} />}
       actions={<Actions run={run.data} status={status} />}
     >
-      <Facts run={run.data} status={status} root={tree.data?.nodes.find((node) => node.parent === undefined)} />
+      <Facts run={run.data} status={status} nodes={tree.data?.nodes ?? []} />
       {tree.isError && !tree.data ? (
         <Failed what="The tasks cannot be shown" error={tree.error} onRetry={() => void tree.refetch()} />
       ) : (
@@ -97,7 +99,8 @@ function Missing({ runId, error, onRetry }: { runId: string; error: Error; onRet
 function Views({ run, tree }: { run: RunOfKfp; tree: Tree | undefined }) {
   const record = useQuery(runRecordQuery(run.run_id));
   const spec = useQuery(specQuery(run.run_id));
-  const [instant, setInstant] = useState<number>();
+  const [instant, setInstant] = useInstant();
+  const past = usePast(run.run_id, tree, instant);
   const [view, choose] = useChosenView();
   const { selected, select } = useSelection();
   useShortcuts(
@@ -109,20 +112,24 @@ function Views({ run, tree }: { run: RunOfKfp; tree: Tree | undefined }) {
       [choose, select],
     ),
   );
+  const looked = past.tree ?? tree;
   const value = useMemo(() => {
-    const nodes = tree?.nodes ?? [];
+    const nodes = looked?.nodes ?? [];
+    const unread = { seq: 0, status: "PENDING", nodes: [] };
     return {
       runId: run.run_id,
       run,
       record: record.data,
       spec: spec.data,
-      tree: tree ?? { seq: 0, status: "PENDING", nodes },
+      tree: looked ?? unread,
+      present: tree ?? unread,
       byNumber: new Map(nodes.map((node) => [node.node, node])),
       byPath: new Map(nodes.map((node) => [node.path, node])),
       instant,
+      past: past.seq,
       setInstant,
     };
-  }, [run, record.data, spec.data, tree, instant]);
+  }, [run, record.data, spec.data, tree, looked, instant, past.seq, setInstant]);
   return (
     <RunViewContext value={value}>
       <Tabs label="Views of the run" tabs={VIEWS} chosen={view} onChoose={choose} panel="view-of-run" />
@@ -131,6 +138,7 @@ function Views({ run, tree }: { run: RunOfKfp; tree: Tree | undefined }) {
           <p>{spec.error.message}</p>
         </Notice>
       )}
+      {view !== "details" && instant !== undefined && tree && <Past past={past} />}
       <Split
         name="task"
         label="Width of the task"

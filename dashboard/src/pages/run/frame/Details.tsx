@@ -34,8 +34,8 @@ export function Details() {
 }
 
 function Outputs() {
-  const { runId, tree } = useRunView();
-  const root = tree.nodes.find((node) => node.parent === undefined);
+  const { runId, present } = useRunView();
+  const root = present.nodes.find((node) => node.parent === undefined);
   const detail = useQuery({ ...taskQuery(runId, root?.task_id ?? ""), enabled: root !== undefined });
   const { parameters = {}, artifacts = {} } = detail.data?.outputs ?? {};
   const isEmpty = Object.keys(parameters).length + Object.keys(artifacts).length === 0;

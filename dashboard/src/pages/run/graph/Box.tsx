@@ -25,7 +25,7 @@ const FORM_ICONS: Record<Form, IconName> = {
 export const Box = memo(function Box({ data }: NodeProps<Node<BoxData>>) {
   const graph = useGraph();
   const { item, node, around } = data;
-  const card = useMemo(() => cardOf(item, node, around, graph.at), [item, node, around, graph.at]);
+  const card = useMemo(() => cardOf(item, node, around), [item, node, around]);
   const button = useRef<HTMLButtonElement>(null);
   const isFocused = graph.focused === item.path;
   useEffect(() => {

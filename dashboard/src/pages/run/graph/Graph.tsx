@@ -42,7 +42,7 @@ function GraphOfRun({ spec }: { spec: PipelineSpec }) {
   const graph = useGraphOf(spec, choices, usual, selected);
   const nodes = useNodesByPath(graph.children);
   const dataOf = useCallback((item: Item) => dataIn(nodes, item), [nodes]);
-  const standings = useStandings(graph.children, dataOf, view.instant);
+  const standings = useStandings(graph.children, dataOf);
   const critical = useMemo(() => (isCritical ? criticalPath([...nodes.values()]) : undefined), [isCritical, nodes]);
   const all = useCallback(
     () =>
@@ -125,7 +125,7 @@ function useGraphOf(spec: PipelineSpec, choices: Choices, usual: ReadonlySet<str
 
 /** All nodes that are known, by their paths: the run's, and those of the iterations that are shown. */
 function useNodesByPath(children: readonly Item[]): ReadonlyMap<string, TreeNode> {
-  const { runId, byPath } = useRunView();
+  const { runId, byPath, past } = useRunView();
   const shown = useMemo(
     () =>
       [...drawn(children)].flatMap((item) =>
@@ -133,7 +133,7 @@ function useNodesByPath(children: readonly Item[]): ReadonlyMap<string, TreeNode
       ),
     [children],
   );
-  const more = useIterations(runId, shown);
+  const more = useIterations(runId, shown, past);
   return useMemo(() => {
     const all = new Map(byPath);
     for (const node of more) {
@@ -157,22 +157,18 @@ function dataIn(nodes: ReadonlyMap<string, TreeNode>, item: Item): BoxData {
   return { item, node, around: nodes.get(at) };
 }
 
-function useStandings(
-  children: readonly Item[],
-  dataOf: (item: Item) => BoxData,
-  at: number | undefined,
-): ReadonlyMap<string, Standing> {
+function useStandings(children: readonly Item[], dataOf: (item: Item) => BoxData): ReadonlyMap<string, Standing> {
   return useMemo(() => {
     const standings = new Map<string, Standing>();
     for (const item of drawn(children)) {
       const { node, around } = dataOf(item);
-      const { standing } = cardOf(item, node, around, at);
+      const { standing } = cardOf(item, node, around);
       if (standing) {
         standings.set(item.path, standing);
       }
     }
     return standings;
-  }, [children, dataOf, at]);
+  }, [children, dataOf]);
 }
 
 function useCritical(): [boolean, (on: boolean) => void] {

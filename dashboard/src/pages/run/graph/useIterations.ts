@@ -1,4 +1,4 @@
-import { useQueries } from "@tanstack/react-query";
+import { keepPreviousData, useQueries } from "@tanstack/react-query";
 import { ask } from "../../../api/http";
 import type { TaskDetail, Tree, TreeNode } from "../../../api/penstock";
 
@@ -6,10 +6,10 @@ import type { TaskDetail, Tree, TreeNode } from "../../../api/penstock";
 const numbers = new Map<string, number>();
 const MOST_NUMBERS = 1_000;
 
-async function treeOf(runId: string, path: string, signal: AbortSignal): Promise<Tree> {
+async function treeOf(runId: string, path: string, at: number | undefined, signal: AbortSignal): Promise<Tree> {
   const own = `apis/penstock/v1/runs/${encodeURIComponent(runId)}`;
   const name = `${runId} ${path}`;
-  const below = (node: number) => ask<Tree>(`${own}/tree`, { query: { node }, signal });
+  const below = (node: number) => ask<Tree>(`${own}/tree`, { query: { node, at }, signal });
   const known = numbers.get(name);
   const tree = known === undefined ? undefined : await below(known).catch(() => undefined);
   if (tree?.nodes[0]?.path === path) {
@@ -25,15 +25,17 @@ async function treeOf(runId: string, path: string, signal: AbortSignal): Promise
 
 const NONE: TreeNode[] = [];
 
-/** The nodes of iterations and of what is below them, as far as they have begun. */
-export function useIterations(runId: string, paths: readonly string[]): readonly TreeNode[] {
+/** The nodes of iterations and of what is below them, as far as they have begun; as they were after an event of a number. */
+export function useIterations(runId: string, paths: readonly string[], at: number | undefined): readonly TreeNode[] {
   return useQueries({
     queries: paths.map((path) => ({
-      queryKey: ["tree", runId, "iteration", path],
-      queryFn: ({ signal }: { signal: AbortSignal }) => treeOf(runId, path, signal),
+      queryKey: ["tree", runId, { iteration: path, ...(at === undefined ? {} : { at }) }],
+      queryFn: ({ signal }: { signal: AbortSignal }) => treeOf(runId, path, at, signal),
       staleTime: Number.POSITIVE_INFINITY,
       // One that has not begun has no node, and the run's stream says when it has.
       retry: false,
+      // Another moment of the past is not another place.
+      ...(at === undefined ? {} : { placeholderData: keepPreviousData }),
     })),
     combine,
   });

@@ -16,10 +16,10 @@ import { againFrom } from "./why";
 
 /** What can be done with a task. */
 export function Actions({ node, onClose }: { node: TreeNode; onClose: () => void }) {
-  const { runId, tree } = useRunView();
+  const { runId, present } = useRunView();
   const [isAsking, setAsking] = useState(false);
   const address = to.task(runId, node.path);
-  const mayRetry = isFinal(standingOf(tree.status)) && node.kind !== "ROOT" && node.kind !== "ITERATION";
+  const mayRetry = isFinal(standingOf(present.status)) && node.kind !== "ROOT" && node.kind !== "ITERATION";
   return (
     <div className={style.actions}>
       {mayRetry && (
@@ -49,9 +49,9 @@ export function Actions({ node, onClose }: { node: TreeNode; onClose: () => void
 const SHOWN = 12;
 
 function RetryFrom({ node, onClose }: { node: TreeNode; onClose: () => void }) {
-  const { runId, tree } = useRunView();
+  const { runId, present } = useRunView();
   const client = useQueryClient();
-  const again = againFrom(node, tree.nodes);
+  const again = againFrom(node, present.nodes);
   const retry = async () => {
     await retryFrom(runId, node.path);
     await Promise.all([

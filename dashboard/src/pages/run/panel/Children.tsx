@@ -7,8 +7,8 @@ import { treeQuery } from "../../../api/runs";
 import { Button } from "../../../design/Button";
 import { Duration } from "../../../design/Moment";
 import { Failed, Loading } from "../../../design/Notice";
-import { STANDING_WORDS, standingOf } from "../../../model/state";
-import { useRunView } from "../view";
+import { isFinal, STANDING_WORDS, standingOf } from "../../../model/state";
+import { asLooked, useRunView } from "../view";
 import { useWord } from "./address";
 import style from "./Panel.module.css";
 import { TaskLink } from "./TaskLink";
@@ -27,7 +27,11 @@ function Counts({
   chosen?: string | undefined;
   onChoose?: (status: string | undefined) => void;
 }) {
+  const isOver = isFinal(standingOf(useRunView().tree.status));
   const there = STATUSES.filter((status) => (counts?.[status] ?? 0) > 0);
+  // Nothing waits for what is over.
+  const wordOf = (status: TaskStatus) =>
+    isOver && status === "PENDING" ? "not started" : STANDING_WORDS[standingOf(status)].toLowerCase();
   return (
     <ul className={style.counts}>
       {there.map((status) => (
@@ -39,11 +43,11 @@ function Counts({
               aria-pressed={chosen === status}
               onClick={() => onChoose(chosen === status ? undefined : status)}
             >
-              {counts?.[status]?.toLocaleString("en")} {STANDING_WORDS[standingOf(status)].toLowerCase()}
+              {counts?.[status]?.toLocaleString("en")} {wordOf(status)}
             </button>
           ) : (
             <span className="chip">
-              {counts?.[status]?.toLocaleString("en")} {STANDING_WORDS[standingOf(status)].toLowerCase()}
+              {counts?.[status]?.toLocaleString("en")} {wordOf(status)}
             </span>
           )}
         </li>
@@ -54,10 +58,10 @@ function Counts({
 
 /** The tasks of a group. */
 export function Children({ node }: { node: TreeNode }) {
-  const { runId, tree, byNumber } = useRunView();
+  const { runId, tree, byNumber, past } = useRunView();
   const isInTree = byNumber.has(node.node);
   // What is below loops is asked for when it is looked at.
-  const below = useQuery({ ...treeQuery(runId, { node: node.node }), enabled: !isInTree });
+  const below = useQuery({ ...treeQuery(runId, { node: node.node, ...asLooked(past) }), enabled: !isInTree });
   const nodes = (isInTree ? tree.nodes : (below.data?.nodes ?? [])).filter((it) => it.parent === node.node);
   return (
     <section className={style.section}>
@@ -71,13 +75,13 @@ export function Children({ node }: { node: TreeNode }) {
 
 /** The iterations of a loop, page after page, all or those that stand in one way. */
 export function Iterations({ node }: { node: TreeNode }) {
-  const { runId } = useRunView();
+  const { runId, past } = useRunView();
   const [status, setStatus] = useWord("iterations");
   const pages = useInfiniteQuery({
-    queryKey: ["tree", runId, "iterations", node.node, status ?? ""],
+    queryKey: ["tree", runId, { iterationsOf: node.node, status, ...asLooked(past) }],
     queryFn: ({ pageParam, signal }) =>
       ask<Tree>(`apis/penstock/v1/runs/${encodeURIComponent(runId)}/tree`, {
-        query: { node: node.node, from: pageParam, limit: PAGE, status },
+        query: { node: node.node, from: pageParam, limit: PAGE, status, ...asLooked(past) },
         signal,
       }),
     initialPageParam: 0,
@@ -92,7 +96,11 @@ export function Iterations({ node }: { node: TreeNode }) {
       {pages.isError && (
         <Failed what="The iterations cannot be shown" error={pages.error} onRetry={() => void pages.refetch()} />
       )}
-      {pages.isPending ? <Loading /> : <List nodes={nodes} />}
+      {pages.isPending ? (
+        <Loading />
+      ) : (
+        <List nodes={nodes} none={status === "PENDING" ? "What was not started has nothing to show." : "None."} />
+      )}
       {pages.hasNextPage && (
         <Button kind="quiet" busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
           Show more
@@ -102,7 +110,7 @@ export function Iterations({ node }: { node: TreeNode }) {
   );
 }
 
-function List({ nodes }: { nodes: readonly TreeNode[] }) {
+function List({ nodes, none = "None." }: { nodes: readonly TreeNode[]; none?: string }) {
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
     count: nodes.length,
@@ -111,7 +119,7 @@ function List({ nodes }: { nodes: readonly TreeNode[] }) {
     overscan: 10,
   });
   if (nodes.length === 0) {
-    return <p className="soft">None.</p>;
+    return <p className="soft">{none}</p>;
   }
   return (
     <div ref={scroller} className={style.list}>

@@ -1,16 +1,16 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Suspense, useMemo } from "react";
 import { ApiError } from "../../../api/http";
 import type { TaskDetail, TreeNode } from "../../../api/penstock";
-import { taskQuery } from "../../../api/runs";
+import { taskQuery, treeQuery } from "../../../api/runs";
 import { part } from "../../../app/part";
 import { Button } from "../../../design/Button";
 import { Empty, Failed, Loading } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
 import { type Tab, Tabs } from "../../../design/Tabs";
-import { nodeAt } from "../../../model/instant";
-import { standingOfNode } from "../../../model/state";
-import { useRunView, useSelection } from "../view";
+import { isFinal, standingOf, standingOfNode } from "../../../model/state";
+import { useFailedWithin } from "../frame/failed";
+import { asLooked, useRunView, useSelection } from "../view";
 import { Actions } from "./Actions";
 import { Attempts } from "./Attempts";
 import { useWord } from "./address";
@@ -29,12 +29,12 @@ type TabName = "overview" | "values" | "logs" | "attempts" | "details";
 /** All there is to know of the task that is selected. */
 export default function TaskPanel() {
   const { selected, select } = useSelection();
-  const { runId, byPath, tree, instant } = useRunView();
+  const { runId, byPath, tree } = useRunView();
   const known = selected === undefined ? undefined : byPath.get(selected);
-  // What is below loops is not in the tree.
   const task = useQuery({ ...taskQuery(runId, selected ?? ""), enabled: selected !== undefined });
-  const found = known ?? (task.data?.path === selected ? task.data : undefined);
-  const node = useMemo(() => found && nodeAt(found, instant), [found, instant]);
+  const present = task.data?.path === selected ? task.data : undefined;
+  // What is below loops is not in the tree.
+  const node = useAsLooked(known ? undefined : present) ?? known;
   const close = () => select(undefined);
   if (selected === undefined) {
     return null;
@@ -42,7 +42,7 @@ export default function TaskPanel() {
   if (!node) {
     return (
       <Frame title={selected.split(/[/.]/).at(-1) ?? selected} path={selected} onClose={close}>
-        {task.isError ? (
+        {task.isError || present ? (
           <Missing error={task.error} onRetry={() => void task.refetch()} />
         ) : (
           <Loading what="Loading the task" lines={6} />
@@ -50,12 +50,12 @@ export default function TaskPanel() {
       </Frame>
     );
   }
-  const detail = task.data?.path === node.path ? task.data : undefined;
+  const detail = present?.path === node.path ? present : undefined;
   return (
     <Shown
       key={node.path}
       node={node}
-      present={found ?? node}
+      present={present ?? node}
       detail={detail}
       error={task.error}
       nodes={tree.nodes}
@@ -64,10 +64,24 @@ export default function TaskPanel() {
   );
 }
 
-function Missing({ error, onRetry }: { error: Error; onRetry: () => void }) {
-  return error instanceof ApiError && error.status === 404 ? (
-    <Empty title="It has not begun">
-      <p>The group that it is in has not started, or the run has no such task.</p>
+/** A node that the run's tree does not have, as it is looked at; nothing where it had not begun. */
+function useAsLooked(present: TaskDetail | undefined): TreeNode | undefined {
+  const { runId, past } = useRunView();
+  // Of a loop the tree has its iterations alone.
+  const around = present?.kind === "LOOP" ? present.parent : present?.node;
+  const then = useQuery({
+    ...treeQuery(runId, { node: around ?? 0, ...asLooked(past) }),
+    enabled: present !== undefined && past !== undefined,
+    placeholderData: keepPreviousData,
+  });
+  return past === undefined ? present : then.data?.nodes.find((node) => node.path === present?.path);
+}
+
+function Missing({ error, onRetry }: { error: Error | null; onRetry: () => void }) {
+  const isOver = isFinal(standingOf(useRunView().tree.status));
+  return error === null || (error instanceof ApiError && error.status === 404) ? (
+    <Empty title={isOver ? "It was not run" : "It has not begun"}>
+      <p>The group that it is in {isOver ? "was not run" : "has not started"}, or the run has no such task.</p>
     </Empty>
   ) : (
     <Failed what="The task cannot be shown" error={error} onRetry={onRetry} />
@@ -114,7 +128,8 @@ function Shown({ node, present, detail, error, nodes, onClose }: ShownProps) {
   const [word, setTab] = useWord("tab");
   const tabs = useMemo(() => tabsOf(node), [node]);
   const tab = tabs.find((it) => it.name === word)?.name ?? "overview";
-  const why = whyOf(node, nodes);
+  const blamed = useFailedWithin(node);
+  const why = whyOf(node, nodes, blamed);
   const about = [KIND_WORDS[node.kind], node.component].filter((it) => it !== "");
   return (
     <aside className={style.panel} aria-label={`${KIND_WORDS[node.kind]} ${labelOf(node)}`}>
@@ -122,7 +137,6 @@ function Shown({ node, present, detail, error, nodes, onClose }: ShownProps) {
         <div className={style.titles}>
           <div className={style.state}>
             <StatusMark standing={standingOfNode(node)} />
-            <span className="soft small ellipsis">{about.join(" · ")}</span>
           </div>
           <h2 className="ellipsis" title={node.path}>
             {labelOf(node)}
@@ -134,6 +148,7 @@ function Shown({ node, present, detail, error, nodes, onClose }: ShownProps) {
           )}
         </div>
         <Actions node={node} onClose={onClose} />
+        <div className={`soft small ${style.about}`}>{about.join(" · ")}</div>
       </header>
       <Tabs label="About the task" tabs={tabs} chosen={tab} onChoose={setTab} panel="task-panel" />
       <div

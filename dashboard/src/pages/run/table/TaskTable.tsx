@@ -1,18 +1,19 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState } from "react";
-import type { TreeNode } from "../../../api/penstock";
+import { useMemo, useRef } from "react";
+import type { TaskStatus, TreeNode } from "../../../api/penstock";
 import { useAddressWords } from "../../../app/query";
 import { Duration, Moment, useNow } from "../../../design/Moment";
-import { Empty } from "../../../design/Notice";
+import { Empty, Loading } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
-import { nodeAt } from "../../../model/instant";
-import { STANDING_WORDS, type Standing, standingOfNode } from "../../../model/state";
+import { STANDING_WORDS, type Standing, standingOf, standingOfNode } from "../../../model/state";
+import { isUnbegun, withUnbegun } from "../../../model/unbegun";
 import { labelOf } from "../panel/TaskLink";
 import { KIND_WORDS } from "../panel/why";
 import { useRunView, useSelection } from "../view";
-import { useNodes } from "./below";
+import { useNodesWithin } from "./below";
 import { useListKeys } from "./listKeys";
-import { type Asked, COLUMNS, type Column, endAt, reasonOf, rowsOf } from "./rows";
+import { useOpened } from "./opened";
+import { type Asked, COLUMNS, type Column, endAt, iterationsWith, reasonOf, rowsOf } from "./rows";
 import style from "./TaskTable.module.css";
 
 const ROW = 40;
@@ -27,16 +28,17 @@ const WORDS: Record<Column, string> = {
 
 /** Every task of a run in a table. */
 export default function TaskTable() {
-  const { byNumber, instant } = useRunView();
+  const { spec, instant } = useRunView();
   const { selected, select } = useSelection();
   const [asked, ask] = useAsked();
-  const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
-  const { nodes } = useNodes(open);
+  const [open, toggle] = useOpened();
+  const { nodes: begun, hasMore, isPending } = useNodesWithin(open, iterationsWith(asked));
+  const nodes = useMemo(() => withUnbegun(begun, spec?.pipeline_spec), [begun, spec]);
+  const byNumber = useMemo(() => new Map(nodes.map((node) => [node.node, node])), [nodes]);
   const now = useNow();
   // Time passes only for what is sorted by it.
   const counted = asked.sort === "took" ? (instant ?? now) : 0;
-  const past = useMemo(() => nodes.map((node) => nodeAt(node, instant)), [nodes, instant]);
-  const rows = useMemo(() => rowsOf(past, asked, byNumber, counted), [past, asked, byNumber, counted]);
+  const rows = useMemo(() => rowsOf(nodes, asked, byNumber, counted), [nodes, asked, byNumber, counted]);
   const paths = useMemo(() => rows.map((row) => row.path), [rows]);
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -46,25 +48,20 @@ export default function TaskTable() {
     overscan: 12,
   });
   const here = useListKeys(paths, selected, select, (index) => virtual.scrollToIndex(index));
-  const toggle = (node: TreeNode) =>
-    setOpen((before) => {
-      const after = new Set(before);
-      if (!after.delete(node.node)) {
-        after.add(node.node);
-      }
-      return after;
-    });
   return (
     <div className={style.view}>
-      <Filters asked={asked} ask={ask} nodes={past} shown={rows.length} />
+      <Filters asked={asked} ask={ask} nodes={nodes} shown={rows.length} hasMore={hasMore} />
       {/* biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table */}
       <div ref={scroller} className={style.table} role="table" aria-label="Tasks" aria-rowcount={rows.length + 1}>
         <Head asked={asked} ask={ask} />
-        {rows.length === 0 && (
-          <Empty title="No task">
-            <p>None is as asked for.</p>
-          </Empty>
-        )}
+        {rows.length === 0 &&
+          (isPending ? (
+            <Loading what="Looking into the loops" />
+          ) : (
+            <Empty title="No task">
+              <p>None is as asked for.</p>
+            </Empty>
+          ))}
         {/* biome-ignore lint/a11y/useSemanticElements: rows that are not drawn have no place in a table */}
         <div role="rowgroup" className={style.rows} style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map(({ index, start }) => {
@@ -72,7 +69,7 @@ export default function TaskTable() {
             return (
               node && (
                 <Row
-                  key={node.node}
+                  key={node.path}
                   node={node}
                   index={index}
                   start={start}
@@ -111,13 +108,26 @@ function useAsked(): [Asked, (name: string, word: string) => void] {
   return [asked, ask];
 }
 
+/** How a node stands, and of a loop its iterations, whose tasks may not be known yet. */
+const standingsIn = (node: TreeNode): Standing[] => [
+  standingOfNode(node),
+  ...(Object.keys(node.kind === "LOOP" ? (node.counts ?? {}) : {}) as TaskStatus[]).map(standingOf),
+];
+
 interface AskedProps {
   asked: Asked;
   ask: (name: string, word: string) => void;
 }
 
-function Filters({ asked, ask, nodes, shown }: AskedProps & { nodes: readonly TreeNode[]; shown: number }) {
-  const there = new Set(nodes.filter((node) => node.kind !== "ROOT").map(standingOfNode));
+interface FiltersProps extends AskedProps {
+  nodes: readonly TreeNode[];
+  shown: number;
+  /** Loops have more iterations than were looked into. */
+  hasMore: boolean;
+}
+
+function Filters({ asked, ask, nodes, shown, hasMore }: FiltersProps) {
+  const there = new Set(nodes.filter((node) => node.kind !== "ROOT").flatMap(standingsIn));
   return (
     <div className={style.filters}>
       <input
@@ -153,6 +163,7 @@ function Filters({ asked, ask, nodes, shown }: AskedProps & { nodes: readonly Tr
       </label>
       <span className="soft small number" role="status">
         {shown.toLocaleString("en")} shown
+        {hasMore && ", of loops the first iterations: open a loop to see all"}
       </span>
     </div>
   );
@@ -204,7 +215,7 @@ interface RowProps {
 }
 
 function Row({ node, index, start, reason, until, isChosen, isOpen, onChoose, onToggle }: RowProps) {
-  const mayOpen = node.kind === "LOOP" || node.kind === "ITERATION";
+  const mayOpen = !isUnbegun(node) && (node.kind === "LOOP" || node.kind === "ITERATION");
   const label = labelOf(node);
   const attempts = node.attempts?.length ?? 0;
   const cells: Record<Column, React.ReactNode> = {

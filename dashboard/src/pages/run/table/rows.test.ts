@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TreeNode } from "../../../api/penstock";
-import { type Asked, rowsOf } from "./rows";
+import { type Asked, iterationsWith, rowsOf } from "./rows";
 
 function node(number: number, path: string, more: Partial<TreeNode> = {}): TreeNode {
   return {
@@ -37,6 +37,21 @@ describe("rows of tasks", () => {
     expect(paths({ standing: "cached" })).toEqual(["hit"]);
     expect(paths({ text: "EXIT" })).toEqual(["train-9"]);
     expect(paths({ text: "waits for train-10" })).toEqual(["last"]);
+  });
+
+  it("have the groups that were skipped, with all that is in them", () => {
+    const skipped = node(6, "condition-1", { kind: "DAG", status: "SKIPPED", skipped: { reason: "CONDITION" } });
+    const asked = { text: "", standing: "skipped", sort: undefined, descending: false, groups: false };
+    expect(rowsOf([...NODES, skipped], asked, BY_NUMBER, 0)).toEqual([skipped]);
+  });
+
+  it("are looked for in those iterations of loops that may hold them", () => {
+    const within = (standing: string, text = "") => iterationsWith({ standing, text });
+    // What failed in a loop is there without being asked for.
+    expect(within("")).toEqual(["FAILED"]);
+    expect(within("failed")).toContain("FAILED");
+    expect(within("waiting")).toEqual(["RUNNING"]);
+    expect([within("succeeded"), within("skipped"), within("", "work")]).toEqual([[], [], []]);
   });
 
   it("are in the order asked for, those without a value last", () => {

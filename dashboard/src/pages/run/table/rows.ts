@@ -1,5 +1,5 @@
 /** The rows of the table of tasks: which, and in which order. */
-import type { TreeNode } from "../../../api/penstock";
+import type { TaskStatus, TreeNode } from "../../../api/penstock";
 import { type Standing, standingOfNode } from "../../../model/state";
 import { instant } from "../../../model/time";
 import { readable } from "../panel/why";
@@ -13,9 +13,34 @@ export interface Asked {
   standing: string;
   sort: Column | undefined;
   descending: boolean;
-  /** Groups beside tasks. */
+  /** Groups beside tasks; those that were skipped are always there. */
   groups: boolean;
 }
+
+/** In which iterations of loops tasks may be that are asked for; none for all of them. */
+export function iterationsWith(asked: Pick<Asked, "standing" | "text">): readonly TaskStatus[] {
+  switch (asked.standing) {
+    // An iteration that goes on may hold what has failed already.
+    case "failed":
+      return FAILED_OR_RUNNING;
+    case "running":
+    case "waiting":
+      return RUNNING;
+    case "canceled":
+      return CANCELED;
+    case "":
+      return asked.text.trim() === "" ? FAILED : ALL;
+    default:
+      return ALL;
+  }
+}
+
+// The same ones each time, so that nothing is computed anew.
+const FAILED: readonly TaskStatus[] = ["FAILED"];
+const FAILED_OR_RUNNING: readonly TaskStatus[] = ["FAILED", "RUNNING"];
+const RUNNING: readonly TaskStatus[] = ["RUNNING"];
+const CANCELED: readonly TaskStatus[] = ["CANCELED"];
+const ALL: readonly TaskStatus[] = [];
 
 /** In a few words why a node stands as it does. */
 export function reasonOf(node: TreeNode, byNumber: ReadonlyMap<number, TreeNode>): string {
@@ -74,7 +99,7 @@ export function rowsOf(
   const rows = nodes.filter(
     (node) =>
       node.kind !== "ROOT" &&
-      (asked.groups || node.kind !== "DAG") &&
+      (asked.groups || node.kind !== "DAG" || node.status === "SKIPPED") &&
       (asked.standing === "" || standingOfNode(node) === asked.standing) &&
       (wanted === "" || `${node.path} ${node.component} ${reasonOf(node, byNumber)}`.toLowerCase().includes(wanted)),
   );

@@ -37,7 +37,7 @@ export const Bars = memo(function Bars({
               className={style.bar}
               data-phase={segment.phase}
               data-failed={segment.failed}
-              data-critical={(isCritical && segment.phase !== "waiting") || undefined}
+              data-critical={(isCritical && !["waiting", "over"].includes(segment.phase)) || undefined}
               style={{ left: `${left}%`, width: `${right - left}%` }}
               title={said(segment)}
             />

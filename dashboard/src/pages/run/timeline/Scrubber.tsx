@@ -68,15 +68,6 @@ export function Scrubber({
       <span className={`number small ${style.instant}`}>
         {instant === undefined ? `As it is: ${now}` : `As it was at ${words}`}
       </span>
-      <Button
-        disabled={instant === undefined}
-        onClick={() => {
-          setPlaying(false);
-          onInstant(undefined);
-        }}
-      >
-        Back to {now}
-      </Button>
     </div>
   );
 }

@@ -4,7 +4,7 @@ import type { TreeNode } from "../../../api/penstock";
 import { Button } from "../../../design/Button";
 import { useNow } from "../../../design/Moment";
 import { Empty } from "../../../design/Notice";
-import { nodeAt, spanOf } from "../../../model/instant";
+import { spanOf } from "../../../model/instant";
 import { isFinal, standingOf } from "../../../model/state";
 import { instant as time } from "../../../model/time";
 import {
@@ -21,6 +21,7 @@ import {
 } from "../../../model/timeline";
 import { useNodes } from "../table/below";
 import { useListKeys } from "../table/listKeys";
+import { useOpened } from "../table/opened";
 import { useRunView, useSelection } from "../view";
 import { Axis } from "./Axis";
 import { Bars, wordsOf } from "./Bars";
@@ -36,8 +37,8 @@ const isLoop = (node: TreeNode) => node.kind === "LOOP" || node.kind === "ITERAT
 
 /** The tasks of a run along time. */
 export default function Timeline() {
-  const { tree, instant, setInstant } = useRunView();
-  const isOver = isFinal(standingOf(tree.status));
+  const { present, instant, setInstant } = useRunView();
+  const isOver = isFinal(standingOf(present.status));
   const now = useNow();
   const span = useSpan(isOver ? 0 : now);
   if (!span) {
@@ -57,11 +58,11 @@ export default function Timeline() {
 
 /** From the run's start to its end, or until now. */
 function useSpan(now: number): Window | undefined {
-  const { tree } = useRunView();
+  const { nodes } = useRunView().present;
   return useMemo(() => {
-    const span = spanOf(tree.nodes);
+    const span = spanOf(nodes);
     return span && { from: span.from, to: Math.max(span.to ?? now, span.from + 1) };
-  }, [tree.nodes, now]);
+  }, [nodes, now]);
 }
 
 function Chart({ span, until, isOver }: { span: Window; until: number; isOver: boolean }) {
@@ -71,7 +72,7 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
   // While it goes on, now is not at the very edge.
   const room = isOver ? span : { from: span.from, to: span.to + (span.to - span.from) / 40 };
   const window = chosen ?? room;
-  const { rows, nodes, toggle } = useRows(until);
+  const { rows, nodes, toggle } = useRows();
   const scroller = useRef<HTMLDivElement>(null);
   const width = useWidth(scroller) - LABELS;
   const virtual = useVirtualizer({
@@ -90,11 +91,11 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
     const begun = time(byNumber.get(row?.node.parent ?? -1)?.started_at);
     return row ? [{ row, start, segments: segmentsOf(row.node, begun, until) }] : [];
   });
-  const phases = new Set(drawn.flatMap(({ segments }) => segments.map(({ phase }) => phase)));
+  const parts = drawn.flatMap(({ segments }) => segments);
   return (
     <>
       <Head
-        phases={phases}
+        parts={parts}
         hasCritical={critical.size > 0}
         isWhole={!chosen}
         onZoom={(factor) =>
@@ -150,25 +151,12 @@ function Row({ row, start, segments, window, isCritical, isHere, isChosen, onCho
   );
 }
 
-/** The rows at an instant, and how groups open and close. */
-function useRows(until: number) {
-  const { instant } = useRunView();
-  const [toggled, setToggled] = useState<ReadonlySet<number>>(new Set());
-  const { nodes: all } = useNodes(toggled);
-  const nodes = useMemo(
-    () => (instant === undefined ? all : all.map((node) => nodeAt(node, until))),
-    [all, instant, until],
-  );
+/** The rows as they are looked at, and how groups open and close. */
+function useRows() {
+  const [toggled, toggle] = useOpened();
+  const nodes = useNodes(toggled);
   // Loops are closed until they are opened, other groups are open until they are closed.
   const rows = useMemo(() => rowsOf(nodes, (node) => isLoop(node) === toggled.has(node.node)), [nodes, toggled]);
-  const toggle = (node: TreeNode) =>
-    setToggled((before) => {
-      const after = new Set(before);
-      if (!after.delete(node.node)) {
-        after.add(node.node);
-      }
-      return after;
-    });
   return { rows, nodes, toggle };
 }
 
@@ -189,12 +177,13 @@ function Line({ at, window, isPast }: { at: number | undefined; window: Window; 
 }
 
 function Head({
-  phases,
+  parts,
   hasCritical,
   isWhole,
   onZoom,
 }: {
-  phases: ReadonlySet<Phase>;
+  /** What is drawn. */
+  parts: readonly Segment[];
   hasCritical: boolean;
   isWhole: boolean;
   /** Shows so much of what is shown now; without a factor all. */
@@ -202,7 +191,7 @@ function Head({
 }) {
   return (
     <div className={style.head}>
-      <Legend phases={phases} hasCritical={hasCritical} />
+      <Legend parts={parts} hasCritical={hasCritical} />
       <div className={style.tools}>
         <Button kind="quiet" icon="plus" label="Zoom in" onClick={() => onZoom(0.5)} />
         <Button kind="quiet" icon="minus" label="Zoom out" onClick={() => onZoom(2)} />
@@ -212,22 +201,36 @@ function Head({
   );
 }
 
-function Legend({ phases, hasCritical }: { phases: ReadonlySet<Phase>; hasCritical: boolean }) {
+function Legend({ parts, hasCritical }: { parts: readonly Segment[]; hasCritical: boolean }) {
+  const phases = new Set(parts.map(({ phase }) => phase));
+  const bar = (of: { phase: Phase; failed?: true; critical?: true }) => (
+    <span className={style.swatch}>
+      <span
+        className={style.bar}
+        data-phase={of.phase}
+        data-failed={of.failed}
+        data-critical={of.critical}
+        style={{ left: 0, width: "100%" }}
+      />
+    </span>
+  );
   return (
     <ul className={style.legend} aria-label="What the bars mean">
       {PHASES.filter((phase) => phases.has(phase)).map((phase) => (
         <li key={phase}>
-          <span className={style.swatch}>
-            <span className={style.bar} data-phase={phase} style={{ left: 0, width: "100%" }} />
-          </span>
+          {bar({ phase })}
           {PHASE_WORDS[phase]}
         </li>
       ))}
+      {parts.some(({ phase, failed }) => phase === "running" && failed) && (
+        <li>
+          {bar({ phase: "running", failed: true })}
+          Running, in an attempt that failed
+        </li>
+      )}
       {hasCritical && (
         <li>
-          <span className={style.swatch}>
-            <span className={style.bar} data-phase="running" data-critical style={{ left: 0, width: "100%" }} />
-          </span>
+          {bar({ phase: "running", critical: true })}
           Critical path
         </li>
       )}
