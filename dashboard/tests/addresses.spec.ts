@@ -91,7 +91,8 @@ test("keys lead everywhere", async ({ page }) => {
   // Other runs come in at the top meanwhile.
   await visit(page, `/runs?name=${encodeURIComponent(run.display_name)}`);
   await expect(page.getByRole("row")).toHaveCount(2);
-  await page.getByRole("checkbox", { name: "Choose all that are loaded" }).focus();
+  // Nothing in the list has the focus yet.
+  expect(await page.evaluate(() => document.activeElement?.closest("[data-list]") ?? null)).toBeNull();
   await page.keyboard.press("j");
   await expect(page.getByRole("link", { name: run.display_name })).toBeFocused();
   await page.keyboard.press("Enter");

@@ -1,5 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef } from "react";
+import { useShortcuts } from "../app/keys";
 import { Icon } from "./Icon";
 import style from "./List.module.css";
 
@@ -97,11 +98,27 @@ export function List<Row>(props: Props<Row>) {
       toggle(row);
     }
   };
+  const latest = useRef(focusRow);
+  latest.current = focusRow;
+  useShortcuts(
+    useMemo(() => {
+      // Wherever the focus is; of several lists on a page the first one answers.
+      const begin = (place: "first" | "last") => {
+        if (rows.length > 0 && scroller.current === document.querySelector("[data-list]")) {
+          latest.current(place === "first" ? 0 : rows.length - 1);
+        }
+      };
+      return [
+        { keys: "j", label: "First row", perform: () => begin("first") },
+        { keys: "k", label: "Last row", perform: () => begin("last") },
+      ];
+    }, [rows.length]),
+  );
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: keys move among the links within
-    <div ref={scroller} className={style.scroller} onKeyDown={answer}>
+    <div ref={scroller} className={style.scroller} data-list onKeyDown={answer}>
       <table
         className={style.list}
         style={{ minWidth: narrowest(columns, onChoose !== undefined) }}
