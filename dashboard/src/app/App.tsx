@@ -1,4 +1,4 @@
-import { type ComponentType, Suspense } from "react";
+import { Suspense } from "react";
 import { Navigate, Route, Routes, useParams, useSearchParams } from "react-router";
 import { LinkButton } from "../design/LinkButton";
 import { Empty, Loading } from "../design/Notice";
