@@ -120,3 +120,40 @@ test("a run is stopped", async ({ page }) => {
   await page.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toContainText(/Stopped|Failed/);
 });
+
+test("what is chosen in the graph stays in sight, and keys go on from it", async ({ page }) => {
+  const run = await finished("hello");
+  await visit(page, `/runs/details/${run.run_id}`);
+  const box = graph(page).getByRole("button", { name: /^choose\b/ });
+  await expect(box).toBeVisible();
+  const frame = await graph(page).boundingBox();
+  const at = await box.boundingBox();
+  if (!frame || !at) {
+    throw new Error("the graph is not drawn");
+  }
+  // Pushed to the right edge, where the panel will be.
+  await page.mouse.move(frame.x + 20, frame.y + frame.height - 20);
+  await page.mouse.down();
+  await page.mouse.move(frame.x + 20 + (frame.x + frame.width - at.x - at.width - 8), frame.y + frame.height - 20, {
+    steps: 5,
+  });
+  await page.mouse.up();
+  await box.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("complementary")).toBeVisible();
+  await expect(box).toBeInViewport({ ratio: 1 });
+  await expect(box).toBeFocused();
+  await page.keyboard.press("ArrowUp");
+  await expect(box).not.toBeFocused();
+  await expect(graph(page).getByRole("button").and(page.locator(":focus"))).toBeVisible();
+});
+
+test("a task in a loop is found in the graph", async ({ page }) => {
+  const run = await finished("hello");
+  await visit(page, `/runs/details/${run.run_id}?open=none`);
+  const field = page.getByRole("searchbox", { name: "Find a task" });
+  await expect(graph(page).getByRole("button").first()).toBeVisible();
+  await field.fill("train");
+  await field.press("Enter");
+  await expect(graph(page).getByRole("button", { name: /^train\b/ })).toBeVisible();
+});

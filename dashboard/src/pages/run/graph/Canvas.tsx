@@ -1,6 +1,15 @@
 import { ReactFlow, ReactFlowProvider, useReactFlow, useStore } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useCallback, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useShortcuts } from "../../../app/keys";
 import { Loading } from "../../../design/Notice";
 import type { CriticalPath } from "../../../model/criticalPath";
@@ -15,6 +24,7 @@ import { type BoxData, GraphContext, type GraphState } from "./graphContext";
 import { Overview } from "./Overview";
 import { Picture } from "./Picture";
 import { Toolbar } from "./Toolbar";
+import { useFocusWithin } from "./useFocusWithin";
 import { type LaidOut, useLayout } from "./useLayout";
 import { useElements, useNodes } from "./useNodes";
 import { useSearch } from "./useSearch";
@@ -130,6 +140,8 @@ function Drawn({
     (path: string) => setFocused((was) => (was.path === path ? was : { path, before: current })),
     [current],
   );
+  const hasFocus = useFocusWithin(frame);
+  useSelectedInSight(selected, sight.show);
   const distance = useStore(({ transform: [, , zoom] }) => distanceAt(zoom));
   const isOfMarks = areMarks(distance, laid.items.size);
   const pointing = usePointing(laid, isOfMarks, onSelect);
@@ -169,9 +181,9 @@ function Drawn({
       toggle,
       pick,
       focus,
-      hasFocus: () => frame.current?.contains(document.activeElement) ?? false,
+      hasFocus,
     }),
-    [selected, current, hits, critical, at, distance, onSelect, toggle, pick, focus, frame],
+    [selected, current, hits, critical, at, distance, onSelect, toggle, pick, focus, hasFocus],
   );
   const press = (event: KeyboardEvent) => {
     const item = current === undefined ? undefined : laid.items.get(current);
@@ -226,6 +238,17 @@ function Drawn({
       {laid.items.size > MANY && <Overview laid={laid} standings={props.standings} />}
     </GraphContext>
   );
+}
+
+/** What is selected stays in sight, also when the frame gets smaller because something is shown beside it. */
+function useSelectedInSight(selected: string | undefined, show: (path: string) => void) {
+  const size = useStore(({ width, height }) => `${width} ${height}`);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: shown again when the frame's size changes
+  useEffect(() => {
+    if (selected !== undefined) {
+      show(selected);
+    }
+  }, [selected, size, show]);
 }
 
 /** Who has the focus, and who had it before: that stays an element until the focus has gone on. */

@@ -47,7 +47,11 @@ function GraphOfRun({ spec }: { spec: PipelineSpec }) {
   const all = useCallback(
     () =>
       drawn(
-        graphOf(spec, undefined, { isOpen: () => true, iterationOf: (path) => choices.iterations.get(path) }).children,
+        graphOf(spec, undefined, {
+          isOpen: () => true,
+          // Of a loop of which no iteration is shown, what each of them does is found.
+          iterationOf: (path) => choices.iterations.get(path) ?? "each",
+        }).children,
       ),
     [spec, choices.iterations],
   );

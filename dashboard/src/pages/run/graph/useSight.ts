@@ -76,13 +76,17 @@ export function useSight(laid: LaidOut | undefined, frame: RefObject<HTMLElement
     [centre],
   );
 
-  /** Moves the graph only if a box is not in sight. */
+  /** Moves the graph only if a box is not in sight; one that is not there yet is shown as soon as it is. */
   const show = useCallback(
     (path: string) => {
       const place = now.current.places.get(path);
       const { transform, width, height } = store.getState();
       const [tx, ty, zoom] = transform;
       if (!place) {
+        awaited.current = path;
+        return;
+      }
+      if (width === 0) {
         return;
       }
       const [left, top] = [place.x * zoom + tx, place.y * zoom + ty];
