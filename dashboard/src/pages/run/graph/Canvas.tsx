@@ -15,7 +15,7 @@ import { Loading } from "../../../design/Notice";
 import type { CriticalPath } from "../../../model/criticalPath";
 import type { Item } from "../../../model/graph";
 import { type Move, Walk } from "../../../model/graphBoxes";
-import { areMarks, distanceAt, placeAt } from "../../../model/graphSight";
+import { distanceAt, placeAt } from "../../../model/graphSight";
 import type { Direction } from "../../../model/layout";
 import type { Standing } from "../../../model/state";
 import { Box } from "./Box";
@@ -25,6 +25,7 @@ import { Overview } from "./Overview";
 import { Picture } from "./Picture";
 import { Toolbar } from "./Toolbar";
 import { useFocusWithin } from "./useFocusWithin";
+import { useIsOfMarks } from "./useIsOfMarks";
 import { type LaidOut, useLayout } from "./useLayout";
 import { useElements, useNodes } from "./useNodes";
 import { useSearch } from "./useSearch";
@@ -143,7 +144,7 @@ function Drawn({
   const hasFocus = useFocusWithin(frame);
   useSelectedInSight(selected, sight.show);
   const distance = useStore(({ transform: [, , zoom] }) => distanceAt(zoom));
-  const isOfMarks = areMarks(distance, laid.items.size);
+  const isOfMarks = useIsOfMarks(laid.items.size);
   const pointing = usePointing(laid, isOfMarks, onSelect);
   const nodes = useNodes(laid, props.dataOf);
   const worked = [current, focused.before, selected, pointing.at];
@@ -232,6 +233,7 @@ function Drawn({
           found={hits}
           critical={critical}
           running={running}
+          isOfMarks={isOfMarks}
           elements={elements}
         />
       </ReactFlow>

@@ -1,7 +1,7 @@
 import { useStore } from "@xyflow/react";
 import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { linesByKind, linesOf } from "../../../model/graphLines";
-import { areMarks, distanceAt, pictureWords, sightOf } from "../../../model/graphSight";
+import { distanceAt, pictureWords, sightOf } from "../../../model/graphSight";
 import { titleOf } from "../../../model/graphWords";
 import type { Standing } from "../../../model/state";
 import style from "./Picture.module.css";
@@ -25,10 +25,12 @@ export const Picture = memo(function Picture(props: {
   critical: { nodes: ReadonlySet<string>; edges: ReadonlySet<string> } | undefined;
   /** Paths of what runs: lines that lead there move. */
   running: ReadonlySet<string>;
+  /** Whether boxes are painted too. */
+  isOfMarks: boolean;
   /** What is an element of the page, and not painted. */
   elements: ReadonlySet<string>;
 }) {
-  const { laid, standings, selected, critical, running, elements } = props;
+  const { laid, standings, selected, critical, running, isOfMarks, elements } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
   const swatches = useRef<HTMLDivElement>(null);
   const palette = usePalette(swatches);
@@ -37,7 +39,6 @@ export const Picture = memo(function Picture(props: {
   const width = useStore((store) => store.width);
   const height = useStore((store) => store.height);
   const distance = distanceAt(transform[2]);
-  const isOfMarks = areMarks(distance, laid.items.size);
   const lines = useMemo(() => linesOf(laid.layout.routes), [laid]);
   const kinds = useMemo(() => {
     const chosen = selected !== undefined && laid.items.has(selected) ? selected : undefined;
@@ -57,10 +58,12 @@ export const Picture = memo(function Picture(props: {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
     context.setTransform(zoom * density, 0, 0, zoom * density, x * density, y * density);
-    if (isOfMarks && distance !== "near") {
-      painter.paint(context, marks, sight, distance, true, elements, density);
+    if (isOfMarks) {
+      // Near, they are so for a moment only.
+      const as = distance === "near" ? "far" : distance;
+      painter.paint(context, marks, sight, as, true, elements, density);
       paintLines(context, kinds, palette, laid.direction, sight, distance, moved);
-      painter.paint(context, marks, sight, distance, false, elements, density);
+      painter.paint(context, marks, sight, as, false, elements, density);
     } else {
       paintLines(context, kinds, palette, laid.direction, sight, distance, moved);
     }
