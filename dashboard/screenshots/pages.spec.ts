@@ -57,7 +57,7 @@ test("every page, in both themes", async ({ page }) => {
     ["run-graph", `/runs/details/${first.run_id}?task=choose`],
     ["run-graph-nested", `/runs/details/${deep.run_id}`],
     ["run-timeline", `/runs/details/${shown.run_id}?view=timeline`],
-    ["run-table", `/runs/details/${shown.run_id}?view=table&task=train&tab=io`],
+    ["run-table", `/runs/details/${shown.run_id}?view=table&task=train&tab=values`],
     ["run-logs", `/runs/details/${shown.run_id}?view=table&task=talk&tab=logs`],
     ["run-failed", `/runs/details/${failed.run_id}?task=validate`],
     ["run-details", `/runs/details/${first.run_id}?view=details`],

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import type { Run } from "../src/api/kfp";
-import { api, expect, fresh, sample, succeeded, test, upload, visit } from "./site";
+import type { RecurringRun, Run, VersionPage } from "../src/api/kfp";
+import { api, expect, fresh, home, sample, succeeded, test, upload, visit } from "./site";
 
 test.use({ mayBlock: true });
 
@@ -16,6 +16,10 @@ async function isInert(page: Page) {
   await page.waitForTimeout(300);
   expect(await page.evaluate(() => (window as unknown as { pwned?: string }).pwned)).toBeUndefined();
   expect(await page.locator("img[src=x]").count()).toBe(0);
+  // Each keeps the direction of its text to itself.
+  const turning = () =>
+    [...document.body.querySelectorAll("*")].filter((it) => getComputedStyle(it).unicodeBidi === "normal");
+  expect(await page.evaluate(`(${turning})().map((it) => it.outerHTML.slice(0, 100))`)).toEqual([]);
 }
 
 /** A run of the showcase that has ended. */
@@ -56,6 +60,84 @@ test("T-14 I-14: hostile names and values are text wherever they are shown", asy
     await expect(page.getByText(/^(Loading|Reading|Drawing)/)).toHaveCount(0);
     await isInert(page);
   }
+});
+
+/** A sample with a task and a parameter that are named so. */
+function named(name: string): string {
+  const word = JSON.stringify(name);
+  return sample("hello")
+    .toString()
+    .replace("componentInputParameter: rows", `componentInputParameter: ${word}`)
+    .replace("\n      rows:\n        defaultValue", `\n      ${word}:\n        defaultValue`)
+    .replace("taskInfo:\n          name: prepare", `taskInfo:\n          name: ${word}`);
+}
+
+async function tagged(path: string, value: string) {
+  const tags = { '"><img src=x onerror="window': value.slice(0, 60) };
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(home() + path, { method: "PATCH", headers, body: JSON.stringify({ tags }) });
+  expect(answer.ok, await answer.text()).toBe(true);
+}
+
+test("T-14 I-14: hostile names of pipelines, versions, tasks, parameters, tags and schedules are text", async ({
+  page,
+}) => {
+  const name = HOSTILE.slice(0, 100);
+  const { pipeline_id: pipeline } = await upload("hello", named(name), fresh(name));
+  const reference = { pipeline_id: pipeline };
+  const { pipeline_versions: versions = [] } = await api<VersionPage>(`apis/v2beta1/pipelines/${pipeline}/versions`);
+  // The first version is called as the pipeline is.
+  expect(versions[0]?.display_name).toContain("onerror");
+  await tagged(`apis/v2beta1/pipelines/${pipeline}`, name);
+  await tagged(`apis/v2beta1/pipelines/${pipeline}/versions/${versions[0]?.pipeline_version_id}`, name);
+  const parameters = { [name]: 3 };
+  const { run_id: begun } = await api<Run>("apis/v2beta1/runs", {
+    display_name: fresh(name),
+    pipeline_version_reference: reference,
+    runtime_config: { parameters },
+  });
+  const run = await succeeded(begun);
+  const schedule = await api<RecurringRun>("apis/v2beta1/recurringruns", {
+    display_name: name,
+    max_concurrency: "1",
+    mode: "DISABLE",
+    trigger: { cron_schedule: { cron: "0 30 2 * * *" } },
+    pipeline_version_reference: reference,
+    runtime_config: { parameters },
+  });
+  for (const address of [
+    "/pipelines",
+    `/pipelines/details/${pipeline}`,
+    `/pipelines/details/${pipeline}?view=about`,
+    `/pipelines/details/${pipeline}?view=source`,
+    `/runs/new?pipelineId=${pipeline}`,
+    "/recurringruns",
+    `/recurringrun/details/${schedule.recurring_run_id}`,
+    `/runs/details/${run.run_id}`,
+    `/runs/details/${run.run_id}?view=timeline`,
+    `/runs/details/${run.run_id}?view=table&task=prepare&tab=values`,
+    `/runs/details/${run.run_id}?view=details`,
+    `/compare?all=1&runlist=${run.run_id}`,
+    `/artifacts?name=data`,
+  ]) {
+    await visit(page, address);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await expect(page.getByText("onerror").first(), address).toBeAttached();
+    await isInert(page);
+  }
+  // What follows a name is behind it, and not within.
+  const made = page.getByRole("row", { name: run.display_name }).getByRole("cell").filter({ hasText: " in " });
+  const task = await made.getByRole("link").boundingBox();
+  const rest = await made.getByText(/^ in /).boundingBox();
+  expect(rest?.x).toBeGreaterThanOrEqual((task?.x ?? 0) + (task?.width ?? 0) - 1);
+  await visit(page, `/pipelines/details/${pipeline}`);
+  expect(await page.getByRole("combobox", { name: "Version" }).locator("option").allTextContents()).toEqual([
+    expect.not.stringContaining("\u202e"),
+  ]);
+  await visit(page, `/runs/new?cloneFromRun=${run.run_id}`);
+  const code = page.getByRole("tabpanel", { name: "Code" });
+  await expect(code).toContainText("\\u202e");
+  await expect(code).not.toContainText("\u202e");
 });
 
 test("T-14 I-32: hostile artifacts are shown, and do nothing", async ({ page }) => {
