@@ -32,6 +32,10 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) {
         return;
       }
+      // What has the focus answers Enter itself.
+      if (event.key === "Enter" && event.target instanceof Element && event.target.closest("a, button, summary")) {
+        return;
+      }
       // In a dialog keys are the dialog's.
       if (document.querySelector("dialog[open]")) {
         return;
