@@ -158,6 +158,7 @@ test("T-14 I-32: hostile artifacts are shown, and do nothing", async ({ page }) 
     }
     if (name === "notes") {
       await expect(page.getByRole("heading", { name: "Prepared" })).toBeVisible();
+      await expect(page.getByText("Image not shown: x", { exact: true })).toBeVisible();
       expect(await page.locator("a[href^='javascript']").count()).toBe(0);
     }
   }
