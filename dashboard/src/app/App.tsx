@@ -3,6 +3,7 @@ import { Navigate, Route, Routes, useParams, useSearchParams } from "react-route
 import { LinkButton } from "../design/LinkButton";
 import { Empty, Loading } from "../design/Notice";
 import { Page } from "../design/Page";
+import { loadAhead } from "../pages/run/ahead";
 import { Guard } from "./Guard";
 import { part } from "./part";
 import { to } from "./routes";
@@ -10,7 +11,10 @@ import { Shell } from "./Shell";
 
 const Home = part(() => import("../pages/home/Home"));
 const Runs = part(() => import("../pages/runs/Runs"));
-const Run = part(() => import("../pages/run/Run"));
+const Run = part(() => {
+  loadAhead(window.location.hash);
+  return import("../pages/run/Run");
+});
 const NewRun = part(() => import("../pages/new-run/NewRun"));
 const Compare = part(() => import("../pages/compare/Compare"));
 const Pipelines = part(() => import("../pages/pipelines/Pipelines"));

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import type { PipelineSpec, TreeNode } from "../../../api/penstock";
 import { useAddressWords } from "../../../app/query";
 import { Button } from "../../../design/Button";
@@ -19,9 +19,11 @@ import type { Standing } from "../../../model/state";
 import { useRunView, useSelection } from "../view";
 import { Canvas } from "./Canvas";
 import type { BoxData } from "./graphContext";
-import { Iterations } from "./Iterations";
 import { useChoices } from "./useChoices";
 import { useIterations } from "./useIterations";
+
+// Few open it, and it brings what long lists need.
+const Iterations = lazy(() => import("./Iterations"));
 
 /** The tasks of a run as a graph: what there is, and what is still to come. */
 export default function Graph() {
@@ -96,15 +98,17 @@ function GraphOfRun({ spec }: { spec: PipelineSpec }) {
         }
       />
       {loop && (
-        <Iterations
-          loop={loop}
-          onClose={() => setPicking(undefined)}
-          onChoose={(index) => {
-            setPicking(undefined);
-            const next = isWithin(selected, loop.path) ? loop.path : undefined;
-            choose(withIteration(choices, loop.path, index), next);
-          }}
-        />
+        <Suspense>
+          <Iterations
+            loop={loop}
+            onClose={() => setPicking(undefined)}
+            onChoose={(index) => {
+              setPicking(undefined);
+              const next = isWithin(selected, loop.path) ? loop.path : undefined;
+              choose(withIteration(choices, loop.path, index), next);
+            }}
+          />
+        </Suspense>
       )}
     </>
   );

@@ -31,7 +31,7 @@ function useIterationsOf(runId: string, node: number, status: TaskStatus | undef
 }
 
 /** Chooses the iteration of a loop that a graph shows. */
-export function Iterations({
+export default function Iterations({
   loop,
   onChoose,
   onClose,

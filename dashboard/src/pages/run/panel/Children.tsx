@@ -56,8 +56,13 @@ function Counts({
   );
 }
 
+/** What is within a group: iterations, or tasks. */
+export default function Within({ node }: { node: TreeNode }) {
+  return node.kind === "LOOP" ? <Iterations node={node} /> : <Children node={node} />;
+}
+
 /** The tasks of a group. */
-export function Children({ node }: { node: TreeNode }) {
+function Children({ node }: { node: TreeNode }) {
   const { runId, tree, byNumber, past } = useRunView();
   const isInTree = byNumber.has(node.node);
   // What is below loops is asked for when it is looked at.
@@ -74,7 +79,7 @@ export function Children({ node }: { node: TreeNode }) {
 }
 
 /** The iterations of a loop, page after page, all or those that stand in one way. */
-export function Iterations({ node }: { node: TreeNode }) {
+function Iterations({ node }: { node: TreeNode }) {
   const { runId, past } = useRunView();
   const [status, setStatus] = useWord("iterations");
   const pages = useInfiniteQuery({

@@ -1,14 +1,18 @@
+import { lazy, Suspense } from "react";
 import type { TaskDetail, TreeNode } from "../../../api/penstock";
 import { Duration, Moment, useNow } from "../../../design/Moment";
+import { Loading } from "../../../design/Notice";
 import { duration, instant } from "../../../model/time";
 import { PHASE_WORDS, PHASES, type Phase, segmentsOf } from "../../../model/timeline";
 import { endAt } from "../table/rows";
 import { useRunView } from "../view";
 import { CacheBrief } from "./CacheCard";
-import { Children, Iterations } from "./Children";
 import style from "./Panel.module.css";
 import { TaskLink } from "./TaskLink";
 import { ArtifactList, ParameterList } from "./Values";
+
+// Groups alone have them, and they bring what long lists need.
+const Within = lazy(() => import("./Children"));
 
 /** When it was, how long its steps took, what it gave, and what is within it. */
 export function Overview({ node, detail }: { node: TreeNode; detail: TaskDetail | undefined }) {
@@ -55,8 +59,11 @@ export function Overview({ node, detail }: { node: TreeNode; detail: TaskDetail 
       </dl>
       {isTask && <Steps node={node} />}
       {node.kind === "CONTAINER" && node.started_at && <CacheBrief node={node} />}
-      {node.kind === "LOOP" && <Iterations node={node} />}
-      {!isTask && node.kind !== "LOOP" && <Children node={node} />}
+      {!isTask && (
+        <Suspense fallback={<Loading />}>
+          <Within node={node} />
+        </Suspense>
+      )}
       {isTask && outputs && (
         <ParameterList title="Output parameters" values={outputs.parameters} direction="output" node={node} />
       )}
