@@ -28,11 +28,11 @@ export function Past({ past }: { past: PastOfRun }) {
     <div className={style.past} role="note" aria-label="The past is shown">
       <Icon name="schedules" size={18} />
       {past.tree ? (
-        <span>
+        <span className={style.words}>
           <strong>The past is shown:</strong> the run as it was at {words}
         </span>
       ) : (
-        <span>Reading how the run was at {words}…</span>
+        <span className={style.words}>Reading how the run was at {words}…</span>
       )}
       {past.tree && <StatusMark standing={standingOf(past.tree.status)} />}
       {back}
