@@ -1,6 +1,7 @@
 /** A run as it was, and tasks where they are hard to find: below loops, in groups that did not run. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import AxeBuilder from "@axe-core/playwright";
 import type { Run } from "../src/api/kfp";
 import type { Tree } from "../src/api/penstock";
 import { api, ended, expect, finished, fresh, submit, test, upload, visit } from "./site";
@@ -163,6 +164,26 @@ test("a task says in its overview what differs in its key", async ({ page }) => 
 });
 
 for (const width of [1440, 900]) {
+  test(`the past, loops and their tasks are accessible at ${width} pixels`, async ({ page }) => {
+    test.setTimeout(120_000);
+    await page.setViewportSize({ width, height: 900 });
+    const run = await thirty();
+    const loop = (await treeOf(run)).nodes.find((node) => node.kind === "LOOP");
+    for (const query of [
+      `view=timeline&rows=${loop?.node}&at=${loop?.ended_at}`,
+      `view=table&at=${loop?.started_at}`,
+      "view=table&task=for-loop-1",
+      "view=table&task=for-loop-1%5B17%5D/work",
+      "view=table&task=condition-2/chatty",
+    ]) {
+      await visit(page, `/runs/details/${run.run_id}?${query}`);
+      await expect(page.getByRole("tabpanel").first()).toBeVisible();
+      await expect(page.getByText(/^(Loading|Reading|Looking)/)).toHaveCount(0);
+      const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag22aa"]).analyze();
+      expect(violations.map((it) => `${query}: ${it.id}: ${it.nodes.map((node) => node.html).join()}`)).toEqual([]);
+    }
+  });
+
   test(`all tabs of a task and the log's search are seen at ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
     const run = await thirty();

@@ -155,6 +155,8 @@ function Shown({ node, present, detail, error, nodes, onClose }: ShownProps) {
         id="task-panel"
         role="tabpanel"
         aria-label={tab}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys scroll what has the focus
+        tabIndex={0}
         className={style.body}
         data-full={tab === "logs" || undefined}
       >
