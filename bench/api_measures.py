@@ -1,5 +1,6 @@
 """What users of the API wait for: lists, a large run, a new run, and hearing of what happens."""
 
+import dataclasses
 import datetime
 import json
 import random
@@ -17,6 +18,8 @@ from report import Row, percentile, progress
 
 PAGE = 100
 RUNS = '/apis/v2beta1/runs'
+# What the dashboard asks for its lists.
+SEARCH = '/apis/penstock/v1/runs:search'
 TASKS = 1_000
 # Requests of each kind in a round; the first are not counted.
 WARM = 5
@@ -32,24 +35,44 @@ def equals(key: str, value: str) -> str:
     return json.dumps({'predicates': [{'operation': 'EQUALS', 'key': key, 'string_value': value}]})
 
 
-def lists(experiment: str) -> dict[str, dict]:
-    """The queries, by what they are called in the table."""
+@dataclasses.dataclass(frozen=True)
+class List:
+    """A list as it is asked for."""
+
+    query: dict
+    sort_by: str = NEWEST
+    route: str = RUNS
+
+    def first(self) -> str:
+        """What the table calls its first page."""
+        return f'the {PAGE} newest' if self.sort_by == NEWEST else f'the first {PAGE}'
+
+    def page(self, api: Api, token: str) -> tuple[dict, float]:
+        return api.timed('GET', self.route, page_size=PAGE, sort_by=self.sort_by, page_token=token, **self.query)
+
+
+def lists(experiment: str) -> dict[str, List]:
+    """The lists, by what they are called in the table."""
     contains = json.dumps({'predicates': [{'operation': 'IS_SUBSTRING', 'key': 'name', 'string_value': '7919'}]})
+    available = {'filter': equals('storage_state', 'AVAILABLE')}
     return {
-        'all': {},
-        'of an experiment': {'experiment_id': experiment},
-        'filter: available': {'filter': equals('storage_state', 'AVAILABLE')},
-        'filter: failed': {'filter': equals('state', 'FAILED')},
-        'of an experiment, filter: failed': {'experiment_id': experiment, 'filter': equals('state', 'FAILED')},
-        SLOW: {'filter': contains},
+        'all': List({}),
+        'of an experiment': List({'experiment_id': experiment}),
+        'filter: available': List(available),
+        'filter: available, by name': List(available, 'name'),
+        'filter: available, by name, of the dashboard': List(available, 'name', SEARCH),
+        'filter: available, by state, of the dashboard': List(available, 'state', SEARCH),
+        'filter: failed': List({'filter': equals('state', 'FAILED')}),
+        'of an experiment, filter: failed': List({'experiment_id': experiment, 'filter': equals('state', 'FAILED')}),
+        SLOW: List({'filter': contains}),
     }
 
 
-def pages(api: Api, query: dict) -> list[str]:
+def pages(api: Api, asked: List) -> list[str]:
     """Tokens of every tenth page, or of each if there are few, found by walking through the list for a while."""
     tokens, token, deadline = [], '', time.monotonic() + WALK_LIMIT
     while len(tokens) < WALKED and time.monotonic() < deadline:
-        document = api.call('GET', RUNS, page_size=PAGE, sort_by=NEWEST, page_token=token, **query)
+        document, _ = asked.page(api, token)
         token = document.get('next_page_token', '')
         if not token:
             break
@@ -63,19 +86,18 @@ def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: i
     small, large = min(sides), max(sides)
     for name in lists(''):
         progress(f'{store}: lists, {name}')
-        queries = {count: lists(experiments[count])[name] for count in sides}
-        tokens = {count: pages(sides[count].api, queries[count]) for count in sides}
+        asked = {count: lists(experiments[count])[name] for count in sides}
+        tokens = {count: pages(sides[count].api, asked[count]) for count in sides}
         times = {(count, anywhere): [] for count in sides for anywhere in (False, True)}
         counted = max(10, requests // 10) if name == SLOW else requests
         for number in range(WARM + counted):
             for count, server in sides.items():
                 for anywhere in (False, True):
                     token = rng.choice(tokens[count]) if anywhere and tokens[count] else ''
-                    _, took = server.api.timed('GET', RUNS, page_size=PAGE, sort_by=NEWEST, page_token=token,
-                                               **queries[count])
+                    _, took = asked[count].page(server.api, token)
                     if number >= WARM:
                         times[count, anywhere].append(took)
-        for anywhere, where in ((False, 'the 100 newest'), (True, 'a page anywhere')):
+        for anywhere, where in ((False, asked[large].first()), (True, 'a page anywhere')):
             ours, beside = times[large, anywhere], times[small, anywhere]
             ratio = statistics.median(ours) / statistics.median(beside)
             rows.append(Row(
