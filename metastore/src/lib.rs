@@ -70,8 +70,8 @@ pub use crate::listing::{
 };
 #[doc(hidden)]
 pub use crate::listing::{
-    experiment_list_plans, pipeline_list_plans, recurring_run_list_plans, run_list_plans, run_search_plans,
-    version_list_plans,
+    experiment_list_plans, known_total_plan, pipeline_list_plans, recurring_run_list_plans, run_list_plans,
+    run_search_plans, version_list_plans,
 };
 pub use crate::location::{InvalidDatabaseUrl, PostgresLocation, StoreLocation};
 pub use crate::notifications::{NotificationFailure, NotificationRule};
@@ -85,6 +85,8 @@ pub use crate::rows::{
 };
 pub use crate::run_records::{RunRecord, RunStateChange};
 pub use crate::run_values::{MAX_RUN_VALUES, RunValueKind, RunValueName, RunValues};
+#[doc(hidden)]
+pub use crate::runs::resolve_run_plan;
 pub use crate::runs::{MAX_PAGE, RunPage, RunQuery};
 #[doc(hidden)]
 pub use crate::to_drive::runs_to_drive_plan;

@@ -21,13 +21,14 @@ use crate::run_records::RunRecord;
 use crate::runs::MAX_PAGE;
 use crate::versions::{self, PipelineVersion};
 
+mod branches;
 mod fields;
 mod predicates;
 mod run_search;
 mod search;
 mod sql;
 
-pub(crate) use fields::{Branch, Column};
+pub(crate) use fields::Column;
 pub use fields::{ExperimentField, Field, FieldKind, PipelineField, RecurringRunField, RunField, VersionField};
 #[doc(hidden)]
 pub use run_search::run_search_plans;
@@ -43,7 +44,7 @@ pub const MAX_OPERANDS: usize = 1000;
 pub const MAX_CONTAINED_BYTES: usize = 10_000;
 
 /// What to list: the rows that meet all conditions, in the order of one field and then of their ids, both in one
-/// direction.
+/// direction. Runs in the same state are in the order of their creation.
 ///
 /// Text and words are compared without regard to the case of ASCII letters, namespaces to the letter. A time that is
 /// absent counts as 0, the beginning of 1970. An operand of another kind than the field's is compared as text, a time being
@@ -147,6 +148,9 @@ pub enum Operand {
     Text(String),
     /// An id. All zeros for a reference that is absent.
     Id(Uuid),
+    /// A word that many rows have, and when one of these was made, in nanoseconds since 1970: where a page begins that is
+    /// sorted by words. Anywhere else it is the word.
+    WordAt(String, i64),
 }
 
 /// Names the first row of a page.
@@ -207,18 +211,28 @@ impl Metastore {
         listing: &Listing<E::Field>,
         within: Option<Within>,
     ) -> Result<Page<E>, MetastoreError> {
+        let total = sql::total::<E>(self.readers.dialect(), listing, within).build();
+        let total = async {
+            let total = total.fetch_value::<i64>(&self.readers, sql::TOTAL).await;
+            total.map_err(|error| MetastoreError::database(format!("count {}s", E::KIND), error))
+        };
+        let ((rows, next), total) = tokio::try_join!(self.page::<E>(listing, within), total)?;
+        Ok(Page { rows, next, total: total.and_then(|total| u64::try_from(total).ok()).unwrap_or(0) })
+    }
+
+    /// The rows of a page, and where the next one begins.
+    async fn page<E: Entity>(
+        &self,
+        listing: &Listing<E::Field>,
+        within: Option<Within>,
+    ) -> Result<(Vec<Listed<E>>, Option<Cursor>), MetastoreError> {
         let size = listing.size.clamp(1, MAX_PAGE) as usize;
-        let dialect = self.readers.dialect();
-        let page = sql::page::<E>(dialect, listing, within, size)?.build();
-        let total = sql::total::<E>(dialect, listing, within).build();
-        let failed = |error| MetastoreError::database(format!("list {}s", E::KIND), error);
-        let (mut rows, total) =
-            tokio::try_join!(page.fetch_all(&self.readers), total.fetch_value::<i64>(&self.readers, sql::TOTAL))
-                .map_err(failed)?;
+        let page = sql::page::<E>(self.readers.dialect(), listing, within, size)?.build();
+        let rows = page.fetch_all(&self.readers).await;
+        let mut rows = rows.map_err(|error| MetastoreError::database(format!("list {}s", E::KIND), error))?;
         let next = rows.get(size).and_then(|row| cursor(listing.sort, row).ok());
         rows.truncate(size);
-        let rows = rows.iter().map(|row| listed(E::read(row), || identity(row, "id"))).collect();
-        Ok(Page { rows, next, total: total.and_then(|total| u64::try_from(total).ok()).unwrap_or(0) })
+        Ok((rows.iter().map(|row| listed(E::read(row), || identity(row, "id"))).collect(), next))
     }
 
     /// The visible row of an id.
@@ -248,6 +262,7 @@ impl Metastore {
 /// Names a row. One of which not even this can be read ends the list.
 fn cursor<F: Column>(sort: F, row: &Row) -> Result<Cursor, Reason> {
     let value = match sort.kind() {
+        _ if sort.then().is_some() => Operand::WordAt(column(row, sql::SORTED_BY)?, column(row, sql::THEN_BY)?),
         FieldKind::Time => Operand::Integer(column(row, sql::SORTED_BY)?),
         FieldKind::Text | FieldKind::Word => Operand::Text(column(row, sql::SORTED_BY)?),
         FieldKind::Id => Operand::Id(column(row, sql::SORTED_BY)?),
@@ -302,6 +317,18 @@ pub async fn run_list_plans(
     listing: &Listing<RunField>,
 ) -> Result<[Vec<String>; 2], MetastoreError> {
     plans::<RunRecord>(store, listing, None).await
+}
+
+/// How the total of a search for runs is counted, for tests; `None` if it is counted already.
+#[doc(hidden)]
+pub async fn known_total_plan(
+    store: &Metastore,
+    listing: &Listing<RunField>,
+) -> Result<Option<Vec<String>>, MetastoreError> {
+    match sql::known_total::<RunRecord>(store.readers.dialect(), listing) {
+        Some(total) => store.explain(total.build()).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// See [`plans`].

@@ -10,7 +10,7 @@ use crate::codec::{
     Reason, column, count, encode_count, encode_json, encode_time, encode_word, identity, json, listed, optional_time,
     time, word,
 };
-use crate::database::{Dialect, QueryBuilder, Row, Value, query};
+use crate::database::{Dialect, Query, QueryBuilder, Row, Value, query};
 use crate::error::MetastoreError;
 use crate::rows::{Listed, NewRun, RunRow, RunSpec, StoredFact};
 use crate::run_records::history_line;
@@ -205,23 +205,10 @@ impl Metastore {
             return self.visible_run(id).await;
         }
         let failed = |error| MetastoreError::database(format!("look for run {selector:?}"), error);
+        let dialect = self.readers.dialect();
         // A full name wins over longer names that begin with it; names repeat only if somebody chose them.
-        for (first, last) in [(selector.to_owned(), selector.to_owned()), name_range(selector)] {
-            let (id_first, id_last) = id_range(selector).unzip();
-            let rows = query(
-                "SELECT id, name FROM runs \
-                 WHERE (name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 OR display_name = $6) AND deleted_at IS NULL \
-                 ORDER BY created_at DESC, id DESC LIMIT $5",
-            )
-            .bind(&first)
-            .bind(&last)
-            .bind(id_first)
-            .bind(id_last)
-            .bind(encode_count(CANDIDATES as u64 + 1))
-            .bind(selector)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)?;
+        for names in [(selector.to_owned(), selector.to_owned()), name_range(selector)] {
+            let rows = look_for(dialect, selector, &names).fetch_all(&self.readers).await.map_err(failed)?;
             match rows.as_slice() {
                 [] => {}
                 [row] => {
@@ -255,6 +242,31 @@ impl Metastore {
             .map_err(|error| MetastoreError::database("look for the latest run", error))?
             .ok_or(MetastoreError::NoRuns)
     }
+}
+
+/// Runs with such names or ids, or with the name that somebody gave them. That is found by the index of lists, which takes it
+/// without regard to case.
+fn look_for<'q>(dialect: Dialect, selector: &'q str, (first, last): &'q (String, String)) -> Query<'q> {
+    let (id_first, id_last) = id_range(selector).unzip();
+    query(format!(
+        "SELECT id, name FROM runs WHERE (name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 \
+           OR (storage_state IN ('AVAILABLE', 'ARCHIVED') AND {} = $6 AND display_name = $7)) \
+         AND deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $5",
+        dialect.folded("listed_name")
+    ))
+    .bind(first)
+    .bind(last)
+    .bind(id_first)
+    .bind(id_last)
+    .bind(encode_count(CANDIDATES as u64 + 1))
+    .bind(dialect.fold(selector))
+    .bind(selector)
+}
+
+/// How runs are looked for by what users name them by, for tests.
+#[doc(hidden)]
+pub async fn resolve_run_plan(store: &Metastore, selector: &str) -> Result<Vec<String>, MetastoreError> {
+    store.explain(look_for(store.readers.dialect(), selector, &name_range(selector))).await
 }
 
 pub(crate) fn run_row(row: &Row) -> Result<RunRow, Reason> {

@@ -163,6 +163,39 @@ impl Comparison {
     }
 }
 
+/// Whether few rows meet a condition, and they are found by an index of their own.
+pub(super) fn is_narrow<F: Column>(predicate: &Predicate<F>) -> bool {
+    let by_index = |field: F, operands: &[Operand]| {
+        field.is_narrow() && operands.iter().all(|operand| fits(field.kind(), operand))
+    };
+    match predicate {
+        Predicate::Compare { field, comparison: Comparison::Equal, operand } => {
+            by_index(*field, std::slice::from_ref(operand))
+        }
+        Predicate::In { field, operands } => by_index(*field, operands),
+        _ => false,
+    }
+}
+
+/// Whether a condition follows from another one, and is left to that one's index.
+pub(super) fn follows<F: Column>(predicate: &Predicate<F>, others: &[Predicate<F>]) -> bool {
+    let Some(field) = predicate.field() else { return false };
+    others.iter().any(|other| match other {
+        Predicate::Compare { field: other, comparison: Comparison::Equal, operand } => {
+            field.follows_from(*other) && fits(other.kind(), operand)
+        }
+        _ => false,
+    })
+}
+
+/// Whether an operand can be where a page begins.
+pub(super) fn begins<F: Column>(sort: F, operand: &Operand) -> bool {
+    match sort.then() {
+        Some(_) => matches!(operand, Operand::WordAt(..)),
+        None => fits(sort.kind(), operand),
+    }
+}
+
 /// Whether an operand can be compared with the column itself.
 pub(super) fn fits(kind: FieldKind, operand: &Operand) -> bool {
     matches!(
@@ -180,6 +213,7 @@ pub(super) fn bind<F: Column>(sql: &mut QueryBuilder<'_>, field: F, operand: &Op
         Operand::Text(text) if field.is_folded() => sql.push_bind(sql.dialect().fold(text).into_owned()),
         Operand::Text(text) => sql.push_bind(text.clone()),
         Operand::Id(id) => sql.push_bind(*id),
+        Operand::WordAt(word, at) => sql.push_bind(word.clone()).push(", ").push_bind(*at),
     };
 }
 
@@ -196,7 +230,7 @@ fn as_text<F: Column>(dialect: Dialect, field: F) -> String {
 fn text_of(operand: &Operand) -> String {
     match operand {
         Operand::Integer(value) => value.to_string(),
-        Operand::Text(text) => text.clone(),
+        Operand::Text(text) | Operand::WordAt(text, _) => text.clone(),
         Operand::Id(id) => id.to_string(),
     }
 }

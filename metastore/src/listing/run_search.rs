@@ -5,8 +5,9 @@
 //!
 //! The same is done in both databases. PostgreSQL cannot know better by itself: how often a value is met depends on its name.
 
-use super::predicates::{self, bind};
-use super::{Column, Comparison, Cursor, Entity, Listed, Listing, MAX_PAGE, Operand, Page, Predicate, RunField, sql};
+use super::branches::{Branch, Branches};
+use super::search::MOST_FEW;
+use super::{Comparison, Cursor, Entity, Listed, Listing, MAX_PAGE, Operand, Page, Predicate, RunField, sql};
 use crate::Metastore;
 use crate::codec::{Reason, column, identity, listed};
 use crate::database::{Dialect, QueryBuilder, Row};
@@ -22,8 +23,6 @@ use conditions::{check, push_probe, push_tagged};
 pub const MAX_VALUE_CONDITIONS: usize = 16;
 /// Most texts of one such condition.
 pub const MAX_VALUE_TEXTS: usize = 100;
-/// Most runs that count as few: those that are found are all looked at.
-const MOST_FEW: usize = 5000;
 /// Conditions that runs are found by; further ones are only put to each run.
 const MOST_FINDERS: usize = 4;
 
@@ -60,13 +59,11 @@ pub struct FoundRuns {
     pub is_least: bool,
 }
 
-const IS_LEAST: &str = "is_least";
-
 impl Metastore {
     /// Runs that meet conditions on their fields, their values and their tags.
     pub async fn search_runs(&self, search: &RunSearch) -> Result<FoundRuns, MetastoreError> {
         if search.conditions.is_empty() && search.sort_value.is_none() {
-            return Ok(FoundRuns { page: self.list_run_records(&search.listing).await?, is_least: false });
+            return self.search_runs_by_fields(&search.listing).await;
         }
         let size = search.listing.size.clamp(1, MAX_PAGE) as usize;
         let statements = Statements::new(self.readers.dialect(), search)?;
@@ -77,14 +74,42 @@ impl Metastore {
         rows.truncate(size);
         let rows: Vec<Listed<RunRecord>> =
             rows.iter().map(|row| listed(RunRecord::read(row), || identity(row, "id"))).collect();
-        let unreadable = |reason| MetastoreError::Unreadable { row: "the number of runs".to_owned(), reason };
-        let (total, is_least) = total.as_ref().map_or(Ok((0, false)), counted).map_err(unreadable)?;
-        Ok(FoundRuns { page: Page { rows, next, total }, is_least })
+        found(&search.listing, (rows, next), total.as_ref())
+    }
+
+    /// The same without conditions on values and tags.
+    async fn search_runs_by_fields(&self, listing: &Listing<RunField>) -> Result<FoundRuns, MetastoreError> {
+        let Some(total) = sql::known_total::<RunRecord>(self.readers.dialect(), listing) else {
+            return Ok(FoundRuns { page: self.list_run_records(listing).await?, is_least: false });
+        };
+        let total = total.build();
+        let failed = |error| MetastoreError::database("count runs", error);
+        let total = async { total.fetch_optional(&self.readers).await.map_err(failed) };
+        let (page, total) = tokio::try_join!(self.page::<RunRecord>(listing, None), total)?;
+        found(listing, page, total.as_ref())
     }
 }
 
+fn found(
+    listing: &Listing<RunField>,
+    (rows, next): (Vec<Listed<RunRecord>>, Option<Cursor>),
+    total: Option<&Row>,
+) -> Result<FoundRuns, MetastoreError> {
+    let unreadable = |reason| MetastoreError::Unreadable { row: "the number of runs".to_owned(), reason };
+    let (total, is_least) = total.map_or(Ok((0, false)), counted).map_err(unreadable)?;
+    // The page may know better: its runs need not be those that were counted.
+    let seen = rows.len() as u64 + u64::from(next.is_some());
+    let is_all = listing.from.is_none() && next.is_none();
+    let (total, is_least) = match is_least {
+        true if is_all => (seen, false),
+        true => (total.max(seen), true),
+        false => (total, false),
+    };
+    Ok(FoundRuns { page: Page { rows, next, total }, is_least })
+}
+
 fn counted(row: &Row) -> Result<(u64, bool), Reason> {
-    Ok((crate::codec::count(row, sql::TOTAL)?, column(row, IS_LEAST)?))
+    Ok((crate::codec::count(row, sql::TOTAL)?, column(row, sql::IS_LEAST)?))
 }
 
 /// Names a row. A number is a text here, which reads back as the same number.
@@ -140,26 +165,33 @@ impl<'s> Statements<'s> {
     /// A page, and one row more if there is any.
     fn page(&self, size: usize) -> QueryBuilder<'static> {
         let rows = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
-        let mut sql = QueryBuilder::new(self.dialect, String::new());
+        let (listing, mut sql) = (&self.search.listing, QueryBuilder::new(self.dialect, String::new()));
         self.push_found(&mut sql);
         let columns = RunRecord::columns(self.dialect);
-        sql.push(format_args!("SELECT {columns}, {} FROM (SELECT * FROM (", sql::SORTED_BY));
+        let outer = match self.search.sort_value {
+            Some(_) => [sql::SORTED_BY, sql::LISTED_ID].map(|name| (name, name.to_owned())).to_vec(),
+            None => sql::outer_order(self.dialect, listing.sort),
+        };
+        let kept = sql::kept(&outer);
+        sql.push(format_args!("SELECT {columns}, {kept} FROM (SELECT * FROM ("));
         for place in 0..self.finders.len() {
             sql.push("SELECT * FROM (");
-            self.push_branch(&mut sql, Some(place), rows);
+            self.push_found_branch(&mut sql, place, rows);
             sql.push(format_args!(") AS branch_{place} UNION ALL "));
         }
-        sql.push("SELECT * FROM (");
-        self.push_branch(&mut sql, None, rows);
-        let direction = self.direction();
-        let sorted_by = match self.search.sort_value {
-            None if self.search.listing.sort.is_folded() => self.dialect.kept_folded(sql::SORTED_BY).into_owned(),
-            _ => sql::SORTED_BY.to_owned(),
+        let Branches { branches, .. } = match self.search.sort_value {
+            Some(_) => Branches::whole(),
+            None => Branches::of(listing).unwrap_or_else(Branches::whole),
         };
-        let order = format!("ORDER BY {sorted_by} {direction}, listed_id {direction}");
-        sql.push(format_args!(") AS branch_many) AS branches {order} LIMIT ")).push_bind(rows);
+        for (index, branch) in branches.iter().enumerate() {
+            sql.push(if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
+            self.push_branch_in_order(&mut sql, branch, rows);
+            sql.push(format_args!(") AS branch_many_{index}"));
+        }
+        let order = sql::in_order(listing, outer.iter().map(|(_, key)| key.as_str()));
+        sql.push(format_args!(") AS branches {order} LIMIT ")).push_bind(rows);
         let join = self.dialect.join_in_order();
-        sql.push(format_args!(") AS listed {join} runs ON runs.id = listed_id {order}"));
+        sql.push(format_args!(") AS listed {join} runs ON runs.id = {} {order}", sql::LISTED_ID));
         sql
     }
 
@@ -176,7 +208,7 @@ impl<'s> Statements<'s> {
         sql.push(" ELSE (");
         self.push_count(&mut sql, 0);
         let any = (0..self.finders.len()).map(few).collect::<Vec<_>>().join(" OR ");
-        let (total, least) = (sql::TOTAL, IS_LEAST);
+        let (total, least) = (sql::TOTAL, sql::IS_LEAST);
         sql.push(format_args!(") END AS {total}, CAST(CASE WHEN {any} THEN 0 ELSE 1 END AS BIGINT) AS {least}"));
         sql
     }
@@ -221,46 +253,62 @@ impl<'s> Statements<'s> {
         }
     }
 
-    /// Appends a branch of the page: of what a condition finds, if few meet it and no condition before it; or along the
-    /// order of the list, if many meet each.
-    fn push_branch(&self, sql: &mut QueryBuilder<'_>, place: Option<usize>, rows: i64) {
-        let sort = match self.search.sort_value {
-            Some(_) => "sorting.number".to_owned(),
-            None => self.search.listing.sort.key(self.dialect).into_owned(),
-        };
-        sql.push(format_args!("SELECT * FROM (SELECT runs.id AS listed_id, {sort} AS {} FROM ", sql::SORTED_BY));
+    /// Appends a branch of the page: of what a condition finds, if few meet it and no condition before it.
+    fn push_found_branch(&self, sql: &mut QueryBuilder<'_>, place: usize, rows: i64) {
+        self.push_head(sql, None);
         let join = self.dialect.join_in_order();
-        match (place, &self.search.sort_value) {
-            (Some(place), None) => sql.push(format_args!("found_{place} {join} runs ON runs.id = found_id WHERE ")),
-            (Some(place), Some(name)) => {
-                sql.push(format_args!("found_{place} {join} runs ON runs.id = found_id {join} run_values AS sorting "));
-                sql.push("ON sorting.run_id = runs.id AND sorting.value_key = ").push_bind(name.key());
-                sql.push(" WHERE sorting.number IS NOT NULL AND ")
+        sql.push(format_args!("found_{place} {join} runs ON runs.id = found_id "));
+        if let Some(name) = &self.search.sort_value {
+            sql.push(format_args!("{join} run_values AS sorting ON sorting.run_id = runs.id AND sorting.value_key = "));
+            sql.push_bind(name.key()).push(" WHERE sorting.number IS NOT NULL AND ");
+        } else {
+            sql.push("WHERE ");
+        }
+        self.push_conditions(sql, true);
+        self.push_beginning(sql, None, "runs.id", rows);
+        push_only_if(sql, (0..place).map(|before| format!("NOT {}", few(before))).chain([few(place)]));
+    }
+
+    /// Appends a branch of the page: along the order of the list, if many meet each condition.
+    fn push_branch_in_order(&self, sql: &mut QueryBuilder<'_>, branch: &Branch, rows: i64) {
+        self.push_head(sql, branch.all_have);
+        let id = match &self.search.sort_value {
+            Some(name) => {
+                self.push_sorting(sql, name);
+                "sorting.run_id"
             }
-            (None, None) => sql.push("runs WHERE "),
-            (None, Some(name)) => self.push_sorting(sql, name),
+            None => {
+                sql.push(format_args!("runs WHERE {} AND ", branch.condition));
+                "runs.id"
+            }
         };
-        self.push_conditions(sql, place.is_some());
-        let (direction, id) = (
-            self.direction(),
-            if place.is_none() && self.search.sort_value.is_some() { "sorting.run_id" } else { "runs.id" },
-        );
-        if let Some(cursor) = &self.search.listing.from {
-            let operator = if self.search.listing.descending { "<=" } else { ">=" };
-            sql.push(format_args!(" AND ({sort}, {id}) {operator} ("));
-            match self.from_number {
-                Some(number) => {
-                    sql.push_bind(number);
-                }
-                None => bind(sql, self.search.listing.sort, &cursor.value),
-            }
+        self.push_conditions(sql, branch.is_few);
+        self.push_beginning(sql, branch.all_have, id, rows);
+        push_only_if(sql, (0..self.finders.len()).map(|place| format!("NOT {}", few(place))));
+    }
+
+    fn push_head(&self, sql: &mut QueryBuilder<'_>, all_have: Option<&str>) {
+        let sorted_by = match self.search.sort_value {
+            Some(_) => format!("sorting.number AS {}", sql::SORTED_BY),
+            None => sql::sorted_by(self.dialect, self.search.listing.sort, all_have),
+        };
+        sql.push(format_args!("SELECT * FROM (SELECT runs.id AS {}, {sorted_by} FROM ", sql::LISTED_ID));
+    }
+
+    /// Appends where rows start, their order and number.
+    fn push_beginning(&self, sql: &mut QueryBuilder<'_>, all_have: Option<&str>, id: &str, rows: i64) {
+        let listing = &self.search.listing;
+        if self.search.sort_value.is_none() {
+            sql::push_beginning(sql, listing, all_have, id, rows);
+            return;
+        }
+        if let (Some(cursor), Some(number)) = (&listing.from, self.from_number) {
+            let operator = if listing.descending { "<=" } else { ">=" };
+            sql.push(format_args!(" AND (sorting.number, {id}) {operator} (")).push_bind(number);
             sql.push(", ").push_bind(cursor.id).push(")");
         }
-        sql.push(format_args!(" ORDER BY {sort} {direction}, {id} {direction} LIMIT ")).push_bind(rows);
-        let before = 0..place.unwrap_or(self.finders.len());
-        let conditions = before.map(|place| format!("NOT {}", few(place))).chain(place.map(few));
-        let only_if = super::search::only_if(&conditions.collect::<Vec<_>>().join(" AND "));
-        sql.push(format_args!(") AS rows_in_order {only_if}"));
+        let order = sql::in_order(listing, ["sorting.number", id].into_iter());
+        sql.push(format_args!(" {order} LIMIT ")).push_bind(rows);
     }
 
     /// Appends where to go along the numbers of a value, and no further than other conditions on it allow.
@@ -297,7 +345,7 @@ impl<'s> Statements<'s> {
     /// Appends all conditions, as they are put to each run.
     fn push_conditions(&self, sql: &mut QueryBuilder<'_>, are_found: bool) {
         sql.push(RunRecord::VISIBLE);
-        sql::push_where(sql, &self.search.listing, are_found, |_| true, predicates::push::<RunRecord>);
+        sql::push_where::<RunRecord>(sql, &self.search.listing, are_found, |_| true);
         for condition in &self.search.conditions {
             match condition {
                 ValueCondition::Tag(key, value) => {
@@ -315,10 +363,12 @@ impl<'s> Statements<'s> {
             }
         }
     }
+}
 
-    fn direction(&self) -> &'static str {
-        if self.search.listing.descending { "DESC" } else { "ASC" }
-    }
+/// Appends the end of a branch, which has rows only if all conditions hold.
+fn push_only_if(sql: &mut QueryBuilder<'_>, conditions: impl Iterator<Item = String>) {
+    let only_if = super::search::only_if(&conditions.collect::<Vec<_>>().join(" AND "));
+    sql.push(format_args!(") AS rows_in_order {only_if}"));
 }
 
 /// The condition that few runs are found by one of the conditions.

@@ -9,7 +9,7 @@ use super::{Column, Comparison, Entity, Listing, Predicate};
 use crate::database::{Dialect, QueryBuilder};
 
 /// Most rows that count as few: those that are found are all looked at.
-const MOST_FEW: usize = 5000;
+pub(super) const MOST_FEW: usize = 5000;
 /// Characters of a trigram.
 const TRIGRAM: usize = 3;
 /// Most trigrams of a text that are looked at to choose from.
@@ -99,7 +99,8 @@ pub(super) fn copies<E: Entity>(
 ) -> Option<(&'static str, &'static [E::Field])> {
     let search = search::<E>(dialect)?;
     let is_searched = searched(&search, listing).next().is_some();
-    (is_searched && search.has_all(listing)).then_some((search.copies, search.scopes))
+    // In which order they are is no matter.
+    (is_searched && search.has_all_asked(listing)).then_some((search.copies, search.scopes))
 }
 
 /// The conditions that a field has one value.
@@ -115,8 +116,12 @@ pub(super) fn narrowing<'l, F: Column>(
 
 impl<F: Column> Search<F> {
     fn has_all(&self, listing: &Listing<F>) -> bool {
-        let asked = listing.predicates.iter().map(Predicate::field);
-        asked.chain([Some(listing.sort)]).all(|field| field.is_some_and(|field| self.copied.contains(&field)))
+        self.has_all_asked(listing) && self.copied.contains(&listing.sort)
+    }
+
+    fn has_all_asked(&self, listing: &Listing<F>) -> bool {
+        let mut asked = listing.predicates.iter().map(Predicate::field);
+        asked.all(|field| field.is_some_and(|field| self.copied.contains(&field)))
     }
 }
 

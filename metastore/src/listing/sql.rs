@@ -4,18 +4,23 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::predicates::{self, bind, fits};
-use super::search::{self, Finding};
-use super::{
-    Branch, Column, Comparison, Counts, Entity, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Predicate,
-};
+use super::branches::{Beginning, Branch, Branches};
+use super::predicates::{self, begins, bind, follows, is_narrow};
+use super::search::{self, Finding, MOST_FEW};
+use super::{Column, Counts, Entity, Listing, MAX_CONTAINED_BYTES, MAX_OPERANDS, MAX_PREDICATES, Operand, Predicate};
 use crate::database::{Dialect, QueryBuilder};
 use crate::error::MetastoreError;
 
 /// Name of the column that a page is sorted by.
 pub(super) const SORTED_BY: &str = "sorted_by";
+/// Name of the column that rows are sorted by that have the same there.
+pub(super) const THEN_BY: &str = "then_by";
 /// Name of the column with the number of rows.
 pub(super) const TOTAL: &str = "total";
+/// Name of the column that says whether the number may be greater.
+pub(super) const IS_LEAST: &str = "is_least";
+/// Name of the column with the id of a row that is listed.
+pub(super) const LISTED_ID: &str = "listed_id";
 
 /// Rows that have so few beside them in their namespace or experiment are read faster than all of the copies.
 const FEW_OF_SCOPE: u32 = 20_000;
@@ -48,11 +53,16 @@ pub(super) fn page<E: Entity>(
     size: usize,
 ) -> Result<QueryBuilder<'static>, MetastoreError> {
     check(listing)?;
-    let (sort, columns) = (listing.sort.key(dialect), E::columns(dialect));
+    let columns = E::columns(dialect);
     let rows = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
-    let (finding, branches) = (Finding::<E>::of(dialect, listing), branches(listing));
-    if finding.is_none() && branches.is_none() {
-        let head = format!("SELECT {columns}, {sort} AS {SORTED_BY} FROM {} WHERE {}", E::TABLE, E::VISIBLE);
+    let (finding, branches) = (Finding::<E>::of(dialect, listing), Branches::of(listing));
+    if finding.is_none() && branches.is_none() && listing.sort.is_always_in_order() {
+        let head = format!(
+            "SELECT {columns}, {} FROM {} WHERE {}",
+            sorted_by(dialect, listing.sort, None),
+            E::TABLE,
+            E::VISIBLE
+        );
         let mut sql = QueryBuilder::new(dialect, head);
         push_page::<E>(&mut sql, listing, within, None, rows);
         return Ok(sql);
@@ -61,62 +71,65 @@ pub(super) fn page<E: Entity>(
     if let Some(finding) = &finding {
         finding.push_found(&mut sql);
     }
-    // Each branch goes along an index of its own, and at most a page of each is put in order.
-    sql.push(format_args!("SELECT {columns}, {SORTED_BY} FROM (SELECT * FROM ("));
-    let head = |from: &str, condition: &str| {
-        format!("SELECT * FROM (SELECT id AS listed_id, {sort} AS {SORTED_BY} FROM {from} WHERE {condition}")
+    // Each branch goes along an index of its own, and at most a page of each is put in order. Where there is no such index,
+    // it is the ids that are put in order, and only the page is read whole.
+    let outer = outer_order(dialect, listing.sort);
+    sql.push(format_args!("SELECT {columns}, {} FROM (SELECT * FROM (", kept(&outer)));
+    let head = |from: &str, condition: &str, all_have: Option<&str>| {
+        let sorted_by = sorted_by(dialect, listing.sort, all_have);
+        format!("SELECT * FROM (SELECT id AS {LISTED_ID}, {sorted_by} FROM {from} WHERE {condition}")
     };
     let mut only_if = String::new();
     if let Some(finding) = &finding {
         let many = search::found_many();
-        sql.push(format_args!("SELECT * FROM ({}", head(&finding.rows(listing), "1 = 1")));
+        sql.push(format_args!("SELECT * FROM ({}", head(&finding.rows(listing), "1 = 1", None)));
         push_page::<E>(&mut sql, listing, within, None, rows);
         sql.push(format_args!(") AS found_rows {}) AS few UNION ALL ", search::only_if(&format!("NOT {many}"))));
         only_if = search::only_if(&many);
     }
-    let all = || vec![Branch { condition: "1 = 1".to_owned(), is_few: false }];
-    let (split, branches) = branches.map_or_else(|| (None, all()), |(split, branches)| (Some(split), branches));
+    let Branches { instead_of, branches } = branches.unwrap_or_else(Branches::whole);
     for (index, branch) in branches.iter().enumerate() {
         sql.push(if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
-        sql.push(head(E::TABLE, &format!("{} AND {}", E::VISIBLE, branch.condition)));
-        push_page::<E>(&mut sql, listing, within, split.map(|split| (split, branch)), rows);
+        sql.push(head(E::TABLE, &format!("{} AND {}", E::VISIBLE, branch.condition), branch.all_have));
+        push_page::<E>(&mut sql, listing, within, Some((instead_of, branch)), rows);
         sql.push(format_args!(") AS rows_{index} {only_if}) AS branch_{index}"));
     }
-    let direction = direction(listing);
-    let sorted_by = if listing.sort.is_folded() { dialect.kept_folded(SORTED_BY) } else { Cow::Borrowed(SORTED_BY) };
-    let order = format!("ORDER BY {sorted_by} {direction}, listed_id {direction}");
+    let order = in_order(listing, outer.iter().map(|(_, key)| key.as_str()));
     sql.push(format_args!(") AS branches {order} LIMIT ")).push_bind(rows);
     let join = dialect.join_in_order();
-    sql.push(format_args!(") AS listed {join} {table} ON {table}.id = listed_id {order}", table = E::TABLE));
+    sql.push(format_args!(") AS listed {join} {table} ON {table}.id = {LISTED_ID} {order}", table = E::TABLE));
     Ok(sql)
 }
 
-fn direction<F>(listing: &Listing<F>) -> &'static str {
-    if listing.descending { "DESC" } else { "ASC" }
+/// What a row of a page has beside its columns: what it is sorted by. `all_have`: what that is for all rows.
+pub(super) fn sorted_by<F: Column>(dialect: Dialect, sort: F, all_have: Option<&str>) -> String {
+    let value = all_have.map_or_else(|| sort.key(dialect).into_owned(), |word| format!("'{word}'"));
+    match sort.then() {
+        Some(then) => format!("{value} AS {SORTED_BY}, {then} AS {THEN_BY}"),
+        None => format!("{value} AS {SORTED_BY}"),
+    }
 }
 
-/// The condition that is better carried out in branches, by its place, and the branches.
-fn branches<F: Column>(listing: &Listing<F>) -> Option<(usize, Vec<Branch>)> {
-    if listing.predicates.iter().any(is_narrow) {
-        return None;
-    }
-    listing.predicates.iter().enumerate().find_map(|(place, predicate)| {
-        let (field, words) = predicates::words(predicate)?;
-        if words.is_empty() || words.len() == field.words().len() {
-            return None;
-        }
-        Some((place, field.branches(&words, listing.sort)?))
-    })
+/// The order of a list around its parts: the columns, and how each is compared.
+pub(super) fn outer_order<F: Column>(dialect: Dialect, sort: F) -> Vec<(&'static str, String)> {
+    let key = if sort.is_folded() { dialect.kept_folded(SORTED_BY) } else { Cow::Borrowed(SORTED_BY) };
+    let mut order = vec![(SORTED_BY, key.into_owned())];
+    order.extend(sort.then().map(|_| (THEN_BY, THEN_BY.to_owned())));
+    order.push((LISTED_ID, LISTED_ID.to_owned()));
+    order
 }
 
-/// Whether few rows meet a condition, and they are found by an index of their own.
-fn is_narrow<F: Column>(predicate: &Predicate<F>) -> bool {
-    match predicate {
-        Predicate::Compare { field, comparison: Comparison::Equal, .. } | Predicate::In { field, .. } => {
-            field.is_narrow()
-        }
-        _ => false,
-    }
+/// Those of its columns that a row of a page has beside its own.
+pub(super) fn kept(order: &[(&'static str, String)]) -> String {
+    let names: Vec<&str> = order.iter().map(|(name, _)| *name).filter(|name| *name != LISTED_ID).collect();
+    names.join(", ")
+}
+
+/// `ORDER BY` of some keys.
+pub(super) fn in_order<'k, F>(listing: &Listing<F>, keys: impl Iterator<Item = &'k str>) -> String {
+    let direction = if listing.descending { "DESC" } else { "ASC" };
+    let keys: Vec<String> = keys.map(|key| format!("{key} {direction}")).collect();
+    format!("ORDER BY {}", keys.join(", "))
 }
 
 /// The rows of a page: all conditions but one that a branch stands for, where they start, their order and number.
@@ -124,23 +137,49 @@ fn push_page<E: Entity>(
     sql: &mut QueryBuilder<'_>,
     listing: &Listing<E::Field>,
     within: Option<Within>,
-    branch: Option<(usize, &Branch)>,
+    branch: Option<(Option<usize>, &Branch)>,
     rows: i64,
 ) {
     if let Some(Within { column, id }) = within {
         sql.push(format_args!(" AND {column} = ")).push_bind(id);
     }
     let is_few = branch.is_some_and(|(_, branch)| branch.is_few);
-    let others = |place: usize| branch.is_none_or(|(split, _)| split != place);
-    push_where(sql, listing, is_few, others, predicates::push::<E>);
-    let (sort, direction) = (listing.sort.key(sql.dialect()), direction(listing));
-    if let Some(cursor) = &listing.from {
-        // Compared as a pair, which an index of both is entered by at the very row.
-        sql.push(format_args!(" AND ({sort}, id) {} (", if listing.descending { "<=" } else { ">=" }));
-        bind(sql, listing.sort, &cursor.value);
-        sql.push(", ").push_bind(cursor.id).push(")");
+    let others = |place: usize| branch.is_none_or(|(instead_of, _)| instead_of != Some(place));
+    push_where::<E>(sql, listing, is_few, others);
+    push_beginning(sql, listing, branch.and_then(|(_, branch)| branch.all_have), "id", rows);
+}
+
+/// Where rows start, their order and number. `all_have`: what is the same for all of them in the field that they are sorted
+/// by, so that they need not be.
+pub(super) fn push_beginning<F: Column>(
+    sql: &mut QueryBuilder<'_>,
+    listing: &Listing<F>,
+    all_have: Option<&str>,
+    id: &str,
+    rows: i64,
+) {
+    let key = all_have.is_none().then(|| listing.sort.key(sql.dialect()));
+    let keys: Vec<&str> = key.as_deref().into_iter().chain(listing.sort.then()).chain([id]).collect();
+    let beginning = all_have.map_or(Beginning::Among, |word| Beginning::of(listing, word));
+    match (&listing.from, beginning) {
+        (Some(cursor), Beginning::Among) => {
+            // Compared as one, which an index of all is entered by at the very row.
+            sql.push(format_args!(" AND ({}) {} (", keys.join(", "), if listing.descending { "<=" } else { ">=" }));
+            match (&cursor.value, all_have) {
+                (Operand::WordAt(_, at), Some(_)) => {
+                    sql.push_bind(*at);
+                }
+                (value, _) => bind(sql, listing.sort, value),
+            }
+            sql.push(", ").push_bind(cursor.id).push(")");
+        }
+        (_, Beginning::Behind) => {
+            sql.push(" AND 0 = 1");
+        }
+        _ => {}
     }
-    sql.push(format_args!(" ORDER BY {sort} {direction}, id {direction} LIMIT ")).push_bind(rows);
+    let order = in_order(listing, keys.iter().copied());
+    sql.push(format_args!(" {order} LIMIT ")).push_bind(rows);
 }
 
 /// The number of rows on all pages.
@@ -165,6 +204,35 @@ pub(super) fn total<E: Entity>(
         push_count::<E>(&mut sql, listing, within);
     }
     sql
+}
+
+/// The number of rows on all pages as far as few rows tell, and whether that is the least that there are; `None` if somebody
+/// keeps count of all.
+pub(super) fn known_total<E: Entity>(dialect: Dialect, listing: &Listing<E::Field>) -> Option<QueryBuilder<'static>> {
+    if E::COUNTS.is_some() && listing.predicates.iter().all(is_counted) {
+        return None;
+    }
+    let mut sql = QueryBuilder::new(dialect, String::new());
+    if let Some(finding) = Finding::<E>::of(dialect, listing) {
+        finding.push_found(&mut sql);
+        sql.push("SELECT (");
+        push_count_of::<E>(&mut sql, listing, None, &finding.rows(listing), "1 = 1");
+        sql.push(format_args!(") AS {TOTAL}, {} AS {IS_LEAST}", search::found_many()));
+        return Some(sql);
+    }
+    let (from, condition) = match search::copies::<E>(dialect, listing) {
+        Some((copies, _)) => (copies, "1 = 1"),
+        None => (E::TABLE, E::VISIBLE),
+    };
+    sql.push(format_args!(
+        "SELECT counted AS {TOTAL}, CAST(CASE WHEN counted < {MOST_FEW} THEN 0 ELSE 1 END AS BIGINT) "
+    ));
+    sql.push(format_args!(
+        "AS {IS_LEAST} FROM (SELECT COUNT(*) AS counted FROM (SELECT 1 FROM {from} WHERE {condition}"
+    ));
+    push_all::<E>(&mut sql, listing);
+    sql.push(format_args!(" LIMIT {MOST_FEW}) AS met) AS counts"));
+    Some(sql)
 }
 
 /// Appends the query for the number of rows that meet all conditions.
@@ -202,7 +270,7 @@ fn push_count_of<E: Entity>(
     if let Some(Within { column, id }) = within {
         sql.push(format_args!(" AND {column} = ")).push_bind(id);
     }
-    push_all(sql, listing, predicates::push::<E>);
+    push_all::<E>(sql, listing);
 }
 
 /// The total by the table of counts. Rows that are unsettled are few: those are taken out as they were counted, and put
@@ -215,38 +283,46 @@ fn counted_total<E: Entity>(dialect: Dialect, listing: &Listing<E::Field>, count
         let (join, rows) = (dialect.join_in_order(), E::TABLE);
         let head = format!("(SELECT COUNT(*) FROM {unsettled} {join} {rows} ON {rows}.id = {key} WHERE {}", E::VISIBLE);
         sql.push(format_args!(" - {head}"));
-        push_all(&mut sql, listing, predicates::push_counted::<E>);
+        push_each(&mut sql, listing, predicates::push_counted::<E>);
         sql.push(format_args!(") + {head}"));
-        push_all(&mut sql, listing, predicates::push::<E>);
+        push_each(&mut sql, listing, predicates::push::<E>);
         sql.push(")");
     }
     sql.push(format_args!(" AS {TOTAL} FROM {table} WHERE 1 = 1"));
-    push_all(&mut sql, listing, predicates::push_counted::<E>);
+    push_each(&mut sql, listing, predicates::push_counted::<E>);
     sql
 }
 
-fn push_all<F: Column>(
+/// Appends all conditions as they are, for an index that is not chosen among others.
+fn push_each<F: Column>(
     sql: &mut QueryBuilder<'_>,
     listing: &Listing<F>,
     push: impl Fn(&mut QueryBuilder<'_>, &Predicate<F>),
 ) {
-    push_where(sql, listing, false, |_| true, push);
+    for predicate in &listing.predicates {
+        push(sql.push(" AND "), predicate);
+    }
 }
 
-/// Appends the conditions of some places. Where few rows are left by something else, no index is chosen for them.
-pub(super) fn push_where<F: Column>(
+fn push_all<E: Entity>(sql: &mut QueryBuilder<'_>, listing: &Listing<E::Field>) {
+    push_where::<E>(sql, listing, false, |_| true);
+}
+
+/// Appends the conditions of some places. Where few rows are left by something else, no index is chosen for them, nor for one
+/// that follows from another.
+pub(super) fn push_where<E: Entity>(
     sql: &mut QueryBuilder<'_>,
-    listing: &Listing<F>,
+    listing: &Listing<E::Field>,
     is_few: bool,
     is_meant: impl Fn(usize) -> bool,
-    push: impl Fn(&mut QueryBuilder<'_>, &Predicate<F>),
 ) {
     let is_few = is_few || listing.predicates.iter().any(is_narrow);
     for (place, predicate) in listing.predicates.iter().enumerate() {
         if is_meant(place) {
-            let (before, after) = if is_few && !is_narrow(predicate) { sql.dialect().usual() } else { ("", "") };
+            let is_usual = is_few && !is_narrow(predicate) || follows(predicate, &listing.predicates);
+            let (before, after) = if is_usual { sql.dialect().usual() } else { ("", "") };
             sql.push(" AND ").push(before);
-            push(sql, predicate);
+            predicates::push::<E>(sql, predicate);
             sql.push(after);
         }
     }
@@ -261,7 +337,7 @@ fn is_counted<F: Column>(predicate: &Predicate<F>) -> bool {
 /// Refuses a start of another order, and what the database would not carry out, or not in a reasonable time.
 pub(super) fn check<F: Column>(listing: &Listing<F>) -> Result<(), MetastoreError> {
     if let Some(cursor) = &listing.from
-        && !fits(listing.sort.kind(), &cursor.value)
+        && !begins(listing.sort, &cursor.value)
     {
         return Err(MetastoreError::PageToken { token: format!("{cursor:?}") });
     }

@@ -146,8 +146,6 @@ async fn pages_of_runs_go_along_an_index() {
         (RunField::CreatedAt, &time, vec![experiment(), archived()], "runs_of_experiment_stored_by_age"),
         (RunField::CreatedAt, &time, vec![pipeline()], "runs_of_pipeline_by_age"),
         (RunField::CreatedAt, &time, vec![version()], "runs_of_version_by_age"),
-        (RunField::Name, &word("run 2"), vec![], "runs_listed_by_name"),
-        (RunField::FinishedAt, &time, vec![], "runs_listed_by_finish"),
     ] {
         for listing in pages(sort, value, &predicates) {
             let [page, total] = run_list_plans(&store, &listing).await.unwrap();
@@ -157,6 +155,43 @@ async fn pages_of_runs_go_along_an_index() {
             }
         }
     }
+}
+
+/// However many are archived or not, and whether that is asked about: no more is read than a page of each.
+#[tokio::test]
+async fn pages_of_runs_by_name_end_and_state_go_along_an_index_of_what_is_stored_how() {
+    let Some(store) = filled().await else { return };
+    let namespace = || equal(RunField::Namespace, word("team-7"));
+    let experiment = || equal(RunField::Experiment, id(7));
+    let archived = || equal(RunField::StorageState, word("ARCHIVED"));
+    let name = (RunField::Name, word("run 2"));
+    let state = (RunField::State, Operand::WordAt("FAILED".to_owned(), 15_000));
+    for ((sort, value), predicates, index) in [
+        (&name, vec![], "runs_stored_by_name"),
+        (&name, vec![namespace()], "runs_of_namespace_stored_by_name"),
+        (&name, vec![experiment()], "runs_of_experiment_stored_by_name"),
+        (&(RunField::FinishedAt, Operand::Integer(15_000)), vec![], "runs_stored_by_finish"),
+        (&state, vec![], "runs_stored_by_status"),
+        (&state, vec![namespace()], "runs_of_namespace_stored_by_status"),
+        (&state, vec![experiment()], "runs_of_experiment_stored_by_status"),
+    ] {
+        for stored in [vec![], vec![archived()]] {
+            for listing in pages(*sort, value, &[predicates.clone(), stored].concat()) {
+                let [page, _] = run_list_plans(&store, &listing).await.unwrap();
+                let shown = page.join("\n");
+                assert!(shown.contains(index), "{index}:\n{shown}");
+                assert!(!shown.contains("Seq Scan on runs"), "{index}:\n{shown}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_that_were_given_are_looked_for_along_an_index() {
+    let Some(store) = filled().await else { return };
+    let plan = penstock_metastore::resolve_run_plan(&store, "Run 77").await.unwrap().join("\n");
+    assert!(plan.contains("Index Scan on runs_stored_by_name"), "{plan}");
+    assert!(!plan.contains("Seq Scan on runs"), "{plan}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Lists against a naive reading of the rules: every field, both directions, every comparison, with ties.
 
+use std::cmp::Ordering;
+
 use penstock_metastore::{
     Command, Comparison, Experiment, ExperimentField, Listing, Operand, Page, PipelineField, PipelineVersion,
     Predicate, RunField, RunRecord, StorageState, StoredPipeline, VersionField,
@@ -109,7 +111,8 @@ async fn runs_are_listed_by_the_rules() {
     let fields: Vec<RunField> = rows[0].1.iter().map(|(field, _)| *field).collect();
     let list = async |listing: &Listing<RunField>| store.list_run_records(listing).await.unwrap();
     let id = |run: &RunRecord| run.row.info.id;
-    check(&fields, Some(RunField::Namespace), RunField::CreatedAt, &rows, &list, id).await;
+    let (by_age, by_state) = (RunField::CreatedAt, Some(RunField::State));
+    check(&fields, Some(RunField::Namespace), by_age, by_state, &rows, &list, id).await;
     check_states(&rows, &list, id).await;
 }
 
@@ -128,6 +131,8 @@ async fn check_states(
         (Some(RunField::Namespace), one_of(RunField::Namespace, &[text("team-b")])),
         (Some(RunField::Experiment), one_of(RunField::Experiment, &experiments)),
         (Some(RunField::StorageState), one_of(RunField::StorageState, &[text("AVAILABLE")])),
+        (Some(RunField::StorageState), one_of(RunField::StorageState, &[text("archived"), text("AVAILABLE")])),
+        (Some(RunField::StorageState), one_of(RunField::StorageState, &[text("neither")])),
         (Some(RunField::Name), one_of(RunField::Name, &[text("ALPHA"), text("")])),
         (Some(RunField::State), other.clone()),
     ];
@@ -149,9 +154,11 @@ async fn check_states(
             predicates.extend(field.map(|_| further.clone()));
             let mut wanted: Vec<&Row<RunField>> =
                 rows.iter().filter(|row| predicates.iter().all(|predicate| meets(row, predicate))).collect();
-            for sort in [RunField::CreatedAt, RunField::Name, RunField::FinishedAt] {
+            for sort in [RunField::CreatedAt, RunField::Name, RunField::FinishedAt, RunField::State] {
                 wanted.sort_by(|left, right| {
-                    compare(&value(left, &sort), &value(right, &sort), false).then(left.0.cmp(&right.0))
+                    let by = |field| compare(&value(left, field), &value(right, field), false);
+                    let age = if sort == RunField::State { by(&RunField::CreatedAt) } else { Ordering::Equal };
+                    by(&sort).then(age).then(left.0.cmp(&right.0))
                 });
                 for descending in [false, true] {
                     let mut wanted: Vec<Uuid> = wanted.iter().map(|(id, _)| *id).collect();
@@ -197,7 +204,7 @@ async fn experiments_are_listed_by_the_rules() {
     let fields: Vec<ExperimentField> = rows[0].1.iter().map(|(field, _)| *field).collect();
     let list = async |listing: &Listing<ExperimentField>| store.list_experiments(listing).await.unwrap();
     let by_age = ExperimentField::CreatedAt;
-    check(&fields, Some(ExperimentField::Namespace), by_age, &rows, list, |experiment| experiment.id).await;
+    check(&fields, Some(ExperimentField::Namespace), by_age, None, &rows, list, |experiment| experiment.id).await;
 }
 
 #[tokio::test]
@@ -228,7 +235,7 @@ async fn pipelines_are_listed_by_the_rules() {
     let fields: Vec<PipelineField> = rows[0].1.iter().map(|(field, _)| *field).collect();
     let list = async |listing: &Listing<PipelineField>| store.list_pipelines(listing).await.unwrap();
     let by_age = PipelineField::CreatedAt;
-    check(&fields, Some(PipelineField::Namespace), by_age, &rows, list, |pipeline| pipeline.id).await;
+    check(&fields, Some(PipelineField::Namespace), by_age, None, &rows, list, |pipeline| pipeline.id).await;
 }
 
 #[tokio::test]
@@ -260,7 +267,7 @@ async fn versions_are_listed_by_the_rules() {
     }
     let fields: Vec<VersionField> = rows[0].1.iter().map(|(field, _)| *field).collect();
     let list = async |listing: &Listing<VersionField>| store.list_versions(Uuid::from_u128(1), listing).await.unwrap();
-    check(&fields, None, VersionField::CreatedAt, &rows, list, |version| version.id).await;
+    check(&fields, None, VersionField::CreatedAt, None, &rows, list, |version| version.id).await;
 }
 
 /// Operands of another kind than the field's are compared as text.

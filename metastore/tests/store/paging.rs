@@ -88,6 +88,8 @@ async fn cursor_of_another_order_is_refused() {
         (RunField::CreatedAt, Operand::Text("2".to_owned())),
         (RunField::Name, Operand::Integer(2)),
         (RunField::State, Operand::Id(Uuid::nil())),
+        (RunField::State, Operand::Text("FAILED".to_owned())),
+        (RunField::StorageState, Operand::WordAt("AVAILABLE".to_owned(), 2)),
         (RunField::Experiment, Operand::Text(String::new())),
     ] {
         let from = Some(Cursor { value, id: Uuid::nil() });

@@ -1,6 +1,6 @@
 //! Runs that are searched by name, against looking at every name.
 
-use penstock_metastore::{Comparison, Listing, Metastore, Operand, Predicate, RunField, StorageState};
+use penstock_metastore::{Comparison, Listing, Metastore, Operand, Predicate, RunField, RunSearch, StorageState};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, at, close, execute, new_run};
@@ -255,4 +255,41 @@ async fn many_runs_of_a_name_are_paged_through_as_few_are() {
     };
     let found = walk(&fixture.store, vec![searched("copy"), of_experiment], RunField::CreatedAt, 50).await;
     assert_eq!(found, all.iter().copied().filter(|id| id.as_u128() % 50 == 7).collect::<Vec<_>>());
+}
+
+/// Nobody counts what many have to say that they are many.
+#[tokio::test]
+async fn a_search_counts_as_far_as_few_runs_tell() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let mut raw = fixture.raw().await;
+    fixture.run(1).await;
+    for statement in COPIES {
+        execute(&mut raw, statement).await;
+    }
+    close(raw).await;
+    let archived = || equal(RunField::StorageState, "ARCHIVED");
+    let created = Predicate::Compare {
+        field: RunField::CreatedAt,
+        comparison: Comparison::Greater,
+        operand: Operand::Integer(0),
+    };
+    for (predicates, least, most, is_least) in [
+        (vec![], 6001, 6001, false),
+        (vec![archived()], 0, 0, false),
+        (vec![searched("copy 17")], 111, 111, false),
+        (vec![searched("copy")], 5000, 6000, true),
+        (vec![searched("c")], 5000, 6000, true),
+        (vec![searched("77")], 114, 114, false),
+        (vec![created], 5000, 6001, true),
+        // Many have what it is found by, and the page shows that it is none.
+        (vec![searched("copy"), archived()], 0, 0, false),
+        (vec![searched("opy%cop")], 0, 0, false),
+    ] {
+        let listing = Listing { predicates, ..Listing::by(RunField::CreatedAt, 150) };
+        let search = RunSearch { listing, conditions: Vec::new(), sort_value: None };
+        let found = fixture.store.search_runs(&search).await.unwrap();
+        let said = (found.page.total, found.is_least);
+        assert!(least <= said.0 && said.0 <= most && said.1 == is_least, "{said:?} {:?}", search.listing.predicates);
+        assert_eq!(found.page.rows.len() as u64, said.0.min(150));
+    }
 }

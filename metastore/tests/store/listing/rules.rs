@@ -66,11 +66,13 @@ pub(super) async fn walk<F: Copy, T>(
     }
 }
 
-/// Compares every list that can be made of these fields with what the rules say about these rows.
+/// Compares every list that can be made of these fields with what the rules say about these rows. `ties_by_age`: the field of
+/// which rows that have the same are sorted by their age.
 pub(super) async fn check<F: Field + PartialEq + std::fmt::Debug, T>(
     fields: &[F],
     namespace: Option<F>,
     by_age: F,
+    ties_by_age: Option<F>,
     rows: &[Row<F>],
     list: impl AsyncFn(&Listing<F>) -> Page<T>,
     id: fn(&T) -> Uuid,
@@ -80,7 +82,9 @@ pub(super) async fn check<F: Field + PartialEq + std::fmt::Debug, T>(
         for descending in [false, true] {
             let mut wanted: Vec<&Row<F>> = rows.iter().collect();
             wanted.sort_by(|left, right| {
-                compare(&value(left, field), &value(right, field), exact(*field)).then(left.0.cmp(&right.0))
+                let by = |field: &F| compare(&value(left, field), &value(right, field), exact(*field));
+                let age = if ties_by_age == Some(*field) { by(&by_age) } else { Ordering::Equal };
+                by(field).then(age).then(left.0.cmp(&right.0))
             });
             if descending {
                 wanted.reverse();
@@ -172,7 +176,7 @@ fn operands<F: Field + PartialEq>(field: F, rows: &[Row<F>]) -> Vec<Operand> {
 fn shown(value: &Operand) -> String {
     match value {
         Operand::Integer(nanoseconds) => (nanoseconds / 1_000_000_000).to_string(),
-        Operand::Text(text) => text.to_ascii_lowercase(),
+        Operand::Text(text) | Operand::WordAt(text, _) => text.to_ascii_lowercase(),
         Operand::Id(id) if id.is_nil() => String::new(),
         Operand::Id(id) => id.to_string(),
     }

@@ -1,0 +1,17 @@
+-- Lists of runs by name, by end and by state, as SQLite's layout has them after its migration 13.
+
+CREATE INDEX runs_stored_by_name ON runs (storage_state, lower(listed_name), id);
+CREATE INDEX runs_of_namespace_stored_by_name ON runs (namespace, storage_state, lower(listed_name), id);
+CREATE INDEX runs_of_experiment_stored_by_name ON runs (experiment_id, storage_state, lower(listed_name), id);
+DROP INDEX runs_listed_by_name;
+DROP INDEX runs_by_display_name;
+
+CREATE INDEX runs_stored_by_finish ON runs (storage_state, listed_finish, id);
+DROP INDEX runs_listed_by_finish;
+
+CREATE INDEX runs_stored_by_status ON runs (storage_state, status, created_at, id);
+CREATE INDEX runs_of_namespace_stored_by_status ON runs (namespace, storage_state, status, created_at, id);
+CREATE INDEX runs_of_experiment_stored_by_status ON runs (experiment_id, storage_state, status, created_at, id);
+DROP INDEX runs_of_status_by_age;
+DROP INDEX runs_of_namespace_status_by_age;
+DROP INDEX runs_of_experiment_status_by_age;
