@@ -95,9 +95,9 @@ pub(crate) fn check_tags(tags: &Tags) -> Result<(), ApiError> {
     of_tags(tags).map(drop).map_err(ApiError::invalid)
 }
 
-/// Refuses what a run or recurring run says of the cache if it is not understood.
-pub(crate) fn check_plugins(input: &Map<String, Value>) -> Result<(), ApiError> {
-    of_plugins(input).map(drop).map_err(ApiError::invalid)
+/// Why what a run or recurring run says of the cache is not understood.
+pub(crate) fn check_plugins(input: &Map<String, Value>) -> Result<(), String> {
+    of_plugins(input).map(drop)
 }
 
 fn of_tags(tags: &Tags) -> Result<Wish, String> {

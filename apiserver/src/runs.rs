@@ -1,5 +1,6 @@
 //! Runs as the API knows them: what a client hands in, and what it is shown.
 
+pub(crate) mod plugins;
 pub(crate) mod schema;
 pub(crate) mod view;
 

@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_default, elsewhere, home, scope};
 use crate::api::Api;
-use crate::caching;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
 use crate::openapi::Description;
 use crate::openapi::schema::Kind;
 use crate::recurring::{check_inputs, naming, schema, view};
 use crate::router::{Access, Requires, Resource, Routes, Verb};
+use crate::runs::plugins;
 use crate::schedule::Schedule;
 use crate::wire::{Enumeration, Fields, Query, Reply, RequestBody, WireError};
 
@@ -178,7 +178,7 @@ async fn recurring_run(access: &Access, body: RecurringRunBody) -> Result<(Api, 
     let Home { api, experiment, namespace } = home(access, &body.experiment).await?;
     Schedule::new(&body.trigger, body.no_catchup, &api.schedule_zone())
         .map_err(|error| ApiError::invalid(error.to_string()))?;
-    caching::check_plugins(&body.plugins_input)?;
+    plugins::check(&body.plugins_input)?;
     check_namespace(&api, experiment, &body.namespace).await?;
     let source = source(access, &api, (body.spec, body.reference), &body.config.parameters).await?;
     let now = Timestamp::now();

@@ -19,7 +19,7 @@ use crate::openapi::Description;
 use crate::openapi::schema::Kind;
 use crate::recurring::naming;
 use crate::router::{Access, Requires, Resource, Routes, Verb};
-use crate::runs::{NewSubmission, SubmissionError, schema, view};
+use crate::runs::{NewSubmission, SubmissionError, plugins, schema, view};
 use crate::spec;
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
 
@@ -125,6 +125,7 @@ async fn submission(access: &Access, body: RunBody) -> Result<(Api, NewSubmissio
         let text = "plugins_output is server-owned and populated exclusively via plugin lifecycle hooks";
         return Err(ApiError::conflict(text));
     }
+    plugins::check(&body.plugins_input)?;
     let Home { api, experiment, namespace } = home(access, &body.experiment).await?;
     let recurring_run = recurring_run(access, &body.recurring_run, &namespace).await?;
     let id = match (recurring_run, body.id.as_str()) {

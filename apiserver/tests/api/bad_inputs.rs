@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{PIPELINE, Server};
+use crate::fixture::{PIPELINE, Server, shown};
 use crate::recorded::{Recorded, TASK};
 
 /// The text of a refused upload.
@@ -187,6 +187,43 @@ async fn i23_filters_are_bounded_and_their_wildcards_harmless() {
         assert_eq!(filtered(odd).await.status, 400, "{key}");
     }
     assert_eq!(server.get("/experiments").await.ok()["total_size"], 2);
+}
+
+/// What is for plugins is stored with each run and shown with each; its limits are KFP's.
+#[tokio::test]
+async fn i22_what_is_for_plugins_is_bounded() {
+    let server = Server::start().await;
+    let recurring = |input: &Value| {
+        json!({"display_name": "x", "max_concurrency": 1, "mode": "DISABLE", "trigger": {},
+                                           "pipeline_spec": shown(), "plugins_input": input})
+    };
+    let run = |input: &Value| json!({"display_name": "x", "pipeline_spec": shown(), "plugins_input": input});
+    let keys = |number: usize| (0..number).map(|key| (format!("k{key}"), json!({}))).collect::<Value>();
+    let deep = |levels: usize| json!({"x": (0..levels).fold(json!(1), |inner, _| json!({"nested": inner}))});
+    let lists = |levels: usize| json!({"x": {"l": (1..levels).fold(json!(1), |inner, _| json!([inner]))}});
+    // `{"a":"..."}` takes eight bytes beside the text.
+    let large = |bytes: usize| json!({"a": "x".repeat(bytes - 8)});
+    let many =
+        |bytes: usize| ["a", "b", "c", "d"].map(|key| (key.to_owned(), large(bytes))).into_iter().collect::<Value>();
+
+    for accepted in [keys(16), deep(10), lists(10), json!({"x": large(65_536)}), many(65_000), json!({})] {
+        server.post("/recurringruns", recurring(&accepted)).await.ok();
+        let text = server.post("/runs", run(&accepted)).await.refused(400);
+        assert!(text.contains("nobody to run"), "{text}");
+    }
+    for (refused, reason) in [
+        (keys(17), "number of plugins_input entries (17) exceeds maximum 16"),
+        (json!({"x": large(65_537)}), r#"plugins_input["x"] size (65537 bytes) exceeds maximum 65536 bytes"#),
+        (many(65_536), "plugins_input total size (262165 bytes) exceeds maximum 262144 bytes"),
+        (deep(11), r#"plugins_input["x"] nesting depth exceeds maximum 10"#),
+        (lists(11), r#"plugins_input["x"] nesting depth exceeds maximum 10"#),
+        (json!({"x": 1}), r#"plugins_input["x"] must be an object"#),
+        (json!({"x": null}), r#"plugins_input["x"] must be an object"#),
+    ] {
+        let expected = format!("Invalid plugins_input: {reason}");
+        assert_eq!(server.post("/runs", run(&refused)).await.refused(400), expected);
+        assert_eq!(server.post("/recurringruns", recurring(&refused)).await.refused(400), expected);
+    }
 }
 
 #[tokio::test]
