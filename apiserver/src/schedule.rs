@@ -31,7 +31,7 @@ enum Rule {
     Every(i64),
 }
 
-/// A trigger cannot be used. The texts are KFP's.
+/// A trigger cannot be used. The texts are KFP's where it refuses the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TriggerError {
     /// The expression is not understood.
@@ -40,6 +40,20 @@ pub enum TriggerError {
     /// The interval is too short.
     #[error("Found invalid period schedule interval {0}. Set at interval to least 1 second")]
     Interval(i64),
+    /// It begins after its end.
+    #[error("the schedule never fires: its start_time {start} is after its end_time {end}")]
+    Backwards {
+        /// Its start.
+        start: Timestamp,
+        /// Its end.
+        end: Timestamp,
+    },
+    /// Its first slot lies beyond all times.
+    #[error("the schedule never fires: {0} seconds are longer than there is time")]
+    TooLong(i64),
+    /// No time is a slot of it.
+    #[error("the schedule never fires: no time within five years is as its cron expression says")]
+    Never,
 }
 
 /// What a schedule has done so far.
@@ -68,6 +82,22 @@ impl Schedule {
             }
         };
         Ok(Self { rule, start, end, no_catchup })
+    }
+
+    /// The same of one that somebody wants from `now` on, which must not be such that it could never fire. One that is over
+    /// before it has begun is no fault: KFP's own clients send an end of 1970.
+    pub fn wanted(trigger: &Trigger, no_catchup: bool, zone: &TimeZone, now: Timestamp) -> Result<Self, TriggerError> {
+        let schedule = Self::new(trigger, no_catchup, zone)?;
+        if let (Some(start), Some(end)) = (schedule.start, schedule.end)
+            && start > end
+        {
+            return Err(TriggerError::Backwards { start, end });
+        }
+        match (schedule.following(&Progress { created_at: now, last: None }), schedule.interval()) {
+            (Some(_), _) => Ok(schedule),
+            (None, Some(seconds)) => Err(TriggerError::TooLong(seconds)),
+            (None, None) => Err(TriggerError::Never),
+        }
     }
 
     /// The slot that fires next, which is due once it is not later than `now`. `None` if there is none any more.

@@ -176,12 +176,11 @@ async fn recurring_run(access: &Access, body: RecurringRunBody) -> Result<(Api, 
     }
     let max_concurrency = max_concurrency(body.max_concurrency)?;
     let Home { api, experiment, namespace } = home(access, &body.experiment).await?;
-    Schedule::new(&body.trigger, body.no_catchup, &api.schedule_zone())
-        .map_err(|error| ApiError::invalid(error.to_string()))?;
+    let now = Timestamp::now();
+    wanted(&api, &body.trigger, body.no_catchup, now)?;
     plugins::check(&body.plugins_input)?;
     check_namespace(&api, experiment, &body.namespace).await?;
     let source = source(access, &api, (body.spec, body.reference), &body.config.parameters).await?;
-    let now = Timestamp::now();
     let recurring = RecurringRun {
         id: Uuid::new_v4(),
         namespace,
@@ -206,6 +205,12 @@ async fn recurring_run(access: &Access, body: RecurringRunBody) -> Result<(Api, 
         error: None,
     };
     Ok((api, recurring))
+}
+
+/// The schedule that somebody wants from now on.
+fn wanted(api: &Api, trigger: &Trigger, no_catchup: bool, now: Timestamp) -> Result<Schedule, ApiError> {
+    Schedule::wanted(trigger, no_catchup, &api.schedule_zone(), now)
+        .map_err(|error| ApiError::invalid(error.to_string()))
 }
 
 fn max_concurrency(asked: i64) -> Result<u32, ApiError> {

@@ -147,7 +147,8 @@ async fn times_are_told_before_anything_is_made() {
     assert_eq!(world.ask(Method::POST, ":preview", asked).await.ok(), next);
     assert_eq!(next["next_times"].as_array().map(Vec::len), Some(5));
     let zero = json!({"trigger": {"cron_schedule": {"cron": "0 0 0 30 2 *"}}});
-    assert_eq!(world.ask(Method::POST, ":preview", zero).await.ok(), json!({}));
+    let never = world.ask(Method::POST, ":preview", zero).await.refused(400);
+    assert!(never.starts_with("the schedule never fires"), "{never}");
     let many = world.ask(Method::GET, "/ID/next?count=101", Value::Null).await.refused(400);
     assert!(many.contains("at most 100. Received 101"), "{many}");
     let text =

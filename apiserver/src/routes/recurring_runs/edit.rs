@@ -5,13 +5,12 @@ use penstock_metastore::{RecurringRun, RecurringSource, Trigger};
 use penstock_spec::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{max_concurrency, named_source, trigger};
+use super::{max_concurrency, named_source, trigger, wanted};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::recurring::{check_inputs, view, with_trigger};
 use crate::router::Access;
 use crate::routes::source::Reference;
-use crate::schedule::Schedule;
 use crate::wire::{Fields, Reply, RequestBody, WireError};
 
 /// Times that a change is tried while the recurring run fires or others change it.
@@ -100,10 +99,10 @@ impl Change {
                 let text = "a recurring run cannot lose its trigger: run it now with :run, or disable it";
                 return Err(ApiError::invalid(text));
             }
+            // One that has always been there may be such that earlier builds took, and everything else can change all the same.
+            wanted(api, trigger, after.no_catchup, now)?;
             after = with_trigger(after, trigger.clone(), now);
         }
-        Schedule::new(&after.trigger, after.no_catchup, &api.schedule_zone())
-            .map_err(|error| ApiError::invalid(error.to_string()))?;
         if let Some(parameters) = &self.parameters {
             after.parameters.clone_from(parameters);
         }

@@ -11,7 +11,7 @@ use penstock_spec::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::trigger;
+use super::{trigger, wanted};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::recurring::naming;
@@ -51,8 +51,9 @@ pub(super) async fn preview(Public(api): Public, body: RequestBody) -> Result<Re
             let trigger = fields.message("trigger", trigger)?.unwrap_or(Trigger::Once);
             Ok((trigger, fields.boolean("no_catchup")?, fields.integer("count")?))
         })?;
-        let progress = Progress { created_at: Timestamp::now(), last: None };
-        Ok(times(&schedule(&api, &trigger, no_catchup)?, progress, count(asked)?))
+        let now = Timestamp::now();
+        let schedule = wanted(&api, &trigger, no_catchup, now)?;
+        Ok(times(&schedule, Progress { created_at: now, last: None }, count(asked)?))
     };
     preview().map_err(|error: ApiError| error.within("Failed to tell when a trigger is due"))
 }
