@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Malformed,
     /// The body is larger than the server takes.
     TooLarge,
+    /// The body is of a type that the server does not take there.
+    WrongType,
     /// The body did not arrive in time.
     TooSlow,
     /// There is no such path.
@@ -69,6 +71,7 @@ impl ErrorKind {
             Self::Unavailable => (14, StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
             Self::Malformed => (3, StatusCode::BAD_REQUEST, ""),
             Self::TooLarge => (3, StatusCode::PAYLOAD_TOO_LARGE, ""),
+            Self::WrongType => (3, StatusCode::UNSUPPORTED_MEDIA_TYPE, ""),
             Self::TooSlow => (4, StatusCode::REQUEST_TIMEOUT, ""),
             Self::NoRoute => (5, StatusCode::NOT_FOUND, ""),
             Self::WrongMethod => (12, StatusCode::NOT_IMPLEMENTED, ""),

@@ -95,6 +95,11 @@ impl Description {
         self.refused_like_uploads()
     }
 
+    /// Whether a request holds a form.
+    pub(crate) fn takes_form(&self) -> bool {
+        matches!(self.body, Some(Body::Form(_)))
+    }
+
     /// Refused in the shape of uploads.
     pub(crate) fn refused_like_uploads(mut self) -> Self {
         self.own_refusal = Some(&UPLOAD_REFUSAL);

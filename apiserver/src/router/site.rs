@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use axum::body::HttpBody;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
@@ -44,6 +45,26 @@ fn of_another_origin(said_by: &str) -> ApiError {
         "the request comes from a page of another origin: its {said_by} differs from the host that it is sent to"
     );
     ApiError::new(ErrorKind::CrossSite, text)
+}
+
+/// Refuses bodies that are no JSON, or do not say that they are: such a request a page of another origin sends without asking
+/// first. A request without a body may say what it likes.
+pub(super) fn check_type<B: HttpBody>(headers: &HeaderMap, body: &B) -> Result<(), ApiError> {
+    let said = headers.get(header::CONTENT_TYPE);
+    if body.is_end_stream() || said.is_some_and(is_json) {
+        return Ok(());
+    }
+    let said = match said {
+        None => "does not say of which type it is".to_owned(),
+        Some(said) => format!("is of the type {:?}", said.to_str().unwrap_or("?")),
+    };
+    let text = format!("the body of the request {said}: send JSON, with the header Content-Type: application/json");
+    Err(ApiError::new(ErrorKind::WrongType, text))
+}
+
+fn is_json(said: &HeaderValue) -> bool {
+    let essence = said.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// The names that a listener answers to.
@@ -169,6 +190,32 @@ mod tests {
         }
         for site in ["same-origin", "none"] {
             assert!(check_with(&Method::POST, &[("sec-fetch-site", site)]).is_ok(), "{site}");
+        }
+    }
+
+    #[test]
+    fn t26_a_body_is_json_and_says_so() {
+        let check = |said: Option<&'static str>, body: &'static str| {
+            let headers = said.map(|said| (header::CONTENT_TYPE, HeaderValue::from_static(said))).into_iter().collect();
+            check_type(&headers, &axum::body::Body::from(body)).map_err(|error| error.status().as_u16())
+        };
+        for said in
+            ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"]
+        {
+            assert_eq!(check(Some(said), "{}"), Ok(()), "{said}");
+        }
+        for said in [
+            None,
+            Some("text/plain"),
+            Some("text/plain; application/json"),
+            Some("application/x-www-form-urlencoded"),
+            Some("multipart/form-data; boundary=edge"),
+            Some("application/jsonp"),
+            Some("text/x+json"),
+            Some(""),
+        ] {
+            assert_eq!(check(said, "{}"), Err(415), "{said:?}");
+            assert_eq!(check(said, ""), Ok(()), "{said:?}");
         }
     }
 

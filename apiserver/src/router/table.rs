@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::access::Requires;
 use super::gate::{self, Gate};
 use super::older;
 use super::path::{self, VerbRoute};
+use super::site;
 use crate::metrics::Operation;
 use crate::openapi::Description;
 
@@ -109,6 +110,12 @@ impl Routes {
     pub(super) fn into_router(self) -> (Router<Gate>, Vec<VerbRoute>) {
         let (mut router, mut verbs) = (Router::new(), Vec::new());
         for (route, answer) in self.0 {
+            // T-26. Forms are what uploads are made of; their routes refuse everything else.
+            let takes_form = route.description.as_ref().is_some_and(Description::takes_form);
+            let answer = match route.method.is_safe() || takes_form {
+                true => answer,
+                false => answer.route_layer(middleware::from_fn(check_type)),
+            };
             let operation = Operation(route.description.map_or(UNDESCRIBED, |description| description.name));
             let answer = answer.route_layer(middleware::map_response(move |mut response: Response| async move {
                 response.extensions_mut().insert(operation);
@@ -118,5 +125,12 @@ impl Routes {
             verbs.extend(VerbRoute::new(route.method, route.path));
         }
         (router, verbs)
+    }
+}
+
+async fn check_type(request: Request, next: Next) -> Response {
+    match site::check_type(request.headers(), request.body()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
     }
 }

@@ -100,7 +100,10 @@ async fn streams_are_counted_while_they_are_open() {
 async fn abandoned_requests_are_counted() {
     let server = Server::start().await;
     let body = Body::from_stream(futures::stream::pending::<Result<&str, std::io::Error>>());
-    let request = Request::post("/apis/v2beta1/experiments").body(body).expect("a request");
+    let request = Request::post("/apis/v2beta1/experiments")
+        .header("content-type", "application/json")
+        .body(body)
+        .expect("a request");
     let wait = std::time::Duration::from_millis(50);
     assert!(tokio::time::timeout(wait, server.open(request)).await.is_err());
     let text = scrape(&server).await;

@@ -5,7 +5,7 @@ use axum::http::{Method, Request};
 use penstock_apiserver::router::{Requires, Resource, route_table};
 use serde_json::json;
 
-use crate::fixture::Server;
+use crate::fixture::{PIPELINE, Server};
 
 async fn raw(server: &Server, method: &str, uri: &str) -> crate::fixture::Answer {
     server.send(Request::builder().method(method).uri(uri).body(Body::empty()).expect("a request")).await
@@ -67,10 +67,47 @@ async fn t26_pages_of_other_origins_change_nothing() {
     let request = Request::post("/apis/v2beta1/experiments")
         .header("host", "localhost:8888")
         .header("origin", "http://evil.example")
+        .header("content-type", "application/json")
         .body(Body::from(r#"{"display_name": "x"}"#))
         .unwrap();
     assert_eq!(server.send(request).await.status, 403);
     assert_eq!(server.names("/experiments", "experiments").await.0, ["Default"]);
+}
+
+/// What a page of another origin can send without asking first changes nothing, whoever sends it.
+#[tokio::test]
+async fn t26_bodies_that_are_no_json_change_nothing() {
+    let server = Server::start().await;
+    let experiment = server.post("/experiments", json!({"display_name": "kept"})).await.ok()["experiment_id"].clone();
+    let experiment = format!("/apis/v2beta1/experiments/{}", experiment.as_str().expect("an id"));
+    let send = async |method: Method, path: &str, kind: Option<&str>, body: &'static str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = kind.into_iter().fold(request, |request, kind| request.header("content-type", kind));
+        server.send(request.body(Body::from(body)).expect("a request")).await
+    };
+    let (post, all) = (Method::POST, "/apis/v2beta1/experiments");
+    let form = "application/x-www-form-urlencoded";
+    for kind in [Some("text/plain"), Some(form), Some("multipart/form-data; boundary=edge"), None] {
+        let text = send(post.clone(), all, kind, r#"{"display_name": "x"}"#).await.refused(415);
+        assert!(text.contains("Content-Type: application/json"), "{kind:?}: {text}");
+        // Also where the body counts for nothing.
+        send(post.clone(), &format!("{experiment}:archive"), kind, "{}").await.refused(415);
+        send(Method::DELETE, &experiment, kind, "{}").await.refused(415);
+    }
+    assert_eq!(server.names("/experiments", "experiments").await.0, ["Default", "kept"]);
+    // Without a body there is nothing that could be of a type.
+    for kind in [None, Some("text/plain")] {
+        assert_eq!(send(post.clone(), &format!("{experiment}:archive"), kind, "").await.ok(), json!({}));
+    }
+    send(post, all, Some("application/json; charset=utf-8"), r#"{"display_name": "y"}"#).await.ok();
+    let made = server.upload("/upload?name=p", "p.yaml", PIPELINE.as_bytes()).await.ok();
+    let pipeline = format!("/apis/v2beta1/pipelines/{}", made["pipeline_id"].as_str().expect("an id"));
+    send(Method::PATCH, &pipeline, Some("text/plain"), r#"{"display_name": "z"}"#).await.refused(415);
+    assert_eq!(send(Method::DELETE, &format!("{pipeline}?cascade=true"), None, "").await.ok(), json!({}));
+    // Forms are for uploads, and nothing else is.
+    for kind in [Some("application/json"), Some(form), None] {
+        send(Method::POST, "/apis/v2beta1/pipelines/upload?name=q", kind, "{}").await.refused_upload(400);
+    }
 }
 
 #[test]

@@ -65,7 +65,8 @@ impl World {
     async fn ask(&self, method: Method, path: &str, body: Value) -> Answer {
         let path = format!("/apis/penstock/v1/recurringruns{}", path.replace("ID", &self.id));
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        self.server.send(Request::builder().method(method).uri(path).body(body).expect("a request")).await
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        self.server.send(request.body(body).expect("a request")).await
     }
 
     async fn backfill(&self, from: &str, to: &str) -> Answer {

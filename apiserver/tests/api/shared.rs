@@ -240,6 +240,7 @@ impl Shared {
 
     pub(crate) async fn call(&self, method: Method, path: &str, token: &str, body: &str) -> Answer {
         let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json");
         self.server.send(request.body(Body::from(body.to_owned())).expect("a request")).await
     }
 
