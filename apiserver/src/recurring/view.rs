@@ -2,16 +2,17 @@
 
 use penstock_metastore::{RecurringRun, RecurringSource, Trigger};
 use penstock_spec::Timestamp;
-use penstock_spec::limits::Limits;
 
+use crate::api::Api;
 use crate::error::ApiError;
 use crate::runs::view::{status, with_runtime_config};
 use crate::spec;
 use crate::wire::Reply;
 
-/// `RecurringRun`
-pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply, ApiError> {
+/// `RecurringRun`. Of one that lies in no namespace the server's own is told, where its runs go.
+pub(crate) fn recurring_run(run: &RecurringRun, api: &Api) -> Result<Reply, ApiError> {
     let (mode, state) = if run.enabled { ("ENABLE", "ENABLED") } else { ("DISABLE", "DISABLED") };
+    let namespace = if run.namespace.is_empty() { api.own_namespace() } else { &run.namespace };
     let mut reply = Reply::new()
         .text("recurring_run_id", run.id)
         .text("display_name", &run.display_name)
@@ -24,7 +25,7 @@ pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply
         .time("updated_at", run.updated_at)
         .text("status", state)
         .boolean("no_catchup", run.no_catchup)
-        .text("namespace", &run.namespace)
+        .text("namespace", namespace)
         .text("experiment_id", run.experiment)
         .map("plugins_input", run.plugins_input.clone());
     reply = match &run.source {
@@ -35,7 +36,7 @@ pub(crate) fn recurring_run(run: &RecurringRun, limits: &Limits) -> Result<Reply
         RecurringSource::Latest(pipeline) => {
             reply.message("pipeline_version_reference", Reply::new().text("pipeline_id", *pipeline))
         }
-        RecurringSource::Inline(text) => reply.message("pipeline_spec", spec::shown_inline(text, limits)?),
+        RecurringSource::Inline(text) => reply.message("pipeline_spec", spec::shown_inline(text, api.limits())?),
     };
     reply = with_runtime_config(reply, &run.parameters, &run.pipeline_root);
     Ok(match &run.error {

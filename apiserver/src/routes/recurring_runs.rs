@@ -161,7 +161,7 @@ fn trigger(fields: &mut Fields) -> Result<Trigger, WireError> {
 async fn create(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
     let create = async {
         let (api, recurring) = recurring_run(&access, body.read(recurring_run_body)?).await?;
-        let reply = view::recurring_run(&recurring, api.limits())?;
+        let reply = view::recurring_run(&recurring, &api)?;
         api.metastore().create_recurring_run(recurring).await?;
         api.schedule_changes().notify_one();
         Ok(reply)
@@ -278,7 +278,7 @@ async fn named_source(
 pub(super) async fn get(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
     let get = async {
         let (api, recurring) = access.recurring_run(&id).await?;
-        view::recurring_run(&recurring, api.limits())
+        view::recurring_run(&recurring, &api)
     };
     get.await.map_err(|error| error.within("Failed to get a recurring run"))
 }
@@ -296,7 +296,7 @@ pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError
         let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
         let page = api.metastore().list_recurring_runs(&asked.listing).await?;
         asked.reply(api.token_key(), page, ("recurringRuns", "recurring_run_id"), |recurring| {
-            let shown = view::recurring_run(&recurring, api.limits());
+            let shown = view::recurring_run(&recurring, &api);
             let failed = |error: ApiError| {
                 Reply::new().text("recurring_run_id", recurring.id).message("error", error.to_status())
             };

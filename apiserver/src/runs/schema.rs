@@ -65,6 +65,7 @@ const TASK: Message = Message {
         always("state", Kind::Words(&STATES)),
         shown("parent_task_id", Kind::Id),
         shown("child_tasks", Kind::List(&Kind::Message(&CHILD))),
+        shown("state_history", Kind::List(&Kind::Message(&STATE))),
         shown("error", Kind::Message(&STATUS)),
     ],
 };

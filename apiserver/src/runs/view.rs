@@ -75,7 +75,8 @@ pub(crate) fn details(run: &RunRow, tasks: &[TaskRow]) -> Option<Reply> {
             .text("state", task_state(task))
             .text("parent_task_id", text_of(parent))
             .text("pod_name", pod_of(run, task).unwrap_or_default())
-            .list("child_tasks", children.remove(&task.node).unwrap_or_default());
+            .list("child_tasks", children.remove(&task.node).unwrap_or_default())
+            .list("state_history", task_history(task));
         for (name, time) in [("start_time", task.started_at), ("end_time", task.finished_at)] {
             detail = if time.is_some() { detail.time(name, time) } else { detail.text(name, NEVER) };
         }
@@ -85,6 +86,20 @@ pub(crate) fn details(run: &RunRow, tasks: &[TaskRow]) -> Option<Reply> {
         shown.push(detail);
     }
     (!shown.is_empty()).then(|| Reply::new().list("task_details", shown))
+}
+
+/// When a task came to its states, as far as that is kept: it began, and it ended. What came from the cache never ran.
+fn task_history(task: &TaskRow) -> Vec<Reply> {
+    let entry = |at, state| Reply::new().time("update_time", Some(at)).text("state", state);
+    let began = task.started_at.filter(|_| !task.cached && task.status != TaskStatus::Skipped);
+    let ended = task.finished_at.map(|at| {
+        let entry = entry(at, task_state(task));
+        match &task.error {
+            Some(error) => entry.message("error", status(error)),
+            None => entry,
+        }
+    });
+    began.map(|at| entry(at, "RUNNING")).into_iter().chain(ended).collect()
 }
 
 /// The Pod of a task's newest attempt, in a run whose tasks are Pods.
@@ -164,7 +179,43 @@ fn task_state(task: &TaskRow) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_task_tells_when_it_began_and_how_it_ended() {
+        let at = |second| Some(penstock_spec::Timestamp::from_second(second).unwrap());
+        let row = |status, cached, began, ended, error: Option<&str>| TaskRow {
+            node: penstock_engine::NodeId(1),
+            parent: None,
+            path: "t".to_owned(),
+            key: "t".to_owned(),
+            display_name: "t".to_owned(),
+            kind: TaskKind::Container,
+            status,
+            attempt: None,
+            cached,
+            iteration: None,
+            started_at: began,
+            finished_at: ended,
+            error: error.map(str::to_owned),
+            reason: None,
+            log_uri: None,
+            outputs: None,
+        };
+        let shown = |task: &TaskRow| Value::from_iter(task_history(task).into_iter().map(Value::from));
+        let running = json!({"update_time": "1970-01-01T00:00:01Z", "state": "RUNNING"});
+        let ended = |state: &str| json!({"update_time": "1970-01-01T00:00:02Z", "state": state});
+        assert_eq!(shown(&row(TaskStatus::Pending, false, None, None, None)), json!([]));
+        assert_eq!(shown(&row(TaskStatus::Running, false, at(1), None, None)), json!([running]));
+        let succeeded = row(TaskStatus::Succeeded, false, at(1), at(2), None);
+        assert_eq!(shown(&succeeded), json!([running, ended("SUCCEEDED")]));
+        assert_eq!(shown(&row(TaskStatus::Succeeded, true, at(1), at(2), None)), json!([ended("SKIPPED")]));
+        assert_eq!(shown(&row(TaskStatus::Skipped, false, None, at(2), None)), json!([ended("SKIPPED")]));
+        let failed = shown(&row(TaskStatus::Failed, false, at(1), at(2), Some("it broke")));
+        assert_eq!((&failed[1]["state"], &failed[1]["error"]["message"]), (&json!("FAILED"), &json!("it broke")));
+    }
 
     #[test]
     fn a_stopped_run_ends_with_a_state_that_the_sdk_knows() {

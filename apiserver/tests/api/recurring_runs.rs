@@ -1,5 +1,6 @@
 //! Recurring runs, without anything that fires them.
 
+use penstock_apiserver::ApiSettings;
 use serde_json::{Value, json};
 
 use crate::fixture::{PIPELINE, Server, filter, shown};
@@ -61,6 +62,18 @@ async fn a_recurring_run_is_shown_with_all_that_it_has() {
         "status": "ENABLED",
     });
     assert_eq!(reply, expected);
+}
+
+/// Unlike runs, as in KFP: what it is of lies in no namespace, and its runs go to the server's own.
+#[tokio::test]
+async fn a_recurring_run_tells_the_namespace_of_the_server() {
+    let (api, directory) =
+        Server::api_with(|settings| ApiSettings { own_namespace: "kubeflow".to_owned(), ..settings }).await;
+    let server = Server::over(api, directory);
+    let (id, reply) = made(&server, json!({})).await;
+    assert_eq!(reply["namespace"], "kubeflow");
+    assert_eq!(server.get(&format!("/recurringruns/{id}")).await.ok(), reply);
+    assert_eq!(server.get("/recurringruns").await.ok()["recurringRuns"], json!([reply]));
 }
 
 #[tokio::test]

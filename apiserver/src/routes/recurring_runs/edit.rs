@@ -54,7 +54,7 @@ pub(super) async fn edit(access: Access, Path(id): Path<String>, body: RequestBo
             let changed = change.apply(&api, before, given.clone())?;
             if api.metastore().update_recurring_run(changed.clone()).await? {
                 api.schedule_changes().notify_one();
-                return view::recurring_run(&changed, api.limits());
+                return view::recurring_run(&changed, &api);
             }
         }
         Err(ApiError::conflict(format!(
