@@ -104,16 +104,35 @@ async fn create(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
     shown(&api, &record)
 }
 
-/// Makes a run. One of a recurring run is the same whoever asks for it again, and however the rest of the request differs.
+/// Makes a run. One of a recurring run is the same whoever asks for it again, and however the rest of the request differs;
+/// another one, if the request is the same.
 async fn submit(api: &Api, submission: NewSubmission) -> Result<(), ApiError> {
     let (run, is_slot) = (submission.id, submission.registration.recurring_run.is_some());
     if is_slot && api.metastore().run(run).await.is_ok() {
         return Ok(());
     }
-    match api.submission().submit(submission).await {
+    match api.submission().submit(submission.clone()).await {
         Err(SubmissionError::Metastore(MetastoreError::RunExists { .. })) if is_slot => Ok(()),
+        Err(SubmissionError::Metastore(error @ MetastoreError::RunExists { .. })) => {
+            match api.metastore().run_record(run).await.is_ok_and(|found| is_of(&submission, &found)) {
+                true => Ok(()),
+                false => Err(error.into()),
+            }
+        }
         done => done.map_err(refused),
     }
+}
+
+/// Whether a stored run is what is being asked for: its answer may have been lost. What the server itself puts in, such as
+/// times, does not count.
+fn is_of(asked: &NewSubmission, found: &RunRecord) -> bool {
+    let text = found.inline_text.as_ref();
+    found.registration == asked.registration
+        && found.parameters == asked.parameters
+        && text.is_none_or(|text| *text == asked.pipeline_text)
+        && found.row.info.display_name == asked.display_name
+        && view::service_account(&found.row.options) == asked.service_account
+        && asked.scheduled_at.is_none_or(|at| at == found.row.info.scheduled_at)
 }
 
 /// Everything that can be settled without asking who carries out runs.

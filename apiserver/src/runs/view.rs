@@ -142,7 +142,7 @@ pub(crate) fn status(message: &str) -> Reply {
 }
 
 /// What the submitter stored; runs of other builds may lack it.
-fn service_account(options: &Value) -> &str {
+pub(crate) fn service_account(options: &Value) -> &str {
     options.get("serviceAccount").and_then(Value::as_str).unwrap_or_default()
 }
 

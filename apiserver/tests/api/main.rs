@@ -28,6 +28,7 @@ mod records;
 mod recurring_runs;
 mod retry;
 mod run_search;
+mod runs;
 mod schedules;
 mod shared;
 mod system;

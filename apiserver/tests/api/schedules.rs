@@ -16,7 +16,7 @@ use crate::recorded::read_until;
 
 /// Stores runs without looking at them.
 #[derive(Debug)]
-struct Stored(Metastore);
+pub(crate) struct Stored(pub(crate) Metastore);
 
 #[async_trait::async_trait]
 impl Submission for Stored {
@@ -35,7 +35,8 @@ impl Submission for Stored {
             workspace: None,
         };
         let (pipeline_text, parameters) = (submission.pipeline_text, submission.parameters);
-        let (options, registration) = (json!({}), submission.registration);
+        let options = json!({"serviceAccount": submission.service_account});
+        let registration = submission.registration;
         Ok(self.0.create_run(NewRun { info, pipeline_text, parameters, options, registration }).await?)
     }
 }
