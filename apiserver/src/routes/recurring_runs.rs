@@ -25,6 +25,8 @@ use crate::wire::{Enumeration, Fields, Query, Reply, RequestBody, WireError};
 const MOST_AT_A_TIME: i64 = 10;
 const MODES: &Enumeration = &[("MODE_UNSPECIFIED", 0), ("ENABLE", ENABLE), ("DISABLE", 2)];
 const ENABLE: i64 = 1;
+const PROPAGATION: &Enumeration =
+    &[("DELETE_PROPAGATION_POLICY_UNSPECIFIED", 0), ("FOREGROUND", 1), ("BACKGROUND", 2), ("ORPHAN", 3)];
 
 pub(super) fn routes(routes: Routes) -> Routes {
     const ALL: &str = "/apis/v2beta1/recurringruns";
@@ -324,8 +326,9 @@ async fn set_enabled(access: &Access, id: &str, enabled: bool) -> Result<Reply, 
 }
 
 /// `DELETE /recurringruns/{id}`. How deletion spreads is a matter of Kubernetes, and means nothing here.
-async fn delete(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError> {
+async fn delete(access: Access, Path(id): Path<String>, query: Query) -> Result<Reply, ApiError> {
     let delete = async {
+        query.enumeration("propagation_policy", PROPAGATION)?;
         let (api, recurring) = access.recurring_run(&id).await?;
         api.metastore().delete_recurring_run(recurring.id).await?;
         Ok(Reply::new())

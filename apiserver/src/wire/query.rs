@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use super::read::camel_case;
+use super::read::{Enumeration, camel_case};
 use crate::error::ApiError;
 
 /// The parameters of a request.
@@ -50,6 +50,20 @@ impl Query {
             let reason = if all_digits { "value out of range" } else { "invalid syntax" };
             ApiError::malformed(format!("parsing field {name:?}: strconv.ParseInt: parsing {text:?}: {reason}"))
         })
+    }
+
+    /// The number of an enum's value, given by name or by number; 0 when it is absent.
+    pub fn enumeration(&self, name: &str, names: &Enumeration) -> Result<i64, ApiError> {
+        let text = self.text(name)?;
+        let is_meant = |(known, number): &&(&str, i64)| *known == text || number.to_string() == text;
+        match names.iter().find(is_meant) {
+            Some((_, number)) => Ok(*number),
+            None if text.is_empty() => Ok(0),
+            None => Err(ApiError::malformed(format!(
+                "parsing field {name:?}: {text:?} is not one of {}",
+                names.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ")
+            ))),
+        }
     }
 
     /// A boolean; false when it is absent.
@@ -99,6 +113,10 @@ mod tests {
         assert!(message("page_size=2147483648").ends_with("value out of range"));
         assert_eq!(message("page_size=1&pageSize=2"), r#"too many values for field "page_size""#);
         assert!(Query::parse("cascade=maybe").unwrap().boolean("cascade").is_err());
+        let word = |query: &str| Query::parse(query).unwrap().enumeration("word", &[("NONE", 0), ("ALL", 3)]);
+        assert_eq!([word(""), word("word=ALL"), word("word=3")], [Ok(0), Ok(3), Ok(3)]);
+        assert_eq!(word("word=all").unwrap_err().to_string(), r#"parsing field "word": "all" is not one of NONE, ALL"#);
+        assert!(word("word=1").is_err());
     }
 
     #[test]

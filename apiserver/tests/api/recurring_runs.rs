@@ -160,6 +160,8 @@ async fn what_cannot_recur_is_refused() {
 async fn one_that_is_deleted_is_not_found() {
     let server = Server::start().await;
     let (id, _) = made(&server, json!({})).await;
+    let odd = server.delete(&format!("/recurringruns/{id}?propagation_policy=FOO")).await.refused(400);
+    assert!(odd.contains("\"FOO\" is not one of"), "{odd}");
     assert_eq!(server.delete(&format!("/recurringruns/{id}?propagation_policy=FOREGROUND")).await.ok(), json!({}));
     for id in [id.as_str(), "12345"] {
         let path = format!("/recurringruns/{id}");
