@@ -1,6 +1,6 @@
 //! Runs of recurring runs: what they are made from, and what becomes of them.
 
-use penstock_metastore::{MetastoreError, RecurringRun, RecurringSource, RunRegistration, SlotClaim};
+use penstock_metastore::{MetastoreError, PipelineVersion, RecurringRun, RecurringSource, RunRegistration, SlotClaim};
 use penstock_runtime::logs::chain;
 use penstock_spec::Timestamp;
 use penstock_spec::run::{CacheOff, CacheRules};
@@ -83,6 +83,18 @@ pub(super) async fn make(
     }
 }
 
+/// The version that a recurring run follows. Whoever reads why there is none knows the pipeline alone.
+async fn latest_version(api: &Api, pipeline: Uuid) -> Result<PipelineVersion, MetastoreError> {
+    match api.metastore().latest_version(pipeline).await {
+        Err(MetastoreError::NotFound { id, .. }) => {
+            // That is what is missing if it was deleted.
+            api.metastore().pipeline(pipeline).await?;
+            Err(MetastoreError::NotFound { kind: "version of pipeline", id })
+        }
+        found => found,
+    }
+}
+
 /// A run of a recurring run.
 pub(crate) async fn submission(
     api: &Api,
@@ -104,7 +116,7 @@ pub(crate) async fn submission(
         RecurringSource::Version { pipeline, version, text } => (text, Some(pipeline), Some(version)),
         RecurringSource::Inline(text) => (text, None, None),
         RecurringSource::Latest(pipeline) => {
-            let latest = api.metastore().latest_version(pipeline).await?;
+            let latest = latest_version(api, pipeline).await?;
             (latest.pipeline_text, Some(pipeline), Some(latest.id))
         }
     };

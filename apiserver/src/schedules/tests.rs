@@ -265,7 +265,7 @@ async fn what_fails_is_tried_again_later_and_holds_up_nobody() {
     let mut clockwork = world.clockwork();
     assert_eq!(world.settle(&mut clockwork, "2026-01-01T10:00:00Z").await, Duration::from_secs(1));
     assert_eq!((world.runs(1).await.len(), world.runs(2).await.len()), (1, 0));
-    assert!(world.error(2).await.unwrap().contains("there is no pipeline version"));
+    assert!(world.error(2).await.unwrap().contains("there is no pipeline 00000000-"));
     world.runs.refuses.store(true, Ordering::Relaxed);
     world.add(recurring(3, minutely())).await;
     assert_eq!(world.settle(&mut clockwork, "2026-01-01T10:01:00Z").await, Duration::from_secs(1));
@@ -322,6 +322,12 @@ async fn the_latest_version_is_that_of_the_moment() {
         let spec = store.run_spec(run.row.info.id).await.unwrap();
         assert_eq!(spec.pipeline_text, format!("version {number}"));
     }
+    let empty = StoredPipeline { id: Uuid::from_u128(6), name: "empty".to_owned(), ..pipeline };
+    let source = RecurringSource::Latest(empty.id);
+    store.create_pipeline(empty, None).await.unwrap();
+    world.add(RecurringRun { source, ..recurring(2, minutely()) }).await;
+    world.settle(&mut clockwork, "2026-01-01T10:03:00Z").await;
+    assert!(world.error(2).await.unwrap().contains("there is no version of pipeline 00000000-"));
 }
 
 #[tokio::test]
