@@ -132,6 +132,7 @@ fn responses(description: &Description, schemas: &mut Schemas) -> Value {
         Reply::File => json!({
             "200": described("The file.", "*/*", json!({})),
             "304": {"description": "The client has it already."},
+            "404": described("There is no such file.", "text/plain; charset=utf-8", json!({"type": "string"})),
         }),
         Reply::Events => json!({
             "200": described("Events as they happen; the schema is that of one.", "text/event-stream", event()),

@@ -14,7 +14,7 @@ mod table;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -100,7 +100,12 @@ async fn no_route(uri: Uri) -> Response {
     if uri.path().starts_with("/apis/") {
         return ApiError::new(ErrorKind::NoRoute, "Not Found").into_response();
     }
-    (axum::http::StatusCode::NOT_FOUND, "404 page not found\n").into_response()
+    no_page()
+}
+
+/// What is answered outside the API where nothing is, as in KFP.
+pub(crate) fn no_page() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
 }
 
 async fn wrong_method() -> ApiError {

@@ -7,9 +7,8 @@ use bytes::Bytes;
 
 use crate::api::Api;
 use crate::dashboard::{DashboardFile, PAGE};
-use crate::error::{ApiError, ErrorKind};
 use crate::openapi::{Description, Reply};
-use crate::router::{Public, Requires, Routes};
+use crate::router::{Public, Requires, Routes, no_page};
 use crate::wire::conditional::is_known;
 
 /// What the page may do: what it needs of its own origin. Pages of the same origin may frame it, as Kubeflow's central
@@ -44,20 +43,20 @@ async fn page(Public(api): Public, headers: HeaderMap) -> Response {
 }
 
 /// `GET /{file}`
-async fn file(Public(api): Public, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let file = find(&api, &name)?;
-    Ok(answer(file, ASK_AGAIN, &headers))
+async fn file(Public(api): Public, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    serve(&api, &name, ASK_AGAIN, &headers)
 }
 
 /// `GET /assets/{asset}`
-async fn asset(Public(api): Public, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let file = find(&api, &format!("assets/{name}"))?;
-    Ok(answer(file, FOR_A_YEAR, &headers))
+async fn asset(Public(api): Public, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    serve(&api, &format!("assets/{name}"), FOR_A_YEAR, &headers)
 }
 
-fn find(api: &Api, name: &str) -> Result<&'static DashboardFile, ApiError> {
-    let found = api.settings().dashboard.file(name);
-    found.ok_or_else(|| ApiError::new(ErrorKind::NotFound, format!("the dashboard has no file {name:?}")))
+fn serve(api: &Api, name: &str, caching: &'static str, headers: &HeaderMap) -> Response {
+    match api.settings().dashboard.file(name) {
+        Some(file) => answer(file, caching, headers),
+        None => no_page(),
+    }
 }
 
 fn answer(file: &'static DashboardFile, caching: &'static str, headers: &HeaderMap) -> Response {
