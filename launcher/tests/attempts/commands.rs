@@ -110,6 +110,9 @@ async fn exit_code_signal_and_missing_program_are_told_apart() {
     let report = world.run(&world.plan(&["sh", "-c", "echo; printf 'boom\\033[1m' >&2; exit 3"])).await;
     assert_eq!((report.exit_code, failed(&report).cause), (Some(3), FailureCause::User));
     assert_eq!(failed(&report).message, "the process exited with code 3; the last line of its log: boom\u{fffd}[1m");
+    // The end of what kfp's executor prints of its input, and nothing that the user wrote.
+    let report = world.run(&world.plan(&["sh", "-c", "printf '{\\n  \"inputs\": 1\\n}\\n\\n' >&2; exit 3"])).await;
+    assert_eq!(failed(&report).message, "the process exited with code 3");
     assert!(report.log_uri.is_some() && report.manifest_digest.is_none());
 
     let report = world.run(&world.plan(&["sh", "-c", "kill -9 $$"])).await;
