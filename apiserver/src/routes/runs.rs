@@ -330,7 +330,10 @@ async fn retry(access: Access, Path(id): Path<String>) -> Result<Reply, ApiError
 
 async fn ask_to_go_on(access: &Access, id: &str) -> Result<Reply, ApiError> {
     let (api, record) = access.run(id).await?;
-    if !matches!(record.row.status, RunStatus::Failed | RunStatus::Canceled) || record.pending.is_some() {
+    if !record.row.status.is_final() || record.pending.is_some() {
+        return Err(ApiError::conflict(format!("Cannot claim run {id} for retry: not in a terminal state")));
+    }
+    if !matches!(record.row.status, RunStatus::Failed | RunStatus::Canceled) {
         return Err(ApiError::conflict("Workflow must be Failed/Error to retry"));
     }
     // Without it, tasks would begin with an empty one in its place.

@@ -128,6 +128,12 @@ async fn run_goes_on_only_from_what_it_has_and_when_it_has_ended() {
     let running = run(&recorded, 43, 1).await;
     let refused = asked(&recorded, &path(running, "a")).await.refused(409);
     assert!(refused.contains("has not ended"), "{refused}");
+    for (run, reason) in [
+        (id, "Workflow must be Failed/Error to retry".to_owned()),
+        (running, format!("Cannot claim run {running} for retry: not in a terminal state")),
+    ] {
+        assert_eq!(asked(&recorded, &format!("/apis/v2beta1/runs/{run}:retry")).await.refused(409), reason);
+    }
     for run in [id, running] {
         assert!(recorded.store.pending_commands(run).await.expect("commands").is_empty());
     }
