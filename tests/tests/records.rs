@@ -175,6 +175,8 @@ enum Manner {
     Garbage,
     Redirects,
     Fails,
+    /// Wants to be asked again later.
+    Busy,
     /// Takes the request and says nothing.
     Silent,
 }
@@ -241,6 +243,9 @@ impl Receiver {
                 format!("HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             }
             Manner::Fails => "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
+            Manner::Busy => {
+                "HTTP/1.1 503 Busy\r\nRetry-After: 4\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned()
+            }
             Manner::Silent => {
                 std::thread::sleep(SOON);
                 return None;
@@ -309,6 +314,27 @@ fn f01_notifications_survive_a_kill_and_a_receiver_that_is_down() {
     let mut of_run = ids(&seen, &format!("runs/{run}"));
     of_run.dedup();
     assert_eq!(of_run.len(), 1, "{of_run:?}");
+    server.stop().expect_code(0);
+}
+
+/// `Retry-After` of a receiver is longer than the pause would have been.
+#[test]
+fn receiver_that_is_busy_is_asked_again_when_it_says() {
+    let sandbox = Sandbox::new();
+    let receiver = Receiver::start(Manner::Busy);
+    let rule = json!({"name": "ends", "url": format!("http://{}/", receiver.address), "secret_file": "secret"});
+    let file = rules(&sandbox, &[rule]);
+    let server = Server::start_with(sandbox.penstock(), &["--host-commands", "--notifications", &file]);
+    let url = server.url();
+    let run = submit(&url, "told", &Pipeline::new("told", [Task::new("task", "true")]).build(), &json!({}));
+    finish(&url, &run);
+    wait_until("an attempt", SOON, || !receiver.seen().is_empty());
+    receiver.set(Manner::Takes);
+    wait_until("the next attempt", SOON, || receiver.seen().len() == 2);
+    let seconds: Vec<i64> =
+        receiver.seen().iter().map(|(headers, _)| headers["webhook-timestamp"].parse().expect("a number")).collect();
+    // Whole seconds: what is four apart may be told as three.
+    assert!(seconds[1] - seconds[0] >= 3, "{seconds:?}");
     server.stop().expect_code(0);
 }
 

@@ -139,4 +139,20 @@ mod tests {
         assert_eq!([1, 2, 3, 9, 10, u64::MAX].map(seconds), [1, 2, 4, 256, 300, 300]);
         assert_eq!(pause(1, 0.5), Duration::from_millis(500));
     }
+
+    #[test]
+    fn a_receiver_says_when_to_come_again_within_reason() {
+        let refused = |status: u16, after: Option<&str>| {
+            let answer = axum::http::Response::builder().status(status);
+            let answer = after.into_iter().fold(answer, |answer, after| answer.header(RETRY_AFTER, after));
+            judge(&Response::from(answer.body("").unwrap()))
+        };
+        let seconds = |after| refused(503, after).unwrap_err().again_after.map(|after| after.as_secs());
+        assert_eq!([seconds(Some("7")), seconds(Some(" 0 ")), seconds(Some("86400"))], [Some(7), Some(0), Some(300)]);
+        for unknown in [None, Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("-1"), Some("1.5"), Some("")] {
+            assert_eq!(seconds(unknown), None, "{unknown:?}");
+        }
+        assert_eq!(refused(429, Some("3")).unwrap_err().again_after, Some(Duration::from_secs(3)));
+        assert_eq!(refused(204, Some("3")), Ok(()));
+    }
 }
