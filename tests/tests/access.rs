@@ -15,6 +15,10 @@ use penstock_tests::sandbox::Sandbox;
 use penstock_tests::server::Server;
 use serde_json::{Value, json};
 
+#[path = "../../metastore/tests/postgres/server.rs"]
+#[allow(clippy::unwrap_used, reason = "it is part of the tests of another crate, where that is allowed")]
+mod database;
+
 const RULES: &str = "
 rules:
   - {users: [ann], namespaces: ['*'], may: edit}
@@ -122,16 +126,22 @@ fn t30_an_api_that_others_reach_is_refused_without_a_word_for_it() {
     up(&["--allowed-host", "https://kfp.example"]).expect_complaint("is not the name of a host");
 }
 
-/// An API for several teams, whose cluster is a stand-in at a port that nobody listens to yet.
-fn apiserver(sandbox: &Sandbox, store: &S3Server, cluster: SocketAddr, api: SocketAddr) -> Background {
+/// An API for several teams, whose cluster is a stand-in at a port that nobody listens to yet; over a database, or the file
+/// that it has otherwise.
+fn apiserver(
+    sandbox: &Sandbox,
+    store: &S3Server,
+    [cluster, api]: [SocketAddr; 2],
+    database: Option<&str>,
+) -> Background {
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
         "clusters": [{"name": "c", "cluster": {"server": format!("http://{cluster}")}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "penstock-system"}}],
     });
     let kubeconfig = sandbox.write("kubeconfig", kubeconfig.to_string());
-    let mut process = sandbox
-        .penstock()
+    let penstock = database.iter().fold(sandbox.penstock(), |penstock, url| penstock.env("PENSTOCK_DATABASE_URL", url));
+    let mut process = penstock
         .args(["apiserver", "--multi-user", "--auth", "token-review,header", "--admin-listen", "127.0.0.1:0"])
         .args(["--api-listen", &api.to_string()])
         .arg("--kubeconfig")
@@ -150,14 +160,25 @@ fn apiserver(sandbox: &Sandbox, store: &S3Server, cluster: SocketAddr, api: Sock
 
 #[test]
 fn t10_teams_use_what_is_theirs_by_the_stock_client() {
-    let Some(python) = python::find_or_skip("t10_teams_use_what_is_theirs_by_the_stock_client") else { return };
+    play_teams("t10_teams_use_what_is_theirs_by_the_stock_client", None);
+}
+
+#[test]
+fn t10_teams_use_what_is_theirs_on_postgresql() {
+    let Some(server) = database::Server::start() else { return };
+    server.sql("postgres", "CREATE DATABASE penstock");
+    play_teams("t10_teams_use_what_is_theirs_on_postgresql", Some(&server.url("penstock")));
+}
+
+fn play_teams(test: &str, database: Option<&str>) {
+    let Some(python) = python::find_or_skip(test) else { return };
     let Some(store) = S3Server::start_or_skip() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(store.create_bucket("users"));
     let sandbox = Sandbox::new();
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let (cluster, api) = (free(), free());
-    let server = apiserver(&sandbox, &store, cluster, api);
+    let server = apiserver(&sandbox, &store, [cluster, api], database);
     let played = Invocation::new(&python)
         .environment(&sandbox.path("home"), &sandbox.data_dir())
         .env("PENSTOCK_TEST_API", format!("http://{api}"))

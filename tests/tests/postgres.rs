@@ -155,7 +155,7 @@ fn stock_client_runs_pipelines() {
     let Some((_database, url)) = database() else { return };
     let sandbox = Sandbox::new();
     let server = Server::start(sandbox.penstock().python(&python).env("PENSTOCK_DATABASE_URL", &url));
-    for file in ["experiments.py", "uploads.py", "runs.py", "recurring.py"] {
+    for file in ["experiments.py", "uploads.py", "runs.py", "recurring.py", "commands.py", "logs.py"] {
         let finished = Invocation::new(&python)
             .environment(&sandbox.path("home"), &sandbox.data_dir())
             .env("PENSTOCK_TEST_API", server.url())
