@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import type { Run } from "../src/api/kfp";
-import { api, ended, expect, finished, fresh, home, test, upload, visit } from "./site";
+import type { Experiment, Run } from "../src/api/kfp";
+import { api, ended, expect, finished, fresh, home, sample, test, upload, visit } from "./site";
 
 test("runs are listed, narrowed and sorted, and the address keeps it", async ({ page }) => {
   const failed = await finished("failure", { title: fresh("list-failed") });
@@ -137,6 +137,37 @@ test("runs are found by parameters, metrics, tags and pipeline, and the address 
   await expect(link(slow)).toBeVisible();
   await expect(link(fast)).toBeVisible();
   await expect(page.getByText("2 runs", { exact: true })).toBeVisible();
+});
+
+test("runs are narrowed to an experiment by its name, and the address keeps it", async ({ page }) => {
+  const name = fresh("by experiment");
+  const pipeline = await upload("if_elif_else", sample("if_elif_else"));
+  const made: Run[] = [];
+  for (const word of ["one", "two"]) {
+    const experiment = await api<Experiment>("apis/v2beta1/experiments", { display_name: `${name} ${word}` });
+    const { run_id } = await api<Run>("apis/v2beta1/runs", {
+      display_name: `${name} run ${word}`,
+      experiment_id: experiment.experiment_id,
+      pipeline_version_reference: { pipeline_id: pipeline.pipeline_id },
+    });
+    made.push(await ended(run_id));
+  }
+  const link = (word: string) => page.getByRole("link", { name: `${name} run ${word}`, exact: true });
+  await visit(page, "/runs");
+  const adding = page.locator("details", { hasText: "Filter" }).first();
+  await adding.getByText("Filter", { exact: true }).click();
+  await adding.getByRole("button", { name: "Experiment", exact: true }).click();
+  await adding.getByRole("combobox", { name: "Experiment" }).fill(`${name} two`);
+  await adding.getByRole("option", { name: `${name} two` }).click();
+  await expect(page.getByText(`Experiment: ${name} two`)).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`experiment=${made[1]?.experiment_id}`));
+  await expect(link("two")).toBeVisible();
+  await expect(link("one")).toBeHidden();
+  await page.reload();
+  await expect(link("two")).toBeVisible();
+  await expect(link("one")).toBeHidden();
+  await page.getByRole("button", { name: "Of any experiment" }).click();
+  await expect(link("one")).toBeVisible();
 });
 
 test("a condition that cannot be is refused where it is made", async ({ page }) => {

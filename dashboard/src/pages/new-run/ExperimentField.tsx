@@ -5,8 +5,21 @@ import { useNamespace } from "../../app/namespace";
 import { Field } from "../../design/Field";
 import { Picker } from "../../design/Picker";
 
-/** Which experiment; the default one when none is chosen. */
-export function ExperimentField({ chosen, onChoose }: { chosen: string; onChoose: (id: string) => void }) {
+/** Which experiment. */
+export function ExperimentField({
+  chosen,
+  required = false,
+  none = required ? "Choose an experiment" : "Default",
+  error,
+  onChoose,
+}: {
+  chosen: string;
+  required?: boolean;
+  /** What it means that none is chosen. */
+  none?: string;
+  error?: string | undefined;
+  onChoose: (id: string) => void;
+}) {
   const namespace = useNamespace();
   const [text, setText] = useState("");
   const found = useInfiniteQuery(
@@ -19,12 +32,12 @@ export function ExperimentField({ chosen, onChoose }: { chosen: string; onChoose
   const experiment = useQuery(experimentQuery(chosen));
   const options = found.data?.pages.flatMap((page) => page.experiments ?? []) ?? [];
   return (
-    <Field label="Experiment">
+    <Field label="Experiment" required={required} error={error}>
       {(ids) => (
         <Picker
           ids={ids}
           chosen={experiment.data?.display_name ?? ""}
-          placeholder="Default"
+          placeholder={none}
           isLoading={found.isFetching}
           options={options.map((it) => ({ id: it.experiment_id, name: it.display_name }))}
           onType={setText}

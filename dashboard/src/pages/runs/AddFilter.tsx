@@ -12,25 +12,30 @@ import {
   type ValueName,
   writeCondition,
 } from "../../model/runValues";
+import { ExperimentField } from "../new-run/ExperimentField";
 import { type ChosenVersion, PipelineField } from "../new-run/PipelineField";
 import style from "./RunList.module.css";
 
-type Subject = "pipeline" | ValueCondition["kind"];
+type Subject = "pipeline" | "experiment" | ValueCondition["kind"];
 
 const SUBJECTS: readonly { subject: Subject; label: string }[] = [
   { subject: "parameters", label: "Parameter" },
   { subject: "metrics", label: "Metric" },
   { subject: "tags", label: "Tag" },
   { subject: "pipeline", label: "Pipeline" },
+  { subject: "experiment", label: "Experiment" },
 ];
 
 /** Adds a condition to those of a list. */
 export function AddFilter({
   filter,
+  isOfExperiment,
   known,
   onChange,
 }: {
   filter: RunFilter;
+  /** Whether the list is of one experiment anyway. */
+  isOfExperiment: boolean;
   known: readonly ValueName[];
   onChange: (change: Partial<RunFilter>) => void;
 }) {
@@ -62,7 +67,7 @@ export function AddFilter({
       </summary>
       <div>
         <fieldset className={`${style.states} plain`} aria-label="Filter by">
-          {SUBJECTS.map((it) => (
+          {SUBJECTS.filter((it) => !(isOfExperiment && it.subject === "experiment")).map((it) => (
             <button
               key={it.subject}
               type="button"
@@ -76,6 +81,15 @@ export function AddFilter({
         </fieldset>
         {subject === "pipeline" ? (
           <OfPipeline filter={filter} onChange={onChange} />
+        ) : subject === "experiment" ? (
+          <ExperimentField
+            chosen={filter.experiment}
+            none="Any experiment"
+            onChoose={(experiment) => {
+              onChange({ experiment });
+              close();
+            }}
+          />
         ) : filter.conditions.length >= MOST_CONDITIONS ? (
           <p className="soft">There are {MOST_CONDITIONS} conditions; take one away to add another.</p>
         ) : (

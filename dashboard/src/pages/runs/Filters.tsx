@@ -81,7 +81,7 @@ export function Filters({
         />
         Archived
       </label>
-      <AddFilter filter={filter} known={known} onChange={change} />
+      <AddFilter filter={filter} isOfExperiment={isOfExperiment} known={known} onChange={change} />
       <Conditions filter={filter} isOfExperiment={isOfExperiment} onChange={change} />
       {isNarrow(filter) && (
         <Button kind="quiet" onClick={() => change(NOTHING)}>
