@@ -4,22 +4,24 @@ import { useNavigate } from "react-router";
 import type { Run } from "../../api/kfp";
 import { pipelineQuery, versionQuery } from "../../api/pipelines";
 import { createRun, runQuery } from "../../api/runs";
-import { useAddressQuery } from "../../app/query";
+import { systemQuery } from "../../api/system";
+import { useNamespace } from "../../app/namespace";
+import { useAddressQuery, useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
+import { Confirm } from "../../design/Confirm";
 import { Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
-import { TextField } from "../../design/TextField";
-import { cachingOf } from "../../model/caching";
-import { type Answers, answersOf, collect, definitions, pipelineOf } from "../../model/parameters";
-import { CachingField } from "./CachingField";
-import { bodyOf, type Draft } from "./draft";
+import { answersOf, collect, definitions, pipelineOf } from "../../model/parameters";
+import { bodyOf, firstTyped, pickedOf, picking } from "./draft";
 import { Elsewhere } from "./Elsewhere";
-import { ExperimentField } from "./ExperimentField";
+import { useKept } from "./kept";
 import { useLatestVersion } from "./latest";
+import { useLeaving } from "./leaving";
 import style from "./NewRun.module.css";
 import { ParameterFields } from "./ParameterFields";
 import { type ChosenVersion, PipelineField } from "./PipelineField";
+import { Settings } from "./Settings";
 
 export default function NewRun() {
   const [query] = useAddressQuery();
@@ -35,47 +37,40 @@ export default function NewRun() {
   return (
     <Page title={cloned ? "Clone a run" : "New run"} crumbs={[{ name: "Runs", to: to.runs }]}>
       {source.isError && <Failed what="The run to clone cannot be read" error={source.error} />}
-      <Form key={cloned} source={source.data} query={query} />
+      <Form key={cloned} name={cloned} source={source.data} query={query} />
     </Page>
   );
 }
 
-function firstDraft(source: Run | undefined, query: URLSearchParams): Draft {
-  const reference = source?.pipeline_version_reference;
-  return {
-    name: source ? `Clone of ${source.display_name}` : "",
-    description: source?.description ?? "",
-    experimentId: query.get("experimentId") ?? source?.experiment_id ?? "",
-    chosen: {
-      pipelineId: query.get("pipelineId") ?? reference?.pipeline_id ?? "",
-      versionId: query.get("pipelineVersionId") ?? reference?.pipeline_version_id ?? "",
-    },
-    caching: cachingOf(source),
-    pipelineRoot: source?.runtime_config?.pipeline_root ?? "",
-    serviceAccount: source && source.service_account !== "pipeline-runner" ? (source.service_account ?? "") : "",
-  };
-}
-
-function Form({ source, query }: { source: Run | undefined; query: URLSearchParams }) {
+function Form({ name, source, query }: { name: string; source: Run | undefined; query: URLSearchParams }) {
   const navigate = useNavigate();
-  const [draft, setDraft] = useState(() => firstDraft(source, query));
-  const [given, setGiven] = useState<Answers>();
+  const [, put] = useAddressWords();
+  const isShared = useQuery(systemQuery(useNamespace())).data?.multi_user === true;
+  const [first] = useState(() => firstTyped(source));
+  const { kept, change, isUnsaved, forget } = useKept(name, first);
+  const leaving = useLeaving(isUnsaved);
   const [isSent, setIsSent] = useState(false);
-  const pipeline = usePipeline(draft.chosen, source);
+  const picked = pickedOf(source, query);
+  const pipeline = usePipeline(picked.chosen, source);
   const parameters = definitions(pipeline.spec);
-  const answers = given ?? answersOf(parameters, source?.runtime_config?.parameters);
+  const answers = kept.given ?? answersOf(parameters, source?.runtime_config?.parameters);
   const { values, problems } = collect(parameters, answers);
-  const named = draft.name.trim() || pipeline.defaultName;
-  const body = bodyOf({ ...draft, name: named }, values, pipeline.inline, pipeline.versionId);
+  const draft = { ...kept.typed, ...picked };
+  const named = { ...draft, name: draft.name.trim() || pipeline.defaultName };
+  const body = bodyOf(named, values, pipeline.inline, pipeline.versionId);
+  const isHomeless = isShared && picked.experimentId === "";
   const sending = useMutation({
     mutationFn: () => createRun(body),
-    onSuccess: (run) => void navigate(to.run(run.run_id)),
+    onSuccess: (run) => {
+      forget();
+      leaving.letGo();
+      void navigate(to.run(run.run_id));
+    },
   });
-  const change = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
   const send = (event: FormEvent) => {
     event.preventDefault();
     setIsSent(true);
-    if (problems.length === 0 && pipeline.spec) {
+    if (problems.length === 0 && pipeline.spec && !isHomeless) {
       sending.mutate();
     } else {
       requestAnimationFrame(() => document.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
@@ -91,7 +86,7 @@ function Form({ source, query }: { source: Run | undefined; query: URLSearchPara
                 The pipeline that was sent with the cloned run: <strong>{pipeline.spec?.pipelineInfo.name}</strong>
               </p>
             ) : (
-              <PipelineField chosen={draft.chosen} onChoose={(chosen) => change({ chosen })} />
+              <PipelineField chosen={draft.chosen} onChoose={(chosen) => put(picking({ ...picked, chosen }))} />
             )}
             {pipeline.error && <Failed what="The pipeline cannot be read" error={pipeline.error} />}
           </div>
@@ -103,7 +98,7 @@ function Form({ source, query }: { source: Run | undefined; query: URLSearchPara
                 parameters={parameters}
                 answers={answers}
                 problems={isSent ? problems : problems.filter((it) => answers[it.parameter] !== undefined)}
-                onChange={(name, text) => setGiven({ ...answers, [name]: text })}
+                onChange={(name, text) => change({ given: { ...answers, [name]: text } })}
               />
             ) : pipeline.isLoading ? (
               <Loading what="Reading the pipeline" />
@@ -112,7 +107,14 @@ function Form({ source, query }: { source: Run | undefined; query: URLSearchPara
             )}
           </div>
         </Card>
-        <Settings draft={draft} defaultName={pipeline.defaultName} onChange={change} />
+        <Settings
+          draft={draft}
+          defaultName={pipeline.defaultName}
+          mustChoose={isShared}
+          isMissing={isSent && isHomeless}
+          onType={(typed) => change({ typed: { ...kept.typed, ...typed } })}
+          onExperiment={(experimentId) => put(picking({ experimentId }))}
+        />
         {sending.isError && <Failed what="The run was not started" error={sending.error} />}
         <div className={style.send}>
           {isSent && problems.length > 0 && (
@@ -125,7 +127,34 @@ function Form({ source, query }: { source: Run | undefined; query: URLSearchPara
           </Button>
         </div>
       </div>
-      <Elsewhere draft={{ ...draft, name: named }} versionId={pipeline.versionId} values={values} body={body} />
+      {pipeline.spec && (
+        <Elsewhere
+          draft={named}
+          isShared={isShared}
+          source={
+            pipeline.inline
+              ? { runId: source?.run_id ?? "" }
+              : { pipelineId: picked.chosen.pipelineId, versionId: pipeline.versionId }
+          }
+          values={values}
+          body={body}
+          missing={problems.length}
+        />
+      )}
+      {leaving.held && (
+        <Confirm
+          title="Leave without starting the run?"
+          action="Leave"
+          perform={async () => {
+            forget();
+            leaving.letGo();
+            leaving.held?.();
+          }}
+          onClose={leaving.stay}
+        >
+          What you typed is thrown away.
+        </Confirm>
+      )}
     </form>
   );
 }
@@ -148,46 +177,4 @@ function usePipeline(chosen: ChosenVersion, source: Run | undefined) {
     error: version.error ?? pipeline.error,
     defaultName: title ? `${title} ${openedAt}` : "",
   };
-}
-
-function Settings({
-  draft,
-  defaultName,
-  onChange,
-}: {
-  draft: Draft;
-  defaultName: string;
-  onChange: (change: Partial<Draft>) => void;
-}) {
-  return (
-    <Card title="The run">
-      <div className={style.part}>
-        <TextField label="Name" value={draft.name} placeholder={defaultName} onChange={(name) => onChange({ name })} />
-        <TextField
-          label="Description"
-          value={draft.description}
-          onChange={(description) => onChange({ description })}
-        />
-        <ExperimentField chosen={draft.experimentId} onChoose={(experimentId) => onChange({ experimentId })} />
-        <CachingField value={draft.caching} onChange={(caching) => onChange({ caching })} />
-        <details>
-          <summary>More settings</summary>
-          <div className={style.part}>
-            <TextField
-              label="Pipeline root"
-              hint="Where artifacts are stored, such as s3://bucket/prefix."
-              value={draft.pipelineRoot}
-              onChange={(pipelineRoot) => onChange({ pipelineRoot })}
-            />
-            <TextField
-              label="Service account"
-              hint="Of Kubernetes, under which the tasks run."
-              value={draft.serviceAccount}
-              onChange={(serviceAccount) => onChange({ serviceAccount })}
-            />
-          </div>
-        </details>
-      </div>
-    </Card>
-  );
 }
