@@ -51,6 +51,7 @@ interface Upload {
   name?: string;
   description?: string;
   namespace?: string;
+  tags?: Record<string, string>;
 }
 
 function form(file: File): FormData {
@@ -59,20 +60,29 @@ function form(file: File): FormData {
   return form;
 }
 
-export const uploadPipeline = ({ file, name, description, namespace }: Upload) =>
+/** As the query of an upload has them. */
+const tagText = (tags: Record<string, string> = {}) =>
+  Object.keys(tags).length > 0 ? JSON.stringify(tags) : undefined;
+
+export const uploadPipeline = ({ file, name, description, namespace, tags }: Upload) =>
   ask<Pipeline>("apis/v2beta1/pipelines/upload", {
     method: "POST",
     form: form(file),
-    query: { name, display_name: name, description, namespace },
+    query: { name, display_name: name, description, namespace, tags: tagText(tags) },
   });
 
-export const uploadVersion = (pipelineId: string, { file, name, description }: Upload) =>
+export const uploadVersion = (pipelineId: string, { file, name, description, tags }: Upload) =>
   ask<PipelineVersion>("apis/v2beta1/pipelines/upload_version", {
     method: "POST",
     form: form(file),
-    query: { name, display_name: name, description, pipelineid: pipelineId },
+    query: { name, display_name: name, description, pipelineid: pipelineId, tags: tagText(tags) },
   });
 
 export const deletePipeline = (id: string) => ask(path(id), { method: "DELETE", query: { cascade: true } });
 export const deleteVersion = (id: string, version: string) =>
   ask(`${path(id)}/versions/${encodeURIComponent(version)}`, { method: "DELETE" });
+/** All tags that it has from now on. */
+export const tagPipeline = (id: string, tags: Record<string, string>) =>
+  ask<Pipeline>(path(id), { method: "PATCH", body: { tags } });
+export const tagVersion = (id: string, version: string, tags: Record<string, string>) =>
+  ask<PipelineVersion>(`${path(id)}/versions/${encodeURIComponent(version)}`, { method: "PATCH", body: { tags } });

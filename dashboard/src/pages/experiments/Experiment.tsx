@@ -12,6 +12,7 @@ import { Page } from "../../design/Page";
 import { Tabs } from "../../design/Tabs";
 import { RunList } from "../runs/RunList";
 import { ScheduleList } from "../schedules/ScheduleList";
+import style from "./Experiments.module.css";
 
 type Asked = "archive" | "restore" | "delete";
 
@@ -55,19 +56,21 @@ export default function Experiment() {
       crumbs={[{ name: "Experiments", to: to.experiments }]}
       wide
       actions={
-        <>
-          <Button icon="archive" onClick={() => setAsked(isArchived ? "restore" : "archive")}>
-            {isArchived ? "Restore" : "Archive"}
-          </Button>
-          <Button icon="trash" label="Delete the experiment" kind="quiet" onClick={() => setAsked("delete")} />
-          <LinkButton
-            to={view === "runs" ? to.newRun({ experimentId }) : to.newSchedule({ experimentId })}
-            icon="plus"
-            kind="primary"
-          >
-            {view === "runs" ? "New run" : "New schedule"}
-          </LinkButton>
-        </>
+        experiment.data && (
+          <>
+            <Button icon="archive" onClick={() => setAsked(isArchived ? "restore" : "archive")}>
+              {isArchived ? "Restore" : "Archive"}
+            </Button>
+            <Button icon="trash" label="Delete the experiment" kind="quiet" onClick={() => setAsked("delete")} />
+            <LinkButton
+              to={view === "runs" ? to.newRun({ experimentId }) : to.newSchedule({ experimentId })}
+              icon="plus"
+              kind="primary"
+            >
+              {view === "runs" ? "New run" : "New schedule"}
+            </LinkButton>
+          </>
+        )
       }
     >
       {experiment.isError ? (
@@ -87,7 +90,7 @@ export default function Experiment() {
             onChoose={(tab) => put({ tab })}
             panel="of-experiment"
           />
-          <div id="of-experiment" role="tabpanel" aria-label={view}>
+          <div id="of-experiment" role="tabpanel" aria-label={view} className={style.panel}>
             {view === "runs" ? <RunList experimentId={experimentId} /> : <ScheduleList experimentId={experimentId} />}
           </div>
         </>

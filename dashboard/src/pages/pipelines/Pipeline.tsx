@@ -2,12 +2,11 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Suspense, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import type { PipelineVersion } from "../../api/kfp";
-import { deletePipeline, deleteVersion, pipelineQuery, versionQuery, versionsQuery } from "../../api/pipelines";
+import { pipelineQuery, versionQuery, versionsQuery } from "../../api/pipelines";
 import { part } from "../../app/part";
 import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
-import { Confirm } from "../../design/Confirm";
 import { LinkButton } from "../../design/LinkButton";
 import { Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
@@ -17,11 +16,11 @@ import { Tags } from "../../design/Tags";
 import { isolated } from "../../model/bidi";
 import { pipelineOf } from "../../model/parameters";
 import { short } from "../../model/time";
+import { type Asked, Dialogs } from "./Dialogs";
 import { DropZone } from "./DropZone";
 import style from "./Pipelines.module.css";
 import { Source } from "./Source";
 import { Summary } from "./Summary";
-import { Upload } from "./Upload";
 
 const PipelineGraph = part(async () => ({ default: (await import("../run/graph/PipelineGraph")).PipelineGraph }));
 
@@ -40,8 +39,7 @@ export default function Pipeline() {
   const shown = versionId || (versions[0]?.pipeline_version_id ?? "");
   const version = useQuery(versionQuery(pipelineId, shown));
   const [file, setFile] = useState<File>();
-  const [open, setOpen] = useState<"upload" | "delete" | "delete version">();
-  const navigate = useNavigate();
+  const [open, setOpen] = useState<Asked>();
   const error = pipeline.error ?? list.error ?? version.error;
   return (
     <DropZone onFile={setFile}>
@@ -50,24 +48,34 @@ export default function Pipeline() {
         crumbs={[{ name: "Pipelines", to: to.pipelines }]}
         wide
         actions={
-          <>
-            <Button icon="trash" label="Delete the pipeline" kind="quiet" onClick={() => setOpen("delete")} />
-            <Button icon="upload" onClick={() => setOpen("upload")}>
-              New version
-            </Button>
-            <LinkButton to={to.runsOf({ pipeline: pipelineId, version: versionId })} icon="runs">
-              Its runs
-            </LinkButton>
-            <LinkButton to={to.newSchedule({ pipelineId, pipelineVersionId: versionId })} icon="schedules">
-              Schedule
-            </LinkButton>
-            <LinkButton to={to.newRun({ pipelineId, pipelineVersionId: shown })} icon="runs" kind="primary">
-              Run
-            </LinkButton>
-          </>
+          !pipeline.isError && (
+            <>
+              <Button icon="trash" label="Delete the pipeline" kind="quiet" onClick={() => setOpen("delete")} />
+              <Button icon="upload" onClick={() => setOpen("upload")}>
+                New version
+              </Button>
+              <LinkButton to={to.runsOf({ pipeline: pipelineId, version: versionId })} icon="runs">
+                Its runs
+              </LinkButton>
+              <LinkButton to={to.newSchedule({ pipelineId, pipelineVersionId: versionId })} icon="schedules">
+                Schedule
+              </LinkButton>
+              <LinkButton to={to.newRun({ pipelineId, pipelineVersionId: shown })} icon="runs" kind="primary">
+                Run
+              </LinkButton>
+            </>
+          )
         }
       >
         {pipeline.data?.description && <p className="soft">{pipeline.data.description}</p>}
+        {pipeline.data && (
+          <div className={style.of}>
+            <Tags tags={pipeline.data.tags} />
+            <Button kind="quiet" icon="edit" onClick={() => setOpen("tags")}>
+              Tags of the pipeline
+            </Button>
+          </div>
+        )}
         {error ? (
           <Failed what="The pipeline cannot be read" error={error} onRetry={() => void pipeline.refetch()} />
         ) : version.data ? (
@@ -76,6 +84,7 @@ export default function Pipeline() {
             versions={versions}
             hasMore={list.hasNextPage}
             onMore={() => void list.fetchNextPage()}
+            onTags={() => setOpen("version tags")}
             onDelete={() => setOpen("delete version")}
           />
         ) : list.isSuccess && versions.length === 0 ? (
@@ -83,42 +92,17 @@ export default function Pipeline() {
         ) : (
           <Loading what="Reading the pipeline" lines={8} />
         )}
-        {(open === "upload" || file) && (
-          <Upload
-            first={file}
-            pipelineId={pipelineId}
+        {(open || file) && (
+          <Dialogs
+            open={file ? "upload" : open}
+            file={file}
+            pipeline={{ ...pipeline.data, pipeline_id: pipelineId }}
+            version={version.data}
             onClose={() => {
               setFile(undefined);
               setOpen(undefined);
             }}
           />
-        )}
-        {open === "delete" && (
-          <Confirm
-            title={`Delete ${pipeline.data?.display_name ?? "the pipeline"}?`}
-            action="Delete"
-            perform={async () => {
-              await deletePipeline(pipelineId);
-              void navigate(to.pipelines);
-            }}
-            onClose={() => setOpen(undefined)}
-          >
-            It goes with all its versions. Runs that were made of it stay.
-          </Confirm>
-        )}
-        {open === "delete version" && (
-          <Confirm
-            title={`Delete the version ${version.data?.display_name ?? ""}?`}
-            action="Delete"
-            perform={async () => {
-              await deleteVersion(pipelineId, shown);
-              await list.refetch();
-              void navigate(to.pipeline(pipelineId));
-            }}
-            onClose={() => setOpen(undefined)}
-          >
-            Runs that were made of it stay; schedules that name it can make no more.
-          </Confirm>
         )}
       </Page>
     </DropZone>
@@ -130,12 +114,14 @@ function Version({
   versions,
   hasMore,
   onMore,
+  onTags,
   onDelete,
 }: {
   version: PipelineVersion;
   versions: readonly PipelineVersion[];
   hasMore: boolean;
   onMore: () => void;
+  onTags: () => void;
   onDelete: () => void;
 }) {
   const navigate = useNavigate();
@@ -164,6 +150,9 @@ function Version({
           uploaded <Moment at={version.created_at} form="ago" />
         </span>
         <Tags tags={version.tags} />
+        <Button kind="quiet" icon="edit" onClick={onTags}>
+          Tags of the version
+        </Button>
       </div>
       <Tabs
         label="Views of the version"

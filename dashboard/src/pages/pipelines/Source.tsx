@@ -25,6 +25,7 @@ export function Source({ document: source, name }: { document: Json; name: strin
           Download
         </Button>
         <Copy what="it" words="Copy" text={text} />
+        <span className="soft">As the server understood it, as JSON. The file that was uploaded is not shown.</span>
         {text.length > SHOWN && <span className="soft">The beginning is shown; the download is whole.</span>}
       </div>
       <pre className={style.source}>{inCode(text.slice(0, SHOWN))}</pre>

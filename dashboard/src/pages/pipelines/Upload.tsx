@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { uploadPipeline, uploadVersion } from "../../api/pipelines";
 import { useNamespace } from "../../app/namespace";
@@ -11,6 +11,8 @@ import { Failed } from "../../design/Notice";
 import { TextField } from "../../design/TextField";
 import { bytes } from "../../model/bytes";
 import style from "./Pipelines.module.css";
+import { TagFields } from "./TagFields";
+import { type TagRow, tagsOf } from "./tags";
 
 /** The server's limit of a package. */
 const LARGEST = 32 * 1024 * 1024;
@@ -35,10 +37,13 @@ export function Upload({
   const [file, setFile] = useState(first);
   const [name, setName] = useState(first && !pipelineId ? nameOf(first) : "");
   const [description, setDescription] = useState("");
+  const [rows, setRows] = useState<readonly TagRow[]>([]);
+  const read = tagsOf(rows);
   const tooLarge = file && file.size > LARGEST;
   const sending = useMutation({
     mutationFn: async (file: File) => {
-      const words = { file, description: description.trim(), name: name.trim() };
+      const tags = "tags" in read ? read.tags : {};
+      const words = { file, description: description.trim(), name: name.trim(), tags };
       if (pipelineId) {
         const version = await uploadVersion(pipelineId, words);
         return to.version(pipelineId, version.pipeline_version_id);
@@ -51,6 +56,20 @@ export function Upload({
       void navigate(place);
     },
   });
+  const choose = (chosen: File) => {
+    setFile(chosen);
+    if (name === "" && !pipelineId) {
+      setName(nameOf(chosen));
+    }
+  };
+  // Another file may be dropped on the page while this is open.
+  const [dropped, setDropped] = useState(first);
+  if (first !== dropped) {
+    setDropped(first);
+    if (first) {
+      choose(first);
+    }
+  }
   return (
     <Dialog
       title={pipelineId ? "New version" : "Upload a pipeline"}
@@ -62,7 +81,7 @@ export function Upload({
             kind="primary"
             icon="upload"
             busy={sending.isPending}
-            disabled={!file || tooLarge || (!pipelineId && name.trim() === "")}
+            disabled={!file || tooLarge || "reason" in read || (!pipelineId && name.trim() === "")}
             onClick={() => file && sending.mutate(file)}
           >
             Upload
@@ -73,28 +92,11 @@ export function Upload({
       <div className={style.form}>
         <Field
           label="File"
-          hint="What the kfp compiler wrote: .yaml or .json, or packed as .zip or .tar.gz."
+          hint="What the kfp compiler wrote: .yaml or .json, or packed as .zip or .tar.gz. It may be dropped here."
           error={tooLarge ? `It has ${bytes(file.size)}; at most ${bytes(LARGEST)} are taken.` : undefined}
           required
         >
-          {(ids) => (
-            <>
-              {file && file === first && <p>{file.name}</p>}
-              <input
-                {...ids}
-                className="input"
-                type="file"
-                accept=".yaml,.yml,.json,.zip,.gz,.tgz"
-                onChange={(event) => {
-                  const chosen = event.target.files?.[0];
-                  setFile(chosen);
-                  if (chosen && name === "" && !pipelineId) {
-                    setName(nameOf(chosen));
-                  }
-                }}
-              />
-            </>
-          )}
+          {(ids) => <FileInput ids={ids} file={file} onChoose={choose} />}
         </Field>
         <Field
           label="Name"
@@ -104,8 +106,46 @@ export function Upload({
           {(ids) => <input {...ids} className="input" value={name} onChange={(event) => setName(event.target.value)} />}
         </Field>
         <TextField label="Description" value={description} onChange={setDescription} />
+        <TagFields rows={rows} onChange={setRows} />
+        {"reason" in read && <p role="alert">{read.reason}</p>}
         {sending.isError && <Failed what="The pipeline was not taken" error={sending.error} />}
       </div>
     </Dialog>
+  );
+}
+
+/** The browser's own control, which also says which file it is, however that came. */
+function FileInput({
+  ids,
+  file,
+  onChoose,
+}: {
+  ids: { id: string };
+  file: File | undefined;
+  onChoose: (file: File) => void;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const element = input.current;
+    if (element && file && element.files?.[0] !== file) {
+      const list = new DataTransfer();
+      list.items.add(file);
+      element.files = list.files;
+    }
+  }, [file]);
+  return (
+    <input
+      {...ids}
+      ref={input}
+      className="input"
+      type="file"
+      accept=".yaml,.yml,.json,.zip,.gz,.tgz"
+      onChange={(event) => {
+        const chosen = event.target.files?.[0];
+        if (chosen) {
+          onChoose(chosen);
+        }
+      }}
+    />
   );
 }
