@@ -139,6 +139,32 @@ test("runs are found by parameters, metrics, tags and pipeline, and the address 
   await expect(page.getByText("2 runs", { exact: true })).toBeVisible();
 });
 
+test("on a narrow page names have the room, and nothing lies off the edge", async ({ page }) => {
+  const run = await finished("if_elif_else", { title: fresh("a name that people read") });
+  await page.setViewportSize({ width: 900, height: 800 });
+  await visit(page, `/runs?name=${encodeURIComponent(run.display_name)}`);
+  const link = page.getByRole("link", { name: run.display_name });
+  await expect(link).toBeVisible();
+  const table = page.getByRole("table", { name: "Runs" });
+  await expect(table.getByRole("columnheader", { name: "Created" })).toBeVisible();
+  await expect(table.getByRole("columnheader", { name: "Experiment" })).toBeHidden();
+  const isWhole = (element: HTMLElement | SVGElement) => element.scrollWidth <= element.clientWidth;
+  expect(await table.locator("..").evaluate(isWhole)).toBe(true);
+  expect(await link.locator("..").evaluate(isWhole)).toBe(true);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await expect(table.getByRole("columnheader", { name: "Experiment" })).toBeVisible();
+});
+
+test("home says when a run failed, and how long it ran", async ({ page }) => {
+  const run = await finished("failure", { title: fresh("home-failed") });
+  await visit(page, "/");
+  const row = page.getByRole("region", { name: "Failed lately" }).getByRole("listitem");
+  await expect(row.filter({ hasText: run.display_name })).toContainText(/ended (just now|\d+ min ago)/);
+  const started = run.state_history?.find((it) => it.state === "RUNNING")?.update_time ?? "";
+  const seconds = (Date.parse(run.finished_at) - Date.parse(started)) / 1000;
+  await expect(row.filter({ hasText: run.display_name })).toContainText(seconds < 1 ? "< 1 s" : `${seconds} s`);
+});
+
 test("runs are narrowed to an experiment by its name, and the address keeps it", async ({ page }) => {
   const name = fresh("by experiment");
   const pipeline = await upload("if_elif_else", sample("if_elif_else"));

@@ -7,13 +7,16 @@ import { useNamespace } from "../../app/namespace";
 import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
-import { type Column, List, type Sort } from "../../design/List";
+import type { Column, Sort } from "../../design/List";
 import { Moment } from "../../design/Moment";
 import { NameSearch } from "../../design/NameSearch";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
+import { FittingList } from "../runs/FittingList";
 import style from "./Experiments.module.css";
 import { NewExperiment } from "./NewExperiment";
+
+const LEAST_WORTH = ["description", "created"];
 
 const COLUMNS: Column<Experiment>[] = [
   {
@@ -26,14 +29,14 @@ const COLUMNS: Column<Experiment>[] = [
   {
     key: "last",
     label: "Last run",
-    width: "11.5rem",
+    width: "10rem",
     sort: "last_run_created_at",
     render: (it) => <Moment at={it.last_run_created_at} />,
   },
   {
     key: "created",
     label: "Created",
-    width: "11.5rem",
+    width: "10rem",
     sort: "created_at",
     render: (it) => <Moment at={it.created_at} />,
   },
@@ -91,7 +94,8 @@ export default function Experiments() {
           {!name && !isArchived && <p>They keep runs together that belong together.</p>}
         </Empty>
       ) : (
-        <List
+        <FittingList
+          leastWorth={LEAST_WORTH}
           label="Experiments"
           rows={rows}
           id={(it) => it.experiment_id}

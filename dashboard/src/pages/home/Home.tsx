@@ -11,6 +11,7 @@ import { Duration, Moment } from "../../design/Moment";
 import { Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
 import { StatusMark } from "../../design/StatusMark";
+import { latestOf, startOf } from "../../model/runTimes";
 import { standingOf } from "../../model/state";
 import { FirstRun } from "./FirstRun";
 import style from "./Home.module.css";
@@ -95,6 +96,7 @@ function Runs({ title, list, more, nothing }: { title: string; list: Found; more
 
 function Row({ run, pipeline }: { run: Run; pipeline: string | undefined }) {
   const standing = standingOf(run.state);
+  const { word, at } = latestOf(run);
   return (
     <li className={style.run}>
       <StatusMark standing={standing} bare />
@@ -107,10 +109,10 @@ function Row({ run, pipeline }: { run: Run; pipeline: string | undefined }) {
         </span>
       </div>
       <span className="soft small">
-        <Moment at={run.created_at} form="ago" />
+        {word} <Moment at={at} form="ago" />
       </span>
       <span className={`small ${style.took}`}>
-        <Duration from={run.created_at} to={run.finished_at} isCoarse />
+        <Duration from={startOf(run)} to={run.finished_at} isCoarse />
       </span>
     </li>
   );

@@ -8,14 +8,17 @@ import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
 import { LinkButton } from "../../design/LinkButton";
-import { type Column, List, type Sort } from "../../design/List";
+import type { Column, Sort } from "../../design/List";
 import { Moment } from "../../design/Moment";
 import { NameSearch } from "../../design/NameSearch";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
 import { Tags } from "../../design/Tags";
+import { FittingList } from "../runs/FittingList";
 import { DropZone } from "./DropZone";
 import { Upload } from "./Upload";
+
+const LEAST_WORTH = ["description", "tags"];
 
 const COLUMNS: Column<Pipeline>[] = [
   {
@@ -33,7 +36,7 @@ const COLUMNS: Column<Pipeline>[] = [
   {
     key: "created",
     label: "Created",
-    width: "11.5rem",
+    width: "10rem",
     sort: "created_at",
     render: (it) => <Moment at={it.created_at} />,
   },
@@ -87,7 +90,8 @@ export default function Pipelines() {
             {!name && <p>Drop a compiled pipeline (.yaml, .json, .zip, .tar.gz) here, or upload it.</p>}
           </Empty>
         ) : (
-          <List
+          <FittingList
+            leastWorth={LEAST_WORTH}
             label="Pipelines"
             rows={rows}
             id={(it) => it.pipeline_id}

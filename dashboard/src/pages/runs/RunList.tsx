@@ -6,7 +6,7 @@ import { useNamespace } from "../../app/namespace";
 import { useAddressQuery } from "../../app/query";
 import { to } from "../../app/routes";
 import { LinkButton } from "../../design/LinkButton";
-import { List, type Sort } from "../../design/List";
+import type { Sort } from "../../design/List";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { isNarrow, predicates, readFilter } from "../../model/runFilter";
 import {
@@ -22,7 +22,9 @@ import { Chosen } from "./Chosen";
 import { ColumnChooser } from "./ColumnChooser";
 import { columnsOf } from "./columns";
 import { Filters } from "./Filters";
-import style from "./RunList.module.css";
+import { FittingList } from "./FittingList";
+
+const LEAST_WORTH = ["experiment", "pipeline", "took"];
 
 const SORTS = ["created_at", "name", "finished_at", "state"];
 
@@ -94,28 +96,28 @@ export function RunList({ experimentId }: { experimentId?: string }) {
       ) : rows.length === 0 ? (
         <NoRuns isFiltered={isNarrow(filter)} isArchived={filter.isArchived} sortedBy={sortedBy} />
       ) : (
-        <div className={style.rows} data-old={list.isPlaceholderData || undefined}>
-          <List
-            label="Runs"
-            rows={rows}
-            id={(run) => run.run_id}
-            name={(run) => run.display_name}
-            columns={columns}
-            sort={sort}
-            onSort={({ by, descending }) =>
-              setQuery((before) => {
-                const after = new URLSearchParams(before);
-                after.set("sort", `${by} ${descending ? "desc" : "asc"}`);
-                return after;
-              })
-            }
-            chosen={chosen}
-            onChoose={setChosen}
-            hasMore={list.hasNextPage}
-            isLoadingMore={list.isFetchingNextPage}
-            onMore={() => void list.fetchNextPage()}
-          />
-        </div>
+        <FittingList
+          leastWorth={LEAST_WORTH}
+          isOld={list.isPlaceholderData}
+          label="Runs"
+          rows={rows}
+          id={(run) => run.run_id}
+          name={(run) => run.display_name}
+          columns={columns}
+          sort={sort}
+          onSort={({ by, descending }) =>
+            setQuery((before) => {
+              const after = new URLSearchParams(before);
+              after.set("sort", `${by} ${descending ? "desc" : "asc"}`);
+              return after;
+            })
+          }
+          chosen={chosen}
+          onChoose={setChosen}
+          hasMore={list.hasNextPage}
+          isLoadingMore={list.isFetchingNextPage}
+          onMore={() => void list.fetchNextPage()}
+        />
       )}
     </>
   );

@@ -6,6 +6,7 @@ import type { Column } from "../../design/List";
 import { Duration, Moment } from "../../design/Moment";
 import { StatusMark } from "../../design/StatusMark";
 import { figure } from "../../model/figure";
+import { startOf } from "../../model/runTimes";
 import { columnLabel, type ValueName, valueKey, valueOfRun } from "../../model/runValues";
 import { standingOf } from "../../model/state";
 
@@ -24,7 +25,7 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
     {
       key: "state",
       label: "State",
-      width: "9rem",
+      width: "8rem",
       sort: "state",
       render: (run) => <StatusMark standing={standingOf(run.state)} />,
     },
@@ -48,7 +49,7 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
     {
       key: "started",
       label: "Created",
-      width: "11.5rem",
+      width: "10rem",
       sort: "created_at",
       render: (run) => <Moment at={run.created_at} />,
     },
@@ -57,7 +58,7 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
       label: "Took",
       width: "7rem",
       align: "end",
-      render: (run) => <Duration from={run.created_at} to={run.finished_at} isCoarse />,
+      render: (run) => <Duration from={startOf(run)} to={run.finished_at} isCoarse />,
     },
   ];
   return columns.filter((column) => !(isOfExperiment && column.key === "experiment"));

@@ -9,19 +9,20 @@ import { type Column, List } from "../../design/List";
 import { Duration, Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { StatusMark } from "../../design/StatusMark";
+import { startOf } from "../../model/runTimes";
 import { standingOf } from "../../model/state";
 import style from "./Schedules.module.css";
 
 const COLUMNS: Column<Run>[] = [
   { key: "state", label: "State", width: "9rem", render: (run) => <StatusMark standing={standingOf(run.state)} /> },
   { key: "name", label: "Run", render: (run) => <Link to={to.run(run.run_id)}>{run.display_name}</Link> },
-  { key: "slot", label: "Slot", width: "11.5rem", render: (run) => <Moment at={run.scheduled_at} /> },
+  { key: "slot", label: "Slot", width: "10rem", render: (run) => <Moment at={run.scheduled_at} /> },
   {
     key: "took",
     label: "Took",
     width: "7rem",
     align: "end",
-    render: (run) => <Duration from={run.created_at} to={run.finished_at} isCoarse />,
+    render: (run) => <Duration from={startOf(run)} to={run.finished_at} isCoarse />,
   },
 ];
 
