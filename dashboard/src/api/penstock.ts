@@ -222,6 +222,8 @@ export interface System {
   commit?: string;
   mode: "local" | "kubernetes";
   multi_user: boolean;
+  /** In which cron expressions are read; servers before tell none. */
+  time_zone?: string;
   user?: string;
   namespaces?: string[];
   store: { kind: string };

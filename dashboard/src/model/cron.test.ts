@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { cronWords, everyWords, triggerWords } from "./cron";
+import { cronWords, everyWords, fiveFields, triggerWords } from "./cron";
 
 it.each([
   ["0 0 9 * * 1-5", "Monday to Friday at 09:00"],
@@ -35,4 +35,21 @@ it("tells one trigger from the other", () => {
   expect(triggerWords({ periodic_schedule: { interval_second: "3600" } })).toBe("every hour");
   expect(triggerWords({ cron_schedule: { cron: "0 0 9 * * *" } })).toBe("every day at 09:00");
   expect(triggerWords({})).toBe("once");
+});
+
+it.each([
+  ["0 9 * * 1-5", "second 0, of minute 9, of every hour, in January to May", "Monday to Friday at 09:00"],
+  ["*/10 * * * *", "second */10, of every minute, of every hour", "every 10 minutes"],
+  ["30 2 1 * *", "second 30, of minute 2, of hour 1", "on day 1 of each month at 02:30"],
+  ["0 0 9 1 1,13", "second 0, of minute 0, of hour 9, on day 1 of the month, in month 1,13", undefined],
+  ["0 30 2 * *", "every day at 02:30", undefined],
+])("says what the five fields of %j mean here, and what is meant elsewhere", (cron, means, elsewhere) => {
+  const found = fiveFields(cron);
+  expect(found?.means).toBe(means);
+  expect(found?.whole).toBe(`${cron} *`);
+  expect(found?.elsewhere && cronWords(found.elsewhere)).toBe(elsewhere);
+});
+
+it("says nothing of other expressions", () => {
+  expect([fiveFields("0 0 9 * * 1-5"), fiveFields("@daily"), fiveFields("")]).toEqual(Array(3).fill(undefined));
 });

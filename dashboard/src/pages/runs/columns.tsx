@@ -25,7 +25,7 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
     {
       key: "state",
       label: "State",
-      width: "8rem",
+      width: "8.75rem",
       sort: "state",
       render: (run) => <StatusMark standing={standingOf(run.state)} />,
     },

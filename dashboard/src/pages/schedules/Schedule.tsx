@@ -24,6 +24,7 @@ import { Mode } from "./Mode";
 import { NextTimes } from "./NextTimes";
 import { ScheduleForm } from "./ScheduleForm";
 import style from "./Schedules.module.css";
+import { useScheduleZone } from "./zone";
 
 export default function Schedule() {
   const { scheduleId = "" } = useParams();
@@ -139,6 +140,7 @@ function Facts({ schedule }: { schedule: RecurringRun }) {
   const reference = schedule.pipeline_version_reference;
   const pipelines = usePipelineNames([reference?.pipeline_id ?? ""]);
   const experiments = useExperimentNames([schedule.experiment_id]);
+  const zone = useScheduleZone();
   const bounds = schedule.trigger.cron_schedule ?? schedule.trigger.periodic_schedule ?? {};
   const [start, end] = [instant(bounds.start_time), instant(bounds.end_time)];
   return (
@@ -152,8 +154,7 @@ function Facts({ schedule }: { schedule: RecurringRun }) {
         {triggerWords(schedule.trigger)}
         {schedule.trigger.cron_schedule?.cron && (
           <>
-            {" "}
-            <code className="soft">{schedule.trigger.cron_schedule.cron}</code>
+            {zone && ` in ${zone}`} <code className="soft">{schedule.trigger.cron_schedule.cron}</code>
           </>
         )}
       </dd>

@@ -6,15 +6,19 @@ import { nextTimesQuery, schedulesQuery } from "../../api/schedules";
 import { useNamespace } from "../../app/namespace";
 import { to } from "../../app/routes";
 import { Icon } from "../../design/Icon";
-import { type Column, List } from "../../design/List";
+import type { Column } from "../../design/List";
 import { Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { triggerWords } from "../../model/cron";
+import { FittingList } from "../runs/FittingList";
 import { Mode } from "./Mode";
 import style from "./Schedules.module.css";
+import { useScheduleZone } from "./zone";
 
-const COLUMNS: Column<RecurringRun>[] = [
-  { key: "mode", label: "State", width: "8rem", render: (it) => <Mode schedule={it} /> },
+const LEAST_WORTH = ["created"];
+
+const columnsOf = (zone: string | undefined): Column<RecurringRun>[] => [
+  { key: "mode", label: "State", width: "7rem", render: (it) => <Mode schedule={it} /> },
   {
     key: "name",
     label: "Name",
@@ -30,9 +34,9 @@ const COLUMNS: Column<RecurringRun>[] = [
       </>
     ),
   },
-  { key: "when", label: "When", width: "15rem", render: (it) => triggerWords(it.trigger) },
-  { key: "next", label: "Next", width: "11.5rem", render: (it) => <Next schedule={it} /> },
-  { key: "created", label: "Created", width: "11.5rem", render: (it) => <Moment at={it.created_at} /> },
+  { key: "when", label: zone ? `When (${zone})` : "When", width: "13rem", render: (it) => triggerWords(it.trigger) },
+  { key: "next", label: "Next", width: "9.5rem", render: (it) => <Next schedule={it} /> },
+  { key: "created", label: "Created", width: "10rem", render: (it) => <Moment at={it.created_at} /> },
 ];
 
 function Next({ schedule }: { schedule: RecurringRun }) {
@@ -51,6 +55,8 @@ export function ScheduleList({ name = "", experimentId }: { name?: string; exper
     ),
     placeholderData: (before) => before,
   });
+  const zone = useScheduleZone();
+  const columns = useMemo(() => columnsOf(zone), [zone]);
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.recurringRuns ?? []) ?? [], [list.data]);
   if (list.isError && rows.length === 0) {
     return <Failed what="The schedules cannot be listed" error={list.error} onRetry={() => void list.refetch()} />;
@@ -66,12 +72,13 @@ export function ScheduleList({ name = "", experimentId }: { name?: string; exper
     );
   }
   return (
-    <List
+    <FittingList
+      leastWorth={LEAST_WORTH}
       label="Schedules"
       rows={rows}
       id={(it) => it.recurring_run_id}
       name={(it) => it.display_name}
-      columns={COLUMNS}
+      columns={columns}
       hasMore={list.hasNextPage}
       isLoadingMore={list.isFetchingNextPage}
       onMore={() => void list.fetchNextPage()}

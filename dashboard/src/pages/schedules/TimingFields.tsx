@@ -4,8 +4,10 @@ import { Field } from "../../design/Field";
 import { Failed } from "../../design/Notice";
 import { cronWords } from "../../model/cron";
 import { type Timing, triggerOf, UNITS } from "../../model/schedule";
+import { FiveFields } from "./FiveFields";
 import { NextTimes } from "./NextTimes";
 import style from "./Schedules.module.css";
+import { useScheduleZone } from "./zone";
 
 const KINDS: readonly [Timing["kind"], string][] = [
   ["cron", "By a cron expression"],
@@ -24,6 +26,8 @@ const EXAMPLES: readonly [string, string][] = [
 export function TimingFields({ timing, onChange }: { timing: Timing; onChange: (change: Partial<Timing>) => void }) {
   const read = triggerOf(timing);
   const trigger = "trigger" in read ? read.trigger : {};
+  const zone = useScheduleZone();
+  const words = cronWords(timing.cron);
   const preview = useQuery({ ...previewQuery(trigger), enabled: "trigger" in read && timing.kind !== "once" });
   return (
     <>
@@ -37,31 +41,35 @@ export function TimingFields({ timing, onChange }: { timing: Timing; onChange: (
         ))}
       </fieldset>
       {timing.kind === "cron" && (
-        <Field
-          label="Cron expression"
-          required
-          hint={
-            <>
-              second minute hour day-of-month month day-of-week · {cronWords(timing.cron)} ·{" "}
-              {EXAMPLES.map(([cron, words]) => (
-                <button key={cron} type="button" className="chip" onClick={() => onChange({ cron })}>
-                  {words}
-                </button>
-              ))}
-            </>
-          }
-          error={preview.isError ? preview.error.message : undefined}
-        >
-          {(ids) => (
-            <input
-              {...ids}
-              className="input mono"
-              spellCheck={false}
-              value={timing.cron}
-              onChange={(event) => onChange({ cron: event.target.value })}
-            />
-          )}
-        </Field>
+        <>
+          <Field
+            label="Cron expression"
+            required
+            hint={
+              <>
+                second minute hour day-of-month month day-of-week{zone && `, by the clock of ${zone}`}
+                {words !== timing.cron && ` · ${words}`} ·{" "}
+                {EXAMPLES.map(([cron, words]) => (
+                  <button key={cron} type="button" className="chip" onClick={() => onChange({ cron })}>
+                    {words}
+                  </button>
+                ))}
+              </>
+            }
+            error={preview.isError ? preview.error.message : undefined}
+          >
+            {(ids) => (
+              <input
+                {...ids}
+                className="input mono"
+                spellCheck={false}
+                value={timing.cron}
+                onChange={(event) => onChange({ cron: event.target.value })}
+              />
+            )}
+          </Field>
+          <FiveFields cron={timing.cron} onChange={(cron) => onChange({ cron })} />
+        </>
       )}
       {timing.kind === "interval" && (
         <Field label="Every" required>
@@ -95,7 +103,7 @@ export function TimingFields({ timing, onChange }: { timing: Timing; onChange: (
         <>
           <div className={style.pair}>
             {(["start", "end"] as const).map((name) => (
-              <Field key={name} label={name === "start" ? "Not before" : "Not after"}>
+              <Field key={name} label={name === "start" ? "Not before" : "Not after"} hint="By your own clock.">
                 {(ids) => (
                   <input
                     {...ids}
