@@ -9,6 +9,7 @@ import { figure } from "../../model/figure";
 import { startOf } from "../../model/runTimes";
 import { columnLabel, type ValueName, valueKey, valueOfRun } from "../../model/runValues";
 import { standingOf } from "../../model/state";
+import style from "./RunList.module.css";
 
 interface Names {
   experiments: ReadonlyMap<string, string>;
@@ -66,17 +67,16 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
 
 function Name({ run }: { run: Run }) {
   return (
-    <>
-      <Link to={to.run(run.run_id)} title={run.description || run.display_name}>
+    <span className={style.name}>
+      <Link to={to.run(run.run_id)} className="ellipsis" title={run.description || run.display_name}>
         {run.display_name}
       </Link>
       {run.recurring_run_id && (
         <Link to={to.schedule(run.recurring_run_id)} title="Made by a schedule" aria-label="Its schedule">
-          {" "}
           <Icon name="schedules" size={13} />
         </Link>
       )}
-    </>
+    </span>
   );
 }
 
