@@ -26,8 +26,8 @@ function start(args: readonly string[], env: Record<string, string> = {}): Child
 }
 
 /** `penstock up` on a data directory, at a port of its own unless one is named. */
-export async function up(directory: string, port = 0): Promise<Program> {
-  const server = start(["up", "--data-dir", directory, "--listen", `127.0.0.1:${port}`]);
+export async function up(directory: string, port = 0, args: readonly string[] = []): Promise<Program> {
+  const server = start(["up", "--data-dir", directory, "--listen", `127.0.0.1:${port}`, ...args]);
   return { url: `${await address(server)}/`, ...ends(server) };
 }
 

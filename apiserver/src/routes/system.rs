@@ -26,6 +26,7 @@ const SYSTEM: Message = Message {
         shown("commit", Kind::Text),
         always("mode", Kind::Words(&MODES)),
         always("multi_user", Kind::Boolean),
+        shown("time_zone", Kind::Text),
         shown("user", Kind::Text),
         shown("namespaces", Kind::List(&Kind::Text)),
         always("store", Kind::Message(&STORE)),
@@ -66,6 +67,7 @@ async fn system(access: Access, Public(api): Public, query: Query) -> Result<Rep
         .text("commit", &settings.commit)
         .text("mode", mode)
         .message("multi_user", Value::from(access.is_multi_user()))
+        .text("time_zone", api.schedule_zone().iana_name().unwrap_or_default())
         .text("user", access.user().unwrap_or_default())
         .list("namespaces", seen.namespaces)
         .message("store", Reply::new().text("kind", api.metastore().database()));

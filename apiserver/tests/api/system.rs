@@ -36,14 +36,16 @@ impl SystemChecks for Looks {
 async fn a_server_tells_what_it_is_and_how_it_stands() {
     let looks = Arc::new(Looks::default());
     let system: Option<Arc<dyn SystemChecks>> = Some(looks.clone());
-    let (api, directory) = Server::api_with(|settings| ApiSettings { system, ..settings }).await;
+    let schedule_zone = jiff::tz::TimeZone::get("Europe/Berlin").ok();
+    let (api, directory) = Server::api_with(|settings| ApiSettings { system, schedule_zone, ..settings }).await;
     let server = Server::over(api, directory);
     let mut reply = server.get_whole(SYSTEM).await.ok();
     let store = reply["checks"][0].take();
     assert_eq!((&store["name"], &store["status"]), (&json!("metastore"), &json!("OK")), "{store}");
     assert!(store["detail"].as_str().is_some_and(|detail| detail.starts_with("it answers within ")), "{store}");
     let expected = json!({
-        "version": "1.2.3", "commit": "abcdef", "mode": "local", "multi_user": false, "store": {"kind": "sqlite"},
+        "version": "1.2.3", "commit": "abcdef", "mode": "local", "multi_user": false, "time_zone": "Europe/Berlin",
+        "store": {"kind": "sqlite"},
         "checks": [
             Value::Null,
             {"name": "webhook", "status": "WARNING", "detail": "look 0", "remedy": "renew it"},
