@@ -11,10 +11,11 @@ it("has nothing left to turn around what follows a name", () => {
 it("shows in code what would turn it around", () => {
   expect(inCode('"a\u202eb \u061c"')).toBe('"a\\u202eb \\u061c"');
   const name = "run \u202e2026";
-  const python = asPython({ host: "http://localhost", name, parameters: { "k\u2066": [name] } });
+  const source = { pipelineId: "p", versionId: "v" };
+  const python = asPython({ host: "http://localhost", name, source, parameters: { "k\u2066": [name] } });
   expect(python).toContain('job_name="run \\u202e2026"');
   expect(python).toContain('"k\\u2066": ["run \\u202e2026"]');
-  const body = asCurl("http://localhost", { display_name: name }).match(/\{.*\}/su)?.[0] ?? "";
+  const body = asCurl("http://localhost", { display_name: name }, false).match(/\{.*\}/su)?.[0] ?? "";
   expect(body).toContain("\\u202e");
   expect(JSON.parse(body)).toEqual({ display_name: name });
 });
