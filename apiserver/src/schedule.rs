@@ -9,7 +9,7 @@ mod duration;
 mod fields;
 
 use jiff::tz::TimeZone;
-use penstock_metastore::Trigger;
+use penstock_metastore::{CountsFrom, Trigger};
 use penstock_spec::Timestamp;
 
 pub use cron::{Cron, CronError};
@@ -63,6 +63,20 @@ pub struct Progress {
     pub created_at: Timestamp,
     /// The slot that fired last.
     pub last: Option<Timestamp>,
+    /// What was due up to then is another place's.
+    pub counts_from: Option<Timestamp>,
+}
+
+impl Progress {
+    /// As it stands now. What has never been enabled would count from now.
+    pub fn new(created_at: Timestamp, last: Option<Timestamp>, counts_from: CountsFrom, now: Timestamp) -> Self {
+        let counts_from = match counts_from {
+            CountsFrom::Start => None,
+            CountsFrom::FirstEnabling => Some(now),
+            CountsFrom::Time(time) => Some(time),
+        };
+        Self { created_at, last, counts_from }
+    }
 }
 
 impl Schedule {
@@ -93,7 +107,7 @@ impl Schedule {
         {
             return Err(TriggerError::Backwards { start, end });
         }
-        match (schedule.following(&Progress { created_at: now, last: None }), schedule.interval()) {
+        match (schedule.following(&Progress { created_at: now, last: None, counts_from: None }), schedule.interval()) {
             (Some(_), _) => Ok(schedule),
             (None, Some(seconds)) => Err(TriggerError::TooLong(seconds)),
             (None, None) => Err(TriggerError::Never),
@@ -124,7 +138,7 @@ impl Schedule {
     /// The slots from one time to another that the schedule has left behind: it fires only later ones. Before it was made
     /// there were slots too, but none before its start.
     pub fn passed(&self, progress: &Progress, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
-        let anchor = progress.last.or(self.start).unwrap_or_else(|| whole_second(progress.created_at));
+        let anchor = self.last(progress).or(self.start).unwrap_or_else(|| whole_second(progress.created_at));
         let last = [Some(to), Some(anchor), self.end].into_iter().flatten().min().unwrap_or(to);
         let before = self.start.map_or(before(from), |start| start.max(before(from)));
         let mut at = Some(before);
@@ -159,10 +173,23 @@ impl Schedule {
         }
     }
 
+    /// The slot that fired last, here or at another place.
+    fn last(&self, progress: &Progress) -> Option<Timestamp> {
+        progress.last.max(progress.counts_from.and_then(|from| self.last_before(from)))
+    }
+
+    /// What stands for everything that was due up to a time. Distances go on being measured from the start.
+    fn last_before(&self, from: Timestamp) -> Option<Timestamp> {
+        match (self.start, self.interval()) {
+            (Some(start), _) if start > from => None,
+            (Some(start), Some(seconds)) => later(aligned(start, seconds, from)?, seconds.checked_neg()?),
+            _ => Some(whole_second(from)),
+        }
+    }
+
     /// The first slot after the one that fired last, whatever the time and the end.
     fn following(&self, progress: &Progress) -> Option<Timestamp> {
-        let Progress { created_at, last } = *progress;
-        let created_at = whole_second(created_at);
+        let (created_at, last) = (whole_second(progress.created_at), self.last(progress));
         match &self.rule {
             Rule::Once => last.is_none().then_some(created_at),
             Rule::Cron(cron, zone) => cron.next(self.cron_base(progress), zone),
@@ -175,7 +202,7 @@ impl Schedule {
     }
 
     fn cron_base(&self, progress: &Progress) -> Timestamp {
-        match (progress.last, self.start) {
+        match (self.last(progress), self.start) {
             (Some(last), Some(start)) => last.max(start),
             (Some(last), None) => last,
             (None, Some(start)) => start,

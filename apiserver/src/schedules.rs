@@ -233,7 +233,7 @@ impl Clockwork {
     /// The slot that fires next. What was stored was understood then; this build may not.
     fn slot(&self, state: &ScheduleState, now: Timestamp) -> Result<Option<Timestamp>, TriggerError> {
         let schedule = Schedule::new(&state.trigger, state.no_catchup, &self.api.schedule_zone())?;
-        Ok(schedule.next(&Progress { created_at: state.created_at, last: state.last_fired }, now))
+        Ok(schedule.next(&Progress::new(state.created_at, state.last_fired, state.counts_from, now), now))
     }
 }
 

@@ -76,7 +76,7 @@ pub use crate::listing::{
 pub use crate::location::{InvalidDatabaseUrl, PostgresLocation, StoreLocation};
 pub use crate::notifications::{NotificationFailure, NotificationRule};
 pub use crate::pipelines::StoredPipeline;
-pub use crate::recurring::{RecurringRun, RecurringSource, ScheduleState, SlotClaim, Trigger, WaitingSlot};
+pub use crate::recurring::{CountsFrom, RecurringRun, RecurringSource, ScheduleState, SlotClaim, Trigger, WaitingSlot};
 pub use crate::remarks::{Remark, RemarkKind};
 pub use crate::rows::{
     Append, ArtifactRow, CacheEntry, CacheFilter, CacheScope, Change, Command, Listed, MAX_OUTPUTS_BYTES,

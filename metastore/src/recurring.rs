@@ -74,6 +74,18 @@ pub enum RecurringSource {
     Latest(Uuid),
 }
 
+/// From where on slots of a recurring run are its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CountsFrom {
+    /// Its start, or its creation where it has none.
+    #[default]
+    Start,
+    /// When it is enabled for the first time, which has not been yet. What is due before is another place's.
+    FirstEnabling,
+    /// When it was enabled for the first time.
+    Time(Timestamp),
+}
+
 /// A recurring run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecurringRun {
@@ -115,6 +127,8 @@ pub struct RecurringRun {
     pub fired: u64,
     /// The slot that fired last.
     pub last_fired: Option<Timestamp>,
+    /// From where on slots are its own.
+    pub counts_from: CountsFrom,
     /// Grows with each change by somebody, which firing is not.
     pub revision: u64,
     /// Why the slot that is due, or the last one, has no run of its own, or one that was refused.
@@ -138,6 +152,8 @@ pub struct ScheduleState {
     pub fired: u64,
     /// The slot that fired last.
     pub last_fired: Option<Timestamp>,
+    /// From where on slots are its own.
+    pub counts_from: CountsFrom,
     /// Grows with each change by somebody.
     pub revision: u64,
     /// What is noted of its last failure.
@@ -155,7 +171,7 @@ impl Entity for RecurringRun {
             "id, namespace, display_name, description, experiment_id, created_at, updated_at, \
         run_name, enabled, max_concurrency, no_catchup, trigger_json, fired_count, last_fired_at, service_account, \
         pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, revision, \
-        error, pipeline_text",
+        error, counts_from, pipeline_text",
         )
     }
 
@@ -180,10 +196,19 @@ impl Entity for RecurringRun {
             plugins_input: json(row, "plugins_input_json")?,
             fired: count(row, "fired_count")?,
             last_fired: optional_time(row, "last_fired_at")?,
+            counts_from: counts_from(row)?,
             revision: count(row, "revision")?,
             error: column(row, "error")?,
         })
     }
+}
+
+fn counts_from(row: &Row) -> Result<CountsFrom, Reason> {
+    Ok(match optional_time(row, "counts_from")? {
+        None => CountsFrom::Start,
+        Some(at) if at == Timestamp::UNIX_EPOCH => CountsFrom::FirstEnabling,
+        Some(time) => CountsFrom::Time(time),
+    })
 }
 
 fn source(row: &Row) -> Result<RecurringSource, Reason> {
@@ -264,7 +289,7 @@ impl Metastore {
     pub async fn enabled_schedules(&self) -> Result<Vec<Listed<ScheduleState>>, MetastoreError> {
         let rows = query(
             "SELECT id, created_at, trigger_json, no_catchup, max_concurrency, fired_count, last_fired_at, \
-               revision, error \
+               counts_from, revision, error \
              FROM recurring_runs WHERE enabled = 1",
         )
         .fetch_all(&self.readers)
@@ -279,6 +304,7 @@ impl Metastore {
                 max_concurrency: number(row, "max_concurrency")?,
                 fired: count(row, "fired_count")?,
                 last_fired: optional_time(row, "last_fired_at")?,
+                counts_from: counts_from(row)?,
                 revision: count(row, "revision")?,
                 error: column(row, "error")?,
             })

@@ -5,7 +5,7 @@ mod edit;
 mod slots;
 
 use axum::extract::Path;
-use penstock_metastore::{RecurringRun, RecurringRunField, RecurringSource, Trigger};
+use penstock_metastore::{CountsFrom, RecurringRun, RecurringRunField, RecurringSource, Trigger};
 use penstock_spec::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -38,6 +38,15 @@ pub(super) fn routes(routes: Routes) -> Routes {
             Description::new("create_recurring_run", "Make a recurring run")
                 .body(&schema::RECURRING_RUN)
                 .reply(&schema::RECURRING_RUN),
+        )
+        .post("/apis/penstock/v1/recurringruns:import", may(Verb::Create), import)
+        .describe(
+            Description::new(
+                "import_recurring_run",
+                "Make a recurring run that has run at another place: only what is due after its first enabling is its own",
+            )
+            .body(&schema::RECURRING_RUN)
+            .reply(&schema::RECURRING_RUN),
         )
         .get(ALL, may(Verb::List), list)
         .describe(
@@ -163,12 +172,29 @@ fn trigger(fields: &mut Fields) -> Result<Trigger, WireError> {
 async fn create(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
     let create = async {
         let (api, recurring) = recurring_run(&access, body.read(recurring_run_body)?).await?;
-        let reply = view::recurring_run(&recurring, &api)?;
-        api.metastore().create_recurring_run(recurring).await?;
-        api.schedule_changes().notify_one();
-        Ok(reply)
+        stored(&api, recurring).await
     };
     create.await.map_err(|error: ApiError| error.within("Failed to create a recurring run"))
+}
+
+/// `POST /recurringruns:import`
+async fn import(access: Access, body: RequestBody) -> Result<Reply, ApiError> {
+    let import = async {
+        let (api, mut recurring) = recurring_run(&access, body.read(recurring_run_body)?).await?;
+        recurring.counts_from = match recurring.enabled {
+            true => CountsFrom::Time(recurring.created_at),
+            false => CountsFrom::FirstEnabling,
+        };
+        stored(&api, recurring).await
+    };
+    import.await.map_err(|error: ApiError| error.within("Failed to import a recurring run"))
+}
+
+async fn stored(api: &Api, recurring: RecurringRun) -> Result<Reply, ApiError> {
+    let reply = view::recurring_run(&recurring, api)?;
+    api.metastore().create_recurring_run(recurring).await?;
+    api.schedule_changes().notify_one();
+    Ok(reply)
 }
 
 /// The recurring run that is asked for; what it makes could run now.
@@ -203,6 +229,7 @@ async fn recurring_run(access: &Access, body: RecurringRunBody) -> Result<(Api, 
         plugins_input: body.plugins_input,
         fired: 0,
         last_fired: None,
+        counts_from: CountsFrom::Start,
         revision: 0,
         error: None,
     };

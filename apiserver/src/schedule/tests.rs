@@ -1,5 +1,6 @@
 use super::*;
 
+mod elsewhere;
 pub(crate) mod expressions;
 mod years;
 
@@ -20,7 +21,7 @@ fn schedule(trigger: &Trigger) -> Schedule {
 }
 
 fn created(text: &str) -> Progress {
-    Progress { created_at: time(text), last: None }
+    Progress { created_at: time(text), last: None, counts_from: None }
 }
 
 /// All that fire by `now`, one after the other.
@@ -313,7 +314,7 @@ fn nothing_fires_after_the_end() {
 }
 
 fn passed(trigger: &Trigger, last: Option<&str>, from: &str, to: &str) -> Vec<String> {
-    let progress = Progress { created_at: time("2026-01-01T10:00:30Z"), last: last.map(time) };
+    let progress = Progress { created_at: time("2026-01-01T10:00:30Z"), last: last.map(time), counts_from: None };
     let schedule = schedule(trigger);
     schedule.passed(&progress, time(from), time(to)).map(|slot| slot.to_string()).take(1000).collect()
 }

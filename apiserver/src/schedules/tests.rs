@@ -6,7 +6,7 @@ use penstock_metastore::{
     Append, Listing, Metastore, NewRun, Predicate, RecurringRun, RecurringSource, RunField, RunRecord, RunUpdate,
     StoredPipeline, Trigger,
 };
-use penstock_metastore::{Comparison, Operand, PipelineVersion};
+use penstock_metastore::{Comparison, CountsFrom, Operand, PipelineVersion};
 use penstock_spec::run::{RunInfo, RunStatus};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -92,6 +92,7 @@ fn recurring(number: u128, trigger: Trigger) -> RecurringRun {
         service_account: "pipeline-runner".to_owned(),
         plugins_input: Map::new(),
         fired: 0,
+        counts_from: CountsFrom::Start,
         last_fired: None,
         revision: 0,
         error: None,

@@ -157,7 +157,7 @@ fn call(route: &Route, things: &Things) -> Call {
         ("POST", "/apis/v2beta1/runs") => {
             sending(&json!({"display_name": "new", "experiment_id": experiment, "pipeline_spec": spec}))
         }
-        ("POST", "/apis/v2beta1/recurringruns") => sending(&json!({
+        ("POST", "/apis/v2beta1/recurringruns" | "/apis/penstock/v1/recurringruns:import") => sending(&json!({
             "display_name": "new", "experiment_id": experiment, "pipeline_spec": spec, "max_concurrency": 1,
             "trigger": {"cron_schedule": {"cron": "0 0 9 * * 1-5"}},
         })),

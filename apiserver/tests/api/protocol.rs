@@ -198,6 +198,7 @@ fn t11_the_routes_are_these() {
             "PATCH /apis/penstock/v1/recurringruns/{recurring_run_id}",
             "POST /apis/penstock/v1/recurringruns/{recurring_run_id}:backfill",
             "POST /apis/penstock/v1/recurringruns/{recurring_run_id}:run",
+            "POST /apis/penstock/v1/recurringruns:import",
             "POST /apis/penstock/v1/recurringruns:preview",
             "POST /apis/penstock/v1/runs/{run_id}/tasks/{task_id}:retry",
             "DELETE /apis/penstock/v1/recurringruns/{recurring_run_id}/backfill",

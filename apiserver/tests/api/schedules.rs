@@ -288,6 +288,38 @@ async fn changes_are_told_of_in_the_stream() {
 }
 
 #[tokio::test]
+async fn one_that_is_imported_has_no_claim_to_the_past() {
+    let world = World::with(hourly()).await;
+    let import = async |mode: &str| {
+        let trigger = json!({"periodic_schedule": {"interval_second": 600, "start_time": "2024-01-01T00:00:07Z"}});
+        let body = json!({
+            "display_name": "from elsewhere", "mode": mode, "max_concurrency": "10", "trigger": trigger,
+            "pipeline_spec": shown(),
+        });
+        let made = world.ask(Method::POST, ":import", body).await.ok();
+        assert_eq!(made["mode"], mode);
+        made["recurring_run_id"].as_str().expect("an id").to_owned()
+    };
+    let next = async |id: &str| {
+        let next = world.ask(Method::GET, &format!("/{id}/next?count=1"), Value::Null).await.ok();
+        next["next_times"][0].as_str().expect("a time").parse::<Timestamp>().expect("a time")
+    };
+    for mode in ["DISABLE", "ENABLE"] {
+        let id = import(mode).await;
+        for enabled in ["", "enable", "disable", "enable"] {
+            if !enabled.is_empty() {
+                world.server.act(&format!("/recurringruns/{id}:{enabled}")).await.ok();
+            }
+            let (first, now) = (next(&id).await, Timestamp::now());
+            assert!(first > now && first.duration_since(now).as_secs() <= 600, "{mode} {enabled}: {first}");
+            assert_eq!((first.as_second() - 7) % 600, 0, "{first}");
+        }
+    }
+    let refused = world.ask(Method::POST, ":import", json!({"display_name": "x"})).await.refused(400);
+    assert!(refused.contains("at least 1"), "{refused}");
+}
+
+#[tokio::test]
 async fn ranges_that_cannot_be_filled_are_refused() {
     let world = World::with(hourly()).await;
     let text = world.backfill("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z").await.refused(400);

@@ -13,9 +13,9 @@ use penstock_apiserver::auth::{
 use penstock_apiserver::{Api, ApiSettings, NewSubmission, Submission, SubmissionError};
 use penstock_engine::{Fact, NodeId, task_id};
 use penstock_metastore::{
-    Append, ArtifactRow, Experiment, ExperimentField, Listing, Metastore, NewRun, PipelineField, PipelineVersion,
-    RecurringRun, RecurringRunField, RecurringSource, RunField, RunRegistration, RunUpdate, StorageState,
-    StoredPipeline, TaskRow, Trigger, VersionField,
+    Append, ArtifactRow, CountsFrom, Experiment, ExperimentField, Listing, Metastore, NewRun, PipelineField,
+    PipelineVersion, RecurringRun, RecurringRunField, RecurringSource, RunField, RunRegistration, RunUpdate,
+    StorageState, StoredPipeline, TaskRow, Trigger, VersionField,
 };
 use penstock_objectstore::{LocalAccess, StoreSettings, Stores};
 use penstock_spec::Timestamp;
@@ -355,6 +355,7 @@ async fn recurring(store: &Metastore, namespace: &str, experiment: Uuid) -> Uuid
         plugins_input: Map::new(),
         fired: 0,
         last_fired: None,
+        counts_from: CountsFrom::Start,
         revision: 0,
         error: None,
     };

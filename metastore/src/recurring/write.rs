@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{KIND, RecurringRun, RecurringSource};
+use super::{CountsFrom, KIND, RecurringRun, RecurringSource};
 use crate::catalog::expect_row;
 use crate::codec::{encode_count, encode_json, encode_time};
 use crate::database::{Connection, Row, query};
@@ -73,8 +73,10 @@ pub(crate) async fn create(connection: &mut Connection, encoded: &EncodedRecurri
     let created = query(
         "INSERT INTO recurring_runs (id, namespace, display_name, description, experiment_id, created_at, updated_at, \
            run_name, enabled, max_concurrency, no_catchup, trigger_json, fired_count, last_fired_at, service_account, \
-           pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, revision, error, pipeline_text) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+           pipeline_root, parameters_json, plugins_input_json, pipeline_id, version_id, revision, error, pipeline_text, \
+           counts_from) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+           $24)",
     )
     .bind(row.id)
     .bind(&row.namespace)
@@ -99,6 +101,7 @@ pub(crate) async fn create(connection: &mut Connection, encoded: &EncodedRecurri
     .bind(encode_count(row.revision))
     .bind(&row.error)
     .bind(text)
+    .bind(encode_counts_from(row.counts_from))
     .execute(&mut *connection)
     .await?;
     let detail = json!({ "enabled": row.enabled });
@@ -112,6 +115,14 @@ fn source_columns(source: &RecurringSource) -> (Uuid, Uuid, &str) {
         RecurringSource::Version { pipeline, version, text } => (*pipeline, *version, text.as_str()),
         RecurringSource::Inline(text) => (Uuid::nil(), Uuid::nil(), text.as_str()),
         RecurringSource::Latest(pipeline) => (*pipeline, Uuid::nil(), ""),
+    }
+}
+
+fn encode_counts_from(from: CountsFrom) -> Option<i64> {
+    match from {
+        CountsFrom::Start => None,
+        CountsFrom::FirstEnabling => Some(NOT_ENABLED_YET),
+        CountsFrom::Time(time) => Some(encode_time(time)),
     }
 }
 
@@ -148,7 +159,11 @@ pub(crate) async fn update(connection: &mut Connection, encoded: &EncodedRecurri
     Ok(updated)
 }
 
-const ENABLE: &str = "UPDATE recurring_runs SET enabled = $2, updated_at = $3, revision = revision + 1, error = NULL \
+/// Stands for the time at which one is enabled first, until it is.
+const NOT_ENABLED_YET: i64 = 0;
+
+const ENABLE: &str = "UPDATE recurring_runs SET enabled = $2, updated_at = $3, revision = revision + 1, error = NULL, \
+      counts_from = CASE WHEN counts_from = $4 THEN $5 ELSE counts_from END \
     WHERE id = $1";
 
 /// Enabling what is enabled is no change that anybody is told of, but it must exist.
@@ -159,7 +174,15 @@ pub(crate) async fn enable(
     at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
     let before = read_labels(connection, recurring).await?;
-    let changed = query(ENABLE).bind(recurring).bind(enabled).bind(at).execute(&mut *connection).await?;
+    let counts_from = if enabled { at } else { NOT_ENABLED_YET };
+    let changed = query(ENABLE)
+        .bind(recurring)
+        .bind(enabled)
+        .bind(at)
+        .bind(NOT_ENABLED_YET)
+        .bind(counts_from)
+        .execute(&mut *connection)
+        .await?;
     if let Some((labels, was_enabled)) = before
         && was_enabled != enabled
     {

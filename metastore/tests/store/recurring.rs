@@ -1,7 +1,7 @@
 //! Recurring runs.
 
 use penstock_metastore::{
-    Listing, Metastore, MetastoreError, NewRun, Operand, Page, Predicate, RecurringRun, RecurringRunField,
+    CountsFrom, Listing, Metastore, MetastoreError, NewRun, Operand, Page, Predicate, RecurringRun, RecurringRunField,
     RecurringSource, ScheduleState, SlotClaim, StorageState, Trigger, WaitingSlot,
 };
 use penstock_spec::Timestamp;
@@ -34,6 +34,7 @@ pub(crate) fn recurring(number: u128) -> RecurringRun {
         plugins_input: json!({"mlflow": {}}).as_object().unwrap().clone(),
         fired: 0,
         last_fired: None,
+        counts_from: CountsFrom::Start,
         revision: 0,
         error: None,
     }
@@ -106,6 +107,37 @@ async fn enabled(fixture: &Fixture) -> Vec<u128> {
     let mut ids: Vec<u128> = schedules.into_iter().map(|row| row.readable().unwrap().id.as_u128()).collect();
     ids.sort_unstable();
     ids
+}
+
+#[tokio::test]
+async fn one_that_comes_from_elsewhere_counts_from_when_it_is_first_enabled() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    let [ours, theirs, enabled] = [1, 2, 3].map(Uuid::from_u128);
+    let counts_from = CountsFrom::FirstEnabling;
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    store.create_recurring_run(RecurringRun { enabled: false, counts_from, ..recurring(2) }).await.unwrap();
+    store.create_recurring_run(RecurringRun { counts_from: CountsFrom::Time(at(90)), ..recurring(3) }).await.unwrap();
+    let read = async |id| store.recurring_run(id).await.unwrap();
+    // Keeping it from firing is no enabling.
+    store.enable_recurring_run(theirs, false).await.unwrap();
+    assert_eq!(read(theirs).await.counts_from, counts_from);
+    for id in [ours, theirs, enabled] {
+        store.enable_recurring_run(id, true).await.unwrap();
+    }
+    let first = read(theirs).await;
+    assert_eq!(first.counts_from, CountsFrom::Time(first.updated_at));
+    // The first time alone counts.
+    for enable in [false, true] {
+        store.enable_recurring_run(theirs, enable).await.unwrap();
+    }
+    assert!(read(theirs).await.updated_at > first.updated_at);
+    let found = [read(ours).await, read(theirs).await, read(enabled).await].map(|one| one.counts_from);
+    assert_eq!(found, [CountsFrom::Start, first.counts_from, CountsFrom::Time(at(90))]);
+    let schedules = store.enabled_schedules().await.unwrap().into_iter().map(|row| row.readable().unwrap());
+    let mut states: Vec<_> = schedules.map(|state| (state.id, state.counts_from)).collect();
+    states.sort_unstable_by_key(|(id, _)| *id);
+    assert_eq!(states, [ours, theirs, enabled].into_iter().zip(found).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(super) async fn next(access: Access, Path(id): Path<String>, query: Query) -
     let next = async {
         let count = count(i64::from(query.integer("count")?))?;
         let (api, recurring) = access.recurring_run(&id).await?;
-        let progress = Progress { created_at: recurring.created_at, last: recurring.last_fired };
+        let progress = progress(&recurring);
         let next = times(&schedule(&api, &recurring.trigger, recurring.no_catchup)?, progress, count);
         let waiting = api.metastore().waiting_slots_of(recurring.id).await?;
         Ok(next.list("waiting_times", waiting.into_iter().map(shown_time)))
@@ -53,7 +53,7 @@ pub(super) async fn preview(Public(api): Public, body: RequestBody) -> Result<Re
         })?;
         let now = Timestamp::now();
         let schedule = wanted(&api, &trigger, no_catchup, now)?;
-        Ok(times(&schedule, Progress { created_at: now, last: None }, count(asked)?))
+        Ok(times(&schedule, Progress { created_at: now, last: None, counts_from: None }, count(asked)?))
     };
     preview().map_err(|error: ApiError| error.within("Failed to tell when a trigger is due"))
 }
@@ -64,6 +64,10 @@ fn count(asked: i64) -> Result<usize, ApiError> {
         Ok(number) if count <= MOST_TIMES => Ok(number),
         _ => Err(ApiError::invalid(format!("count must be at least 1 and at most {MOST_TIMES}. Received {asked}"))),
     }
+}
+
+fn progress(recurring: &RecurringRun) -> Progress {
+    Progress::new(recurring.created_at, recurring.last_fired, recurring.counts_from, Timestamp::now())
 }
 
 fn schedule(api: &Api, trigger: &Trigger, no_catchup: bool) -> Result<Schedule, ApiError> {
@@ -175,7 +179,7 @@ async fn missed(
         return Err(ApiError::invalid("it has no trigger and so no slots: run it with :run"));
     }
     let schedule = schedule(api, &recurring.trigger, recurring.no_catchup)?;
-    let progress = Progress { created_at: recurring.created_at, last: recurring.last_fired };
+    let progress = progress(recurring);
     let mut slots: Vec<Timestamp> = schedule.passed(&progress, start, end).take(MOST_RUNS + 1).collect();
     if slots.len() > MOST_RUNS {
         return Err(ApiError::invalid(format!(

@@ -39,7 +39,7 @@ fn every_due_slot_fires_exactly_once_in_ten_years() {
 
 /// Looks from time to time, sometimes after a long outage, and fires all that is due then.
 fn walk(schedule: &Schedule, no_catchup: bool, due: &[Timestamp], end: i64, random: &mut StdRng, what: &str) {
-    let mut progress = Progress { created_at: at(BEGIN), last: None };
+    let mut progress = Progress { created_at: at(BEGIN), last: None, counts_from: None };
     let (mut now, mut seen) = (BEGIN, 0);
     while now < end {
         let pause = if random.random_bool(0.05) { 90 * 24 * 3600 } else { 48 * 3600 };
