@@ -226,7 +226,7 @@ pub(crate) fn is_on_kubernetes(row: &RunRow) -> bool {
 
 /// The run that the user means.
 pub(crate) async fn resolve(metastore: &Metastore, selector: &str) -> anyhow::Result<Uuid> {
-    match metastore.resolve_run(selector).await {
+    match metastore.resolve_run(None, selector).await {
         Ok(run) => Ok(run),
         Err(
             error @ (MetastoreError::UnknownRun { .. }

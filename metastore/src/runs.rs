@@ -196,10 +196,10 @@ impl Metastore {
     }
 
     /// The run that a user means: `latest`, an id, a name, or the beginning of either if it fits only one run; or the
-    /// whole name that somebody gave it.
-    pub async fn resolve_run(&self, selector: &str) -> Result<Uuid, MetastoreError> {
+    /// whole name that somebody gave it. Of a namespace, if one is said; an id is known wherever it is.
+    pub async fn resolve_run(&self, namespace: Option<&str>, selector: &str) -> Result<Uuid, MetastoreError> {
         if selector == "latest" {
-            return self.latest_run().await;
+            return self.latest_run(namespace).await;
         }
         if let Ok(id) = selector.parse::<Uuid>() {
             return self.visible_run(id).await;
@@ -208,7 +208,8 @@ impl Metastore {
         let dialect = self.readers.dialect();
         // A full name wins over longer names that begin with it; names repeat only if somebody chose them.
         for names in [(selector.to_owned(), selector.to_owned()), name_range(selector)] {
-            let rows = look_for(dialect, selector, &names).fetch_all(&self.readers).await.map_err(failed)?;
+            let rows = look_for(dialect, namespace, selector, &names).fetch_all(&self.readers).await;
+            let rows = rows.map_err(failed)?;
             match rows.as_slice() {
                 [] => {}
                 [row] => {
@@ -235,8 +236,13 @@ impl Metastore {
             .ok_or(MetastoreError::NoSuchRun { run })
     }
 
-    async fn latest_run(&self) -> Result<Uuid, MetastoreError> {
-        query("SELECT id FROM runs WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 1")
+    async fn latest_run(&self, namespace: Option<&str>) -> Result<Uuid, MetastoreError> {
+        let mut sql = QueryBuilder::new(self.readers.dialect(), "SELECT id FROM runs WHERE deleted_at IS NULL");
+        if let Some(namespace) = namespace {
+            sql.push(" AND namespace = ").push_bind(namespace);
+        }
+        sql.push(" ORDER BY created_at DESC, id DESC LIMIT 1");
+        sql.build()
             .fetch_value(&self.readers, "id")
             .await
             .map_err(|error| MetastoreError::database("look for the latest run", error))?
@@ -244,15 +250,21 @@ impl Metastore {
     }
 }
 
-/// Runs with such names or ids, or with the name that somebody gave them. That is found by the index of lists, which takes it
-/// without regard to case.
-fn look_for<'q>(dialect: Dialect, selector: &'q str, (first, last): &'q (String, String)) -> Query<'q> {
+/// Runs with such names or ids, or with the name that somebody gave them, in a namespace if one is said. That is found by the
+/// index of lists, which takes it without regard to case.
+fn look_for<'q>(
+    dialect: Dialect,
+    namespace: Option<&'q str>,
+    selector: &'q str,
+    (first, last): &'q (String, String),
+) -> Query<'q> {
     let (id_first, id_last) = id_range(selector).unzip();
-    query(format!(
+    let asked = query(format!(
         "SELECT id, name FROM runs WHERE (name BETWEEN $1 AND $2 OR id BETWEEN $3 AND $4 \
            OR (storage_state IN ('AVAILABLE', 'ARCHIVED') AND {} = $6 AND display_name = $7)) \
-         AND deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $5",
-        dialect.folded("listed_name")
+         AND deleted_at IS NULL{} ORDER BY created_at DESC, id DESC LIMIT $5",
+        dialect.folded("listed_name"),
+        if namespace.is_some() { " AND namespace = $8" } else { "" }
     ))
     .bind(first)
     .bind(last)
@@ -260,13 +272,17 @@ fn look_for<'q>(dialect: Dialect, selector: &'q str, (first, last): &'q (String,
     .bind(id_last)
     .bind(encode_count(CANDIDATES as u64 + 1))
     .bind(dialect.fold(selector))
-    .bind(selector)
+    .bind(selector);
+    match namespace {
+        Some(namespace) => asked.bind(namespace),
+        None => asked,
+    }
 }
 
 /// How runs are looked for by what users name them by, for tests.
 #[doc(hidden)]
 pub async fn resolve_run_plan(store: &Metastore, selector: &str) -> Result<Vec<String>, MetastoreError> {
-    store.explain(look_for(store.readers.dialect(), selector, &name_range(selector))).await
+    store.explain(look_for(store.readers.dialect(), None, selector, &name_range(selector))).await
 }
 
 pub(crate) fn run_row(row: &Row) -> Result<RunRow, Reason> {

@@ -37,7 +37,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get("/apis/penstock/v1/runs:resolve", requires(Verb::Get), resolve)
         .describe(
             Description::new("resolve_run", "The run of an id, a unique beginning of one, a name, or the word latest")
-                .required("run", Kind::Text, "The word; in multi-user mode an id.")
+                .required("run", Kind::Text, "The word.")
+                .query("namespace", Kind::Text, "Where, in multi-user mode; an id needs none.")
                 .replies(Replied::AnyJson),
         )
         .get("/apis/penstock/v1/runs/{run_id}", requires(Verb::Get), get)
@@ -84,17 +85,19 @@ fn opened(api: &Api, namespace: &str, token: &str) -> Result<String, ApiError> {
     }
 }
 
-/// `GET /runs:resolve?run=`: the run of an id, a unique beginning of one, a name, or `latest`; in multi-user mode of an id
-/// alone.
+/// `GET /runs:resolve?run=`: the run of an id, a unique beginning of one, a name, or `latest`; in multi-user mode the one of
+/// a namespace.
 async fn resolve(access: Access, query: Query) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to find a run");
     let word = query.text("run").map_err(failed)?;
-    // Whoever looks for words would look through the namespaces of others.
-    let id = match access.is_multi_user() {
-        true => word.to_owned(),
-        false => {
-            let place = access.namespace("", NO_NAMESPACE).await.map_err(failed)?;
-            let found = place.api.metastore().resolve_run(word).await;
+    let id = match word.parse::<Uuid>() {
+        Ok(_) => word.to_owned(),
+        // Whoever looked for words everywhere would look through the namespaces of others.
+        Err(_) => {
+            let asked = query.text("namespace").map_err(failed)?;
+            let place = access.namespace(asked, NO_NAMESPACE).await.map_err(failed)?;
+            let namespace = access.is_multi_user().then_some(place.namespace.as_str());
+            let found = place.api.metastore().resolve_run(namespace, word).await;
             found.map_err(|error| failed(unresolved(error)))?.to_string()
         }
     };

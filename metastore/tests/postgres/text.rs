@@ -45,7 +45,7 @@ async fn names_reasons_and_errors_with_nul_read_back() {
         assert_eq!((record.registration.description.as_str(), record.inline_text.as_deref()), (odd, Some(odd)));
         assert_eq!(record.history.last().unwrap().error, error);
         assert_eq!(store.run_spec(id).await.unwrap().pipeline_text, odd);
-        assert_eq!(store.resolve_run(odd).await.unwrap(), id);
+        assert_eq!(store.resolve_run(None, odd).await.unwrap(), id);
         let by_name = Predicate::In { field: RunField::Name, operands: vec![Operand::Text(odd.to_owned())] };
         let listing = Listing { predicates: vec![by_name], ..Listing::by(RunField::Name, 10) };
         assert_eq!(store.list_run_records(&listing).await.unwrap().total, 1);

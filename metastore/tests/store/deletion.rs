@@ -107,7 +107,7 @@ async fn run_under_way_is_hidden_and_told_to_end() {
     }
     let run_text = run.to_string();
     for selector in ["latest", &run_text, &run_text[..20], "train-00001", "train", "Train 1"] {
-        assert!(store.resolve_run(selector).await.is_err(), "{selector}");
+        assert!(store.resolve_run(None, selector).await.is_err(), "{selector}");
     }
 
     // Its driver does, and is told.

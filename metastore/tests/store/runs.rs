@@ -111,7 +111,7 @@ async fn page_token_of_somebody_else_is_refused() {
 #[tokio::test]
 async fn run_is_found_by_latest_id_name_or_a_unique_beginning() {
     let Some(fixture) = Fixture::new().await else { return };
-    assert!(matches!(fixture.store.resolve_run("latest").await, Err(MetastoreError::NoRuns)));
+    assert!(matches!(fixture.store.resolve_run(None, "latest").await, Err(MetastoreError::NoRuns)));
     for number in [1, 2, 10] {
         fixture.run(number).await;
     }
@@ -120,7 +120,7 @@ async fn run_is_found_by_latest_id_name_or_a_unique_beginning() {
     short.info.display_name = "nightly of the team".to_owned();
     fixture.store.create_run(short).await.unwrap();
     let id = |number| new_run(number).info.id;
-    let resolve = async |selector: &str| fixture.store.resolve_run(selector).await;
+    let resolve = async |selector: &str| fixture.store.resolve_run(None, selector).await;
     assert_eq!(resolve("latest").await.unwrap(), id(10));
     assert_eq!(resolve(&id(2).to_string()).await.unwrap(), id(2));
     assert_eq!(resolve("0000000000000001-").await.unwrap(), id(1));
@@ -137,6 +137,15 @@ async fn run_is_found_by_latest_id_name_or_a_unique_beginning() {
             assert!(matches!(result, Err(MetastoreError::UnknownRun { .. })), "{unknown}: {result:?}");
         }
     }
+    let mut theirs = new_run(20);
+    theirs.info.namespace = "theirs".to_owned();
+    fixture.store.create_run(theirs).await.unwrap();
+    for (selector, expected) in [("latest", Some(20)), ("train-0002", Some(20)), ("train-0001", None)] {
+        let found = fixture.store.resolve_run(Some("theirs"), selector).await;
+        assert_eq!(found.ok(), expected.map(id), "{selector}");
+    }
+    assert!(matches!(fixture.store.resolve_run(Some("nobody's"), "latest").await, Err(MetastoreError::NoRuns)));
+    fixture.store.delete_run(id(20)).await.unwrap();
     let error = resolve("train").await.unwrap_err();
     let MetastoreError::AmbiguousRun { candidates, .. } = &error else { panic!("{error}") };
     assert_eq!(candidates.len(), 4);
