@@ -70,8 +70,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cache(CacheCommand),
     /// Let pipelines run by themselves, by the clock or at equal distances
-    #[command(subcommand)]
-    Schedule(schedule::ScheduleCommand),
+    Schedule(schedule::ScheduleArgs),
     /// Bring pipelines, versions, experiments and recurring runs over from a server that speaks KFP's API
     Import(schedule::ImportArgs),
     /// Examine a cluster: can it run tasks, and what to do where it cannot
@@ -101,6 +100,25 @@ impl Command {
             Command::Apiserver(args) => Some(args.service.log_format.into()),
             _ => None,
         }
+    }
+
+    /// Where in a server that several use.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        let place = match self {
+            Command::Run(args) => return args.namespace.as_deref(),
+            Command::Import(args) => return args.to_namespace.as_deref(),
+            Command::Get(args) => &args.place,
+            Command::List(args) => &args.place,
+            Command::Logs(args) => &args.place,
+            Command::Watch(args) => &args.place,
+            Command::Stop(args) => &args.place,
+            Command::Retry(args) => &args.place,
+            Command::Cp(args) => &args.place,
+            Command::Cache(CacheCommand::Why { place, .. }) => place,
+            Command::Schedule(args) => &args.place,
+            _ => return None,
+        };
+        place.namespace.as_deref()
     }
 }
 

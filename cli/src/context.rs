@@ -22,6 +22,7 @@ use crate::failure::Refusal;
 use crate::live::Notices;
 use crate::python;
 use crate::remote::client::{Client, Trust};
+use crate::remote::place::Named;
 use crate::remote::token::{Token, TokenText};
 
 /// What all commands need.
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     /// Variables of an HTTP proxy that this process was started with.
     pub(crate) proxy: Vec<(String, String)>,
     server: ServerArgs,
+    /// Where in it, if several use it.
+    namespace: Option<String>,
     token: Option<TokenText>,
     import_token: Option<TokenText>,
     /// Where the metastore is, if it is not in the data directory.
@@ -92,11 +95,17 @@ impl Context {
             stores: StoreSettings { local: LocalAccess::Anywhere, minio, s3, ..StoreSettings::default() },
             virtual_env: environment.virtual_env,
             server,
+            namespace: None,
             token: environment.token,
             import_token: environment.import_token,
             store,
             data_dir,
         })
+    }
+
+    /// For a namespace of the server.
+    pub(crate) fn within(self, namespace: Option<String>) -> Context {
+        Context { namespace, ..self }
     }
 
     /// The server to work against, unless it is the data directory.
@@ -105,14 +114,16 @@ impl Context {
         let Some(url) = server.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let token = Token::find(token_file.as_deref(), self.token.as_ref(), "PENSTOCK_TOKEN")?;
         let trust = ca_file.as_deref().map_or(Trust::System, Trust::Authorities);
-        Client::new(url, "--server", token.as_ref(), trust).map(Some)
+        let client = Client::new(url, Named::Server, token.as_ref(), trust)?;
+        Ok(Some(client.within(self.namespace.as_deref())))
     }
 
     /// The server that things are imported from.
     pub(crate) fn import_source(&self, args: &ImportArgs) -> anyhow::Result<Client> {
         let token = Token::find(args.from_token_file.as_deref(), self.import_token.as_ref(), "PENSTOCK_FROM_TOKEN")?;
         let trust = args.from_ca_file.as_deref().map_or(Trust::System, Trust::Authorities);
-        Client::new(&args.from, "--from", token.as_ref(), trust)
+        let client = Client::new(&args.from, Named::Source, token.as_ref(), trust)?;
+        Ok(client.within(args.from_namespace.as_deref()))
     }
 
     /// Where a driver of this process looks for what tasks store.

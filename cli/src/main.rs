@@ -72,7 +72,8 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(format) => penstock_runtime::logs::init(format, &global.log_level)?,
         None => log_to(&notices, &global.log_level)?,
     }
-    let context = Context::new(global, Environment::read(), notices)?;
+    let namespace = command.namespace().map(str::to_owned);
+    let context = Context::new(global, Environment::read(), notices)?.within(namespace);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let code = runtime.block_on(carry_out(&context, command));
@@ -93,7 +94,7 @@ async fn carry_out(context: &Context, command: Command) -> anyhow::Result<ExitCo
         Command::Retry(args) => Box::pin(commands::retry::retry(context, *args)).await,
         Command::Cp(args) => Box::pin(commands::cp::cp(context, args)).await,
         Command::Cache(command) => Box::pin(commands::cache::cache(context, command)).await,
-        Command::Schedule(command) => Box::pin(commands::schedule::schedule(context, command)).await,
+        Command::Schedule(args) => Box::pin(commands::schedule::schedule(context, args)).await,
         Command::Import(args) => Box::pin(commands::import::import(context, args)).await,
         Command::Doctor(args) => Box::pin(commands::doctor::doctor(context, args)).await,
         Command::Serve(args) => {

@@ -50,7 +50,8 @@ impl OpenRun {
             Ok(details) => Ok(OpenRun::Remote { client, details: Box::new(details) }),
             Err(error) if matches!(error.status(), Some(400 | 404)) && !is_missing_route(&error) => {
                 let unknown = UnknownRun { is_ambiguous: error.status() == Some(400) };
-                Err(anyhow::Error::new(unknown).context(Refusal::new(error.text()).with_hint(LIST_HINT)))
+                let hint = error.hint().unwrap_or_else(|| LIST_HINT.to_owned());
+                Err(anyhow::Error::new(unknown).context(Refusal::new(error.text()).with_hint(hint)))
             }
             Err(error) => Err(error.into()),
         }

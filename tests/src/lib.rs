@@ -15,3 +15,4 @@ pub mod process;
 pub mod python;
 pub mod sandbox;
 pub mod server;
+pub mod teams;

@@ -2,17 +2,18 @@
 //! plays `tests/client/multi_user.py`.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use penstock_objectstore::testing::seaweed::{self, S3Server};
+use penstock_objectstore::testing::seaweed::S3Server;
 use penstock_tests::deadline::wait_until;
-use penstock_tests::invocation::{Background, Invocation};
+use penstock_tests::invocation::Invocation;
 use penstock_tests::pipeline::{Pipeline, Task};
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
-use penstock_tests::server::Server;
+use penstock_tests::server::{Server, free_address};
+use penstock_tests::teams;
 use serde_json::{Value, json};
 
 #[path = "../../metastore/tests/postgres/server.rs"]
@@ -126,38 +127,6 @@ fn t30_an_api_that_others_reach_is_refused_without_a_word_for_it() {
     up(&["--allowed-host", "https://kfp.example"]).expect_complaint("is not the name of a host");
 }
 
-/// An API for several teams, whose cluster is a stand-in at a port that nobody listens to yet; over a database, or the file
-/// that it has otherwise.
-fn apiserver(
-    sandbox: &Sandbox,
-    store: &S3Server,
-    [cluster, api]: [SocketAddr; 2],
-    database: Option<&str>,
-) -> Background {
-    let kubeconfig = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
-        "clusters": [{"name": "c", "cluster": {"server": format!("http://{cluster}")}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "penstock-system"}}],
-    });
-    let kubeconfig = sandbox.write("kubeconfig", kubeconfig.to_string());
-    let penstock = database.iter().fold(sandbox.penstock(), |penstock, url| penstock.env("PENSTOCK_DATABASE_URL", url));
-    let mut process = penstock
-        .args(["apiserver", "--multi-user", "--auth", "token-review,header", "--admin-listen", "127.0.0.1:0"])
-        .args(["--api-listen", &api.to_string()])
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .env("PENSTOCK_S3_ENDPOINT", store.endpoint())
-        .env("AWS_ACCESS_KEY_ID", seaweed::ACCESS_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", seaweed::SECRET_KEY)
-        .limit(PLAY_LIMIT + START_LIMIT)
-        .spawn();
-    wait_until("the API to listen", START_LIMIT, || {
-        assert!(process.is_running(), "it has ended");
-        TcpStream::connect(api).is_ok()
-    });
-    process
-}
-
 #[test]
 fn t10_teams_use_what_is_theirs_by_the_stock_client() {
     play_teams("t10_teams_use_what_is_theirs_by_the_stock_client", None);
@@ -176,9 +145,8 @@ fn play_teams(test: &str, database: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(store.create_bucket("users"));
     let sandbox = Sandbox::new();
-    let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let (cluster, api) = (free(), free());
-    let server = apiserver(&sandbox, &store, [cluster, api], database);
+    let (cluster, api) = (free_address(), free_address());
+    let server = teams::apiserver(&sandbox, &store, [cluster, api], database, PLAY_LIMIT + START_LIMIT);
     let played = Invocation::new(&python)
         .environment(&sandbox.path("home"), &sandbox.data_dir())
         .env("PENSTOCK_TEST_API", format!("http://{api}"))

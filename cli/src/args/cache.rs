@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::OutputFormat;
+use super::server::NamespaceArgs;
 
 /// `penstock cache`
 #[derive(Debug, Subcommand)]
@@ -16,6 +17,9 @@ pub(crate) enum CacheCommand {
         /// How to print it
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
         output: OutputFormat,
+        /// Where the run is.
+        #[command(flatten)]
+        place: NamespaceArgs,
     },
     /// Remove cached results, so that the tasks run again. Artifacts stay
     #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["pipeline", "task", "all"])))]

@@ -45,9 +45,13 @@ pub(crate) struct RunArgs {
     /// Where tasks run
     #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
     pub(crate) on: cluster::Place,
-    /// Namespace of the tasks' Pods, with --on kubernetes [default: that of the context]
+    /// Namespace of the tasks' Pods, with --on kubernetes [default: that of the context]; or where the run goes, at a server
+    /// that keeps the namespaces of several teams apart
     #[arg(short, long, env = "PENSTOCK_NAMESPACE", value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
+    /// Experiment of the run, at a server: its name or id; one of a new name is made [default: Default, that of the namespace]
+    #[arg(long, value_name = "EXPERIMENT")]
+    pub(crate) experiment: Option<String>,
     /// KFP's service account of the run. It is stored and shown, and nothing runs under it: a task that needs a token asks
     /// for an account of its own, see --allow-task-account
     #[arg(long, value_name = "NAME", default_value = penstock_spec::keys::KFP_SERVICE_ACCOUNT)]
@@ -58,7 +62,7 @@ pub(crate) struct RunArgs {
     /// Go on with a run whose process was killed: id, unique beginning of it, name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "file", "param", "params_file", "name", "no_cache", "root", "function", "host_commands", "component_dir", "on",
-        "service_account", "detach",
+        "service_account", "detach", "experiment",
     ])]
     pub(crate) resume: Option<String>,
     /// How Pods are waited for.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::server::NamespaceArgs;
 use super::{ExecutionArgs, OutputFormat, ProgressArgs, cluster, parse_duration, task_pods};
 
 /// `penstock get`
@@ -19,6 +20,9 @@ pub(crate) struct GetArgs {
     /// Show every iteration of loops
     #[arg(long)]
     pub(crate) expand: bool,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
 }
 
 /// `penstock list`
@@ -33,6 +37,9 @@ pub(crate) struct ListArgs {
     /// How to print them
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: OutputFormat,
+    /// Where the runs are.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
 }
 
 /// `penstock logs`
@@ -49,6 +56,9 @@ pub(crate) struct LogsArgs {
     /// Attempt, from 1 [default: the last one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempt: Option<u32>,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
 }
 
 /// `penstock watch`
@@ -60,6 +70,9 @@ pub(crate) struct WatchArgs {
     /// How progress is shown.
     #[command(flatten)]
     pub(crate) progress: ProgressArgs,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
 }
 
 /// `penstock stop`
@@ -80,6 +93,9 @@ pub(crate) struct StopArgs {
     /// How Pods are waited for.
     #[command(flatten)]
     pub(crate) pods: cluster::PodArgs,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
 }
 
 /// `penstock retry`: the pipeline is the one that the run was created with.
@@ -103,6 +119,9 @@ pub(crate) struct RetryArgs {
     /// How progress is shown.
     #[command(flatten)]
     pub(crate) progress: ProgressArgs,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
 }
 
 /// `penstock cp`
@@ -114,4 +133,7 @@ pub(crate) struct CpArgs {
     /// File or directory to write; `-` writes a file to standard output
     #[arg(value_name = "DEST", value_hint = ValueHint::AnyPath)]
     pub(crate) destination: PathBuf,
+    /// Where the run is.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
 }

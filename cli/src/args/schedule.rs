@@ -6,9 +6,21 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 use penstock_spec::Timestamp;
 
+use super::server::NamespaceArgs;
 use super::{OutputFormat, parse_duration};
 
 /// `penstock schedule`
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleArgs {
+    /// Where the schedules are.
+    #[command(flatten)]
+    pub(crate) place: NamespaceArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: ScheduleCommand,
+}
+
+/// What to do with schedules.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {
     /// Create a schedule, or change the one of this name: what is not given stays as it is
@@ -87,6 +99,10 @@ pub(crate) struct ApplyArgs {
     /// What somebody says of it
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    /// Experiment of its runs: name or id; one of a new name is made. A schedule stays in the one that it was made in
+    /// [default: Default, that of the namespace]
+    #[arg(long, value_name = "EXPERIMENT")]
+    pub(crate) experiment: Option<String>,
     /// Runs that may be under way at a time, at most 10 [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10))]
     pub(crate) max_concurrency: Option<u32>,
@@ -144,10 +160,14 @@ pub(crate) struct ImportArgs {
     /// File with the certificates (PEM) of the authorities to trust for it [default: those of the system]
     #[arg(long, env = "PENSTOCK_FROM_CA_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) from_ca_file: Option<PathBuf>,
-    /// Namespace to bring things over from, where there are several
+    /// Namespace to bring things over from, at a server that several teams use. Pipelines that all of them share come along
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) from_namespace: Option<String>,
-    /// Let recurring runs make runs here that do so there. Otherwise they arrive paused, so that nothing runs twice
+    /// Namespace to bring things over to, if --server is one that several teams use
+    #[arg(long, env = "PENSTOCK_NAMESPACE", value_name = "NAMESPACE")]
+    pub(crate) to_namespace: Option<String>,
+    /// Let recurring runs make runs here that do so there, from now on. Otherwise they arrive paused, so that nothing runs
+    /// twice, and count from when they are resumed first
     #[arg(long)]
     pub(crate) enable: bool,
     /// Change nothing; say what would be brought over

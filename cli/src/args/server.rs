@@ -4,6 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+/// Where in a server that several teams use.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Server options")]
+pub(crate) struct NamespaceArgs {
+    /// Namespace, at a server that keeps those of several teams apart (multi-user); others ignore it
+    #[arg(long, env = "PENSTOCK_NAMESPACE", global = true, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+}
+
 /// Which server, instead of the data directory.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server options")]

@@ -28,7 +28,7 @@ const CANDIDATES: u32 = 50;
 /// Carries out a command on the cache.
 pub(crate) async fn cache(context: &Context, command: CacheCommand) -> anyhow::Result<ExitCode> {
     match command {
-        CacheCommand::Why { run, task, output } => why(context, &run, &task, output).await,
+        CacheCommand::Why { run, task, output, place: _ } => why(context, &run, &task, output).await,
         CacheCommand::Evict { pipeline, task, namespace, all: _ } => {
             evict(context, Eviction { namespace, pipeline, task }).await
         }

@@ -21,7 +21,7 @@ use crate::text::{inert, size};
 
 /// Copies.
 pub(crate) async fn cp(context: &Context, args: CpArgs) -> anyhow::Result<ExitCode> {
-    let CpArgs { source, destination } = args;
+    let CpArgs { source, destination, place: _ } = args;
     let source = Source::parse(&source)?;
     let opened = OpenRun::find(context, source.run).await?;
     let feed = opened.feed_from_now().await?;

@@ -24,7 +24,7 @@ use crate::waiting::Waiting;
 
 /// Prints the tree and the summary, or the document.
 pub(crate) async fn get(context: &Context, args: GetArgs) -> anyhow::Result<ExitCode> {
-    let GetArgs { run, output, expand } = args;
+    let GetArgs { run, output, expand, place: _ } = args;
     let opened = OpenRun::find(context, &run).await?;
     let mut feed = opened.feed_from_now().await?;
     let run = feed.run();

@@ -3,6 +3,7 @@
 //! What is there already under the same name is left as it is, so a second import goes on where a first one broke off.
 
 mod catalog;
+mod pipelines;
 mod recurring;
 mod report;
 
@@ -13,34 +14,34 @@ use crate::context::Context;
 use crate::failure;
 use crate::remote::client::Client;
 use crate::remote::local::server_or_local;
+use crate::remote::place::Named;
 use report::Report;
 
 /// Two servers, and what may be done.
-struct Import<'a> {
+struct Import {
     from: Client,
     to: Client,
-    /// At the source; empty: all.
-    namespace: &'a str,
     enable: bool,
     dry_run: bool,
 }
 
 /// Brings everything over and prints what became of it.
 pub(crate) async fn import(context: &Context, args: ImportArgs) -> anyhow::Result<ExitCode> {
-    let to = server_or_local(context, "import").await?;
+    let to = server_or_local(context, "import").await?.named(Named::Target);
     let from = context.import_source(&args)?;
-    let namespace = args.from_namespace.as_deref().unwrap_or_default();
-    let import = Import { from, to, namespace, enable: args.enable, dry_run: args.dry_run };
+    let import = Import { from, to, enable: args.enable, dry_run: args.dry_run };
     let mut report = Report::default();
     let done = carry_out(&import, &mut report).await;
     // What was brought over before it broke off is there.
-    report.print(args.output, args.dry_run, context.color_out)?;
+    if done.is_ok() || !report.is_empty() {
+        report.print(args.output, args.dry_run, context.color_out)?;
+    }
     done.map_err(|error| error.context("the import broke off; started again, it goes on from here"))?;
     Ok(ExitCode::from(if report.is_clean() { failure::SUCCEEDED } else { failure::FAILED }))
 }
 
-async fn carry_out(import: &Import<'_>, report: &mut Report) -> anyhow::Result<()> {
+async fn carry_out(import: &Import, report: &mut Report) -> anyhow::Result<()> {
     let experiments = catalog::experiments(import, report).await?;
-    let pipelines = catalog::pipelines(import, report).await?;
+    let pipelines = pipelines::pipelines(import, report).await?;
     recurring::recurring_runs(import, &experiments, &pipelines, report).await
 }

@@ -23,7 +23,7 @@ const TOKEN_HINT: &str = "take it from the list before";
 
 /// Prints a page of runs.
 pub(crate) async fn list(context: &Context, args: ListArgs) -> anyhow::Result<ExitCode> {
-    let ListArgs { limit, page_token, output } = args;
+    let ListArgs { limit, page_token, output, place: _ } = args;
     let server = context.server()?;
     let (runs, next) = match &server {
         Some(client) => remote_page(client, limit, page_token).await?,
@@ -41,7 +41,10 @@ pub(crate) async fn list(context: &Context, args: ListArgs) -> anyhow::Result<Ex
             None => format!("no runs in {}\n", context.data_dir.display()),
         },
         OutputFormat::Text => {
-            let more = next.map(|token| format!("\nmore: penstock list --page-token {token}\n")).unwrap_or_default();
+            let namespace = server.as_ref().and_then(Client::where_in_it);
+            let namespace = namespace.map(|(_, name)| format!(" --namespace {}", inert(name))).unwrap_or_default();
+            let more = next.map(|token| format!("\nmore: penstock list{namespace} --page-token {token}\n"));
+            let more = more.unwrap_or_default();
             format!("{}\n{more}", table(&runs, now, context.color_out))
         }
     };

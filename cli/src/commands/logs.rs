@@ -33,7 +33,7 @@ const LATEST: &str = "latest";
 
 /// Prints logs.
 pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<ExitCode> {
-    let LogsArgs { run, task, follow, attempt } = args;
+    let LogsArgs { run, task, follow, attempt, place: _ } = args;
     let (opened, feed, task) = target(context, &run, task).await?;
     let run = feed.run();
     let pods = match opened.metastore().is_some() && feed.on_kubernetes() {

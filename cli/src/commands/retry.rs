@@ -20,7 +20,7 @@ use crate::text::inert;
 
 /// Records the command and drives the run.
 pub(crate) async fn retry(context: &Context, args: RetryArgs) -> anyhow::Result<ExitCode> {
-    let RetryArgs { run, from, execution, pods, task_pods, progress } = args;
+    let RetryArgs { run, from, execution, pods, task_pods, progress, place: _ } = args;
     if let Some(client) = context.server()? {
         return remote(context, &client, &run, from.as_deref(), &progress).await;
     }

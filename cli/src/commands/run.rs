@@ -33,6 +33,11 @@ pub(crate) async fn run(context: &Context, args: RunArgs) -> anyhow::Result<Exit
     if let Some(client) = context.server()? {
         return remote::run(context, &client, args).await;
     }
+    if args.experiment.is_some() {
+        return Err(Refusal::new("--experiment is for runs of a server: those of the data directory have none")
+            .with_hint("name the server with --server (PENSTOCK_SERVER)")
+            .into());
+    }
     match (&args.resume, &args.file) {
         (Some(selector), _) => resume(context, selector, &args).await,
         (None, Some(file)) => {
@@ -57,6 +62,7 @@ async fn start(context: &Context, file: &Path, args: RunArgs) -> anyhow::Result<
         component_dir,
         on,
         namespace,
+        experiment: _,
         service_account,
         detach,
         resume: _,

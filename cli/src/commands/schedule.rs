@@ -9,7 +9,7 @@ use penstock_spec::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::OutputFormat;
-use crate::args::schedule::{BackfillArgs, ScheduleCommand};
+use crate::args::schedule::{BackfillArgs, ScheduleArgs, ScheduleCommand};
 use crate::context::Context;
 use crate::failure;
 use crate::progress::Stream;
@@ -19,9 +19,9 @@ use crate::remote::schedules::{self, Backfilled};
 use crate::text::inert;
 
 /// Carries out a command on schedules.
-pub(crate) async fn schedule(context: &Context, command: ScheduleCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn schedule(context: &Context, args: ScheduleArgs) -> anyhow::Result<ExitCode> {
     let client = server_or_local(context, "schedule").await?;
-    match command {
+    match args.command {
         ScheduleCommand::Apply(args) => Box::pin(apply::apply(context, &client, *args)).await?,
         ScheduleCommand::List { output } => show::list(context, &client, output).await?,
         ScheduleCommand::Get { schedule, output } => show::get(&client, &schedule, output).await?,

@@ -23,7 +23,7 @@ const OWNER_CHECK: Duration = Duration::from_secs(2);
 
 /// Records the command, and waits for the end. A run that nobody drives any more is brought to its end here.
 pub(crate) async fn stop(context: &Context, args: StopArgs) -> anyhow::Result<ExitCode> {
-    let StopArgs { run, no_wait, timeout, grace, pods } = args;
+    let StopArgs { run, no_wait, timeout, grace, pods, place: _ } = args;
     if let Some(client) = context.server()? {
         return remote(client, &run, no_wait, timeout).await;
     }

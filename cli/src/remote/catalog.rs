@@ -26,15 +26,15 @@ pub(crate) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// The list at a path below `/apis/v2beta1`, whose items are in the member `key`.
+    /// The list at a path below `/apis/v2beta1`, whose items are in the member `key`; of the client's namespace.
     pub(crate) fn of(client: &'a Client, path: &[&'a str], key: &'static str, size: &'static str) -> Pages<'a> {
         let path = ["apis", "v2beta1"].iter().chain(path).copied().collect();
-        Pages { client, path, key, size, namespace: "", token: Some(String::new()), read: 0 }
+        Pages { client, path, key, size, namespace: client.namespace(), token: Some(String::new()), read: 0 }
     }
 
-    /// Of a namespace only, unless it is empty.
-    pub(crate) fn within(mut self, namespace: &'a str) -> Pages<'a> {
-        self.namespace = namespace;
+    /// What is of no namespace: pipelines that all may use.
+    pub(crate) fn shared(mut self) -> Pages<'a> {
+        self.namespace = "";
         self
     }
 
@@ -84,13 +84,20 @@ pub(crate) struct Pipeline {
     pub(crate) display_name: String,
 }
 
-/// The pipeline of a name or id.
+/// The pipeline of a name or id: that of the namespace, or else the one that all namespaces share.
 pub(crate) async fn pipeline(client: &Client, word: &str) -> anyhow::Result<Option<Pipeline>> {
-    let path = match word.parse::<uuid::Uuid>() {
-        Ok(_) => vec!["apis", "v2beta1", "pipelines", word],
-        Err(_) => vec!["apis", "v2beta1", "pipelines", "names", word],
-    };
-    match client.get(&path, &[]).await {
+    if word.parse::<uuid::Uuid>().is_ok() {
+        return found(client, &["apis", "v2beta1", "pipelines", word], None).await;
+    }
+    let path = ["apis", "v2beta1", "pipelines", "names", word];
+    match (client.where_in_it(), found(client, &path, client.where_in_it()).await?) {
+        (Some(_), None) => found(client, &path, None).await,
+        (_, found) => Ok(found),
+    }
+}
+
+async fn found(client: &Client, path: &[&str], place: Option<(&str, &str)>) -> anyhow::Result<Option<Pipeline>> {
+    match client.get(path, place.as_slice()).await {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.status() == Some(404) => Ok(None),
         Err(error) => Err(error.into()),
@@ -111,9 +118,16 @@ pub(crate) async fn latest_spec(client: &Client, pipeline: &str) -> anyhow::Resu
     spec.ok_or_else(|| Refusal::new(format!("the pipeline {} has no version", inert(pipeline))).into())
 }
 
-/// Creates something; what the server made of it.
-pub(crate) async fn create(client: &Client, resource: &str, body: &Value) -> Result<Value, RemoteError> {
-    client.send(Method::POST, &["apis", "v2beta1", resource], body).await
+/// Creates something in the client's namespace; what the server made of it.
+pub(crate) async fn create(
+    client: &Client,
+    resource: &str,
+    mut body: Map<String, Value>,
+) -> Result<Value, RemoteError> {
+    if let Some((name, namespace)) = client.where_in_it() {
+        body.insert(name.to_owned(), json!(namespace));
+    }
+    client.send(Method::POST, &["apis", "v2beta1", resource], &Value::Object(body)).await
 }
 
 /// Adds a version to a pipeline; what the server made of it.

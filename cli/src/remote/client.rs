@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::error::RemoteError;
 use super::pinned;
+use super::place::{Named, Place};
 use super::token::Token;
 use crate::failure::Refusal;
 
@@ -33,6 +34,8 @@ const REFUSAL_BYTES: usize = 1 << 20;
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
+    named: Named,
+    namespace: String,
 }
 
 /// The parts of a path; each is escaped.
@@ -52,9 +55,9 @@ pub(crate) enum Trust<'a> {
 }
 
 impl Client {
-    /// For the server at a URL. `flag` names where the URL was given.
-    pub(crate) fn new(url: &str, flag: &str, token: Option<&Token>, trust: Trust<'_>) -> anyhow::Result<Client> {
-        let base = parse(url, flag)?;
+    /// For the server at a URL.
+    pub(crate) fn new(url: &str, named: Named, token: Option<&Token>, trust: Trust<'_>) -> anyhow::Result<Client> {
+        let base = parse(url, named)?;
         let is_local = is_this_machine(&base);
         if token.is_some() && base.scheme() == "http" && !is_local {
             tracing::warn!("the token is sent to {base} without encryption: others on the way can read it; use https");
@@ -77,11 +80,36 @@ impl Client {
         }
         builder = match trust {
             Trust::System => builder,
-            Trust::Authorities(file) => builder.tls_certs_only(certificates(file)?),
+            Trust::Authorities(file) => builder.tls_certs_only(certificates(file, named)?),
             Trust::Certificate(file) => builder.tls_backend_preconfigured(pinned::config(file)?),
         };
         let http = builder.build().context("cannot set up HTTP")?;
-        Ok(Client { http, base })
+        Ok(Client { http, base, named, namespace: String::new() })
+    }
+
+    /// For a namespace of the server, if several use it.
+    pub(crate) fn within(self, namespace: Option<&str>) -> Client {
+        Client { namespace: namespace.unwrap_or_default().to_owned(), ..self }
+    }
+
+    /// The same server, otherwise named.
+    pub(crate) fn named(self, named: Named) -> Client {
+        Client { named, ..self }
+    }
+
+    /// The namespace; empty where none was said.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// What a list says of where it is to be from.
+    pub(crate) fn where_in_it(&self) -> Option<(&str, &str)> {
+        (!self.namespace.is_empty()).then_some(("namespace", self.namespace.as_str()))
+    }
+
+    /// Which server it is.
+    pub(crate) fn place(&self) -> Place {
+        Place { url: self.url().to_owned(), named: self.named }
     }
 
     /// Where the server is.
@@ -166,11 +194,7 @@ impl Client {
         if !is_json {
             // A page of a dashboard, for instance, which answers whatever is asked.
             let what = String::from_utf8_lossy(bytes.get(..80).unwrap_or(&bytes)).into_owned();
-            return Err(RemoteError::Foreign {
-                server: self.url().to_owned(),
-                status,
-                what: crate::text::inert(&what),
-            });
+            return Err(RemoteError::Foreign { server: self.place(), status, what: crate::text::inert(&what) });
         }
         read(&bytes, &path)
     }
@@ -187,7 +211,7 @@ impl Client {
 
     /// Sends a request and waits for the head of its answer, which must be a success.
     async fn answer(&self, request: RequestBuilder, path: &str) -> Result<Response, RemoteError> {
-        let server = || self.url().to_owned();
+        let server = || self.place();
         let response = match tokio::time::timeout(ANSWER, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) => {
@@ -205,7 +229,7 @@ impl Client {
             return Err(RemoteError::Foreign { server: server(), status: status.as_u16(), what });
         }
         let body = self.whole(response, REFUSAL_BYTES).await.unwrap_or_default();
-        Err(RemoteError::of_answer(self.url(), path, status.as_u16(), &body))
+        Err(RemoteError::of_answer(self.place(), path, status.as_u16(), &body))
     }
 
     async fn whole(&self, mut response: Response, limit: usize) -> Result<Bytes, RemoteError> {
@@ -222,7 +246,7 @@ impl Client {
 
     /// The next part of an answer.
     pub(crate) async fn chunk(&self, response: &mut Response, wait: Duration) -> Result<Option<Bytes>, RemoteError> {
-        let server = || self.url().to_owned();
+        let server = || self.place();
         match tokio::time::timeout(wait, response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(source)) => Err(RemoteError::Unreachable { server: server(), source: source.without_url() }),
@@ -240,7 +264,8 @@ fn read<T: DeserializeOwned>(bytes: &Bytes, path: &str) -> Result<T, RemoteError
         .map_err(|error| RemoteError::Unreadable { path: path.to_owned(), reason: error.to_string() })
 }
 
-fn parse(text: &str, flag: &str) -> Result<Url, Refusal> {
+fn parse(text: &str, named: Named) -> Result<Url, Refusal> {
+    let flag = named.url();
     let refuse = |reason: &str| {
         Refusal::new(format!("{flag} {} is no URL of a server: {reason}", crate::text::inert(text)))
             .with_hint("write http://host:port or https://host/prefix")
@@ -251,13 +276,19 @@ fn parse(text: &str, flag: &str) -> Result<Url, Refusal> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         // Not shown again.
-        return Err(Refusal::new(format!("{flag} must not hold a user's name or password"))
-            .with_hint("show a token: in PENSTOCK_TOKEN, or in a file that --token-file names"));
+        return Err(
+            Refusal::new(format!("{flag} must not hold a user's name or password")).with_hint(show_a_token(named))
+        );
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("a query or fragment has no place in it"));
     }
     Ok(url)
+}
+
+/// How a token is shown.
+pub(super) fn show_a_token(named: Named) -> String {
+    format!("show a token: in {}, or in a file that {} names", named.token(), named.token_file())
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -266,8 +297,8 @@ fn is_this_machine(url: &Url) -> bool {
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn certificates(file: &Path) -> Result<Vec<Certificate>, Refusal> {
-    let failed = |reason: String| Refusal::new(format!("cannot use --ca-file {}: {reason}", file.display()));
+fn certificates(file: &Path, named: Named) -> Result<Vec<Certificate>, Refusal> {
+    let failed = |reason: String| Refusal::new(format!("cannot use {} {}: {reason}", named.ca_file(), file.display()));
     let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| failed(error.to_string()))?;
     if certificates.is_empty() {
@@ -281,7 +312,7 @@ mod tests {
     use super::*;
 
     fn url(base: &str, path: &[&str]) -> String {
-        let client = Client::new(base, "--server", None, Trust::System).expect("a client");
+        let client = Client::new(base, Named::Server, None, Trust::System).expect("a client");
         let (request, _) = client.request(Method::GET, path, &[("a", "b c")]);
         request.build().expect("a request").url().to_string()
     }
@@ -298,7 +329,7 @@ mod tests {
         for text in
             ["", "h:1", "localhost:8888", "ftp://h", "http://", "http://h?x=1", "http://h#x", "http://a:secret@h"]
         {
-            let refusal = parse(text, "--server").unwrap_err().to_string();
+            let refusal = parse(text, Named::Server).unwrap_err().to_string();
             assert!(refusal.contains("--server") && !refusal.contains("secret"), "{refusal}");
         }
     }

@@ -3,8 +3,13 @@
 use penstock_runtime::tls;
 use serde_json::Value;
 
+use super::client::show_a_token;
+use super::place::{Named, Place};
 use crate::failure::{Hinted, Refusal};
 use crate::text::{fit, inert};
+
+/// How a server says that it wants to know where.
+const ONE_OF_MANY: &str = "in multi-user mode";
 
 /// Columns of a foreign answer that are shown.
 const SHOWN: usize = 80;
@@ -17,21 +22,21 @@ pub(crate) enum RemoteError {
     /// There was no answer.
     Unreachable {
         /// The server.
-        server: String,
+        server: Place,
         /// What went wrong.
         source: reqwest::Error,
     },
     /// There was no answer in time.
     Late {
         /// The server.
-        server: String,
+        server: Place,
         /// How long was waited.
         seconds: u64,
     },
     /// Something answers there, but not as KFP's API does.
     Foreign {
         /// The server.
-        server: String,
+        server: Place,
         /// Its status.
         status: u16,
         /// What it answered.
@@ -40,12 +45,14 @@ pub(crate) enum RemoteError {
     /// KFP's API is there, but what is asked for is Penstock's own.
     NoSuchRoute {
         /// The server.
-        server: String,
+        server: Place,
         /// The path.
         path: String,
     },
     /// The server said no.
     Refused {
+        /// The server.
+        server: Place,
         /// Its status.
         status: u16,
         /// Its text.
@@ -62,8 +69,7 @@ pub(crate) enum RemoteError {
 
 impl RemoteError {
     /// What an answer with a status of failure means.
-    pub(crate) fn of_answer(server: &str, path: &str, status: u16, body: &[u8]) -> RemoteError {
-        let server = server.to_owned();
+    pub(crate) fn of_answer(server: Place, path: &str, status: u16, body: &[u8]) -> RemoteError {
         let answer: Option<Value> = serde_json::from_slice(body).ok();
         let text = |name: &str| Some(answer.as_ref()?.get(name)?.as_str()?.to_owned());
         let short = || {
@@ -75,7 +81,7 @@ impl RemoteError {
             Some(message) if status == 404 && message == "Not Found" => {
                 RemoteError::NoSuchRoute { server, path: path.to_owned() }
             }
-            Some(text) => RemoteError::Refused { status, text },
+            Some(text) => RemoteError::Refused { server, status, text },
             None => {
                 let text = String::from_utf8_lossy(body);
                 let what = fit(&inert(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default()), SHOWN);
@@ -118,30 +124,30 @@ impl RemoteError {
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { source, .. } if tls::is_untrusted(source) => Some(
-                "--ca-file (PENSTOCK_CA_FILE) names authorities of your own; the certificate must be for the host of the URL, \
-                 and none of an authority itself (basicConstraints=CA:FALSE)",
-            ),
-            Self::Unreachable { .. } | Self::Late { .. } => Some(
-                "check --server (PENSTOCK_SERVER), and that the server is up; --ca-file names authorities of your own",
-            ),
-            Self::Foreign { .. } => Some(
-                "--server (PENSTOCK_SERVER) is the URL that kfp.Client takes as its host: what stands before /apis",
-            ),
+            Self::Unreachable { server, source } if tls::is_untrusted(source) => Some(format!(
+                "{} names authorities of your own; the certificate must be for the host of the URL, and none of an \
+                 authority itself (basicConstraints=CA:FALSE)",
+                server.named.ca_file_or_variable()
+            )),
+            Self::Unreachable { server, .. } | Self::Late { server, .. } => Some(format!(
+                "check {}, and that the server is up; {} names authorities of your own",
+                server.named.url_or_variable(),
+                server.named.ca_file()
+            )),
+            Self::Foreign { server, .. } => Some(format!(
+                "{} is the URL that kfp.Client takes as its host: what stands before /apis",
+                server.named.url_or_variable()
+            )),
             Self::NoSuchRoute { .. } => Some(
                 "it serves KFP's API, but not this part of Penstock's: is it Penstock, and as new as this command? What is \
-                 there can be brought over with `penstock import --from`",
+                 there can be brought over with `penstock import --from`"
+                    .to_owned(),
             ),
-            Self::Refused { status: 401, .. } => {
-                Some("show a token: in PENSTOCK_TOKEN, or in a file that --token-file names")
-            }
-            Self::Refused { status: 403, .. } => {
-                Some("the token (PENSTOCK_TOKEN, --token-file) belongs to somebody who may not do this")
-            }
-            Self::Refused { .. } => None,
-            Self::Unreadable { .. } => Some("is the server newer than this command?"),
+            Self::Refused { server, status, text } => refused(server.named, *status, text),
+            Self::Unreadable { .. } => Some("is the server newer than this command?".to_owned()),
         }
     }
 
@@ -163,6 +169,22 @@ impl From<RemoteError> for anyhow::Error {
     }
 }
 
+/// What can be done about a server that said no.
+fn refused(named: Named, status: u16, text: &str) -> Option<String> {
+    match status {
+        400 if text.ends_with(ONE_OF_MANY) => {
+            Some(format!("several teams use this server, each in a namespace: name yours with {}", named.namespace()))
+        }
+        401 => Some(show_a_token(named)),
+        403 => Some(format!(
+            "the token ({}, {}) belongs to somebody who may not do this",
+            named.token(),
+            named.token_file()
+        )),
+        _ => None,
+    }
+}
+
 /// The last cause, which alone says what happened to the connection.
 fn innermost(error: &reqwest::Error) -> String {
     let mut at: &dyn std::error::Error = error;
@@ -179,7 +201,8 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> RemoteError {
-        RemoteError::of_answer("http://h", "/apis/x", status, body.as_bytes())
+        let server = Place { url: "http://h".to_owned(), named: Named::Source };
+        RemoteError::of_answer(server, "/apis/x", status, body.as_bytes())
     }
 
     #[test]
@@ -202,5 +225,18 @@ mod tests {
         }
         assert!(answer(502, "bad gateway").may_pass());
         assert!(!answer(404, "page not found").may_pass());
+    }
+    #[test]
+    fn hints_name_what_the_user_has_named() {
+        let refused = |status, text: &str| {
+            let body = serde_json::json!({"code": 3, "message": "Failed", "details": [{"message": text}]});
+            answer(status, &body.to_string()).hint().unwrap_or_default()
+        };
+        assert!(refused(401, "who are you").contains("PENSTOCK_FROM_TOKEN, or in a file that --from-token-file"));
+        assert!(refused(403, "no").contains("--from-token-file"));
+        let missing = refused(400, "An experiment cannot have an empty namespace in multi-user mode");
+        assert!(missing.contains("--from-namespace"), "{missing}");
+        assert_eq!(refused(400, "another"), "");
+        assert!(answer(200, "[]").hint().unwrap_or_default().contains("--from (PENSTOCK_FROM)"));
     }
 }

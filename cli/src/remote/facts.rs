@@ -145,7 +145,8 @@ impl Stream {
             self.failures += 1;
             if self.failures > MOST_FAILURES {
                 let text = format!("the events of run {} end again and again before anything came", self.run);
-                let error = failure.unwrap_or(RemoteError::Refused { status: 503, text });
+                let server = self.client.place();
+                let error = failure.unwrap_or(RemoteError::Refused { server, status: 503, text });
                 let _ = self.sender.send(Err(error)).await;
                 return;
             }

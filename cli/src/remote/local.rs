@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::client::{Client, Trust};
+use super::place::Named;
 use crate::context::Context;
 use crate::failure::Refusal;
 
@@ -89,7 +90,7 @@ pub(crate) async fn server_or_local(context: &Context, what: &str) -> anyhow::Re
     let found = read(&data_dir.join(FILE)).filter(|_| is_served(data_dir, BackendKind::Process));
     if let Some(Address { url, certificate, .. }) = found {
         let trust = certificate.as_deref().map_or(Trust::System, Trust::Certificate);
-        let client = Client::new(&url, "the address in server.json", None, trust)?;
+        let client = Client::new(&url, Named::Found, None, trust)?;
         let health: Result<Value, _> = client.get(&["apis", "v2beta1", "healthz"], &[]).await;
         match health {
             Ok(_) => return Ok(client),

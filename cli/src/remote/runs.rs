@@ -18,7 +18,9 @@ use crate::feed::Feed;
 
 /// The run that the user means.
 pub(crate) async fn find(client: &Client, selector: &str) -> Result<RunDetails, RemoteError> {
-    client.get(&["apis", "penstock", "v1", "runs:resolve"], &[("run", selector)]).await
+    let mut query = vec![("run", selector)];
+    query.extend(client.where_in_it());
+    client.get(&["apis", "penstock", "v1", "runs:resolve"], &query).await
 }
 
 /// A run.
@@ -31,6 +33,7 @@ pub(crate) async fn list(client: &Client, size: u32, token: Option<&str>) -> Res
     let size = size.to_string();
     let mut query = vec![("page_size", size.as_str())];
     query.extend(token.map(|token| ("page_token", token)));
+    query.extend(client.where_in_it());
     client.get(&["apis", "penstock", "v1", "runs"], &query).await
 }
 

@@ -93,6 +93,7 @@ async fn matching(client: &Client, name: Option<&str>) -> Result<Vec<Schedule>, 
     for _ in 0..MOST_PAGES {
         let mut query = vec![("page_size", PAGE), ("sort_by", "created_at")];
         query.extend(filter.as_deref().map(|filter| ("filter", filter)));
+        query.extend(client.where_in_it());
         if !token.is_empty() {
             query.push(("page_token", &token));
         }
@@ -137,6 +138,12 @@ pub(crate) async fn find(client: &Client, word: &str) -> anyhow::Result<Schedule
 /// Creates one.
 pub(crate) async fn create(client: &Client, body: &Value) -> Result<Schedule, RemoteError> {
     client.send(Method::POST, &["apis", "v2beta1", "recurringruns"], body).await.map(Schedule)
+}
+
+/// Creates one that has run at another place: what was due before it is enabled is not its own.
+pub(crate) async fn import(client: &Client, body: &Value) -> Result<(), RemoteError> {
+    let path = ["apis", "penstock", "v1", "recurringruns:import"];
+    client.send::<Value>(Method::POST, &path, body).await.map(drop)
 }
 
 /// Changes one.

@@ -1,13 +1,21 @@
 //! Recurring runs. They refer to experiments and pipelines, which have other ids here.
+//!
+//! Names are no identity: several may have one. What is there already is told by its name and its content together, and each
+//! that is there stands for one of the source alone.
 
 use std::collections::HashMap;
 
+use penstock_spec::value::canonicalize;
 use serde_json::{Map, Value, json};
 
 use super::Import;
-use super::catalog::{Ids, Pipelines, is_same, members, text};
+use super::catalog::{Ids, members, text};
+use super::pipelines::Pipelines;
 use super::report::{Outcome, Report};
-use crate::remote::catalog::{self, Pages};
+use crate::remote::catalog::Pages;
+use crate::remote::client::Client;
+use crate::remote::error::RemoteError;
+use crate::remote::schedules;
 
 const KIND: &str = "recurring run";
 /// What makes two recurring runs of one name the same.
@@ -23,55 +31,97 @@ const CONTENT: [&str; 9] = [
     "no_catchup",
 ];
 
+/// One of the source, as it is to be here.
+struct Wanted {
+    name: String,
+    body: Map<String, Value>,
+    enabled: bool,
+}
+
+/// The contents of those that are here and that none of the source was found to be, by name.
+#[derive(Debug, Default)]
+struct There(HashMap<String, Vec<Value>>);
+
+impl There {
+    async fn read(to: &Client) -> Result<There, RemoteError> {
+        let mut there = There::default();
+        let mut pages = Pages::of(to, &["recurringruns"], "recurringRuns", "50");
+        while let Some(items) = pages.next().await? {
+            for item in items {
+                there.put(text(&item, "display_name"), &members(&item, &CONTENT));
+            }
+        }
+        Ok(there)
+    }
+
+    fn put(&mut self, name: &str, body: &Map<String, Value>) {
+        self.0.entry(name.to_owned()).or_default().push(content(body));
+    }
+
+    /// Takes the one that is the same.
+    fn take(&mut self, name: &str, body: &Map<String, Value>) -> bool {
+        let Some(contents) = self.0.get_mut(name) else { return false };
+        let content = content(body);
+        match contents.iter().position(|there| *there == content) {
+            Some(index) => {
+                contents.swap_remove(index);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether there is another one, which may be what somebody has made of one that came before.
+    fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|contents| !contents.is_empty())
+    }
+}
+
+/// What is compared: numbers are written in several ways.
+fn content(body: &Map<String, Value>) -> Value {
+    let mut content = Value::Object(body.clone());
+    canonicalize(&mut content);
+    content
+}
+
 /// Brings recurring runs over.
 pub(super) async fn recurring_runs(
-    import: &Import<'_>,
+    import: &Import,
     experiments: &Ids,
     pipelines: &Pipelines,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let there = Pages::of(&import.to, &["recurringruns"], "recurringRuns", "50").all().await?;
-    let mut here: HashMap<String, Vec<Value>> = HashMap::new();
-    for item in there {
-        here.entry(text(&item, "display_name").to_owned()).or_default().push(item);
-    }
-    let mut pages = Pages::of(&import.from, &["recurringruns"], "recurringRuns", "20").within(import.namespace);
+    let mut there = There::read(&import.to).await?;
+    let mut missing = Vec::new();
+    let mut pages = Pages::of(&import.from, &["recurringruns"], "recurringRuns", "20");
     while let Some(items) = pages.next().await? {
         for item in items {
             let name = text(&item, "display_name").to_owned();
-            let body = match translated(&item, experiments, pipelines) {
-                Ok(body) => body,
-                Err(reason) => {
-                    report.add(KIND, &name, Outcome::Failed, reason);
-                    continue;
+            match translated(&item, experiments, pipelines) {
+                Ok(body) if there.take(&name, &body) => report.add(KIND, &name, Outcome::Skipped, ""),
+                Ok(body) => {
+                    missing.push(Wanted { name, body, enabled: import.enable && text(&item, "mode") == "ENABLE" });
                 }
-            };
-            let same_name = here.entry(name.clone()).or_default();
-            if same_name.iter().any(|there| has_content(there, &body)) {
-                report.add(KIND, &name, Outcome::Skipped, "");
-                continue;
+                Err(reason) => report.add(KIND, &name, Outcome::Failed, reason),
             }
-            if !same_name.is_empty() {
-                report.add(KIND, &name, Outcome::Conflict, "the one here of this name is another");
-                continue;
-            }
-            let enabled = import.enable && text(&item, "mode") == "ENABLE";
-            let note = if enabled { "" } else { "paused" };
-            if import.dry_run {
-                same_name.push(Value::Object(body));
-                report.add(KIND, &name, Outcome::Created, note);
-                continue;
-            }
-            let mut wanted = body;
-            wanted.insert("display_name".to_owned(), json!(name));
-            wanted.insert("mode".to_owned(), json!(if enabled { "ENABLE" } else { "DISABLE" }));
-            match catalog::create(&import.to, "recurringruns", &Value::Object(wanted)).await {
-                Ok(made) => {
-                    same_name.push(made);
-                    report.add(KIND, &name, Outcome::Created, note);
-                }
-                Err(error) => report.add_failure(KIND, &name, error)?,
-            }
+        }
+    }
+    // Only now is it known which of those that are here are none of them.
+    for Wanted { name, mut body, enabled } in missing {
+        if there.has(&name) {
+            report.add(KIND, &name, Outcome::Conflict, "the one here of this name is another");
+            continue;
+        }
+        let note = if enabled { "" } else { "paused" };
+        if import.dry_run {
+            report.add(KIND, &name, Outcome::Created, note);
+            continue;
+        }
+        body.insert("display_name".to_owned(), json!(name));
+        body.insert("mode".to_owned(), json!(if enabled { "ENABLE" } else { "DISABLE" }));
+        match schedules::import(&import.to, &Value::Object(body)).await {
+            Ok(()) => report.add(KIND, &name, Outcome::Created, note),
+            Err(error) => report.add_failure(KIND, &name, error)?,
         }
     }
     Ok(())
@@ -106,11 +156,6 @@ fn translated(item: &Value, experiments: &Ids, pipelines: &Pipelines) -> Result<
     Ok(body)
 }
 
-fn has_content(there: &Value, body: &Map<String, Value>) -> bool {
-    let default = Value::Null;
-    CONTENT.iter().all(|name| is_same(there.get(*name).unwrap_or(&default), body.get(*name).unwrap_or(&default)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,10 +176,22 @@ mod tests {
             "experiment_id": "E", "max_concurrency": "1",
             "pipeline_version_reference": {"pipeline_id": "P", "pipeline_version_id": "V"},
         });
-        assert_eq!(Value::Object(body.clone()), expected);
-        assert!(has_content(&expected, &body));
+        assert_eq!(Value::Object(body), expected);
         let unknown =
             translated(&json!({"pipeline_version_reference": {"pipeline_id": "x"}}), &experiments, &pipelines);
         assert_eq!(unknown.unwrap_err(), "its pipeline x was not brought over");
+    }
+    #[test]
+    fn each_that_is_there_stands_for_one_alone() {
+        let body = |n: Value| members(&json!({"trigger": {"periodic_schedule": {"n": n}}}), &CONTENT);
+        let mut there = There::default();
+        assert!(!there.has("a") && !there.take("a", &body(json!(1))));
+        for n in [1, 1, 2] {
+            there.put("a", &body(json!(n)));
+        }
+        assert!(!there.take("b", &body(json!(1))));
+        assert!(there.take("a", &body(json!(1.0))) && there.take("a", &body(json!(1))));
+        assert!(!there.take("a", &body(json!(1))));
+        assert!(there.has("a") && there.take("a", &body(json!(2))) && !there.has("a"));
     }
 }

@@ -50,13 +50,18 @@ impl Report {
     /// Notes that the server did not take something. A failure that ends the whole import is handed back.
     pub(super) fn add_failure(&mut self, kind: &'static str, name: &str, error: RemoteError) -> anyhow::Result<()> {
         match error.status() {
-            Some(status @ (400 | 404 | 409 | 413)) => {
+            Some(status @ (400 | 403 | 404 | 409 | 413)) => {
                 let outcome = if status == 409 { Outcome::Conflict } else { Outcome::Failed };
                 self.add(kind, name, outcome, error.text());
                 Ok(())
             }
             _ => Err(error.into()),
         }
+    }
+
+    /// Whether nothing was looked at yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Whether everything is at the target as it is at the source.

@@ -15,6 +15,7 @@ use crate::parameters;
 use crate::progress::Stream;
 use crate::remote::client::Client;
 use crate::remote::document::{self, Caching};
+use crate::remote::experiments;
 use crate::remote::runs;
 use crate::remote::session::{self, Begin};
 
@@ -33,14 +34,18 @@ pub(super) async fn run(context: &Context, client: &Client, args: RunArgs) -> an
     if let Some(root) = &args.root {
         config["pipeline_root"] = Value::from(root.as_str());
     }
-    let body = json!({
+    let experiment = experiments::for_new(client, args.experiment.as_deref()).await?;
+    let mut body = json!({
         "display_name": name,
         "pipeline_spec": document::pipeline_spec(&text, caching)?,
         "runtime_config": config,
         "service_account": args.service_account,
     });
+    if let Some(experiment) = experiment {
+        body["experiment_id"] = Value::from(experiment);
+    }
     let run = runs::create(client, &body).await.map_err(|error| match error.status() {
-        Some(400) => {
+        Some(400) if error.hint().is_none() => {
             let text = format!("cannot create the run: {}", error.text());
             Refusal::new(text).with_hint(parameters::list(takes)).into()
         }

@@ -17,6 +17,7 @@ use crate::progress::Stream;
 use crate::remote::catalog;
 use crate::remote::client::Client;
 use crate::remote::document::{self, Caching};
+use crate::remote::experiments;
 use crate::remote::schedules::{self, Schedule, trigger_text};
 use crate::text::{fit, inert};
 
@@ -251,7 +252,12 @@ async fn create(
     let next = schedules::preview(client, &trigger, no_catchup).await?;
     let id = match args.dry_run {
         true => None,
-        false => Some(schedules::create(client, &Value::Object(wanted)).await?.id().to_owned()),
+        false => {
+            if let Some(experiment) = experiments::for_new(client, args.experiment.as_deref()).await? {
+                wanted.insert("experiment_id".to_owned(), json!(experiment));
+            }
+            Some(schedules::create(client, &Value::Object(wanted)).await?.id().to_owned())
+        }
     };
     Ok(Done { action: "created", name, id, changes: Vec::new(), next, is_paused: args.paused })
 }
@@ -262,6 +268,12 @@ async fn change(
     before: &Schedule,
     wanted: Map<String, Value>,
 ) -> anyhow::Result<Done> {
+    if let Some(experiment) = &args.experiment
+        && experiments::found(client, experiment).await?.as_deref() != Some(before.text("experiment_id"))
+    {
+        let text = format!("schedule {} is of another experiment, and stays there", inert(before.name()));
+        return Err(Refusal::new(text).with_hint("make another one with --name").into());
+    }
     let changes = differences(&before.0, &wanted);
     let pauses = args.paused && before.is_enabled();
     let changed: Map<String, Value> =
