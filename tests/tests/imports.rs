@@ -191,6 +191,27 @@ fn schedules_of_one_name_are_told_by_what_they_are() {
     to.stop().expect_code(0);
 }
 
+#[test]
+fn a_second_server_of_a_directory_leaves_the_first_one_known() {
+    let sandbox = Sandbox::new();
+    let first = up(&sandbox);
+    let list = || sandbox.penstock().args(["schedule", "list"]).run().expect_code(0).stdout;
+    let second = Server::start(sandbox.penstock());
+    wait_until("the second one to be known", SOON, || list().contains(&second.url()));
+    second.stop().expect_code(0);
+    assert!(list().contains(&first.url()));
+    // The same of one that ends at once, and of one that has no time to say so.
+    let refused = sandbox.penstock().args(["up", "--listen", first.url().trim_start_matches("http://")]).run();
+    refused.expect_code(2).expect_complaint("cannot listen on");
+    assert!(list().contains(&first.url()));
+    let third = Server::start(sandbox.penstock());
+    wait_until("the third one to be known", SOON, || list().contains(&third.url()));
+    third.kill();
+    assert!(list().contains(&first.url()));
+    first.stop().expect_code(0);
+    assert!(!sandbox.data_dir().join("server.json").exists());
+}
+
 fn get(server: &str, path: &str) -> Value {
     call(server, "GET", path, None)
 }
