@@ -17,6 +17,10 @@ use crate::pipeline::Pipeline;
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum ParameterError {
     #[error(
+        "invalid pipeline job inputs: pipeline requiring input has no parameter(s) provided. Need parameter(s): {0}"
+    )]
+    NoneGiven(String),
+    #[error(
         "invalid pipeline job inputs: parameter {0} is not optional, yet has neither default value nor user provided value"
     )]
     Missing(String),
@@ -67,9 +71,13 @@ pub fn resolve(
         canonicalize(&mut value);
         values.insert(name.clone(), value);
     }
-    let mut needed = declared.iter().filter(|(_, input)| !input.is_optional && input.default_value.is_none());
-    if let Some((missing, _)) = needed.find(|(name, _)| !values.contains_key(*name)) {
-        return Err(ParameterError::Missing(missing.clone()));
+    let needed = declared.iter().filter(|(_, input)| !input.is_optional && input.default_value.is_none());
+    let needed: Vec<&str> = needed.map(|(name, _)| name.as_str()).collect();
+    if values.is_empty() && !needed.is_empty() {
+        return Err(ParameterError::NoneGiven(needed.join(", ")));
+    }
+    if let Some(missing) = needed.into_iter().find(|name| !values.contains_key(*name)) {
+        return Err(ParameterError::Missing(missing.to_owned()));
     }
     let unknown: Vec<&str> = values.keys().map(String::as_str).filter(|name| !declared.contains_key(*name)).collect();
     if !unknown.is_empty() {

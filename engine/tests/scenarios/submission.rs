@@ -46,10 +46,7 @@ fn defaults_and_nulls_are_filled_in() {
 
 #[test]
 fn messages_of_the_check_are_kfps() {
-    assert_eq!(
-        refused(json!({})),
-        "parameter a is not optional, yet has neither default value nor user provided value"
-    );
+    assert_eq!(refused(json!({})), "pipeline requiring input has no parameter(s) provided. Need parameter(s): a, b");
     assert_eq!(
         refused(json!({"a": "x"})),
         "parameter b is not optional, yet has neither default value nor user provided value"
