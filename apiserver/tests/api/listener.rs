@@ -36,7 +36,7 @@ async fn requests_are_answered_over_a_connection() {
     let answer = exchange(address, get.to_owned()).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"multi_user\":false"), "{answer}");
     let body = r#"{"display_name":"x"}"#;
-    let post = "POST /apis/v2beta1/experiments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    let post = "POST /apis/v2beta1/experiments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
     // In chunks, and of a size that is known beforehand.
     for (framing, expected) in [
         (format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()), "200 OK"),
