@@ -41,7 +41,9 @@ fn ask(server: &Server, method: &str, path: &str, user: Option<&str>, body: Opti
     let user = user.map_or_else(String::new, |user| format!("kubeflow-userid: {user}\r\n"));
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
-    let head = format!("{method} /apis/v2beta1{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{user}");
+    let head = format!(
+        "{method} /apis/v2beta1{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n{user}"
+    );
     write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).expect("it is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");

@@ -15,7 +15,6 @@ import { Page } from "../../design/Page";
 import { Split } from "../../design/Split";
 import { Tabs } from "../../design/Tabs";
 import { Actions } from "./frame/Actions";
-import { Details } from "./frame/Details";
 import { Facts } from "./frame/Facts";
 import { Heading } from "./frame/Heading";
 import { Past } from "./frame/Past";
@@ -28,6 +27,7 @@ const Graph = part(() => import("./graph/Graph"));
 const Timeline = part(() => import("./timeline/Timeline"));
 const TaskTable = part(() => import("./table/TaskTable"));
 const TaskPanel = part(() => import("./panel/TaskPanel"));
+const Details = part(async () => ({ default: (await import("./frame/Details")).Details }));
 
 type View = "graph" | "timeline" | "table" | "details";
 const VIEWS: readonly { name: View; label: string }[] = [

@@ -4,6 +4,7 @@ import {
   type KeyboardEvent,
   type MouseEvent,
   type ReactNode,
+  Suspense,
   useCallback,
   useEffect,
   useMemo,
@@ -11,6 +12,7 @@ import {
   useState,
 } from "react";
 import { useShortcuts } from "../../../app/keys";
+import { part } from "../../../app/part";
 import { Loading } from "../../../design/Notice";
 import type { CriticalPath } from "../../../model/criticalPath";
 import type { Item } from "../../../model/graph";
@@ -21,7 +23,6 @@ import type { Standing } from "../../../model/state";
 import { Box } from "./Box";
 import style from "./Canvas.module.css";
 import { type BoxData, GraphContext, type GraphState } from "./graphContext";
-import { Overview } from "./Overview";
 import { Picture } from "./Picture";
 import { Toolbar } from "./Toolbar";
 import { useFocusWithin } from "./useFocusWithin";
@@ -32,6 +33,7 @@ import { useSearch } from "./useSearch";
 import { useSight } from "./useSight";
 
 const NODE_TYPES = { box: Box };
+const Overview = part(async () => ({ default: (await import("./Overview")).Overview }));
 /** With more boxes than that there is a small picture of all. */
 const MANY = 40;
 const MOVES: Record<string, Move> = { ArrowDown: "down", ArrowUp: "up", ArrowLeft: "left", ArrowRight: "right" };
@@ -237,7 +239,11 @@ function Drawn({
           elements={elements}
         />
       </ReactFlow>
-      {laid.items.size > MANY && <Overview laid={laid} standings={props.standings} />}
+      {laid.items.size > MANY && (
+        <Suspense>
+          <Overview laid={laid} standings={props.standings} />
+        </Suspense>
+      )}
     </GraphContext>
   );
 }
