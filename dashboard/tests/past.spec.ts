@@ -211,7 +211,10 @@ test("a run's page needs less than 200 kB of script, in two rounds", async ({ pa
       .filter((it) => it.name.endsWith(".js"))
       .map((it) => ({ name: it.name, bytes: it.encodedBodySize, begun: it.startTime, ended: it.responseEnd })),
   );
-  expect(loaded.reduce((sum, it) => sum + it.bytes, 0), JSON.stringify(loaded)).toBeLessThan(200_000);
+  expect(
+    loaded.reduce((sum, it) => sum + it.bytes, 0),
+    JSON.stringify(loaded),
+  ).toBeLessThan(200_000);
   const of = (name: string) => loaded.find((it) => it.name.includes(`/${name}-`));
   // The graph is asked for before the page that shows it has arrived.
   expect(of("Graph")?.begun).toBeLessThan(of("Run")?.ended ?? 0);
