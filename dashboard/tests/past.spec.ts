@@ -130,7 +130,7 @@ test("the table has every task: what was skipped, and what is in loops", async (
     await expect(table(page).getByRole("row", { name })).toBeVisible();
   }
   await page.getByRole("combobox", { name: "State" }).selectOption("failed");
-  await expect(table(page).getByRole("row", { name: /for-loop-1\[17\]\/work/ })).toBeVisible();
+  await expect(table(page).getByRole("row", { name: /^Failed work for-loop-1\[17\]\// })).toBeVisible();
   await expect(table(page).getByRole("row", { name: /^Succeeded/ })).toHaveCount(0);
   await page.getByRole("combobox", { name: "State" }).selectOption("succeeded");
   await expect(table(page).getByRole("row", { name: /for-loop-1\[3\]\/work/ })).toBeVisible();
