@@ -1,6 +1,8 @@
+import { hashKey } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import type { TreeNode } from "../../../api/penstock";
-import { failedWithin, firstFailed } from "./failed";
+import { treeQuery } from "../../../api/runs";
+import { failedQuery, failedWithin, firstFailed } from "./failed";
 
 function node(number: number, kind: TreeNode["kind"], more: Partial<TreeNode> = {}): TreeNode {
   const name = `n${number}`;
@@ -40,4 +42,10 @@ test("in loops within loops it is asked for", async () => {
   // An iteration may be the task itself, and there may be nothing below.
   expect(await failedWithin(task, async () => [])).toBe(task);
   expect(await failedWithin(loop, async () => [])).toBe(loop);
+});
+
+test("what is not asked for is not taken for the run's tree", () => {
+  const { queryKey } = failedQuery("run", undefined, {});
+  expect(hashKey(queryKey)).not.toBe(hashKey(treeQuery("run").queryKey));
+  expect(hashKey(failedQuery("run", node(1, "LOOP"), {}).queryKey)).not.toBe(hashKey(queryKey));
 });

@@ -1,4 +1,4 @@
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { queryOptions, skipToken, useQuery } from "@tanstack/react-query";
 import { ask } from "../../../api/http";
 import type { Tree, TreeNode } from "../../../api/penstock";
 import { instant } from "../../../model/time";
@@ -38,16 +38,14 @@ export async function failedWithin(
 
 export const isTask = ({ kind }: TreeNode) => kind === "CONTAINER" || kind === "IMPORTER";
 
-function failedQuery(runId: string, node: TreeNode | undefined, past: { at?: number }) {
+export function failedQuery(runId: string, node: TreeNode | undefined, past: { at?: number }) {
   const path = `apis/penstock/v1/runs/${encodeURIComponent(runId)}/tree`;
+  const find = (within: TreeNode, signal: AbortSignal) =>
+    failedWithin(within, async (asked) => (await ask<Tree>(path, { query: { ...asked, ...past }, signal })).nodes);
   return queryOptions({
-    queryKey: ["tree", runId, { failedWithin: node?.node, ...past }],
-    queryFn: ({ signal }) =>
-      failedWithin(node as TreeNode, async (asked) => {
-        const tree = await ask<Tree>(path, { query: { ...asked, ...past }, signal });
-        return tree.nodes;
-      }),
-    enabled: node !== undefined,
+    // What is undefined is left out of a key: this would be the key of the run's tree, and read in its place.
+    queryKey: ["tree", runId, { failedWithin: node?.node ?? null, ...past }],
+    queryFn: node ? ({ signal }) => find(node, signal) : skipToken,
     staleTime: Number.POSITIVE_INFINITY,
   });
 }
