@@ -73,6 +73,8 @@ test("a list catches up with what it missed, though a proxy answered for the ser
   await open(page, `${front.url}#/pipelines`);
   await expect(page.getByRole("link", { name: pipeline.display_name })).toBeVisible();
   await open(page, `${front.url}#/runs`);
+  // The page is loaded when it is opened: with the server away it could not be.
+  await expect(page.getByRole("heading", { level: 1, name: "Runs" })).toBeVisible();
   await expect(link(page)).toHaveText("Live");
   await mark(page);
   front.target = undefined;
