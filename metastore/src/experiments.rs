@@ -38,7 +38,7 @@ pub struct Experiment {
     pub last_run_created_at: Option<Timestamp>,
 }
 
-const KIND: &str = "experiment";
+pub(crate) const KIND: &str = "experiment";
 
 impl Entity for Experiment {
     type Field = ExperimentField;

@@ -1,5 +1,6 @@
 //! Lists that users narrow, sort and page through: what can be asked, and carrying it out. Each list is two statements,
-//! one for the page and one for the total, whatever is listed.
+//! one for the page and one for the total, whatever is listed. The latter also tells whether there is the experiment that
+//! a list is of.
 //!
 //! A page starts at a row that is named by what it is sorted by and its id (keyset paging), so that rows which come and go
 //! before it move nothing, and finding it costs the same wherever it is.
@@ -13,7 +14,7 @@ use crate::Metastore;
 use crate::codec::{Reason, column, identity, listed};
 use crate::database::{Dialect, QueryBuilder, Row};
 use crate::error::MetastoreError;
-use crate::experiments::Experiment;
+use crate::experiments::{self, Experiment};
 use crate::pipelines::StoredPipeline;
 use crate::recurring::RecurringRun;
 use crate::rows::Listed;
@@ -211,13 +212,38 @@ impl Metastore {
         listing: &Listing<E::Field>,
         within: Option<Within>,
     ) -> Result<Page<E>, MetastoreError> {
-        let total = sql::total::<E>(self.readers.dialect(), listing, within).build();
+        let total = sql::total::<E>(self.readers.dialect(), listing, within);
+        self.list_with(listing, within, total).await.map(|(page, _)| page)
+    }
+
+    /// What is of an experiment, which must exist; `listing` says that it is.
+    pub(crate) async fn list_of_experiment<E: Entity>(
+        &self,
+        experiment: Uuid,
+        listing: &Listing<E::Field>,
+    ) -> Result<Page<E>, MetastoreError> {
+        let total = sql::total_of_experiment::<E>(self.readers.dialect(), listing, experiment);
+        match self.list_with(listing, None, total).await? {
+            (_, sql::NO_EXPERIMENT) => Err(MetastoreError::not_found(experiments::KIND, &experiment)),
+            (page, _) => Ok(page),
+        }
+    }
+
+    /// A page, and what the statement for the total says.
+    async fn list_with<E: Entity>(
+        &self,
+        listing: &Listing<E::Field>,
+        within: Option<Within>,
+        total: QueryBuilder<'_>,
+    ) -> Result<(Page<E>, i64), MetastoreError> {
+        let total = total.build();
         let total = async {
             let total = total.fetch_value::<i64>(&self.readers, sql::TOTAL).await;
             total.map_err(|error| MetastoreError::database(format!("count {}s", E::KIND), error))
         };
         let ((rows, next), total) = tokio::try_join!(self.page::<E>(listing, within), total)?;
-        Ok(Page { rows, next, total: total.and_then(|total| u64::try_from(total).ok()).unwrap_or(0) })
+        let total = total.unwrap_or(0);
+        Ok((Page { rows, next, total: u64::try_from(total).unwrap_or(0) }, total))
     }
 
     /// The rows of a page, and where the next one begins.

@@ -240,6 +240,15 @@ impl Metastore {
         self.list(listing, None).await
     }
 
+    /// Those of an experiment, which must exist; `listing` says that they are.
+    pub async fn list_recurring_runs_of(
+        &self,
+        experiment: Uuid,
+        listing: &Listing<RecurringRunField>,
+    ) -> Result<Page<RecurringRun>, MetastoreError> {
+        self.list_of_experiment(experiment, listing).await
+    }
+
     /// Changes what a recurring run is called, when it fires and what its runs are made from, if neither a slot has fired nor
     /// anything been changed since it was read. `false` if so, or if it is gone: then nothing changes.
     pub async fn update_recurring_run(&self, recurring: RecurringRun) -> Result<bool, MetastoreError> {

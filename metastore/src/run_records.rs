@@ -122,6 +122,15 @@ impl Metastore {
         self.list(listing, None).await
     }
 
+    /// Those of an experiment, which must exist; `listing` says that they are.
+    pub async fn list_run_records_of(
+        &self,
+        experiment: Uuid,
+        listing: &Listing<RunField>,
+    ) -> Result<Page<RunRecord>, MetastoreError> {
+        self.list_of_experiment(experiment, listing).await
+    }
+
     /// Archives a run, or takes it out of the archive. It goes on as it did.
     pub async fn set_run_storage(&self, run: Uuid, state: StorageState) -> Result<(), MetastoreError> {
         self.writer.submit(Operation::StoreRun { run, state }).await.map(drop)

@@ -96,6 +96,16 @@ impl Access {
         self.pipeline_of_id(parse_id("Pipeline", id)?).await
     }
 
+    /// A pipeline whose versions are listed. Where namespaces count it is looked for, since it says where it lies; otherwise
+    /// whatever lists its versions can do that.
+    pub(crate) async fn listed_pipeline(&self, id: &str) -> Result<(Api, Uuid), ApiError> {
+        if self.is_multi_user() {
+            return self.pipeline(id).await.map(|(api, pipeline)| (api, pipeline.id));
+        }
+        let id = parse_id("Pipeline", id)?;
+        Ok((self.within("").await?, id))
+    }
+
     async fn pipeline_of_id(&self, id: Uuid) -> Result<(Api, StoredPipeline), ApiError> {
         let pipeline = self.store().pipeline(id).await?;
         match self.is_shared(&pipeline.namespace) {

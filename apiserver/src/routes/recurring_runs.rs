@@ -10,7 +10,7 @@ use penstock_spec::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_default, elsewhere, home, scope};
+use super::source::{Home, Reference, RuntimeConfig, Scope, ScopeFields, account_or_default, elsewhere, home, scope};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
@@ -321,9 +321,12 @@ const SCOPE: ScopeFields<RecurringRunField> = ScopeFields {
 /// `GET /recurringruns`
 pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError> {
     let list = async {
-        let (api, scope) = scope(&access, &query, &SCOPE).await?;
-        let asked = ListRequest::read(&query)?.ask(api.token_key(), scope)?;
-        let page = api.metastore().list_recurring_runs(&asked.listing).await?;
+        let Scope { api, predicates, unseen } = scope(&access, &query, &SCOPE).await?;
+        let asked = ListRequest::read(&query)?.ask(api.token_key(), predicates)?;
+        let page = match unseen {
+            Some(experiment) => api.metastore().list_recurring_runs_of(experiment, &asked.listing).await?,
+            None => api.metastore().list_recurring_runs(&asked.listing).await?,
+        };
         asked.reply(api.token_key(), page, ("recurringRuns", "recurring_run_id"), |recurring| {
             let shown = view::recurring_run(&recurring, &api);
             let failed = |error: ApiError| {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::runs::{SCOPE, shown};
-use super::source::scope;
+use super::source::{Scope, scope};
 use crate::error::ApiError;
 use crate::listing::ListRequest;
 use crate::openapi::Description;
@@ -32,9 +32,12 @@ async fn search(access: Access, query: Query) -> Result<Reply, ApiError> {
 }
 
 async fn found(access: Access, query: Query) -> Result<Reply, ApiError> {
-    let (api, scope) = scope(&access, &query, &SCOPE).await?;
-    let asked = ListRequest::read(&query)?.search(api.token_key(), scope)?;
+    let Scope { api, predicates, unseen } = scope(&access, &query, &SCOPE).await?;
     let store = api.metastore();
+    if let Some(experiment) = unseen {
+        store.experiment(experiment).await?;
+    }
+    let asked = ListRequest::read(&query)?.search(api.token_key(), predicates)?;
     let found = store.search_runs(&asked.search).await?;
     let runs: Vec<Uuid> = found.page.rows.iter().filter_map(id).collect();
     let (values, is_incomplete) = tokio::try_join!(store.run_values(&runs), store.has_unrecorded_values())?;

@@ -9,7 +9,7 @@ use penstock_spec::run::RunStatus;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::source::{Home, Reference, RuntimeConfig, ScopeFields, account_or_default, home, scope};
+use super::source::{Home, Reference, RuntimeConfig, Scope, ScopeFields, account_or_default, home, scope};
 use crate::api::Api;
 use crate::caching;
 use crate::error::{ApiError, ErrorKind};
@@ -250,9 +250,13 @@ pub(super) const SCOPE: ScopeFields<RunField> = ScopeFields {
 /// `GET /runs`
 pub(super) async fn list(access: Access, query: Query) -> Result<Reply, ApiError> {
     let failed = |error: ApiError| error.within("Failed to list runs");
-    let (api, scope) = scope(&access, &query, &SCOPE).await.map_err(failed)?;
-    let asked = ListRequest::read(&query)?.ask::<RunField>(api.token_key(), scope).map_err(failed)?;
-    let page = api.metastore().list_run_records(&asked.listing).await.map_err(|error| failed(error.into()))?;
+    let Scope { api, predicates, unseen } = scope(&access, &query, &SCOPE).await.map_err(failed)?;
+    let asked = ListRequest::read(&query)?.ask::<RunField>(api.token_key(), predicates).map_err(failed)?;
+    let page = match unseen {
+        Some(experiment) => api.metastore().list_run_records_of(experiment, &asked.listing).await,
+        None => api.metastore().list_run_records(&asked.listing).await,
+    };
+    let page = page.map_err(|error| failed(error.into()))?;
     asked.reply(api.token_key(), page, ("runs", "run_id"), |record| match shown(&api, &record) {
         Ok(reply) => reply.into(),
         Err(error) => Reply::new().text("run_id", record.row.info.id).message("error", error.to_status()).into(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::router::{Access, Entered, Resource, Verb};
+use crate::routes::parse_id;
 use crate::wire::{Fields, Query, WireError};
 
 /// `PipelineVersionReference`
@@ -95,26 +96,43 @@ pub(super) struct ScopeFields<F> {
     pub(super) missing: &'static str,
 }
 
-/// What a list is of: an experiment, which must exist, or a namespace.
+/// What a list is of.
+pub(super) struct Scope<F> {
+    pub(super) api: Api,
+    pub(super) predicates: Vec<Predicate<F>>,
+    /// An experiment that nobody has looked for yet: the list must be refused if it is not there.
+    pub(super) unseen: Option<Uuid>,
+}
+
+/// What a list is of: an experiment or a namespace.
 pub(super) async fn scope<F: Copy>(
     access: &Access,
     query: &Query,
     fields: &ScopeFields<F>,
-) -> Result<(Api, Vec<Predicate<F>>), ApiError> {
+) -> Result<Scope<F>, ApiError> {
     let (namespace, experiment) = (query.text("namespace")?, query.text("experiment_id")?);
     if experiment.is_empty() {
         let place = access.namespace(namespace, fields.missing).await?;
-        return Ok((place.api.clone(), place.only(fields.namespace)));
+        return Ok(Scope { predicates: place.only(fields.namespace), api: place.api, unseen: None });
+    }
+    let is_of = |id| {
+        let (field, comparison, operand) = (fields.experiment, Comparison::Equal, Operand::Id(id));
+        Predicate::Compare { field, comparison, operand }
+    };
+    if !access.is_multi_user() {
+        // Wherever it lies, rights are the same, so whatever lists can look for it besides.
+        let id = parse_id("Experiment", experiment)?;
+        let place = access.namespace("", fields.missing).await?;
+        return Ok(Scope { api: place.api, predicates: vec![is_of(id)], unseen: Some(id) });
     }
     let (_, found) = access.experiment(experiment).await?;
-    if access.is_multi_user() && !namespace.is_empty() && namespace != found.namespace {
+    if !namespace.is_empty() && namespace != found.namespace {
         return Err(elsewhere(found.id, &found.namespace, namespace));
     }
     let place = access.namespace(&found.namespace, fields.missing).await?;
-    let mut scope = place.only(fields.namespace);
-    let (comparison, operand) = (Comparison::Equal, Operand::Id(found.id));
-    scope.push(Predicate::Compare { field: fields.experiment, comparison, operand });
-    Ok((place.api, scope))
+    let mut predicates = place.only(fields.namespace);
+    predicates.push(is_of(found.id));
+    Ok(Scope { api: place.api, predicates, unseen: None })
 }
 
 /// What is said of an experiment that does not lie where a request says.

@@ -194,9 +194,9 @@ pub(super) fn taken(error: MetastoreError) -> ApiError {
 
 pub(super) async fn list(access: Access, Path(pipeline): Path<String>, query: Query) -> Result<Reply, ApiError> {
     let list = async {
-        let (api, pipeline) = access.pipeline(&pipeline).await?;
+        let (api, pipeline) = access.listed_pipeline(&pipeline).await?;
         let asked = ListRequest::read(&query)?.ask(api.token_key(), Vec::new())?;
-        let page = api.metastore().list_versions(pipeline.id, &asked.listing).await?;
+        let page = api.metastore().list_versions(pipeline, &asked.listing).await?;
         asked.reply(api.token_key(), page, ("pipeline_versions", "pipeline_version_id"), |row| Value::from(show(row)))
     };
     list.await.map_err(|error| error.within("Failed to list pipeline versions"))

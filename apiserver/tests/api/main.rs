@@ -31,6 +31,7 @@ mod run_search;
 mod runs;
 mod schedules;
 mod shared;
+mod statements;
 mod system;
 mod tree;
 mod uploads;

@@ -9,6 +9,9 @@ use uuid::Uuid;
 use super::text::escape;
 use super::{Connection, Dialect, FromColumn, Row};
 
+/// Under which statements are told of.
+const STATEMENTS: &str = "penstock_metastore::statements";
+
 /// A value of a statement.
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'q> {
@@ -108,7 +111,13 @@ impl<'q> Query<'q> {
         Self { sql: format!("{}{}", dialect.explain(), self.sql).into(), values: self.values }
     }
 
+    /// Tells who looks closely that a statement is put to the database; its values are nobody's business.
+    fn tell(&self) {
+        tracing::trace!(target: STATEMENTS, sql = %self.sql);
+    }
+
     pub(super) fn for_sqlite(&self) -> sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments> {
+        self.tell();
         self.values.iter().fold(sqlx::query(AssertSqlSafe(self.sql.clone())), |query, value| match value {
             Value::Integer(value) => query.bind(value),
             Value::Number(value) => query.bind(value),
@@ -119,6 +128,7 @@ impl<'q> Query<'q> {
     }
 
     pub(super) fn for_postgres(&self) -> sqlx::query::Query<'_, Postgres, sqlx::postgres::PgArguments> {
+        self.tell();
         self.values.iter().fold(sqlx::query(AssertSqlSafe(self.sql.clone())), |query, value| match value {
             Value::Integer(value) => query.bind(value),
             Value::Number(value) => query.bind(value),
@@ -150,6 +160,12 @@ impl<'q> QueryBuilder<'q> {
     pub(crate) fn push(&mut self, sql: impl Display) -> &mut Self {
         // Writing to a string cannot fail.
         let _ = write!(self.sql, "{sql}");
+        self
+    }
+
+    /// Puts a part, which has no values, before the whole.
+    pub(crate) fn put_before(&mut self, sql: &str) -> &mut Self {
+        self.sql.insert_str(0, sql);
         self
     }
 

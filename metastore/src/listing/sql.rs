@@ -22,6 +22,9 @@ pub(super) const IS_LEAST: &str = "is_least";
 /// Name of the column with the id of a row that is listed.
 pub(super) const LISTED_ID: &str = "listed_id";
 
+/// What stands in place of the total where there is nothing that rows could be of.
+pub(super) const NO_EXPERIMENT: i64 = -1;
+
 /// Rows that have so few beside them in their namespace or experiment are read faster than all of the copies.
 const FEW_OF_SCOPE: u32 = 20_000;
 
@@ -203,6 +206,19 @@ pub(super) fn total<E: Entity>(
     } else {
         push_count::<E>(&mut sql, listing, within);
     }
+    sql
+}
+
+/// The same of a list that is part of an experiment; [`NO_EXPERIMENT`] if that is not there.
+pub(super) fn total_of_experiment<E: Entity>(
+    dialect: Dialect,
+    listing: &Listing<E::Field>,
+    experiment: Uuid,
+) -> QueryBuilder<'static> {
+    let mut sql = total::<E>(dialect, listing, None);
+    sql.put_before(&format!("SELECT COALESCE((SELECT {TOTAL} FROM ("));
+    sql.push(") AS counted WHERE EXISTS (SELECT 1 FROM experiments WHERE id = ").push_bind(experiment);
+    sql.push(format_args!(")), {NO_EXPERIMENT}) AS {TOTAL}"));
     sql
 }
 
