@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_spec::keys;
+use penstock_spec::log_times;
 use penstock_spec::plan::Plan;
 use penstock_spec::report::{Failure, FailureCause, Outcome, Report};
 use penstock_spec::timings::Timings;
@@ -16,6 +17,7 @@ use crate::cancel::CancelToken;
 use crate::clock::SteadyClock;
 use crate::host::HostContext;
 use crate::local::LocalLayout;
+use crate::log_clock::{self, LogClock};
 use crate::log_line::last_line;
 use crate::outputs::store::StoreOutputError;
 use crate::outputs::{self, CollectOptions};
@@ -34,7 +36,8 @@ const LOG_LIMIT: Duration = Duration::from_secs(60);
 /// manifest only if it ended well, and last.
 pub async fn run_attempt(plan: &Plan, host: &HostContext, cancel: CancelToken) -> Report {
     let (clock, timings) = (SteadyClock::start(), Timings::default());
-    let mut attempt = Attempt { plan, host, cancel, exit_code: None, ran_on_host: false, clock, timings };
+    let log_clock = None;
+    let mut attempt = Attempt { plan, host, cancel, exit_code: None, ran_on_host: false, clock, timings, log_clock };
     let outcome = Box::pin(attempt.run()).await;
     let mut report = match outcome {
         Ok(report) => report,
@@ -61,6 +64,8 @@ struct Attempt<'a> {
     ran_on_host: bool,
     clock: SteadyClock,
     timings: Timings,
+    /// Since there may be a log.
+    log_clock: Option<LogClock>,
 }
 
 /// What is to be run.
@@ -202,6 +207,8 @@ impl Attempt<'_> {
             work_dir: self.host.work_dir.clone(),
             marker: environment::marker(self.plan),
         };
+        let log_file = self.host.log_file.clone();
+        self.log_clock = Some(LogClock::start(log_file, &log_times::index_path(&self.host.log_file)));
         let mut running = match program {
             Program::Command { cwd, .. } => {
                 arguments::check_argv(self.plan, &argv).map_err(refused)?;
@@ -309,13 +316,22 @@ impl Attempt<'_> {
             return None;
         }
         let uri = self.plan.log_uri();
-        match self.host.transfer.upload(path, &uri).await {
+        match tokio::join!(self.host.transfer.upload(path, &uri), self.store_log_times(&uri)).0 {
             Ok(_) => Some(uri),
             Err(error) => {
                 let reason = describe(&error);
                 tracing::warn!(task.path = %self.plan.task.path, "cannot store the log at {uri}: {reason}");
                 None
             }
+        }
+    }
+
+    /// Stores by when what is in the log was printed. A log without is worth as much otherwise.
+    async fn store_log_times(&self, log_uri: &str) {
+        let Some(clock) = &self.log_clock else { return };
+        let times = clock.times().await;
+        if let Err(reason) = log_clock::store(&self.host.transfer, &times, log_uri).await {
+            tracing::warn!(task.path = %self.plan.task.path, "cannot store the times of the log {log_uri}: {reason}");
         }
     }
 

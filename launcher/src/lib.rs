@@ -14,6 +14,7 @@ pub mod host;
 pub mod inputs;
 pub mod link;
 pub mod local;
+mod log_clock;
 mod log_line;
 pub mod outputs;
 pub mod places;

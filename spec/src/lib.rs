@@ -10,6 +10,7 @@ pub mod executor;
 pub mod ir;
 pub mod keys;
 pub mod limits;
+pub mod log_times;
 pub mod manifest;
 pub mod mount_path;
 pub mod object_name;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use penstock_spec::keys;
+use penstock_spec::{keys, log_times};
 
 /// Moves the data of a Pod and tells how its process ended.
 #[derive(Debug, Parser)]
@@ -122,6 +122,11 @@ impl PodPlaces {
     /// The log of the user's process.
     pub fn log(&self) -> PathBuf {
         self.shared_dir.join(file_name(keys::POD_LOG))
+    }
+
+    /// By when what is in that log was printed. User code can only read it.
+    pub fn log_times(&self) -> PathBuf {
+        log_times::index_path(&self.control_dir.join(file_name(keys::POD_LOG)))
     }
 }
 

@@ -6,14 +6,16 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use penstock_objectstore::transfer::open_without_links;
 use penstock_objectstore::{Transfer, TransferError, UploadSource};
+use penstock_spec::log_times::LogTimes;
 use rustix::fs::{FileType, fstat};
 
 use self::shipping::{Destination, Shipping};
+use crate::log_clock::{self, LogClock};
 use crate::log_line::last_line;
 use crate::places::UNTRUSTED;
 use crate::report::describe;
@@ -27,14 +29,19 @@ const TAIL: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct PodLog {
     destination: Destination,
+    /// Where its times are kept.
+    index: PathBuf,
     period: Duration,
     shipping: Mutex<Option<Shipping>>,
+    clock: OnceLock<LogClock>,
 }
 
 impl PodLog {
-    /// The log at `path`, which is stored at `uri`: while the process runs, once a `period` at most.
-    pub fn new(transfer: Arc<Transfer>, path: PathBuf, uri: String, period: Duration) -> PodLog {
-        PodLog { destination: Destination { transfer, path, uri }, period, shipping: Mutex::default() }
+    /// The log at `path`, which is stored at `uri`: while the process runs, once a `period` at most. Its times are kept at
+    /// `index`, where user code cannot write.
+    pub fn new(transfer: Arc<Transfer>, path: PathBuf, index: PathBuf, uri: String, period: Duration) -> PodLog {
+        let destination = Destination { transfer, path, uri };
+        PodLog { destination, index, period, shipping: Mutex::default(), clock: OnceLock::new() }
     }
 
     /// Where it is written.
@@ -47,8 +54,10 @@ impl PodLog {
         open(self.path()).and_then(last_line)
     }
 
-    /// From now on stores its end from time to time, until it is stored otherwise. Asking again changes nothing.
+    /// From now on notes by when it grows, and stores its end from time to time, until it is stored otherwise. Asking again
+    /// changes nothing.
     pub fn ship(&self) {
+        self.clock();
         let mut shipping = self.shipping.lock().unwrap_or_else(PoisonError::into_inner);
         shipping.get_or_insert_with(|| Shipping::spawn(self.destination.clone(), self.period));
     }
@@ -59,7 +68,8 @@ impl PodLog {
             shipping.end().await;
         }
         let Destination { transfer, path, uri } = &self.destination;
-        match transfer.upload_from(UploadSource::without_links(path), uri).await {
+        let times = async { self.store_times(&self.clock().times().await).await };
+        match tokio::join!(transfer.upload_from(UploadSource::without_links(path), uri), times).0 {
             Ok(_) => Some(uri.clone()),
             Err(TransferError::NoSource { .. }) => None,
             Err(TransferError::Changed { .. }) => self.store_tail().await,
@@ -72,10 +82,23 @@ impl PodLog {
         // What it was about to store is older.
         drop(self.take_shipping());
         let Destination { transfer, path, uri } = &self.destination;
-        let Tail { bytes, .. } = read_tail(&mut open(path)?, TAIL).ok()?;
-        match transfer.put_bytes(uri, bytes).await {
+        let Tail { bytes, until } = read_tail(&mut open(path)?, TAIL).ok()?;
+        let times = self.clock().times().await.behind(until - bytes.len() as u64);
+        match tokio::join!(transfer.put_bytes(uri, bytes), self.store_times(&times)).0 {
             Ok(()) => Some(uri.clone()),
             Err(error) => self.unstored(&error),
+        }
+    }
+
+    fn clock(&self) -> &LogClock {
+        self.clock.get_or_init(|| LogClock::start(self.path().to_owned(), &self.index))
+    }
+
+    /// Stores by when what is in the log was printed. A log without is worth as much otherwise.
+    async fn store_times(&self, times: &LogTimes) {
+        let Destination { transfer, uri, .. } = &self.destination;
+        if let Err(reason) = log_clock::store(transfer, times, uri).await {
+            tracing::warn!("cannot store the times of the log {uri}: {reason}");
         }
     }
 

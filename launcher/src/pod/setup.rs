@@ -50,7 +50,8 @@ pub async fn set_up(
     let opener = Arc::new(entry.clone());
     let task = |plan: Plan| {
         let period = Duration::from_secs(args.log_period_seconds);
-        let log = PodLog::new(Arc::clone(&transfer), args.places.log(), plan.log_uri(), period);
+        let places = &args.places;
+        let log = PodLog::new(Arc::clone(&transfer), places.log(), places.log_times(), plan.log_uri(), period);
         let attempt: AttemptRef = attempt_of(&plan);
         match TaskJob::new(plan, &args.places.root, Arc::clone(&transfer), opener.clone(), log, args.graces()) {
             Ok(task) => Job::Task(Arc::new(task)),

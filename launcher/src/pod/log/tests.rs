@@ -5,6 +5,7 @@ use penstock_objectstore::failing::{FailingStore, Fault};
 use penstock_objectstore::memory::MemoryStore;
 use penstock_objectstore::retry::RetrySettings;
 use penstock_objectstore::{StoreSettings, Stores, TransferSettings};
+use penstock_spec::log_times::index_uri;
 use tokio::time::{Instant, sleep};
 
 use super::*;
@@ -32,7 +33,8 @@ impl World {
         stores.insert("mem", "bucket", store.clone());
         let transfer = Arc::new(Transfer::new(Arc::new(stores), settings));
         let path = directory.path().join("log");
-        let log = PodLog::new(Arc::clone(&transfer), path, URI.to_owned(), PERIOD);
+        let index = directory.path().join("times");
+        let log = PodLog::new(Arc::clone(&transfer), path, index, URI.to_owned(), PERIOD);
         World { directory, store, transfer, log }
     }
 
@@ -43,7 +45,17 @@ impl World {
     }
 
     async fn stored(&self) -> String {
-        let bytes = self.transfer.get_bytes(URI, 2 << 20).await.expect("the store answers").unwrap_or_default();
+        self.object(URI).await
+    }
+
+    async fn times(&self) -> LogTimes {
+        let mut times = LogTimes::default();
+        times.read(&self.object(&index_uri(URI)).await);
+        times
+    }
+
+    async fn object(&self, uri: &str) -> String {
+        let bytes = self.transfer.get_bytes(uri, 2 << 20).await.expect("the store answers").unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
@@ -136,6 +148,29 @@ async fn f46_what_is_no_file_is_not_stored() {
     world.log.ship();
     sleep(PERIOD * 3).await;
     assert_eq!(world.store.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_is_stored_with_its_times() {
+    let world = World::new(0);
+    world.log.ship();
+    world.write("one\n");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.log.store().await.as_deref(), Some(URI));
+    assert_eq!(world.times().await.length(), 4);
+    // Of a log that goes on growing its end is kept, and the times of that.
+    let long = "x".repeat(usize::try_from(TAIL).expect("it fits"));
+    world.write(&long);
+    assert_eq!(world.log.store_tail().await.as_deref(), Some(URI));
+    assert_eq!(world.times().await.length(), TAIL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempt_that_printed_nothing_stores_no_times() {
+    let world = World::new(0);
+    world.log.ship();
+    assert_eq!(world.log.store().await, None);
+    assert_eq!(world.object(&index_uri(URI)).await, "");
 }
 
 /// Warnings, and what is written of them.
