@@ -48,7 +48,7 @@ pub mod wire;
 pub use api::{Api, ApiSettings, ApiSetupError};
 pub use caching::CachePolicy;
 pub use dashboard::{Dashboard, DashboardFile};
-pub use live_logs::{LiveLog, LiveLogs, LogReader, WantedLog};
+pub use live_logs::{LiveLog, LiveLogs, LogReader, PlainLog, WantedLog};
 pub use live_pods::{FoundPod, LivePods, WantedPod};
 pub use router::router;
 pub use runs::{NewSubmission, Submission, SubmissionError};

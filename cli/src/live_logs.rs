@@ -1,16 +1,19 @@
 //! Where the API finds what tasks are printing: in files of this machine, or from their Pods.
 
-use std::io::{self, Cursor};
+mod timed;
+
+use std::io;
+use std::path::Path;
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
-use futures::stream;
-use penstock_apiserver::{LiveLog, LiveLogs, LogReader, WantedLog};
+use penstock_apiserver::{LiveLog, LiveLogs, LogReader, PlainLog, WantedLog};
 use penstock_driver::{BackendKind, Driver, FollowedLog, LogNews, LogSoFar, PodLog, attempt_log};
 use penstock_objectstore::ErrorKind;
 use penstock_objectstore::local::LocalStore;
-use tokio_util::io::StreamReader;
+use penstock_spec::log_times::{LogPiece, index_path};
+use tokio::fs::File;
 
+use self::timed::TimedLog;
 use crate::context;
 
 /// What attempts of a driver's runs are printing.
@@ -29,28 +32,23 @@ impl AttemptLogs {
     async fn of_process(&self, wanted: &WantedLog) -> io::Result<LiveLog> {
         let attempt = &wanted.attempt;
         let path = attempt_log(self.driver.data_dir(), attempt.run_id, attempt.task_id, attempt.attempt);
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-            return Ok(LiveLog::Absent);
-        };
-        let (directory, name) = (LocalStore::new(directory), name.to_owned());
-        // User code can put something else in its place: a link, or a pipe that is never written to.
-        let opened = tokio::task::spawn_blocking(move || directory.open(&name)).await.map_err(io::Error::other)?;
-        match opened {
-            Ok(file) => Ok(LiveLog::Here(Box::pin(tokio::fs::File::from_std(file)))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(LiveLog::Absent),
-            Err(error) => Err(io::Error::other(error)),
-        }
+        let Some(log) = open(&path).await? else { return Ok(LiveLog::Absent) };
+        let index = if wanted.with_times { open(&index_path(&path)).await? } else { None };
+        Ok(LiveLog::Here(match index {
+            Some(index) => Box::new(TimedLog::new(log, index)),
+            None => Box::new(PlainLog(log)),
+        }))
     }
 
     /// The log of an attempt that is a Pod.
     async fn of_pod(&self, wanted: &WantedLog) -> io::Result<LiveLog> {
-        let WantedLog { run, task_key, attempt, follow } = wanted;
+        let WantedLog { run, task_key, attempt, follow, with_times } = wanted;
         if *follow {
-            let log = self.driver.follow_log(&run.info, task_key, attempt).map_err(io::Error::other)?;
-            return Ok(LiveLog::Here(followed(log)));
+            let log = self.driver.follow_log(&run.info, task_key, attempt, *with_times).map_err(io::Error::other)?;
+            return Ok(LiveLog::Here(Box::new(Followed(log))));
         }
-        match self.driver.log_so_far(&run.info, task_key, attempt).await.map_err(io::Error::other)? {
-            LogSoFar::Log(log) => Ok(LiveLog::Here(so_far(log))),
+        match self.driver.log_so_far(&run.info, task_key, attempt, *with_times).await.map_err(io::Error::other)? {
+            LogSoFar::Log(log) => Ok(LiveLog::Here(Box::new(SoFar(log)))),
             LogSoFar::Waits(reason) => Ok(LiveLog::NotYet(reason)),
             LogSoFar::Absent => Ok(LiveLog::Absent),
         }
@@ -68,23 +66,40 @@ impl LiveLogs for AttemptLogs {
     }
 }
 
-fn so_far(log: PodLog) -> LogReader {
-    let pieces = stream::try_unfold(log, |mut log| async move {
-        let piece = log.next().await.map_err(io::Error::other)?;
-        Ok::<_, io::Error>(piece.map(|piece| (Cursor::new(piece), log)))
-    });
-    Box::pin(StreamReader::new(Box::pin(pieces.fuse())))
+/// A file of an attempt. User code can put something else in its place: a link, or a pipe that is never written to.
+async fn open(path: &Path) -> io::Result<Option<File>> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Ok(None);
+    };
+    let (directory, name) = (LocalStore::new(directory), name.to_owned());
+    match tokio::task::spawn_blocking(move || directory.open(&name)).await.map_err(io::Error::other)? {
+        Ok(file) => Ok(Some(File::from_std(file))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io::Error::other(error)),
+    }
 }
 
-fn followed(log: FollowedLog) -> LogReader {
-    let pieces = stream::unfold(log, |mut log| async move {
+struct SoFar(PodLog);
+
+#[async_trait]
+impl LogReader for SoFar {
+    async fn next(&mut self) -> io::Result<Option<LogPiece>> {
+        self.0.next().await.map_err(io::Error::other)
+    }
+}
+
+struct Followed(FollowedLog);
+
+#[async_trait]
+impl LogReader for Followed {
+    async fn next(&mut self) -> io::Result<Option<LogPiece>> {
         loop {
-            match log.next().await? {
-                LogNews::Piece(piece) => return Some((Ok(Cursor::new(piece)), log)),
-                LogNews::Waits(_) | LogNews::Reads => {}
-                LogNews::Gap => return Some((Err(io::Error::other("its node no longer has a part of it")), log)),
+            match self.0.next().await {
+                None => return Ok(None),
+                Some(LogNews::Piece(piece)) => return Ok(Some(piece)),
+                Some(LogNews::Waits(_) | LogNews::Reads) => {}
+                Some(LogNews::Gap) => return Err(io::Error::other("its node no longer has a part of it")),
             }
         }
-    });
-    Box::pin(StreamReader::new(Box::pin(pieces.fuse())))
+    }
 }

@@ -64,7 +64,7 @@ impl<'a> PodLogs<'a> {
 
     /// Begins to mirror the log of a Pod, from its beginning.
     pub(crate) async fn mirror(&self, pod: &PodAttempt) -> anyhow::Result<Mirror> {
-        let log = self.driver().await?.follow_log(&self.run, &pod.key, &pod.attempt)?;
+        let log = self.driver().await?.follow_log(&self.run, &pod.key, &pod.attempt, false)?;
         Mirror::start(log, self.path(pod)).context("cannot write a log of a Pod to a temporary file")
     }
 
@@ -74,10 +74,10 @@ impl<'a> PodLogs<'a> {
         pod: &PodAttempt,
         sink: &mut (impl AsyncWrite + Unpin),
     ) -> anyhow::Result<PodStanding> {
-        match self.driver().await?.log_so_far(&self.run, &pod.key, &pod.attempt).await? {
+        match self.driver().await?.log_so_far(&self.run, &pod.key, &pod.attempt, false).await? {
             LogSoFar::Log(mut log) => {
                 while let Some(piece) = log.next().await? {
-                    sink.write_all(&piece).await?;
+                    sink.write_all(&piece.bytes).await?;
                 }
                 Ok(PodStanding::Started)
             }

@@ -4,15 +4,23 @@
 //! Whatever can go wrong is found out before the first byte, and told as any other refusal.
 
 mod follow;
+mod stamps;
+
+use std::future;
+use std::io;
 
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use penstock_engine::{Fact, NodeId, task_id};
 use penstock_metastore::{RunRow, TaskKind, TaskRow};
+use penstock_spec::log_times::{LogPiece, LogTimes, MOST_BYTES, index_uri};
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::TaskStatus;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::Api;
 use crate::error::{ApiError, ErrorKind};
@@ -24,6 +32,7 @@ use crate::stored::{Place, StoredObject};
 use crate::tasks;
 use crate::wire::Query;
 use follow::Follow;
+use stamps::Stamps;
 
 /// Facts that are read at once while looking for one.
 const FACTS_PAGE: u32 = 500;
@@ -33,6 +42,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let log = |name, summary| {
         Description::new(name, summary)
             .query("follow", Kind::Boolean, "Go on until the attempt has ended.")
+            .query(
+                "timestamps",
+                Kind::Boolean,
+                "Begin each line with the time at which it was printed (RFC 3339, UTC) and a space; `-` where it is not known.",
+            )
             .replies(Reply::Text("text/plain; charset=utf-8"))
     };
     const OF_NODE: &str = "What the newest attempt of a task printed, or the attempt whose Pod is named";
@@ -53,8 +67,8 @@ async fn of_node(
     query: Query,
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read a log");
-    let follow = query.boolean("follow")?.then_some(standing);
-    log(&access, (&run, &node, None), follow).await.map_err(failed)
+    let wanted = Wanted::read(&query)?;
+    log(&access, (&run, &node, None), wanted, standing).await.map_err(failed)
 }
 
 /// `GET /runs/{run}/tasks/{task}/attempts/{attempt}/log`: attempts count from 0.
@@ -66,15 +80,39 @@ async fn of_attempt(
 ) -> Result<Response, ApiError> {
     let failed = |error: ApiError| error.within("Failed to read a log");
     let number = attempt.parse().map_err(|_| failed(ApiError::not_found("Attempt", &attempt)))?;
-    let follow = query.boolean("follow")?.then_some(standing);
-    log(&access, (&run, &task, Some(number)), follow).await.map_err(failed)
+    let wanted = Wanted::read(&query)?;
+    log(&access, (&run, &task, Some(number)), wanted, standing).await.map_err(failed)
 }
 
-/// A log as far as it goes; `follow` says who is to be asked about while it goes on.
+/// What is wanted of a log.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// What is still to come, too.
+    follow: bool,
+    with_times: bool,
+}
+
+impl Wanted {
+    fn read(query: &Query) -> Result<Wanted, ApiError> {
+        Ok(Wanted { follow: query.boolean("follow")?, with_times: query.boolean("timestamps")? })
+    }
+
+    /// What is there by now.
+    fn so_far(self) -> Wanted {
+        Wanted { follow: false, ..self }
+    }
+
+    fn stamps(self) -> Option<Stamps> {
+        self.with_times.then(Stamps::default)
+    }
+}
+
+/// A log as far as it goes; `standing` says who is to be asked about while it goes on.
 async fn log(
     access: &Access,
     (run, task, attempt): (&str, &str, Option<u32>),
-    follow: Option<Standing>,
+    wanted: Wanted,
+    standing: Standing,
 ) -> Result<Response, ApiError> {
     let (api, record) = access.run(run).await?;
     let (api, run) = (&api, record.row);
@@ -82,22 +120,29 @@ async fn log(
     let attempt = Attempt::new(&run, &named.row, attempt.or(named.attempt))?;
     let room = api.stream_room()?;
     if attempt.is_under_way(&named.row) {
-        if let Some(standing) = follow {
-            let follow = Follow::begin(api, attempt, room).await?;
+        if wanted.follow {
+            let follow = Follow::begin(api, attempt, wanted.with_times, room).await?;
             let namespace = run.info.namespace.clone();
             return Ok(text(Body::from_stream(standing.while_allowed(namespace, follow.into_stream())), None));
         }
-        if let LiveLog::Here(reader) = attempt.live(api, false).await? {
-            return Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None));
+        if let LiveLog::Here(reader) = attempt.live(api, wanted.so_far()).await? {
+            return Ok(text(Body::from_stream(follow::to_its_end(reader, wanted.stamps(), room)), None));
         }
     }
     // It may have ended since it was looked up.
     if let Some(object) = attempt.stored(api).await? {
         let size = object.meta.size;
-        return Ok(text(object.body(0..size, room).await?, Some(size)));
+        let Some(mut stamps) = wanted.stamps() else {
+            return Ok(text(object.body(0..size, room).await?, Some(size)));
+        };
+        let pieces = attempt.pieces(api, &object, 0, true, room).await?;
+        let stamped = pieces.map(move |piece| piece.map(|piece| stamps.put(&piece)));
+        return Ok(text(Body::from_stream(stamped), None));
     }
-    let reason = match attempt.live(api, false).await? {
-        LiveLog::Here(reader) => return Ok(text(Body::from_stream(follow::to_its_end(reader, room)), None)),
+    let reason = match attempt.live(api, wanted.so_far()).await? {
+        LiveLog::Here(reader) => {
+            return Ok(text(Body::from_stream(follow::to_its_end(reader, wanted.stamps(), room)), None));
+        }
         LiveLog::NotYet(reason) => format!("{attempt} has no log yet: {reason}"),
         LiveLog::Absent => format!("{attempt} has no log, or none yet"),
     };
@@ -159,11 +204,12 @@ impl Attempt {
     }
 
     /// What it has written where it runs.
-    async fn live(&self, api: &Api, follow: bool) -> Result<LiveLog, ApiError> {
+    async fn live(&self, api: &Api, wanted: Wanted) -> Result<LiveLog, ApiError> {
         let Some(logs) = &api.settings().live_logs else { return Ok(LiveLog::Absent) };
         let run_id = self.run.info.id;
         let attempt = AttemptRef { run_id, task_id: task_id(run_id, &self.path), attempt: self.number };
-        let wanted = WantedLog { run: self.run.clone(), task_key: self.key.clone(), attempt, follow };
+        let Wanted { follow, with_times } = wanted;
+        let wanted = WantedLog { run: self.run.clone(), task_key: self.key.clone(), attempt, follow, with_times };
         logs.open(&wanted).await.map_err(|error| {
             ApiError::new(ErrorKind::Unavailable, format!("cannot read the log of {self} where it is written: {error}"))
         })
@@ -175,6 +221,40 @@ impl Attempt {
             Some(uri) => Place::of_run(api, &self.run.info.pipeline_root, &uri)?.object().await,
             None => Ok(None),
         }
+    }
+
+    /// What was stored of it from a byte on, perhaps with its times.
+    async fn pieces(
+        &self,
+        api: &Api,
+        object: &StoredObject,
+        from: u64,
+        with_times: bool,
+        room: OwnedSemaphorePermit,
+    ) -> Result<BoxStream<'static, io::Result<LogPiece>>, ApiError> {
+        let times = if with_times { self.times(api).await? } else { LogTimes::default() };
+        let chunks = object.read(from..object.meta.size, room).await?;
+        let pieces = chunks.scan(from, move |offset, chunk| {
+            let piece = chunk.map(|chunk| {
+                let piece = LogPiece::timed(chunk.to_vec(), *offset, &times, None);
+                *offset += chunk.len() as u64;
+                piece
+            });
+            future::ready(Some(piece))
+        });
+        Ok(pieces.boxed())
+    }
+
+    /// By when what was stored of it was printed, as far as that is known.
+    async fn times(&self, api: &Api) -> Result<LogTimes, ApiError> {
+        let mut times = LogTimes::default();
+        let Some(uri) = self.log_uri(api).await? else { return Ok(times) };
+        let place = Place::of_run(api, &self.run.info.pipeline_root, &index_uri(&uri))?;
+        // Whoever can write to the store may have put anything there.
+        if let Some(index) = place.object().await?.filter(|index| index.meta.size <= MOST_BYTES) {
+            times.read(&String::from_utf8_lossy(&index.part(0..index.meta.size).await?));
+        }
+        Ok(times)
     }
 
     /// Where its log was stored. The row of the task knows that of the newest attempt which has ended; only the facts

@@ -53,6 +53,40 @@ async fn a_log_is_read_from_the_store_once_it_is_there() {
 }
 
 #[tokio::test]
+async fn lines_have_the_times_at_which_they_were_printed() {
+    let recorded = Recorded::start().await;
+    let first = recorded.store_file("logs/0", b"one\ntwo\n\nthree");
+    recorded.store_file("logs/0.times", b"4 1785578400000\n9 1785578401500\n");
+    let second = recorded.store_file("logs/1", b"nobody knows\n");
+    recorded.retry(Some(&first)).await;
+    recorded.print(1, "nobody ");
+    let stamped = |attempt, more| format!("{}?timestamps=true{more}", of_attempt(&recorded, attempt));
+    let answer = recorded.get(&stamped("0", "")).await;
+    let expected = "2026-08-01T10:00:00.000Z one\n2026-08-01T10:00:01.500Z two\n2026-08-01T10:00:01.500Z \n- three";
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, expected));
+    assert_eq!(recorded.get(&stamped("1", "")).await.text, "- nobody ");
+    // What was sent where it was written has its words already.
+    let log = recorded.open(&stamped("1", "&follow=true")).await;
+    let (rest, ()) = tokio::join!(rest_of(log), recorded.succeed(1, Some(&second)));
+    assert_eq!(rest.expect("a log"), "- nobody knows\n");
+    assert_eq!(recorded.get(&stamped("1", "")).await.text, "- nobody knows\n");
+    assert_eq!(recorded.get(&format!("{}?timestamps=maybe", of_node(&recorded, TASK))).await.status, 400);
+}
+
+#[tokio::test]
+async fn times_that_others_wrote_do_no_harm() {
+    let recorded = Recorded::start().await;
+    let log = recorded.store_file("logs/0", b"one\ntwo\n");
+    recorded.store_file("logs/0.times", b"\xff\xfe 1 2 3\n99999999999999999999 5\n8 1785578400000\n");
+    recorded.succeed(0, Some(&log)).await;
+    let of_first = format!("{}?timestamps=true", of_attempt(&recorded, "0"));
+    let expected = "2026-08-01T10:00:00.000Z one\n2026-08-01T10:00:00.000Z two\n";
+    assert_eq!(recorded.get(&of_first).await.text, expected);
+    recorded.store_file("logs/0.times", &b"8 1785578400000\n".repeat(300_000));
+    assert_eq!(recorded.get(&of_first).await.text, "- one\n- two\n", "an index that is too large is not read");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_told_before_the_first_byte() {
     let recorded = Recorded::start().await;
     let refused = async |path: String| recorded.get(&path).await.refused(404);

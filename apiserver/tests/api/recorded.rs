@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use http_body_util::BodyExt as _;
-use penstock_apiserver::{Api, ApiSettings, LiveLog, LiveLogs, WantedLog};
+use penstock_apiserver::{Api, ApiSettings, LiveLog, LiveLogs, PlainLog, WantedLog};
 use penstock_engine::{Fact, NodeId, task_id};
 use penstock_metastore::{Append, ArtifactRow, Metastore, NewRun, RunRegistration, RunUpdate, TaskKind, TaskRow};
 use penstock_objectstore::{LocalAccess, StoreSettings, Stores};
@@ -65,10 +65,10 @@ impl LiveLogs for DirectoryLogs {
         assert_eq!((wanted.run.info.name.as_str(), wanted.task_key.as_str()), ("hello-abcde", "train"));
         let name = log_name(wanted.attempt.task_id, wanted.attempt.attempt);
         if let Some(pipe) = self.pipe.lock().expect("no panic").take_if(|_| wanted.follow) {
-            return Ok(LiveLog::Here(Box::pin(pipe.chain(Ending(Arc::clone(&self.breaks))))));
+            return Ok(LiveLog::Here(Box::new(PlainLog(pipe.chain(Ending(Arc::clone(&self.breaks)))))));
         }
         match tokio::fs::File::open(self.files.join(name)).await {
-            Ok(file) => Ok(LiveLog::Here(Box::pin(file))),
+            Ok(file) => Ok(LiveLog::Here(Box::new(PlainLog(file)))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match &*self.waits.lock().expect("no panic") {
                 Some(reason) => Ok(LiveLog::NotYet(reason.clone())),
                 None => Ok(LiveLog::Absent),

@@ -56,7 +56,7 @@ async fn copy(mut log: FollowedLog, mut file: File, say: &watch::Sender<Option<S
     while let Some(news) = log.next().await {
         match news {
             LogNews::Piece(piece) => {
-                file.write_all(&piece).await?;
+                file.write_all(&piece.bytes).await?;
                 // Whoever prints the file reads it while it is open here.
                 file.flush().await?;
             }

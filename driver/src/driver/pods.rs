@@ -11,21 +11,30 @@ use super::Driver;
 use crate::kubernetes::{FollowedLog, KubernetesHost, LogSoFar, PodLog, PodLogError, PodStateError, read_pod_state};
 
 impl Driver {
-    /// What there is by now of the log of an attempt that is a Pod, also of a run that another process drives.
+    /// What there is by now of the log of an attempt that is a Pod, also of a run that another process drives, perhaps with
+    /// its times.
     pub async fn log_so_far(
         &self,
         run: &RunInfo,
         task_key: &str,
         attempt: &AttemptRef,
+        with_times: bool,
     ) -> Result<LogSoFar, PodLogError> {
         let (host, name) = self.pod_of(run, task_key, attempt)?;
-        PodLog::so_far(&host.pods(&run.namespace), &run.namespace, &name, attempt).await
+        PodLog::so_far(&host.pods(&run.namespace), &run.namespace, &name, attempt, with_times).await
     }
 
-    /// The log of an attempt that is a Pod, or is to become one, to its end.
-    pub fn follow_log(&self, run: &RunInfo, task_key: &str, attempt: &AttemptRef) -> Result<FollowedLog, PodLogError> {
+    /// The log of an attempt that is a Pod, or is to become one, to its end, perhaps with its times.
+    pub fn follow_log(
+        &self,
+        run: &RunInfo,
+        task_key: &str,
+        attempt: &AttemptRef,
+        with_times: bool,
+    ) -> Result<FollowedLog, PodLogError> {
         let (host, name) = self.pod_of(run, task_key, attempt)?;
-        Ok(FollowedLog::start(host.pods(&run.namespace), run.namespace.clone(), name, attempt.clone()))
+        let pod = (run.namespace.clone(), name);
+        Ok(FollowedLog::start(host.pods(&run.namespace), pod, attempt.clone(), with_times))
     }
 
     /// How the Pod of an attempt is; nothing when there is none: none yet, or none any more.

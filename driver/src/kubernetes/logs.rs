@@ -1,6 +1,7 @@
 //! The log of an attempt that runs as a Pod, from the API server. Afterwards it is in the object store.
 
 mod follow;
+mod stamped;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -11,6 +12,7 @@ use futures::{AsyncBufRead, AsyncReadExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
 use penstock_spec::keys;
+use penstock_spec::log_times::LogPiece;
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunInfo;
 use thiserror::Error;
@@ -22,6 +24,8 @@ use super::failure::RequestError;
 use super::identity::attempt_of_pod;
 use super::metrics::KubernetesMetrics;
 use super::requests::Requests;
+
+use stamped::Stamped;
 
 pub use follow::{FollowedLog, LogNews};
 
@@ -108,8 +112,10 @@ pub enum LogSoFar {
 pub struct PodLog {
     pod: String,
     stream: LogStream,
+    /// Takes the times out of what the node sends, if it was asked for them.
+    stamped: Option<Stamped>,
     /// What was read already, to see whether there is anything.
-    first: Option<Vec<u8>>,
+    first: Option<LogPiece>,
     /// Longest wait for a piece.
     patience: Option<Duration>,
 }
@@ -117,18 +123,20 @@ pub struct PodLog {
 type LogStream = Pin<Box<dyn AsyncBufRead + Send>>;
 
 impl PodLog {
-    /// Opens what there is by now of an attempt's log.
+    /// Opens what there is by now of an attempt's log, perhaps with its times.
     pub(crate) async fn so_far(
         api: &PodApi,
         namespace: &str,
         name: &str,
         attempt: &AttemptRef,
+        with_times: bool,
     ) -> Result<LogSoFar, PodLogError> {
         let pod = format!("{namespace}/{name}");
         let open = async {
             let failed = |error: RequestError| PodLogError { pod: pod.clone(), reason: error.reason() };
-            let stream = request(api, name, false).await.map_err(failed)?;
-            let mut log = PodLog { pod: pod.clone(), stream, first: None, patience: Some(ANSWER_LIMIT) };
+            let stream = request(api, name, false, with_times).await.map_err(failed)?;
+            let stamped = with_times.then(Stamped::default);
+            let mut log = PodLog { pod: pod.clone(), stream, stamped, first: None, patience: Some(ANSWER_LIMIT) };
             log.first = log.next().await?;
             Ok(log)
         };
@@ -148,13 +156,16 @@ impl PodLog {
     }
 
     /// Opens the log to follow it: waits for the container's start, and goes on to its end.
-    async fn open(api: &PodApi, namespace: &str, name: &str) -> Result<PodLog, PodLogError> {
+    async fn open(api: &PodApi, namespace: &str, name: &str, with_times: bool) -> Result<PodLog, PodLogError> {
         let pod = format!("{namespace}/{name}");
         let since = Instant::now();
         loop {
             // No limit: of a container that says nothing, a node does not even send the head of the answer.
-            let error = match request(api, name, true).await {
-                Ok(stream) => return Ok(PodLog { pod, stream, first: None, patience: None }),
+            let error = match request(api, name, true, with_times).await {
+                Ok(stream) => {
+                    let stamped = with_times.then(Stamped::default);
+                    return Ok(PodLog { pod, stream, stamped, first: None, patience: None });
+                }
                 Err(error) => error,
             };
             let may_start = matches!(&error, RequestError::Passing { .. })
@@ -167,10 +178,24 @@ impl PodLog {
     }
 
     /// The next piece; nothing at the end.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, PodLogError> {
+    pub async fn next(&mut self) -> Result<Option<LogPiece>, PodLogError> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
+        loop {
+            let Some(bytes) = self.read().await? else { return Ok(None) };
+            let piece = match &mut self.stamped {
+                None => LogPiece::without_times(bytes),
+                Some(stamped) => stamped.read(&bytes),
+            };
+            // It may have been the half of a time.
+            if !piece.bytes.is_empty() {
+                return Ok(Some(piece));
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, PodLogError> {
         let mut piece = vec![0; PIECE];
         let read = self.stream.read(&mut piece);
         let read = match self.patience {
@@ -196,8 +221,9 @@ impl PodLog {
 }
 
 /// Asks for the log of a Pod's user container.
-async fn request(api: &PodApi, name: &str, follow: bool) -> Result<LogStream, RequestError> {
-    let parameters = LogParams { container: Some(keys::MAIN_CONTAINER.to_owned()), follow, ..LogParams::default() };
+async fn request(api: &PodApi, name: &str, follow: bool, timestamps: bool) -> Result<LogStream, RequestError> {
+    let container = Some(keys::MAIN_CONTAINER.to_owned());
+    let parameters = LogParams { container, follow, timestamps, ..LogParams::default() };
     match api.raw().log_stream(name, &parameters).await {
         Ok(stream) => Ok(Box::pin(stream)),
         Err(error) => Err(RequestError::from(error)),

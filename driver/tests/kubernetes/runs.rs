@@ -309,26 +309,27 @@ async fn log_of_a_running_attempt_is_followed_from_its_start_over_whatever_inter
         let task_id = labels[keys::LABEL_TASK_ID].as_str().and_then(|id| id.parse().ok()).expect("an id");
         let attempt = AttemptRef { run_id: run, task_id, attempt: 0 };
         world.api.break_logs(2);
-        let mut log = driver.follow_log(&row.info, "t1", &attempt).expect("a log");
+        let mut log = driver.follow_log(&row.info, "t1", &attempt, false).expect("a log");
         let (mut text, mut opened) = (Vec::new(), 0);
         while let Some(news) = log.next().await {
             match news {
-                LogNews::Piece(piece) => text.extend(piece),
+                LogNews::Piece(piece) => text.extend(piece.bytes),
                 LogNews::Reads => opened += 1,
                 LogNews::Waits(_) => {}
                 LogNews::Gap => panic!("it is the same log"),
             }
         }
         assert_eq!((opened, text.as_slice()), (3, &b"hello\nworld\n"[..]), "it broke off twice");
-        let LogSoFar::Log(mut log) = driver.log_so_far(&row.info, "t1", &attempt).await.expect("it is read") else {
+        let LogSoFar::Log(mut log) = driver.log_so_far(&row.info, "t1", &attempt, false).await.expect("it is read")
+        else {
             panic!("the Pod has a log")
         };
-        assert_eq!(log.next().await.expect("it can be read").as_deref(), Some(text.as_slice()));
+        assert_eq!(log.next().await.expect("it can be read").map(|piece| piece.bytes).as_ref(), Some(&text));
         control.cancel("read");
         let gone = AttemptRef { attempt: 7, ..attempt };
-        let absent = driver.log_so_far(&row.info, "t1", &gone).await.expect("there is no such Pod");
+        let absent = driver.log_so_far(&row.info, "t1", &gone, false).await.expect("there is no such Pod");
         assert!(matches!(absent, LogSoFar::Absent));
-        let mut log = driver.follow_log(&row.info, "t1", &gone).expect("one that is to come");
+        let mut log = driver.follow_log(&row.info, "t1", &gone, false).expect("one that is to come");
         let Some(LogNews::Waits(reason)) = log.next().await else { panic!("it can only be waited for") };
         (String::from_utf8(text).expect("a text"), reason)
     };

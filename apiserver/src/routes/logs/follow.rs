@@ -3,22 +3,21 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
-use tokio::io::AsyncReadExt as _;
+use penstock_spec::log_times::LogPiece;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Attempt;
+use super::stamps::Stamps;
+use super::{Attempt, Wanted};
 use crate::api::Api;
 use crate::changes::{OTHERS, RunChanges};
 use crate::error::ApiError;
 use crate::live_logs::{LiveLog, LogReader};
 use crate::stored::StoredObject;
 
-/// Bytes that are read at once.
-const CHUNK: usize = 64 << 10;
 /// How long something may have been written before it is sent.
 const LOOK: Duration = Duration::from_millis(200);
 /// Longest wait for what is still on its way when the attempt has ended and no stored log goes on with what was sent.
@@ -28,27 +27,29 @@ const COMPARED: usize = 4096;
 
 /// What is there of a log by now.
 pub(super) fn to_its_end(
-    reader: LogReader,
+    reader: Box<dyn LogReader>,
+    stamps: Option<Stamps>,
     room: OwnedSemaphorePermit,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    stream::try_unfold((reader, room), |(mut reader, room)| async move {
-        Ok(read(&mut reader).await?.map(|chunk| (chunk, (reader, room))))
+    stream::try_unfold((reader, stamps, room), |(mut reader, mut stamps, room)| async move {
+        Ok(reader.next().await?.map(|piece| (sent(piece, &mut stamps), (reader, stamps, room))))
     })
 }
 
-/// Nothing is lost when it is not waited out.
-async fn read(reader: &mut LogReader) -> io::Result<Option<Bytes>> {
-    let mut chunk = BytesMut::with_capacity(CHUNK);
-    reader.read_buf(&mut chunk).await?;
-    Ok(Some(chunk.freeze()).filter(|chunk| !chunk.is_empty()))
+/// A piece of a log as it is sent.
+pub(super) fn sent(piece: LogPiece, stamps: &mut Option<Stamps>) -> Bytes {
+    match stamps {
+        Some(stamps) => stamps.put(&piece),
+        None => piece.bytes.into(),
+    }
 }
 
 /// Reads until something is there, or the end; nothing if there may be news of the run first, or its time is over.
 async fn hear(
-    reader: &mut LogReader,
+    reader: &mut dyn LogReader,
     changes: &mut RunChanges,
     until: Option<Instant>,
-) -> Option<io::Result<Option<Bytes>>> {
+) -> Option<io::Result<Option<LogPiece>>> {
     let news = async {
         match until {
             Some(until) => sleep_until(until).await,
@@ -57,7 +58,7 @@ async fn hear(
     };
     tokio::select! {
         biased;
-        read = read(reader) => Some(read),
+        read = reader.next() => Some(read),
         () = news => None,
     }
 }
@@ -67,11 +68,11 @@ enum Source {
     /// It has not written anything yet.
     Nowhere,
     /// Where it is being written.
-    Live(LogReader),
+    Live(Box<dyn LogReader>),
     /// It was being read there, and cannot any more.
     Broken(io::Error),
     /// The object store.
-    Stored(BoxStream<'static, io::Result<Bytes>>),
+    Stored(BoxStream<'static, io::Result<LogPiece>>),
 }
 
 /// What was sent so far.
@@ -102,6 +103,8 @@ pub(super) struct Follow {
     attempt: Attempt,
     source: Source,
     sent: Sent,
+    /// If the log is wanted with its times.
+    stamps: Option<Stamps>,
     changes: RunChanges,
     /// When the attempt was seen to have ended.
     ended: Option<Instant>,
@@ -112,13 +115,19 @@ pub(super) struct Follow {
 
 impl Follow {
     /// Begins with an attempt that was under way a moment ago.
-    pub(super) async fn begin(api: &Api, attempt: Attempt, room: OwnedSemaphorePermit) -> Result<Follow, ApiError> {
+    pub(super) async fn begin(
+        api: &Api,
+        attempt: Attempt,
+        with_times: bool,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Follow, ApiError> {
         let mut follow = Follow {
             changes: RunChanges::listen(api.metastore(), attempt.run.info.id),
             api: api.clone(),
             attempt,
             source: Source::Nowhere,
             sent: Sent::default(),
+            stamps: with_times.then(Stamps::default),
             ended: None,
             looked_at: Instant::now(),
             room: Some(room),
@@ -130,11 +139,14 @@ impl Follow {
 
     /// The log, chunk by chunk. A failure ends it visibly: the connection breaks.
     pub(super) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        stream::try_unfold(self, |mut follow| async move { Ok(follow.next().await?.map(|chunk| (chunk, follow))) })
+        stream::try_unfold(self, |mut follow| async move {
+            Ok(follow.next().await?.map(|piece| (sent(piece, &mut follow.stamps), follow)))
+        })
     }
 
     async fn open(&mut self) -> Result<(), ApiError> {
-        if let LiveLog::Here(reader) = self.attempt.live(&self.api, true).await? {
+        let wanted = Wanted { follow: true, with_times: self.stamps.is_some() };
+        if let LiveLog::Here(reader) = self.attempt.live(&self.api, wanted).await? {
             self.source = Source::Live(reader);
         }
         Ok(())
@@ -164,12 +176,14 @@ impl Follow {
             && self.sent.is_beginning_of(&object).await?
             && let Some(room) = self.room.take()
         {
-            self.source = Source::Stored(object.read(self.sent.length..object.meta.size, room).await?.boxed());
+            let with_times = self.stamps.is_some();
+            self.source =
+                Source::Stored(self.attempt.pieces(&self.api, &object, self.sent.length, with_times, room).await?);
         }
         Ok(())
     }
 
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+    async fn next(&mut self) -> io::Result<Option<LogPiece>> {
         loop {
             let settled = self.ended.map(|ended| ended + SETTLE);
             match &mut self.source {
@@ -177,10 +191,10 @@ impl Follow {
                 Source::Nowhere if settled.is_some() => return Ok(None),
                 Source::Broken(error) if settled.is_some() => return Err(io::Error::other(error.to_string())),
                 Source::Nowhere | Source::Broken(_) => {}
-                Source::Live(reader) => match hear(reader, &mut self.changes, settled).await {
-                    Some(Ok(Some(chunk))) => {
-                        self.sent.add(&chunk);
-                        return Ok(Some(chunk));
+                Source::Live(reader) => match hear(reader.as_mut(), &mut self.changes, settled).await {
+                    Some(Ok(Some(piece))) => {
+                        self.sent.add(&piece.bytes);
+                        return Ok(Some(piece));
                     }
                     None | Some(Ok(None)) if settled.is_some() => return Ok(None),
                     None => {

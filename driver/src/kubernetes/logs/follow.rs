@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use penstock_spec::log_times::LogPiece;
 use penstock_spec::report::AttemptRef;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -23,7 +24,7 @@ const QUEUE: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogNews {
     /// What follows in the log.
-    Piece(Vec<u8>),
+    Piece(LogPiece),
     /// Nothing can be read at the moment, for this reason.
     Waits(String),
     /// It is read again.
@@ -40,11 +41,16 @@ pub struct FollowedLog {
 }
 
 impl FollowedLog {
-    /// Begins.
-    pub(crate) fn start(api: PodApi, namespace: String, name: String, attempt: AttemptRef) -> FollowedLog {
+    /// Begins, perhaps with the log's times.
+    pub(crate) fn start(
+        api: PodApi,
+        (namespace, name): (String, String),
+        attempt: AttemptRef,
+        with_times: bool,
+    ) -> FollowedLog {
         let (say, news) = mpsc::channel(QUEUE);
         let task = tokio::spawn(async move {
-            let mut reading = Reading { api, namespace, name, attempt, known: Known::default(), say };
+            let mut reading = Reading { api, namespace, name, attempt, with_times, known: Known::default(), say };
             reading.run().await;
         });
         FollowedLog { news, task }
@@ -77,12 +83,12 @@ impl Known {
 
     /// What a piece of the log, read anew, has beyond what is known; nothing if it is another log by now. `again`: what
     /// was read anew before it.
-    fn rest<'a>(&self, again: &mut Known, piece: &'a [u8]) -> Option<&'a [u8]> {
+    fn rest(&self, again: &mut Known, piece: &LogPiece) -> Option<LogPiece> {
         let missing = usize::try_from(self.length.saturating_sub(again.length)).unwrap_or(usize::MAX);
-        let (old, new) = piece.split_at_checked(missing).unwrap_or((piece, &[]));
+        let old = piece.bytes.get(..missing).unwrap_or(&piece.bytes);
         again.add(old);
         let is_same = again.length < self.length || again.digest.clone().finalize() == self.digest.clone().finalize();
-        is_same.then_some(new)
+        is_same.then(|| piece.behind(old.len()))
     }
 }
 
@@ -91,6 +97,7 @@ struct Reading {
     namespace: String,
     name: String,
     attempt: AttemptRef,
+    with_times: bool,
     known: Known,
     say: mpsc::Sender<LogNews>,
 }
@@ -144,8 +151,8 @@ impl Reading {
         while again.length < self.known.length {
             // A log that has become shorter is another.
             let piece = log.next().await?.ok_or(Cut::Gap)?;
-            let rest = self.known.rest(&mut again, &piece).ok_or(Cut::Gap)?.to_vec();
-            if !rest.is_empty() {
+            let rest = self.known.rest(&mut again, &piece).ok_or(Cut::Gap)?;
+            if !rest.bytes.is_empty() {
                 self.pass_on(rest).await?;
                 break;
             }
@@ -165,7 +172,7 @@ impl Reading {
 
     /// Opens the log, and says meanwhile what the Pod waits for.
     async fn open(&self) -> Result<PodLog, Cut> {
-        let mut open = std::pin::pin!(PodLog::open(&self.api, &self.namespace, &self.name));
+        let mut open = std::pin::pin!(PodLog::open(&self.api, &self.namespace, &self.name, self.with_times));
         loop {
             tokio::select! {
                 opened = &mut open => return Ok(opened?),
@@ -186,8 +193,8 @@ impl Reading {
         standing(&self.api, &self.namespace, &self.name, &self.attempt).await
     }
 
-    async fn pass_on(&mut self, piece: Vec<u8>) -> Result<(), Cut> {
-        self.known.add(&piece);
+    async fn pass_on(&mut self, piece: LogPiece) -> Result<(), Cut> {
+        self.known.add(&piece.bytes);
         self.tell(LogNews::Piece(piece)).await
     }
 
@@ -218,11 +225,12 @@ mod tests {
     #[test]
     fn log_that_is_read_anew_goes_on_behind_what_is_known() {
         let log = known("one\ntwo\n");
+        let piece = |text: &str| LogPiece::without_times(text.into());
         let mut again = Known::default();
-        assert_eq!(log.rest(&mut again, b"one\n"), Some(&b""[..]));
-        assert_eq!(log.rest(&mut again, b"two\nthree\n"), Some(&b"three\n"[..]));
-        assert_eq!(log.rest(&mut Known::default(), b"one\ntwo\n"), Some(&b""[..]));
-        assert_eq!(log.rest(&mut Known::default(), b"six\nten\nmore\n"), None, "the node began a new log");
+        assert_eq!(log.rest(&mut again, &piece("one\n")), Some(piece("")));
+        assert_eq!(log.rest(&mut again, &piece("two\nthree\n")), Some(piece("three\n")));
+        assert_eq!(log.rest(&mut Known::default(), &piece("one\ntwo\n")), Some(piece("")));
+        assert_eq!(log.rest(&mut Known::default(), &piece("six\nten\nmore\n")), None, "the node began a new log");
     }
 
     #[test]
