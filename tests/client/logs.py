@@ -2,7 +2,9 @@
 for by plain requests."""
 
 import base64
+import datetime
 import json
+import re
 import threading
 import urllib.parse
 import urllib.request
@@ -69,6 +71,17 @@ def events_of(answer):
             yield number, event["fact"]
 
 
+def stamps_of(log, lines):
+    """The times of lines that the task printed, of a log with times."""
+    times = []
+    for number in range(lines):
+        [stamped] = [line for line in log.splitlines() if line.endswith(f" line {number}")]
+        time = stamped.split(" ", 1)[0]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time), stamped
+        times.append(datetime.datetime.fromisoformat(time.replace("Z", "+00:00")))
+    return times
+
+
 finished = {}
 
 
@@ -88,6 +101,8 @@ def log_and_events_are_followed_while_the_task_runs():
                 if len(seen) == 1:
                     # It came before the task was done.
                     assert c.get_run(run_id).state == "RUNNING"
+                    with_times = text(log_of(run_id, "talk") + "?timestamps=true")
+                    assert len(stamps_of(with_times, 1)) == 1, with_times
     assert seen == [f"line {number}" for number in range(6)], seen
     assert started.wait_for_run_completion(timeout=LIMIT).state == "SUCCEEDED"
     collector.join(LIMIT)
@@ -114,6 +129,14 @@ def log_is_there_after_the_end():
             text(f"{OWN}/runs/{run_id}/tasks/{task.task_id}/attempts/0/log"),
             text(log_of(run_id, "talk") + "?follow=true")]
     assert all(log == logs[0] and "line 5" in log for log in logs), logs
+    stamped = text(log_of(run_id, "talk") + "?timestamps=true")
+    assert [line.split(" ", 1)[1] for line in stamped.splitlines()] == logs[0].splitlines(), stamped
+    times = stamps_of(stamped, 6)
+    # Half a second lies between them, as exactly as the log is looked at on a busy machine.
+    assert times == sorted(times) and times[5] - times[0] >= datetime.timedelta(seconds=1.5), times
+    run = c.get_run(run_id)
+    second = datetime.timedelta(seconds=1)
+    assert run.created_at <= times[0] and times[5] <= run.finished_at + second, (run.created_at, times, run.finished_at)
     root = task_of(run_id, "root")
     for path, reason in [(log_of(run_id, "nothing"), "Task nothing not found"),
                          (log_of(run_id, root.task_id), "name a task within it"),

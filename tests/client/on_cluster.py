@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -108,14 +109,24 @@ def task_of(run_id, name):
     return found[0] if found else None
 
 
-def log(run_id, node, follow=False):
+def log(run_id, node, follow=False, timestamps=False):
     path = f"/apis/v1alpha1/runs/{run_id}/nodes/{urllib.parse.quote(node, safe='')}/log"
-    return urllib.request.urlopen(f"{HOST}{path}?follow={str(follow).lower()}", timeout=LIMIT)
+    query = f"follow={str(follow).lower()}&timestamps={str(timestamps).lower()}"
+    return urllib.request.urlopen(f"{HOST}{path}?{query}", timeout=LIMIT)
 
 
-def text(run_id, node):
-    with log(run_id, node) as answer:
+def text(run_id, node, timestamps=False):
+    with log(run_id, node, timestamps=timestamps) as answer:
         return answer.read().decode()
+
+
+def times_of(stamped, printed):
+    """When the lines were printed that a task printed itself, of a log with times."""
+    lines = [line.partition(" ") for line in stamped.splitlines()]
+    assert [line for _, _, line in lines] == printed.splitlines()[:len(lines)], (stamped, printed)
+    times = {line: time for time, _, line in lines if line.startswith("line ")}
+    assert times and all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time) for time in times.values()), stamped
+    return {line: datetime.datetime.fromisoformat(time.replace("Z", "+00:00")) for line, time in times.items()}
 
 
 def pod(run_id, node, attempt=0):
@@ -165,11 +176,17 @@ def log_is_followed_while_the_pod_runs_and_is_the_same_when_it_is_gone():
                 assert state == "RUNNING", f"the task was {state} when this came"
                 so_far = text(started.run_id, task.task_id)
                 assert "line 2\n" in so_far and f"line {lines - 1}\n" not in so_far, so_far
+                live = text(started.run_id, task.task_id, timestamps=True)
     assert [line for line in seen if line.startswith("line ")] == [f"line {number}\n" for number in range(lines)], seen
     assert finished(started.run_id).state == "SUCCEEDED"
     wait("its Pod is gone", lambda: not pods(started.run_id))
     stored = text(started.run_id, task.pod_name)
     assert stored == "".join(seen), (stored, seen)
+    # The node's words while the Pod was there, the launcher's afterwards.
+    live, late = times_of(live, stored), times_of(text(started.run_id, task.pod_name, timestamps=True), stored)
+    assert len(late) == lines and list(late.values()) == sorted(late.values()), late
+    apart = {line: (late[line] - time).total_seconds() for line, time in live.items()}
+    assert all(-1 < seconds < 5 for seconds in apart.values()), apart
 
 
 def pod_that_cannot_be_pulled_is_shown_with_its_events():
