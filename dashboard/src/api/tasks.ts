@@ -6,9 +6,12 @@ import type { Json } from "./kfp";
 const task = (run: string, id: string) =>
   `apis/penstock/v1/runs/${encodeURIComponent(run)}/tasks/${encodeURIComponent(id)}`;
 
-/** Where the log of an attempt is read; with `follow` until the attempt has ended. */
-export const logUrl = (run: string, id: string, attempt: number, follow: boolean) =>
-  url(`${task(run, id)}/attempts/${attempt}/log`, follow ? { follow } : {});
+/** Where the log of an attempt is read; with `follow` until the attempt has ended, with the time of each line or without. */
+export const logUrl = (run: string, id: string, attempt: number, follow: boolean, timestamps: boolean) =>
+  url(`${task(run, id)}/attempts/${attempt}/log`, {
+    timestamps: timestamps || undefined,
+    follow: follow || undefined,
+  });
 
 export interface CacheSource {
   run_id: string;

@@ -1,16 +1,22 @@
-import { type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type ReactNode, type RefObject, useLayoutEffect, useRef, useState } from "react";
 import style from "./Log.module.css";
 import { type Anchor, anchorAt, anchorFor, drawn, ROW, scrolledFor, scrollHeight } from "./place";
 import { Row, type Sought } from "./Row";
+import { placeOf, seenIn, useHeight, useScrolling } from "./scrolling";
+import { isOfSeveralDays } from "./stamp";
 import type { LogHold } from "./useLog";
 
 /** Up to so many lines wrap as any text does. */
 const FEW = 1_000;
+/** Letters that a time has room for. */
+const STAMP = 20;
 
 interface Props {
   log: LogHold;
   label: string;
   isWrapped: boolean;
+  /** The time of each line is shown. */
+  isTimed: boolean;
   isFollowing: boolean;
   onFollow: (following: boolean) => void;
   sought: Sought | undefined;
@@ -22,25 +28,16 @@ interface Props {
 
 /** Lines in a window that scrolls, of which only those are drawn that are seen. */
 export function Lines(props: Props) {
-  const { log, label, isWrapped, isFollowing, onFollow, goal, top } = props;
+  const { log, label, isWrapped, isTimed, isFollowing, onFollow, goal, top } = props;
   const { first, end, longest } = log.grown;
   const count = end - first;
   const scroller = useRef<HTMLElement>(null);
   const height = useHeight(scroller);
   const [anchor, setAnchor] = useState<Anchor>({ line: 0, y: 0 });
-  /** Where it was scrolled to by us. */
-  const own = useRef(-1);
-  const before = useRef(0);
+  const { scrollTo, moved } = useScrolling(scroller);
+  /** The first line that is seen of those that flow, and how much of it is above. */
+  const seen = useRef({ row: 0, above: 0 });
   const isFlowing = isWrapped && count <= FEW;
-
-  const scrollTo = (place: number) => {
-    const element = scroller.current;
-    if (element) {
-      element.scrollTop = place;
-      own.current = element.scrollTop;
-      before.current = element.scrollTop;
-    }
-  };
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: whatever grows moves the end
   useLayoutEffect(() => {
@@ -48,7 +45,14 @@ export function Lines(props: Props) {
       setAnchor({ line: end, y: Math.min(height, count * ROW) });
       scrollTo(scroller.current?.scrollHeight ?? 0);
     }
-  }, [isFollowing, log.grown, height, isWrapped]);
+  }, [isFollowing, log.grown, height, isWrapped, isTimed]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: beside times, lines that flow wrap elsewhere
+  useLayoutEffect(() => {
+    if (scroller.current && isFlowing && !isFollowing) {
+      scrollTo(placeOf(scroller.current, seen.current));
+    }
+  }, [isTimed]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: gone to once, however the log grows afterwards
   useLayoutEffect(() => {
@@ -65,21 +69,18 @@ export function Lines(props: Props) {
   }, [goal]);
 
   const scrolled = () => {
-    const element = scroller.current;
-    if (!element) {
+    const move = moved();
+    if (!move || !scroller.current) {
       return;
     }
-    const at = element.scrollTop;
-    const isEnd = at >= element.scrollHeight - element.clientHeight - 2;
-    if (at < before.current - 1 && !isEnd) {
-      onFollow(false);
-    } else if (isEnd && at > before.current) {
-      onFollow(true);
+    if (move.way) {
+      onFollow(move.way === "end");
     }
-    before.current = at;
-    if (Math.abs(at - own.current) > 1) {
-      own.current = -1;
-      setAnchor(anchorAt(at, first, count, height));
+    if (isFlowing) {
+      seen.current = seenIn(scroller.current);
+    }
+    if (!move.isOwn) {
+      setAnchor(anchorAt(move.at, first, count, height));
     }
   };
   top.current = Math.max(first, Math.floor(anchor.line - anchor.y / ROW));
@@ -92,7 +93,10 @@ export function Lines(props: Props) {
           <Rows {...props} from={first} to={end} />
         </div>
       ) : (
-        <div className={style.space} style={{ height: scrollHeight(count), minWidth: width(isWrapped, longest) }}>
+        <div
+          className={style.space}
+          style={{ height: scrollHeight(count), minWidth: width(isWrapped, longest + (isTimed ? STAMP : 0)) }}
+        >
           <div className={style.layer} style={{ height }}>
             <Around {...props} anchor={anchor} height={height} />
           </div>
@@ -130,23 +134,20 @@ function Around({ anchor, height, ...props }: Props & { anchor: Anchor; height: 
   );
 }
 
-function Rows({ log, sought, goal, from, to }: Props & { from: number; to: number }): ReactNode {
+function Rows({ log, isTimed, sought, goal, from, to }: Props & { from: number; to: number }): ReactNode {
+  const isDated = isOfSeveralDays(log.grown.span);
   return Array.from({ length: Math.max(0, to - from) }, (_, at) => {
     const number = from + at;
-    return <Row key={number} number={number} text={log.line(number)} sought={sought} isHere={number === goal?.line} />;
+    return (
+      <Row
+        key={number}
+        number={number}
+        text={log.line(number)}
+        stamp={isTimed ? (isDated ? "dated" : "clock") : undefined}
+        time={log.time(number)}
+        sought={sought}
+        isHere={number === goal?.line}
+      />
+    );
   });
-}
-
-function useHeight(scroller: RefObject<HTMLElement | null>): number {
-  const [height, setHeight] = useState(0);
-  useEffect(() => {
-    const element = scroller.current;
-    if (!element) {
-      return;
-    }
-    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [scroller]);
-  return height;
 }

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { logUrl } from "../../../api/tasks";
 import { Button } from "../../../design/Button";
 import button from "../../../design/Button.module.css";
@@ -26,13 +26,11 @@ interface Props {
 
 /** What an attempt printed: as it comes, and afterwards. */
 export function Log({ runId, taskPath, attempt, live, atEnd = false }: Props) {
-  const follow = logUrl(runId, taskPath, attempt, true);
-  const whole = logUrl(runId, taskPath, attempt, false);
+  const address = (follow: boolean, timestamps: boolean) => logUrl(runId, taskPath, attempt, follow, timestamps);
   return (
     <View
-      key={whole}
-      follow={follow}
-      whole={whole}
+      key={address(false, false)}
+      address={address}
       live={live}
       atEnd={atEnd}
       name={`${taskPath.replaceAll(/[^\w.-]+/g, "-")}-${attempt}.log`}
@@ -42,44 +40,24 @@ export function Log({ runId, taskPath, attempt, live, atEnd = false }: Props) {
 }
 
 interface ViewProps {
-  follow: string;
-  whole: string;
+  address: (follow: boolean, timestamps: boolean) => string;
   live: boolean;
   atEnd: boolean;
   name: string;
   label: string;
 }
 
-const WRAP = "penstock.log.wrap";
-
-function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
-  const log = useLog(follow, whole, live);
+function View({ address, live, atEnd, name, label }: ViewProps) {
+  const [isWrapped, wrap] = useRemembered("penstock.log.wrap");
+  const [isTimed, setTimed] = useRemembered("penstock.log.timestamps");
+  const whole = address(false, isTimed);
+  const log = useLog(address(true, isTimed), whole, isTimed, live);
   const [isFollowing, setFollowing] = useState(live || atEnd);
-  const [isWrapped, setWrapped] = useState(() => localStorage.getItem(WRAP) === "on");
   const [isFull, setFull] = useState(false);
-  const [sought, setSought] = useState<Sought>();
-  const [goal, setGoal] = useState<{ line: number; place: number }>();
   const top = useRef(0);
   const search = useRef<HTMLInputElement>(null);
+  const { sought, setSought, goal, seek } = useSearch(log, top, () => setFollowing(false));
 
-  const { words, exact } = sought ?? { words: "", exact: false };
-  const { search: begin } = log;
-  useEffect(() => {
-    begin(words, exact);
-    setGoal(undefined);
-  }, [words, exact, begin]);
-
-  const seek = async (step: 1 | -1) => {
-    const found = await log.seek(goal?.line ?? top.current - (step === 1 ? 1 : 0), step);
-    if (found) {
-      setFollowing(false);
-      setGoal(found);
-    }
-  };
-  const wrap = (wrapped: boolean) => {
-    setWrapped(wrapped);
-    localStorage.setItem(WRAP, wrapped ? "on" : "off");
-  };
   const pressed = (event: KeyboardEvent) => {
     if (event.key === "Escape" && isFull) {
       event.stopPropagation();
@@ -92,7 +70,7 @@ function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
       search.current?.select();
     }
   };
-  const { standing, end, first } = log.grown;
+  const { standing, end, first, times } = log.grown;
   const isEmpty = end === first;
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: shortcuts of what is within it
@@ -107,9 +85,10 @@ function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
           onSeek={(step) => void seek(step)}
         />
         <Tools
-          {...{ log, live, whole, name, isFollowing, isWrapped, isFull }}
+          {...{ log, live, whole, name, isFollowing, isWrapped, isTimed, isFull }}
           onFollow={setFollowing}
           onWrap={wrap}
+          onTimes={setTimed}
           onFull={setFull}
         />
       </div>
@@ -121,6 +100,7 @@ function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
           log={log}
           label={label}
           isWrapped={isWrapped}
+          isTimed={isTimed && times !== "off" && times !== "none"}
           isFollowing={isFollowing}
           onFollow={setFollowing}
           sought={sought}
@@ -133,21 +113,58 @@ function View({ follow, whole, live, atEnd, name, label }: ViewProps) {
   );
 }
 
-interface ToolsProps extends Pick<ViewProps, "live" | "whole" | "name"> {
+/** What is looked for in a log, and the hit that was gone to. */
+function useSearch(log: LogHold, top: RefObject<number>, left: () => void) {
+  const [sought, setSought] = useState<Sought>();
+  const [goal, setGoal] = useState<{ line: number; place: number }>();
+  const { words, exact } = sought ?? { words: "", exact: false };
+  const { search: begin } = log;
+  useEffect(() => {
+    begin(words, exact);
+    setGoal(undefined);
+  }, [words, exact, begin]);
+  const seek = async (step: 1 | -1) => {
+    const found = await log.seek(goal?.line ?? top.current - (step === 1 ? 1 : 0), step);
+    if (found) {
+      left();
+      setGoal(found);
+    }
+  };
+  return { sought, setSought, goal, seek };
+}
+
+/** Something that is on or off, as it was left in this browser. */
+function useRemembered(key: string): [boolean, (on: boolean) => void] {
+  const [isOn, setOn] = useState(() => localStorage.getItem(key) === "on");
+  const set = (on: boolean) => {
+    setOn(on);
+    localStorage.setItem(key, on ? "on" : "off");
+  };
+  return [isOn, set];
+}
+
+interface ToolsProps extends Pick<ViewProps, "live" | "name"> {
   log: LogHold;
+  /** Where all of it is, as it is shown. */
+  whole: string;
   isFollowing: boolean;
   isWrapped: boolean;
+  isTimed: boolean;
   isFull: boolean;
   onFollow: (following: boolean) => void;
   onWrap: (wrapped: boolean) => void;
+  onTimes: (timed: boolean) => void;
   onFull: (full: boolean) => void;
 }
 
-function Tools({ log, live, whole, name, isFollowing, isWrapped, isFull, onFollow, onWrap, onFull }: ToolsProps) {
+function Tools(props: ToolsProps) {
+  const { log, live, whole, name, isFollowing, isWrapped, isTimed, isFull } = props;
+  const { onFollow, onWrap, onTimes, onFull } = props;
   return (
     <div className={style.tools}>
       {live && <Toggle name="Follow" icon="down" on={isFollowing} onToggle={onFollow} />}
       <Toggle name="Wrap" icon="wrap" on={isWrapped} onToggle={onWrap} />
+      <Toggle name="Timestamps" icon="schedules" on={isTimed} onToggle={onTimes} />
       <Copy what="the log" words="Copy" text={() => copied(log)} />
       <a className={button.button} data-kind="quiet" href={whole} download={name}>
         <Icon name="download" />
@@ -180,7 +197,7 @@ function Toggle({
   onToggle,
 }: {
   name: string;
-  icon: "down" | "wrap";
+  icon: "down" | "wrap" | "schedules";
   on: boolean;
   onToggle: (on: boolean) => void;
 }) {
@@ -256,7 +273,7 @@ function Nothing({ standing }: { standing: Standing }) {
 }
 
 function Foot({ log, live }: { log: LogHold; live: boolean }) {
-  const { standing, end, bytes: size } = log.grown;
+  const { standing, end, bytes: size, times } = log.grown;
   return (
     <div className={style.foot}>
       <span className="number">{end === 1 ? "1 line" : `${end.toLocaleString("en")} lines`}</span>
@@ -268,6 +285,8 @@ function Foot({ log, live }: { log: LogHold; live: boolean }) {
         </span>
       )}
       {!live && standing.at === "reading" && <span>Reading…</span>}
+      {/* Is there before it says something, so that it is read out. */}
+      <span role="status">{times === "none" && "This server keeps no times of lines"}</span>
     </div>
   );
 }

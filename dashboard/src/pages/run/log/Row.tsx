@@ -1,21 +1,31 @@
 import { type CSSProperties, memo } from "react";
 import { lowered, marked, type Span, spansOf } from "../../../model/ansi";
 import style from "./Log.module.css";
+import { clock, dated, whole } from "./stamp";
 
 export interface Sought {
   words: string;
   exact: boolean;
 }
 
-/** One line of a log, with its number. */
+/** Within one day the clock says enough. */
+type Stamp = "clock" | "dated";
+
+/** One line of a log, with its number and, where that is wanted, its time. */
 export const Row = memo(function Row({
   number,
   text,
+  stamp,
+  time,
   sought,
   isHere,
 }: {
   number: number;
   text: string | undefined;
+  /** How its time is shown, if it is. */
+  stamp: Stamp | undefined;
+  /** Null where it is not known, and nothing while it is fetched. */
+  time: number | null | undefined;
   sought: Sought | undefined;
   /** It is the hit that was gone to. */
   isHere: boolean;
@@ -27,6 +37,7 @@ export const Row = memo(function Row({
       <span className={style.number} aria-hidden="true">
         {number + 1}
       </span>
+      {stamp && <Time at={time} form={stamp} />}
       <span className={style.text}>
         {spans.map((span, place) =>
           span.hit ? (
@@ -46,6 +57,25 @@ export const Row = memo(function Row({
     </div>
   );
 });
+
+function Time({ at, form }: { at: number | null | undefined; form: Stamp }) {
+  if (at === undefined || at === null) {
+    return (
+      <span
+        className={style.time}
+        data-form={form}
+        title={at === null ? "The time of this line is not known" : undefined}
+      >
+        {at === null && "–"}
+      </span>
+    );
+  }
+  return (
+    <time className={style.time} data-form={form} dateTime={new Date(at).toISOString()} title={whole(at)}>
+      {form === "dated" ? dated(at) : clock(at)}
+    </time>
+  );
+}
 
 function look(span: Span): CSSProperties | undefined {
   const { colour, ground, bold, italic, underline } = span;

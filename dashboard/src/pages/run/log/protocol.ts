@@ -1,4 +1,5 @@
 /** What the page and the worker that holds a log tell each other. */
+import type { Span } from "./stamp";
 
 export type Standing =
   /** Asked for, nothing has come. */
@@ -13,8 +14,19 @@ export type Standing =
   | { at: "none"; reason: string }
   | { at: "refused"; reason: string };
 
+/** Of the times of lines: */
+export type Times =
+  /** They were not asked for. */
+  | "off"
+  /** Nothing has come by which to tell. */
+  | "open"
+  | "kept"
+  /** The server has none. */
+  | "none";
+
 export type Request =
-  | { kind: "open"; follow: string; whole: string; live: boolean; limit: number }
+  /** Again, it is of the same log with or without times. */
+  | { kind: "open"; follow: string; whole: string; live: boolean; limit: number; isTimed: boolean }
   /** Whether the attempt is still under way. */
   | { kind: "live"; live: boolean }
   | { kind: "lines"; from: number; to: number }
@@ -33,8 +45,11 @@ export interface Grown {
   longest: number;
   /** Whether the last line may go on. */
   isOpen: boolean;
-  /** Counts how often it was begun anew, because it was not the same log any more. */
+  /** Counts how often it was begun anew, because it was not the same log any more or is read in another way. */
   edition: number;
+  times: Times;
+  /** The first and the last time that was seen. */
+  span: Span | undefined;
 }
 
 export interface Found {
@@ -47,7 +62,8 @@ export interface Found {
 
 export type Reply =
   | Grown
-  | { kind: "lines"; from: number; lines: string[]; edition: number }
+  /** Times are in milliseconds, or null where they are not known. */
+  | { kind: "lines"; from: number; lines: string[]; times: (number | null)[] | undefined; edition: number }
   | Found
   /** The line of a hit, and which it is, from 0. */
   | { kind: "sought"; line: number; place: number }

@@ -1,5 +1,6 @@
 import { lowered, plain } from "../../../model/ansi";
 import type { LogLines } from "../../../model/logLines";
+import { stampLength } from "./stamp";
 
 /** Bytes that are searched before others have their turn. */
 const SLICE = 1 << 20;
@@ -17,8 +18,8 @@ export class Search {
     this.needle = exact ? words : lowered(words);
   }
 
-  /** Searches the next part; false when there is no more to search by now. */
-  advance(lines: LogLines, isOver: boolean): boolean {
+  /** Searches the next part, but not the times in it; false when there is no more to search by now. */
+  advance(lines: LogLines, isOver: boolean, isStamped: boolean): boolean {
     // A line is searched when it is whole.
     const end = lines.isOpen && !isOver ? lines.end - 1 : lines.end;
     this.#next = Math.max(this.#next, lines.first);
@@ -29,19 +30,20 @@ export class Search {
     const text = lines.text(this.#next, until);
     // Most parts have no hit at all, which is found out at once.
     if (this.#fold(text).includes(this.needle) || text.includes("\x1b")) {
-      this.#note(text);
+      this.#note(text, isStamped);
     }
     this.#next = until;
     return until < end;
   }
 
-  #note(text: string): void {
+  #note(text: string, isStamped: boolean): void {
     const parts = text.split("\n");
     if (parts.at(-1) === "") {
       parts.pop();
     }
     for (const [at, line] of parts.entries()) {
-      if (this.#fold(plain(line)).includes(this.needle)) {
+      const words = isStamped ? line.slice(stampLength(line)) : line;
+      if (this.#fold(plain(words)).includes(this.needle)) {
         this.hits.push(this.#next + at);
       }
     }

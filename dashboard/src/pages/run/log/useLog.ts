@@ -7,6 +7,8 @@ const REMEMBERED = 64;
 
 interface Block {
   lines: string[];
+  times: (number | null)[] | undefined;
+  edition: number;
   /** It was asked for before its last line had ended. */
   isOpen: boolean;
 }
@@ -20,6 +22,8 @@ const NOTHING: Grown = {
   longest: 0,
   isOpen: false,
   edition: 0,
+  times: "off",
+  span: undefined,
 };
 
 export interface LogHold {
@@ -27,6 +31,8 @@ export interface LogHold {
   found: Found | undefined;
   /** A line, or nothing while it is fetched. */
   line: (number: number) => string | undefined;
+  /** When a line was printed; null where that is not known, and nothing while it is fetched. */
+  time: (number: number) => number | null | undefined;
   search: (words: string, exact: boolean) => void;
   seek: (from: number, step: 1 | -1) => Promise<{ line: number; place: number } | undefined>;
   /** All of it; nothing if it is too long to be copied. */
@@ -45,16 +51,14 @@ class Client {
   constructor(told: { grown: (grown: Grown) => void; found: (found: Found) => void; lines: () => void }) {
     this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
       if (data.kind === "grown") {
-        if (data.edition !== this.newest.edition) {
-          this.blocks.clear();
-        }
         this.newest = data;
         told.grown(data);
       } else if (data.kind === "found") {
         told.found(data);
       } else if (data.kind === "lines") {
         const place = data.from / BLOCK;
-        keep(this.blocks, place, data.lines, this.#pending.get(place) ?? false);
+        const { lines, times, edition } = data;
+        keep(this.blocks, place, { lines, times, edition, isOpen: this.#pending.get(place) ?? false });
         this.#pending.delete(place);
         told.lines();
       } else {
@@ -77,9 +81,10 @@ class Client {
   line(number: number): string | undefined {
     const place = Math.floor(number / BLOCK);
     const block = this.blocks.get(place);
-    const { end, isOpen } = this.newest;
+    const { end, isOpen, edition } = this.newest;
     const wanted = Math.min(BLOCK, end - place * BLOCK);
-    const isOld = !block || block.lines.length < wanted || block.isOpen;
+    // What is there of another edition stays until this one's is, so that nothing flickers.
+    const isOld = !block || block.lines.length < wanted || block.isOpen || block.edition < edition;
     if (isOld && !this.#pending.has(place)) {
       this.#pending.set(place, isOpen && end - place * BLOCK <= BLOCK);
       this.send({ kind: "lines", from: place * BLOCK, to: place * BLOCK + wanted });
@@ -87,13 +92,21 @@ class Client {
     return block?.lines[number - place * BLOCK];
   }
 
+  time(number: number): number | null | undefined {
+    const place = Math.floor(number / BLOCK);
+    return this.blocks.get(place)?.times?.[number - place * BLOCK];
+  }
+
   end(): void {
     this.#worker.terminate();
   }
 }
 
-/** A log in a worker of its own, for as long as the component is there. */
-export function useLog(follow: string, whole: string, live: boolean): LogHold {
+/**
+ * A log in a worker of its own, for as long as the component is there. The addresses are always of the same log, and
+ * change where its times are asked for.
+ */
+export function useLog(follow: string, whole: string, isTimed: boolean, live: boolean): LogHold {
   const client = useRef<Client | undefined>(undefined);
   const [grown, setGrown] = useState(NOTHING);
   const [found, setFound] = useState<Found>();
@@ -104,29 +117,32 @@ export function useLog(follow: string, whole: string, live: boolean): LogHold {
   useEffect(() => {
     const made = new Client({ grown: setGrown, found: setFound, lines: drawAgain });
     client.current = made;
-    made.send({ kind: "open", follow, whole, live: isLive.current, limit: KEPT });
     return () => {
       made.end();
       client.current = undefined;
       setGrown(NOTHING);
       setFound(undefined);
     };
-  }, [follow, whole]);
+  }, []);
+  useEffect(() => {
+    client.current?.send({ kind: "open", follow, whole, live: isLive.current, limit: KEPT, isTimed });
+  }, [follow, whole, isTimed]);
   useEffect(() => client.current?.send({ kind: "live", live }), [live]);
 
   return {
     grown,
     found,
     line: useCallback((number) => client.current?.line(number), []),
+    time: useCallback((number) => client.current?.time(number), []),
     search: useCallback((words, exact) => client.current?.send({ kind: "search", words, exact }), []),
     seek: useCallback(async (from, step) => client.current?.answer("sought", { kind: "seek", from, step }), []),
     text: useCallback(async () => (await client.current?.answer("text", { kind: "text" }))?.text, []),
   };
 }
 
-function keep(blocks: Map<number, Block>, place: number, lines: string[], isOpen: boolean): void {
+function keep(blocks: Map<number, Block>, place: number, block: Block): void {
   blocks.delete(place);
-  blocks.set(place, { lines, isOpen });
+  blocks.set(place, block);
   for (const oldest of blocks.keys()) {
     if (blocks.size <= REMEMBERED) {
       return;

@@ -1,13 +1,15 @@
 /** Holds a log and searches it, so that the page only ever has the lines that it shows. */
 import { throttled } from "../../../model/throttle";
-import { Feed } from "./feed";
+import { Handover } from "./handover";
 import { COPIED, type Reply, type Request } from "./protocol";
+import { Reading } from "./reading";
 import { Search } from "./search";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const TELL_MS = 100;
 
-let feed: Feed | undefined;
+const logs = new Handover(anew);
+let edition = 0;
 let search: Search | undefined;
 let asked: { words: string; exact: boolean } | undefined;
 let isSearching = false;
@@ -16,25 +18,32 @@ let wake: () => void = () => undefined;
 
 const tell = (reply: Reply) => scope.postMessage(reply);
 
-function sleep(ms: number): Promise<void> {
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
     if (ms > 0) {
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      wake = done;
     }
   });
 }
 
-const grown = throttled(() => {
-  if (feed) {
-    const { standing, lines, edition } = feed;
-    const { first, end, bytes, longest, isOpen } = lines;
-    tell({ kind: "grown", standing, first, end, bytes, longest, isOpen, edition });
+function tellGrown(): void {
+  if (logs.shown && logs.newest) {
+    logs.shown.reach();
+    const { feed, times, span } = logs.shown;
+    const { first, end, bytes, longest, isOpen } = feed.lines;
+    const { standing } = logs.newest.feed;
+    tell({ kind: "grown", standing, first, end, bytes, longest, isOpen, edition, times, span });
   }
-}, TELL_MS);
+}
+
+const grown = throttled(tellGrown, TELL_MS);
 
 const found = throttled(() => {
   if (search && asked) {
@@ -48,9 +57,9 @@ async function pump(): Promise<void> {
     return;
   }
   isSearching = true;
-  while (feed && search?.advance(feed.lines, feed.isOver)) {
+  while (logs.shown && search?.advance(logs.shown.feed.lines, logs.shown.feed.isOver, logs.shown.isStamped)) {
     found.call();
-    await sleep(0);
+    await new Promise((resolve) => setTimeout(resolve, 0));
   }
   isSearching = false;
   found.call();
@@ -69,24 +78,38 @@ function begin(words: string, exact: boolean): void {
   void pump();
 }
 
-function open({ follow, whole, live, limit }: Extract<Request, { kind: "open" }>): void {
-  const outside = {
-    ask: (address: string, signal: AbortSignal) => fetch(address, { signal, headers: { accept: "text/plain" } }),
-    pause: sleep,
-    now: Date.now,
-    changed: () => {
-      // Another log: what was found in the first is nowhere.
-      if (feed && feed.edition !== edition) {
-        edition = feed.edition;
-        begin(asked?.words ?? "", asked?.exact ?? false);
-      }
-      changed();
-    },
-  };
-  let edition = 0;
-  feed = new Feed({ follow, whole }, live, limit, outside);
-  changed();
-  void feed.run(new AbortController().signal);
+/** Other lines than before: what was found in those is nowhere. */
+function anew(): void {
+  edition += 1;
+  begin(asked?.words ?? "", asked?.exact ?? false);
+  // At once, so that what is told of lines from now on is known to be of these.
+  tellGrown();
+}
+
+function heard(reading: Reading): void {
+  const isOther = reading.look();
+  logs.heard(reading);
+  if (reading === logs.shown && isOther) {
+    anew();
+  } else {
+    changed();
+  }
+}
+
+function open(request: Extract<Request, { kind: "open" }>): void {
+  const ask = (address: string, signal: AbortSignal) => fetch(address, { signal, headers: { accept: "text/plain" } });
+  const reading = new Reading(request, { ask, pause: sleep, now: Date.now }, heard);
+  logs.begin(reading);
+  void reading.run();
+}
+
+function part(from: number, to: number): void {
+  const { shown } = logs;
+  const before = shown?.span;
+  tell({ kind: "lines", from, edition, ...(shown?.part(from, to) ?? { lines: [], times: undefined }) });
+  if (shown?.span !== before) {
+    grown.call();
+  }
 }
 
 function seek(from: number, step: 1 | -1): void {
@@ -100,28 +123,22 @@ function seek(from: number, step: 1 | -1): void {
 }
 
 scope.onmessage = ({ data }: MessageEvent<Request>) => {
-  const lines = feed?.lines;
   switch (data.kind) {
     case "open":
       return open(data);
     case "live":
-      if (feed) {
-        feed.live = data.live;
+      if (logs.newest) {
+        logs.newest.feed.live = data.live;
         wake();
       }
       return;
-    case "lines": {
-      const count = Math.max(0, data.to - data.from);
-      const texts = Array.from({ length: count }, (_, at) => lines?.line(data.from + at) ?? "");
-      return tell({ kind: "lines", from: data.from, lines: texts, edition: feed?.edition ?? 0 });
-    }
+    case "lines":
+      return part(data.from, data.to);
     case "search":
       return begin(data.words, data.exact);
     case "seek":
       return seek(data.from, data.step);
-    case "text": {
-      const isSmall = lines !== undefined && lines.bytes <= COPIED;
-      return tell({ kind: "text", text: isSmall ? lines.text(lines.first, lines.end) : undefined });
-    }
+    case "text":
+      return tell({ kind: "text", text: logs.shown?.text(COPIED) });
   }
 };
