@@ -61,6 +61,15 @@ const keys = async (page: Page) => {
 };
 const chosen = (page: Page) => page.getByRole("checkbox", { name: "Choose all that are loaded" }).check();
 const filter = (page: Page) => page.getByText("Filter", { exact: true }).click();
+const timestamps = async (page: Page) => {
+  await page.getByRole("button", { name: "Timestamps" }).click();
+  await expect(
+    page
+      .getByRole("region", { name: /^Log of/ })
+      .locator("time")
+      .first(),
+  ).toBeVisible();
+};
 const mistaken = async (page: Page) => {
   await page.getByRole("textbox", { name: "rows" }).fill("many");
   await expect(page.getByText("A whole number")).toBeVisible();
@@ -139,6 +148,7 @@ test("artifacts, comparisons and schedules are accessible", async ({ page }) => 
   const artifacts = [...(await artifactsOf(id)), ...(await artifactsOf(other.run_id))];
   await areAccessible(page, [
     ...artifacts.map((it): State => [`/artifacts/${it.artifact_id}`]),
+    [`/runs/details/${id}?view=table&task=talk&tab=logs`, timestamps],
     [`/compare?all=1&runlist=${id},${other.run_id}`],
     [`/recurringrun/details/${schedule.recurring_run_id}`],
     [`/recurringrun/details/${schedule.recurring_run_id}?edit=1`],
