@@ -140,7 +140,7 @@ test("what is chosen in the graph stays in sight, and keys go on from it", async
   await page.mouse.up();
   await box.focus();
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("complementary")).toBeVisible();
+  await expect(page.getByRole("complementary", { name: "Task choose" })).toBeVisible();
   await expect(box).toBeInViewport({ ratio: 1 });
   await expect(box).toBeFocused();
   await page.keyboard.press("ArrowUp");
