@@ -166,9 +166,16 @@ function Tools(props: ToolsProps) {
       <Toggle name="Wrap" icon="wrap" on={isWrapped} onToggle={onWrap} />
       <Toggle name="Timestamps" icon="schedules" on={isTimed} onToggle={onTimes} />
       <Copy what="the log" words="Copy" text={() => copied(log)} />
-      <a className={button.button} data-kind="quiet" href={whole} download={name}>
+      <a
+        className={button.button}
+        data-kind="quiet"
+        data-bare
+        aria-label="Download"
+        title="Download"
+        href={whole}
+        download={name}
+      >
         <Icon name="download" />
-        Download
       </a>
       <Button
         kind="quiet"
