@@ -23,6 +23,9 @@ const OPEN_BUDGET: Duration = Duration::from_secs(30);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 const READER_WAIT: Duration = Duration::from_secs(30);
+/// Rows that a reader's thread hands over before it waits for whoever takes them: what is read whole anyway should not make
+/// two threads take turns.
+const ROWS: usize = 1024;
 /// The write-ahead log is cut back to this after a checkpoint.
 const WAL_LIMIT_BYTES: &str = "67108864";
 
@@ -180,8 +183,10 @@ pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection, sqlx
 
 /// Connections for reading; they never wait for the writer.
 pub(super) fn reader_pool(path: &Path) -> SqlitePool {
-    let options =
-        base_options(path).pragma("query_only", "on").thread_name(|number| format!("metastore-read-{number}"));
+    let options = base_options(path)
+        .pragma("query_only", "on")
+        .row_buffer_size(ROWS)
+        .thread_name(|number| format!("metastore-read-{number}"));
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(READER_WAIT)
