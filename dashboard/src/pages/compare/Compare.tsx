@@ -16,6 +16,7 @@ import { Card, Page } from "../../design/Page";
 import { StatusMark } from "../../design/StatusMark";
 import { MOST_RUNS, metricRows, parameterRows, pipelineKey, type Row, visualPlaces } from "../../model/compare";
 import { curveOf } from "../../model/previewMetrics";
+import { startOf } from "../../model/runTimes";
 import { standingOf } from "../../model/state";
 import style from "./Compare.module.css";
 import { letter } from "./letter";
@@ -126,10 +127,10 @@ function Comparison({
                     </Link>
                   </td>
                   <td className={style.fact}>
-                    <Moment at={run.created_at} />
+                    <Moment at={startOf(run) ?? run.created_at} />
                   </td>
                   <td className={style.fact}>
-                    <Duration from={run.created_at} to={run.finished_at} isCoarse />
+                    <Duration from={startOf(run)} to={run.finished_at} isCoarse />
                   </td>
                   <td className={style.fact}>
                     <Button
