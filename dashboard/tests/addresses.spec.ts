@@ -61,6 +61,21 @@ test("an artifact is followed to what made it and to what came of it", async ({ 
   await expect(page).toHaveURL(new RegExp(`runs/details/${run.run_id}.*task=prepare`));
 });
 
+test("what was typed before a page is left does not lead back to it", async ({ page }) => {
+  await visit(page, "/runs");
+  const name = page.getByPlaceholder("Name contains");
+  await expect(name).toBeVisible();
+  // Both at once, as who clicks while the list still waits for more letters.
+  await name.evaluate((field: HTMLInputElement) => {
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(field, "nothing");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    location.hash = "#/pipelines";
+  });
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Pipelines");
+  await page.waitForTimeout(600);
+  await expect(page).toHaveURL(/#\/pipelines$/);
+});
+
 /** Goes somewhere by two keys, which belong together where the second comes soon: again, where the page was too busy. */
 async function go(page: Page, key: string, title: string) {
   await expect(async () => {

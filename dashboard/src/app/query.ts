@@ -3,11 +3,10 @@ import { useLocation, useNavigate } from "react-router";
 
 type Values = URLSearchParams | Record<string, string>;
 
-/** What is behind the question mark of the address as it is at this moment, which may be later than what is drawn. */
-function current(): URLSearchParams {
-  const hash = window.location.hash;
-  const at = hash.indexOf("?");
-  return new URLSearchParams(at === -1 ? "" : hash.slice(at + 1));
+/** Path and query of the address as it is at this moment, which may be later than what is drawn. */
+function current(): { path: string; query: URLSearchParams } {
+  const [path = "", ...query] = window.location.hash.slice(1).split("?");
+  return { path: path || "/", query: new URLSearchParams(query.join("?")) };
 }
 
 /**
@@ -19,20 +18,25 @@ export function useAddressQuery(): [
   URLSearchParams,
   (next: Values | ((before: URLSearchParams) => Values), options?: { replace?: boolean }) => void,
 ] {
-  const { search } = useLocation();
+  const { pathname, search } = useLocation();
   const navigate = useNavigate();
   const [foreseen, foresee] = useOptimistic(search);
   const query = useMemo(() => new URLSearchParams(foreseen), [foreseen]);
   const change = useCallback(
     (next: Values | ((before: URLSearchParams) => Values), options: { replace?: boolean } = {}) => {
-      const after = new URLSearchParams(typeof next === "function" ? next(current()) : next);
+      const now = current();
+      // Of a page that was left a moment ago: what comes late must not lead back to it.
+      if (now.path !== pathname) {
+        return;
+      }
+      const after = new URLSearchParams(typeof next === "function" ? next(now.query) : next);
       const search = after.toString();
       startTransition(() => {
         foresee(search && `?${search}`);
         void navigate({ search }, options);
       });
     },
-    [navigate, foresee],
+    [navigate, foresee, pathname],
   );
   return [query, change];
 }
