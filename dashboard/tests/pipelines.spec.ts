@@ -35,6 +35,19 @@ test("a pipeline shows its tags, and its version's; they are changed and taken a
   expect((await api<Pipeline>(`apis/v2beta1/pipelines/${id}`)).tags).toEqual({ stage: "trial" });
 });
 
+test("a version's source is what was uploaded", async ({ page, request }) => {
+  const text = sample("hello").toString();
+  const { pipeline_id: id } = await upload("hello", text);
+  await visit(page, `/pipelines/details/${id}?view=source`);
+  const panel = page.getByRole("tabpanel", { name: "source" });
+  // Comments are nowhere else.
+  await expect(panel).toContainText("# PIPELINE DEFINITION");
+  const link = panel.getByRole("link", { name: "Download" });
+  await expect(link).toHaveAttribute("download", /\.yaml$/);
+  const address = await link.evaluate((it: HTMLAnchorElement) => it.href);
+  expect(await (await request.get(address)).text()).toBe(text);
+});
+
 /** Lets go of a file over a place, as a hand does it. */
 async function drop(page: Page, place: string, name: string, text: string) {
   const data = await page.evaluateHandle(

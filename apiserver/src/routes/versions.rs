@@ -3,6 +3,8 @@
 //! The pipeline in the path of a single version is not compared with the version's own: clients rely on that.
 
 use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use penstock_metastore::{EntityUpdate, MetastoreError, PipelineVersion, Tags};
 use penstock_spec::Timestamp;
 use serde_json::Value;
@@ -13,18 +15,20 @@ use super::tags;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::listing::ListRequest;
-use crate::openapi::Description;
+use crate::openapi::{self, Description};
 use crate::openapi::schema::{Kind, Message, always, both, shown};
 use crate::router::{Access, Requires, Resource, Routes, Verb};
 use crate::spec::{self, LoadedPipeline};
 use crate::wire::{Fields, Query, Reply, RequestBody, WireError};
 
 const LONGEST_NAME: usize = 127;
+const TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let may = |verb| Requires::Access(Resource::Pipelines, verb);
     const ALL: &str = "/apis/v2beta1/pipelines/{pipeline_id}/versions";
     const ONE: &str = "/apis/v2beta1/pipelines/{pipeline_id}/versions/{pipeline_version_id}";
+    const SOURCE: &str = "/apis/penstock/v1/pipelines/{pipeline_id}/versions/{pipeline_version_id}/source";
     routes
         .post(ALL, may(Verb::Create), create)
         .describe(
@@ -46,6 +50,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .body(&VERSION)
             .reply(&VERSION),
+        )
+        .get(SOURCE, may(Verb::Get), source)
+        .describe(
+            Description::new("get_pipeline_version_source", "The YAML or JSON of a version as it was uploaded")
+                .replies(openapi::Reply::Text(TEXT)),
         )
         .delete(ONE, may(Verb::Delete), delete)
         .describe(Description::new("delete_pipeline_version", "Delete a version"))
@@ -205,6 +214,14 @@ pub(super) async fn list(access: Access, Path(pipeline): Path<String>, query: Qu
 pub(super) async fn get(access: Access, Path((_, id)): Path<(String, String)>) -> Result<Reply, ApiError> {
     let found = access.version(&id).await.map_err(|error| error.within("Failed to get a pipeline version"));
     found.map(|(_, version)| show(version))
+}
+
+/// `GET /pipelines/{pipeline}/versions/{version}/source`
+async fn source(access: Access, Path((_, id)): Path<(String, String)>) -> Result<Response, ApiError> {
+    let found = access.version(&id).await;
+    let (_, version) = found.map_err(|error| error.within("Failed to get the source of a pipeline version"))?;
+    // Browsers must not take it for anything else.
+    Ok(([(header::CONTENT_TYPE, TEXT)], version.pipeline_text).into_response())
 }
 
 async fn update(access: Access, Path((_, id)): Path<(String, String)>, body: RequestBody) -> Result<Reply, ApiError> {

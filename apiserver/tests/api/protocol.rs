@@ -124,7 +124,7 @@ fn t11_every_route_says_what_it_requires() {
             | "/metrics"
             | "/apis/penstock/v1/openapi.json" => None,
             path if path.contains("beta1/experiments") => Some(Resource::Experiments),
-            path if path.contains("beta1/pipeline") => Some(Resource::Pipelines),
+            path if path.contains("beta1/pipeline") || path.contains("/v1/pipelines/") => Some(Resource::Pipelines),
             // Both make runs.
             path if path.ends_with(":run") || path.ends_with(":backfill") => Some(Resource::Runs),
             path if path.starts_with("/apis/penstock/v1/recurringruns") => Some(Resource::RecurringRuns),
@@ -184,6 +184,7 @@ fn t11_the_routes_are_these() {
         "/apis/penstock/v1/artifacts/{artifact_id}/files",
         "/apis/penstock/v1/artifacts/{artifact_id}/link",
         "/apis/penstock/v1/openapi.json",
+        "/apis/penstock/v1/pipelines/{pipeline_id}/versions/{pipeline_version_id}/source",
         "/apis/v1beta1/pipelines/{pipeline_id}/templates",
         "/apis/v1beta1/pipeline_versions/{pipeline_version_id}/templates",
         "/metrics",

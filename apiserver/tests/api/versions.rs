@@ -31,6 +31,11 @@ async fn a_version_lives_and_ends() {
         assert_eq!(server.get(&format!("/pipelines/{through}/versions/{id}")).await.ok(), expected);
     }
     let path = format!("/pipelines/{parent}/versions/{id}");
+    // With its comments and in its order, which the specification does not have any more.
+    let source = server.get_whole(&format!("/apis/penstock/v1{path}/source")).await;
+    assert_eq!((source.status.as_u16(), source.text.as_str()), (200, PIPELINE));
+    assert_eq!(source.headers["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(source.headers["x-content-type-options"], "nosniff");
     let patched = server.patch(&path, json!({"display_name": "V", "tags": {}})).await.ok();
     assert_eq!(
         (&patched["display_name"], &patched["name"], &patched["tags"]),
@@ -38,6 +43,8 @@ async fn a_version_lives_and_ends() {
     );
     assert_eq!(server.delete(&format!("/pipelines/{other}/versions/{id}")).await.ok(), json!({}));
     assert_eq!(server.get(&path).await.refused(404), format!("PipelineVersion {id} not found"));
+    let source = server.get_whole(&format!("/apis/penstock/v1{path}/source")).await.refused(404);
+    assert!(source.ends_with(&format!("PipelineVersion {id} not found")), "{source}");
 }
 
 #[tokio::test]

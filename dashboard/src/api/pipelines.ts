@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { filterText, type Predicate } from "./filter";
-import { ask } from "./http";
+import { answer, ask, url } from "./http";
 import type { Pipeline, PipelinePage, PipelineVersion, VersionPage } from "./kfp";
 
 const path = (id: string) => `apis/v2beta1/pipelines/${encodeURIComponent(id)}`;
@@ -43,6 +43,21 @@ export function versionQuery(id: string, version: string) {
     queryKey: ["pipelines", id, "versions", version],
     queryFn: ({ signal }) => ask<PipelineVersion>(`${path(id)}/versions/${encodeURIComponent(version)}`, { signal }),
     enabled: id !== "" && version !== "",
+  });
+}
+
+const sourcePath = (id: string, version: string) =>
+  `apis/penstock/v1/pipelines/${encodeURIComponent(id)}/versions/${encodeURIComponent(version)}/source`;
+
+/** Where a version is read as it was uploaded. */
+export const sourceUrl = (id: string, version: string) => url(sourcePath(id, version));
+
+/** A version as it was uploaded; it never changes. */
+export function sourceQuery(id: string, version: string) {
+  return queryOptions({
+    queryKey: ["source", id, version],
+    queryFn: async ({ signal }) => (await answer(sourcePath(id, version), { signal })).text(),
+    staleTime: Number.POSITIVE_INFINITY,
   });
 }
 

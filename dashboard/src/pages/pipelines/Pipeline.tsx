@@ -169,7 +169,7 @@ function Version({
             <PipelineGraph spec={spec} />
           </Suspense>
         ) : tab === "source" ? (
-          <Source document={version.pipeline_spec ?? null} name={version.display_name} />
+          <Source version={version} />
         ) : (
           <Summary
             spec={spec}
