@@ -9,9 +9,11 @@ use anyhow::Context as _;
 use futures::StreamExt;
 use penstock_driver::attempt_log;
 use penstock_engine::{NodeId, RunState};
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWrite, AsyncWriteExt};
+use penstock_spec::log_times::{MOST_BYTES, index_path, index_uri};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use crate::context::Context;
+use crate::log_printer::LogPrinter;
 use crate::text::{inert, last_overwrite};
 use noise::without_noise;
 
@@ -101,12 +103,12 @@ impl AttemptLog {
         Ok(bytes)
     }
 
-    /// Writes the stored log to `sink`, without its first `offset` bytes; false if there is none.
+    /// Prints the stored log without its first `offset` bytes; false if there is none.
     pub(crate) async fn copy_stored(
         &self,
         context: &Context,
         offset: u64,
-        sink: &mut (impl AsyncWrite + Unpin),
+        printer: &mut LogPrinter,
     ) -> anyhow::Result<bool> {
         let Some(uri) = &self.stored else { return Ok(false) };
         let (store, key) = context.stores()?.open(uri)?;
@@ -114,12 +116,49 @@ impl AttemptLog {
         if object.size <= offset {
             return Ok(true);
         }
+        if printer.wants_times() {
+            let index = whole(context, &index_uri(uri)).await?;
+            printer.learn(&String::from_utf8_lossy(&index), false);
+        }
         let mut body = store.get(&key, Some(offset..object.size)).await?;
+        let mut sink = printer.sink();
         while let Some(chunk) = body.stream.next().await {
             sink.write_all(&chunk?).await?;
         }
         Ok(true)
     }
+
+    /// Tells a printer the times of the local file, if it asks for them. `is_growing`: whether the file is being written.
+    pub(crate) async fn tell_local_times(&self, printer: &mut LogPrinter, is_growing: bool) -> io::Result<()> {
+        if !printer.wants_times() {
+            return Ok(());
+        }
+        let mut index = Vec::new();
+        match tokio::fs::File::open(index_path(&self.local)).await {
+            Ok(file) => {
+                file.take(MOST_BYTES).read_to_end(&mut index).await?;
+                printer.learn(&String::from_utf8_lossy(&index), is_growing);
+            }
+            // A launcher of before times were kept.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => printer.learn("", false),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// An index of times; nothing where there is none, or none that a launcher made.
+async fn whole(context: &Context, uri: &str) -> anyhow::Result<Vec<u8>> {
+    let (store, key) = context.stores()?.open(uri)?;
+    let mut bytes = Vec::new();
+    let Some(object) = store.head(&key).await?.filter(|object| (1..=MOST_BYTES).contains(&object.size)) else {
+        return Ok(bytes);
+    };
+    let mut body = store.get(&key, Some(0..object.size)).await?;
+    while let Some(chunk) = body.stream.next().await {
+        bytes.extend_from_slice(&chunk?);
+    }
+    Ok(bytes)
 }
 
 /// The last lines of a text whose beginning may be cut off, without those that say nothing of what the user does.

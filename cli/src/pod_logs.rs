@@ -12,12 +12,12 @@ use penstock_engine::{NodeId, RunState};
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::RunInfo;
 use tempfile::TempDir;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::OnceCell;
 
 use crate::args::ExecutionArgs;
 use crate::cluster;
 use crate::context::Context;
+use crate::log_printer::LogPrinter;
 
 pub(crate) use mirror::Mirror;
 
@@ -62,22 +62,19 @@ impl<'a> PodLogs<'a> {
         self.folder.path().join(format!("{}-{}", pod.attempt.task_id.simple(), pod.attempt.attempt))
     }
 
-    /// Begins to mirror the log of a Pod, from its beginning.
-    pub(crate) async fn mirror(&self, pod: &PodAttempt) -> anyhow::Result<Mirror> {
-        let log = self.driver().await?.follow_log(&self.run, &pod.key, &pod.attempt, false)?;
+    /// Begins to mirror the log of a Pod, from its beginning, perhaps with an index of its times beside it.
+    pub(crate) async fn mirror(&self, pod: &PodAttempt, with_times: bool) -> anyhow::Result<Mirror> {
+        let log = self.driver().await?.follow_log(&self.run, &pod.key, &pod.attempt, with_times)?;
         Mirror::start(log, self.path(pod)).context("cannot write a log of a Pod to a temporary file")
     }
 
-    /// Writes what a Pod has said so far, if it has started.
-    pub(crate) async fn print(
-        &self,
-        pod: &PodAttempt,
-        sink: &mut (impl AsyncWrite + Unpin),
-    ) -> anyhow::Result<PodStanding> {
-        match self.driver().await?.log_so_far(&self.run, &pod.key, &pod.attempt, false).await? {
+    /// Prints what a Pod has said so far, if it has started.
+    pub(crate) async fn print(&self, pod: &PodAttempt, printer: &mut LogPrinter) -> anyhow::Result<PodStanding> {
+        let driver = self.driver().await?;
+        match driver.log_so_far(&self.run, &pod.key, &pod.attempt, printer.wants_times()).await? {
             LogSoFar::Log(mut log) => {
                 while let Some(piece) = log.next().await? {
-                    sink.write_all(&piece.bytes).await?;
+                    printer.print(&piece)?;
                 }
                 Ok(PodStanding::Started)
             }

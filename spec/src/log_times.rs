@@ -3,10 +3,14 @@
 //! A log is what a program printed, byte for byte, so its times lie beside it: an index of marks, of which each says how
 //! long the log had become by when.
 
+mod stamps;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::Timestamp;
+
+pub use stamps::Stamps;
 
 /// What the name of a log's index has behind that of the log.
 pub const SUFFIX: &str = ".times";

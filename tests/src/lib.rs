@@ -16,3 +16,4 @@ pub mod python;
 pub mod sandbox;
 pub mod server;
 pub mod teams;
+pub mod timed_log;

@@ -12,6 +12,7 @@ use penstock_tests::pipeline::{Pipeline, Task};
 use penstock_tests::process;
 use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
+use penstock_tests::timed_log::without_times;
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -287,7 +288,10 @@ fn run_under_way_is_seen_from_another_process_and_cannot_be_driven_twice() {
     sandbox.penstock().args(["retry", "latest"]).run().expect_code(2).expect_complaint("has not ended");
 
     let follow = sandbox.penstock().args(["logs", "latest", "wait", "-f"]).spawn();
+    let timed = sandbox.penstock().args(["logs", "latest", "wait", "-f", "--timestamps"]).spawn();
     let watch = sandbox.penstock().args(["watch", "latest", "-o", "json"]).spawn();
+    let live = sandbox.penstock().args(["logs", "latest", "wait", "--timestamps"]).run().expect_code(0);
+    assert_eq!(without_times(&live.stdout), "before\n", "{live}");
     let live = sandbox.penstock().args(["logs", "latest", "wait"]).run().expect_code(0);
     assert!(live.stdout.contains("before") && !live.stdout.contains("after"), "{live}");
 
@@ -296,6 +300,10 @@ fn run_under_way_is_seen_from_another_process_and_cannot_be_driven_twice() {
     assert_eq!(watch.wait().expect_code(0).document(), end);
     let followed = follow.wait().expect_code(0);
     assert!(followed.stdout.contains("before") && followed.stdout.contains("after"), "{followed}");
+    let timed = timed.wait().expect_code(0);
+    assert_eq!(without_times(&timed.stdout), followed.stdout, "{timed}");
+    let stored = sandbox.penstock().args(["logs", "latest", "wait", "--timestamps"]).run().expect_code(0);
+    assert_eq!(without_times(&stored.stdout), followed.stdout, "{stored}");
     assert_eq!(sandbox.get_latest(), end);
 }
 

@@ -62,6 +62,8 @@ fn each_command_says_the_same_of_a_run_here_and_there() {
         &["logs", "latest", "make", "--attempt", "1"],
         &["logs", "latest", "make", "--attempt", "2"],
         &["logs", "latest", "-f"],
+        &["logs", "--timestamps"],
+        &["logs", "latest", "fail", "--timestamps"],
         &["watch"],
         &["watch", "-q"],
         &["watch", "-o", "json"],

@@ -4,7 +4,6 @@
 //! Whatever can go wrong is found out before the first byte, and told as any other refusal.
 
 mod follow;
-mod stamps;
 
 use std::future;
 use std::io;
@@ -13,11 +12,12 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use penstock_engine::{Fact, NodeId, task_id};
 use penstock_metastore::{RunRow, TaskKind, TaskRow};
-use penstock_spec::log_times::{LogPiece, LogTimes, MOST_BYTES, index_uri};
+use penstock_spec::log_times::{LogPiece, LogTimes, MOST_BYTES, Stamps, index_uri};
 use penstock_spec::report::AttemptRef;
 use penstock_spec::run::TaskStatus;
 use tokio::sync::OwnedSemaphorePermit;
@@ -32,7 +32,6 @@ use crate::stored::{Place, StoredObject};
 use crate::tasks;
 use crate::wire::Query;
 use follow::Follow;
-use stamps::Stamps;
 
 /// Facts that are read at once while looking for one.
 const FACTS_PAGE: u32 = 500;
@@ -136,7 +135,7 @@ async fn log(
             return Ok(text(object.body(0..size, room).await?, Some(size)));
         };
         let pieces = attempt.pieces(api, &object, 0, true, room).await?;
-        let stamped = pieces.map(move |piece| piece.map(|piece| stamps.put(&piece)));
+        let stamped = pieces.map(move |piece| piece.map(|piece| Bytes::from(stamps.put(&piece))));
         return Ok(text(Body::from_stream(stamped), None));
     }
     let reason = match attempt.live(api, wanted.so_far()).await? {

@@ -131,9 +131,7 @@ fn call(route: &Route, things: &Things) -> Call {
         ("GET", path) if path.ends_with("/pod") => refused(404)(plain("")),
         ("GET" | "DELETE", path) if path.ends_with('}') => plain("cascade=true"),
         ("POST", path) if path.ends_with("{task_id}:retry") => refused(500)(plain("")),
-        ("GET", path)
-            if path.ends_with("/versions") || path.ends_with("/templates") || path.ends_with("/source") =>
-        {
+        ("GET", path) if path.ends_with("/versions") || path.ends_with("/templates") || path.ends_with("/source") => {
             plain("")
         }
         ("GET", path) if path.ends_with("/next") => plain(""),

@@ -56,6 +56,9 @@ pub(crate) struct LogsArgs {
     /// Attempt, from 1 [default: the last one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempt: Option<u32>,
+    /// Begin each line with the time at which it was printed (RFC 3339, UTC); `-` where it is not known
+    #[arg(long)]
+    pub(crate) timestamps: bool,
     /// Where the run is.
     #[command(flatten)]
     pub(crate) place: NamespaceArgs,

@@ -33,7 +33,7 @@ const LATEST: &str = "latest";
 
 /// Prints logs.
 pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<ExitCode> {
-    let LogsArgs { run, task, follow, attempt, place: _ } = args;
+    let LogsArgs { run, task, follow, attempt, timestamps, place: _ } = args;
     let (opened, feed, task) = target(context, &run, task).await?;
     let run = feed.run();
     let pods = match opened.metastore().is_some() && feed.on_kubernetes() {
@@ -43,15 +43,17 @@ pub(crate) async fn logs(context: &Context, args: LogsArgs) -> anyhow::Result<Ex
     let goes_on = follow && !feed.state().status().is_final();
     let client = feed.client().cloned();
     let result = match &client {
-        Some(client) if goes_on => follow::follow(feed, task.as_deref(), remote::Streams::new(client)).await,
+        Some(client) if goes_on => {
+            follow::follow(feed, task.as_deref(), remote::Streams::new(client, timestamps)).await
+        }
         None if goes_on => {
-            let files = files::Files::new(context, pods.as_ref());
+            let files = files::Files::new(context, pods.as_ref(), timestamps);
             follow::follow(feed, task.as_deref(), files).await
         }
         _ => {
             let (metastore, client) = (opened.metastore(), client.as_ref());
             let sources = Sources { context, metastore, client, run, pods: pods.as_ref() };
-            print(&sources, feed.state(), task.as_deref(), attempt).await
+            print(&sources, feed.state(), task.as_deref(), attempt, timestamps).await
         }
     };
     if let Some(pods) = pods {
@@ -115,6 +117,7 @@ async fn print(
     state: &RunState,
     task: Option<&str>,
     attempt: Option<u32>,
+    timestamps: bool,
 ) -> anyhow::Result<()> {
     let tasks = containers(state, task)?;
     let several = tasks.len() > 1;
@@ -152,12 +155,14 @@ async fn print(
             }
             return Err(Refusal::new(format!("{} had {} attempts", inert(&path), u64::from(latest) + 1)).into());
         }
-        let mut printer = LogPrinter::new(several.then(|| inert(&path)));
+        let prefix = several.then(|| inert(&path));
         if let Some(client) = sources.client {
-            let done = remote::print(client, state, *id, number, &mut printer).await;
+            let mut printer = LogPrinter::stamped(prefix, timestamps);
+            let done = remote::print(client, state, *id, number, timestamps, &mut printer).await;
             printed |= done.with_context(|| format!("cannot print the log of {}", inert(&path)))?;
             continue;
         }
+        let mut printer = LogPrinter::new(prefix, timestamps);
         let at_work = number == latest && view.status == TaskStatus::Running;
         let stored = match view.log_uri() {
             Some(uri) if number == latest && !at_work => Some(uri.to_owned()),
@@ -172,7 +177,7 @@ async fn print(
                 let Some(log) = AttemptLog::new(sources.context, state, *id, number, stored.as_deref()) else {
                     continue;
                 };
-                print_one(sources.context, &log, &mut printer).await
+                print_one(sources.context, &log, at_work, &mut printer).await
             }
         };
         printed |= done.with_context(|| format!("cannot print the log of {}", inert(&path)))?;
@@ -210,9 +215,8 @@ async fn print_pod(
     (pod, task, at_work): (&PodAttempt, NodeId, bool),
     printer: &mut LogPrinter,
 ) -> anyhow::Result<bool> {
-    let mut sink = printer.sink();
-    let standing = pods.print(pod, &mut sink).await?;
-    sink.shutdown().await?;
+    let standing = pods.print(pod, printer).await?;
+    printer.sink().shutdown().await?;
     match standing {
         PodStanding::Started => Ok(true),
         PodStanding::Waits(reason) => {
@@ -224,7 +228,7 @@ async fn print_pod(
         PodStanding::Absent => {
             let stored = stored_log(sources.metastore, sources.run, task, pod.attempt.attempt).await?;
             let log = AttemptLog { local: pods.path(pod), stored };
-            let found = print_one(sources.context, &log, printer).await?;
+            let found = print_one(sources.context, &log, false, printer).await?;
             if !found {
                 Stream::Err.print(&format!("{}\n", without_pod(&pod.path, at_work)));
             }
@@ -233,18 +237,23 @@ async fn print_pod(
     }
 }
 
-/// Prints one log whole; false if there is none.
-async fn print_one(context: &Context, log: &AttemptLog, printer: &mut LogPrinter) -> anyhow::Result<bool> {
-    let mut sink = printer.sink();
+/// Prints one log whole; false if there is none. `at_work`: whether it is being written.
+async fn print_one(
+    context: &Context,
+    log: &AttemptLog,
+    at_work: bool,
+    printer: &mut LogPrinter,
+) -> anyhow::Result<bool> {
     let found = match tokio::fs::File::open(&log.local).await {
         Ok(mut file) => {
-            tokio::io::copy(&mut file, &mut sink).await?;
+            log.tell_local_times(printer, at_work).await?;
+            tokio::io::copy(&mut file, &mut printer.sink()).await?;
             true
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => log.copy_stored(context, 0, &mut sink).await?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => log.copy_stored(context, 0, printer).await?,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", log.local.display())),
     };
-    sink.shutdown().await?;
+    printer.sink().shutdown().await?;
     Ok(found)
 }
 

@@ -35,12 +35,18 @@ impl RemoteAttempt {
         Some(RemoteAttempt { run: state.info()?.id, task: state.task_id(node)?, attempt })
     }
 
-    async fn open(&self, client: &Client, follow: bool) -> Result<Option<reqwest::Response>, RemoteError> {
+    async fn open(
+        &self,
+        client: &Client,
+        follow: bool,
+        timestamps: bool,
+    ) -> Result<Option<reqwest::Response>, RemoteError> {
         let RemoteAttempt { run, task, attempt } = self;
         let (run, task, attempt) = (run.to_string(), task.to_string(), attempt.to_string());
         let path = ["apis", "penstock", "v1", "runs", &run, "tasks", &task, "attempts", &attempt, "log"];
-        let query: &[_] = if follow { &[("follow", "true")] } else { &[] };
-        match client.open(&path, query, None).await {
+        let asked = [("follow", follow), ("timestamps", timestamps)].into_iter().filter(|(_, is_asked)| *is_asked);
+        let query: Vec<_> = asked.map(|(name, _)| (name, "true")).collect();
+        match client.open(&path, &query, None).await {
             Ok(response) => Ok(Some(response)),
             Err(RemoteError::Refused { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
@@ -48,8 +54,13 @@ impl RemoteAttempt {
     }
 
     /// Writes the log as it is now; false if there is none.
-    pub(crate) async fn copy(&self, client: &Client, sink: &mut (impl AsyncWrite + Unpin)) -> anyhow::Result<bool> {
-        let Some(mut response) = self.open(client, false).await? else { return Ok(false) };
+    pub(crate) async fn copy(
+        &self,
+        client: &Client,
+        timestamps: bool,
+        sink: &mut (impl AsyncWrite + Unpin),
+    ) -> anyhow::Result<bool> {
+        let Some(mut response) = self.open(client, false, timestamps).await? else { return Ok(false) };
         while let Some(chunk) = client.chunk(&mut response, PAUSE).await? {
             sink.write_all(&chunk).await?;
         }
@@ -57,11 +68,16 @@ impl RemoteAttempt {
     }
 
     /// Writes the log until the attempt has ended. A connection that breaks is made again, and goes on where it was.
-    pub(crate) async fn follow(&self, client: &Client, sink: &mut (impl AsyncWrite + Unpin)) -> anyhow::Result<()> {
+    pub(crate) async fn follow(
+        &self,
+        client: &Client,
+        timestamps: bool,
+        sink: &mut (impl AsyncWrite + Unpin),
+    ) -> anyhow::Result<()> {
         let (mut printed, mut failures) = (0_u64, 0_u32);
         loop {
             let before = printed;
-            let failure = match self.follow_once(client, &mut printed, sink).await? {
+            let failure = match self.follow_once(client, timestamps, &mut printed, sink).await? {
                 Ok(()) => break,
                 Err(error) => error,
             };
@@ -78,10 +94,11 @@ impl RemoteAttempt {
     async fn follow_once(
         &self,
         client: &Client,
+        timestamps: bool,
         printed: &mut u64,
         sink: &mut (impl AsyncWrite + Unpin),
     ) -> std::io::Result<Result<(), RemoteError>> {
-        let mut response = match self.open(client, true).await {
+        let mut response = match self.open(client, true, timestamps).await {
             Ok(Some(response)) => response,
             Ok(None) => return Ok(Ok(())),
             Err(error) => return Ok(Err(error)),
@@ -104,7 +121,7 @@ impl RemoteAttempt {
 
     /// The last lines, made inert; `None` if there is no log.
     pub(crate) async fn last_lines(&self, client: &Client, count: usize) -> anyhow::Result<Option<Vec<String>>> {
-        let Some(mut response) = self.open(client, false).await? else { return Ok(None) };
+        let Some(mut response) = self.open(client, false, false).await? else { return Ok(None) };
         let mut tail = VecDeque::new();
         while let Some(chunk) = client.chunk(&mut response, PAUSE).await? {
             tail.extend(chunk);

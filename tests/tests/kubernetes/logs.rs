@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use penstock_tests::deadline::wait_until;
 use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::timed_log::without_times;
 use serde_json::{Value, json};
 
 use crate::scenario::{Scenario, main_runs};
@@ -26,16 +27,24 @@ fn log_of_a_running_pod_is_followed_and_is_the_same_when_it_is_stored() {
     scenario.wait_for_pod(&mut running, "exists", |_| true);
     // From before its container runs to its end.
     let followed = scenario.penstock(&["logs", "-f", "latest", "count"]).limit(LIMIT).spawn();
+    let timed = scenario.penstock(&["logs", "-f", "latest", "count", "--timestamps"]).limit(LIMIT).spawn();
     scenario.wait_for_pod(&mut running, "runs", main_runs);
     std::thread::sleep(Duration::from_secs(3));
     let so_far = scenario.penstock(&["logs", "latest", "count"]).run().expect_code(0);
     assert!(so_far.stdout.starts_with("line 1\n"), "{so_far}");
     assert!(lines().starts_with(&so_far.stdout) && so_far.stdout.len() < lines().len(), "{so_far}");
+    let so_far = scenario.penstock(&["logs", "latest", "count", "--timestamps"]).run().expect_code(0);
+    let printed = without_times(&so_far.stdout);
+    assert!(lines().starts_with(&printed) && printed.starts_with("line 1\n"), "{so_far}");
     running.wait().expect_code(0);
     let followed = followed.wait().expect_code(0);
     assert_eq!(followed.stdout, lines(), "{followed}");
+    let timed = timed.wait().expect_code(0);
+    assert_eq!(without_times(&timed.stdout), lines(), "{timed}");
     let stored = scenario.penstock(&["logs", "latest", "count"]).run().expect_code(0);
     assert_eq!(stored.stdout, lines(), "{stored}");
+    let stored = scenario.penstock(&["logs", "latest", "count", "--timestamps"]).run().expect_code(0);
+    assert_eq!(without_times(&stored.stdout), lines(), "{stored}");
 }
 
 #[test]

@@ -6,11 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
-use penstock_spec::log_times::LogPiece;
+use penstock_spec::log_times::{LogPiece, Stamps};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::stamps::Stamps;
 use super::{Attempt, Wanted};
 use crate::api::Api;
 use crate::changes::{OTHERS, RunChanges};
@@ -39,7 +38,7 @@ pub(super) fn to_its_end(
 /// A piece of a log as it is sent.
 pub(super) fn sent(piece: LogPiece, stamps: &mut Option<Stamps>) -> Bytes {
     match stamps {
-        Some(stamps) => stamps.put(&piece),
+        Some(stamps) => stamps.put(&piece).into(),
         None => piece.bytes.into(),
     }
 }

@@ -53,6 +53,7 @@ impl Cursor {
 pub(super) struct Files<'a> {
     context: &'a Context,
     pods: Option<&'a PodLogs<'a>>,
+    with_times: bool,
     driver: DriverWatch,
     cursors: BTreeMap<Key, Cursor>,
     finished: BTreeSet<Key>,
@@ -63,10 +64,11 @@ pub(super) struct Files<'a> {
 
 impl<'a> Files<'a> {
     /// For a run of this data directory.
-    pub(super) fn new(context: &'a Context, pods: Option<&'a PodLogs<'a>>) -> Self {
+    pub(super) fn new(context: &'a Context, pods: Option<&'a PodLogs<'a>>, with_times: bool) -> Self {
         Self {
             context,
             pods,
+            with_times,
             driver: DriverWatch::new(context),
             cursors: BTreeMap::new(),
             finished: BTreeSet::new(),
@@ -102,10 +104,10 @@ impl Logs for Files<'_> {
             {
                 log.local = pods.path(&pod);
                 if !over || stored.is_none() {
-                    mirror = Some(pods.mirror(&pod).await?);
+                    mirror = Some(pods.mirror(&pod, self.with_times).await?);
                 }
             }
-            let printer = LogPrinter::new(several.then(|| inert(&path)));
+            let printer = LogPrinter::new(several.then(|| inert(&path)), self.with_times);
             self.cursors.insert(key, Cursor { log, offset: 0, printer, path, mirror, over_since: None });
         }
         Ok(())
@@ -188,11 +190,10 @@ async fn read_rest(context: &Context, cursor: &mut Cursor) -> anyhow::Result<()>
         }
         _ => true,
     };
-    let mut sink = cursor.printer.sink();
     if goes_on {
-        cursor.log.copy_stored(context, cursor.offset, &mut sink).await?;
+        cursor.log.copy_stored(context, cursor.offset, &mut cursor.printer).await?;
     }
-    Ok(sink.shutdown().await?)
+    Ok(cursor.printer.sink().shutdown().await?)
 }
 
 /// Prints what is new; all of it when the attempt is over.
@@ -207,6 +208,10 @@ async fn read_on(context: &Context, cursor: &mut Cursor, over: bool) -> anyhow::
         }
         Err(error) => return Err(error.into()),
     };
+    // What it does not have yet of what is printed now is from now.
+    if cursor.printer.wants_times() && file.metadata().await?.len() > cursor.offset {
+        cursor.log.tell_local_times(&mut cursor.printer, true).await?;
+    }
     file.seek(SeekFrom::Start(cursor.offset)).await?;
     let mut turn = file.take(if over { u64::MAX } else { TURN });
     let mut buffer = vec![0; 64 * 1024];

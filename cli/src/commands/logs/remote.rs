@@ -21,11 +21,12 @@ pub(super) async fn print(
     state: &RunState,
     id: NodeId,
     number: u32,
+    timestamps: bool,
     printer: &mut LogPrinter,
 ) -> anyhow::Result<bool> {
     let Some(attempt) = RemoteAttempt::new(state, id, number) else { return Ok(false) };
     let mut sink = printer.sink();
-    let found = attempt.copy(client, &mut sink).await?;
+    let found = attempt.copy(client, timestamps, &mut sink).await?;
     sink.shutdown().await?;
     Ok(found)
 }
@@ -33,6 +34,7 @@ pub(super) async fn print(
 /// Streams of the server, one for each attempt.
 pub(super) struct Streams<'a> {
     client: &'a Client,
+    timestamps: bool,
     begun: BTreeSet<(NodeId, u32)>,
     logs: FuturesUnordered<LocalBoxFuture<'a, anyhow::Result<()>>>,
     /// Attempts after which there was another; what came before now is in the facts no more.
@@ -41,8 +43,8 @@ pub(super) struct Streams<'a> {
 
 impl<'a> Streams<'a> {
     /// For a run of a server.
-    pub(super) fn new(client: &'a Client) -> Self {
-        Self { client, begun: BTreeSet::new(), logs: FuturesUnordered::new(), failed: BTreeSet::new() }
+    pub(super) fn new(client: &'a Client, timestamps: bool) -> Self {
+        Self { client, timestamps, begun: BTreeSet::new(), logs: FuturesUnordered::new(), failed: BTreeSet::new() }
     }
 }
 
@@ -61,7 +63,7 @@ impl Logs for Streams<'_> {
                 && let Some(attempt) = RemoteAttempt::new(state, id, number)
             {
                 let prefix = several.then(|| inert(&state.path(id)));
-                self.logs.push(print_on(self.client, attempt, prefix).boxed_local());
+                self.logs.push(print_on(self.client, attempt, self.timestamps, prefix).boxed_local());
             }
         }
         Ok(())
@@ -88,9 +90,14 @@ impl Logs for Streams<'_> {
     }
 }
 
-async fn print_on(client: &Client, attempt: RemoteAttempt, prefix: Option<String>) -> anyhow::Result<()> {
-    let mut printer = LogPrinter::new(prefix);
+async fn print_on(
+    client: &Client,
+    attempt: RemoteAttempt,
+    timestamps: bool,
+    prefix: Option<String>,
+) -> anyhow::Result<()> {
+    let mut printer = LogPrinter::stamped(prefix, timestamps);
     let mut sink = printer.sink();
-    attempt.follow(client, &mut sink).await?;
+    attempt.follow(client, timestamps, &mut sink).await?;
     Ok(sink.shutdown().await?)
 }

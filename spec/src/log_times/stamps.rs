@@ -1,15 +1,14 @@
 //! Times in front of the lines of a log, as `kubectl logs --timestamps` has them.
 
-use bytes::Bytes;
-use penstock_spec::Timestamp;
-use penstock_spec::log_times::LogPiece;
+use super::LogPiece;
+use crate::Timestamp;
 
 /// What stands in place of a time that is not known, as in syslog's messages (RFC 5424).
 const UNKNOWN: &str = "-";
 
 /// Puts the time at which a line began in front of it, however the log is cut.
 #[derive(Debug, Default)]
-pub(super) struct Stamps {
+pub struct Stamps {
     is_within_line: bool,
     /// The last time, and how it is written: many lines have the same.
     written: Option<(Timestamp, String)>,
@@ -17,7 +16,7 @@ pub(super) struct Stamps {
 
 impl Stamps {
     /// A piece of the log with its times.
-    pub(super) fn put(&mut self, piece: &LogPiece) -> Bytes {
+    pub fn put(&mut self, piece: &LogPiece) -> Vec<u8> {
         let mut text = Vec::with_capacity(piece.bytes.len() * 2);
         let mut times = piece.times.iter().peekable();
         let mut from = 0;
@@ -32,7 +31,7 @@ impl Stamps {
             self.is_within_line = !line.ends_with(b"\n");
             from += line.len();
         }
-        text.into()
+        text
     }
 
     /// RFC 3339, in UTC, to the millisecond.
@@ -63,7 +62,7 @@ mod tests {
 
     #[test]
     fn each_line_has_the_time_at_which_it_began() {
-        assert_eq!(Stamps::default().put(&log()), STAMPED);
+        assert_eq!(Stamps::default().put(&log()), STAMPED.as_bytes());
     }
 
     #[test]
@@ -73,7 +72,7 @@ mod tests {
             while !rest.bytes.is_empty() {
                 let next = rest.behind(size.min(rest.bytes.len()));
                 rest.bytes.truncate(rest.bytes.len() - next.bytes.len());
-                text.extend_from_slice(&stamps.put(&rest));
+                text.extend(stamps.put(&rest));
                 rest = next;
             }
             assert_eq!(String::from_utf8_lossy(&text), STAMPED, "{size}");
@@ -82,6 +81,6 @@ mod tests {
 
     #[test]
     fn piece_without_times_has_none() {
-        assert_eq!(Stamps::default().put(&LogPiece::without_times(b"x\n".to_vec())), "- x\n");
+        assert_eq!(Stamps::default().put(&LogPiece::without_times(b"x\n".to_vec())), b"- x\n");
     }
 }
