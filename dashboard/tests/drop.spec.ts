@@ -13,9 +13,11 @@ async function drop(page: Page, file: string) {
       data: { items: [], files: [file], dragOperationsMask: 1 },
     });
   await over("dragEnter");
-  await over("dragOver");
-  await expect(page.getByText("Drop it to upload it")).toBeVisible();
-  // A pointer never comes to rest: what has come up under it is asked too.
+  // A pointer never comes to rest: what has come up under it is asked too, be it the list or where to drop.
+  await expect(async () => {
+    await over("dragOver");
+    await expect(page.getByText("Drop it to upload it")).toBeVisible({ timeout: 1_000 });
+  }).toPass();
   await over("dragOver");
   await over("drop");
 }
