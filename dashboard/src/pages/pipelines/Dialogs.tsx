@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 import type { Pipeline, PipelineVersion } from "../../api/kfp";
-import { deletePipeline, deleteVersion, tagPipeline, tagVersion } from "../../api/pipelines";
+import { deletePipeline, deleteVersion, tagPipeline, tagVersion } from "../../api/pipelineChanges";
 import { to } from "../../app/routes";
 import { Confirm } from "../../design/Confirm";
 import { EditTags } from "./EditTags";

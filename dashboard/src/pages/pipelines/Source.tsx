@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import type { PipelineVersion } from "../../api/kfp";
-import { sourceQuery, sourceUrl } from "../../api/pipelines";
+import { sourceQuery, sourceUrl } from "../../api/pipelineSource";
 import button from "../../design/Button.module.css";
 import { Copy } from "../../design/Copy";
 import { Icon } from "../../design/Icon";

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
-import { uploadPipeline, uploadVersion } from "../../api/pipelines";
+import { uploadPipeline, uploadVersion } from "../../api/pipelineChanges";
 import { useNamespace } from "../../app/namespace";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
