@@ -3,12 +3,14 @@
 mod noise;
 
 use std::io::{self, SeekFrom};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use futures::StreamExt;
 use penstock_driver::attempt_log;
 use penstock_engine::{NodeId, RunState};
+use penstock_objectstore::ObjectStore;
 use penstock_spec::log_times::{MOST_BYTES, index_path, index_uri};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
@@ -60,12 +62,7 @@ impl AttemptLog {
         let mut file = tokio::fs::File::open(&self.local).await?;
         file.seek(SeekFrom::Start(start)).await?;
         file.read_exact(&mut known).await?;
-        let mut body = store.get(&key, Some(start..offset)).await?;
-        let mut stored = Vec::new();
-        while let Some(chunk) = body.stream.next().await {
-            stored.extend_from_slice(&chunk?);
-        }
-        Ok(stored == known)
+        Ok(part(&*store, &key, start..offset).await? == known)
     }
 
     /// The last lines, made inert. `None` if there is no log.
@@ -86,12 +83,7 @@ impl AttemptLog {
         if object.size == 0 {
             return Ok(Some(Vec::new()));
         }
-        let mut body = store.get(&key, Some(object.size.saturating_sub(TAIL_BYTES)..object.size)).await?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = body.stream.next().await {
-            bytes.extend_from_slice(&chunk?);
-        }
-        Ok(Some(bytes))
+        Ok(Some(part(&*store, &key, object.size.saturating_sub(TAIL_BYTES)..object.size).await?))
     }
 
     async fn local_tail(&self) -> io::Result<Vec<u8>> {
@@ -117,7 +109,7 @@ impl AttemptLog {
             return Ok(true);
         }
         if printer.wants_times() {
-            let index = whole(context, &index_uri(uri)).await?;
+            let index = index(context, &index_uri(uri)).await?;
             printer.learn(&String::from_utf8_lossy(&index), false);
         }
         let mut body = store.get(&key, Some(offset..object.size)).await?;
@@ -148,13 +140,18 @@ impl AttemptLog {
 }
 
 /// An index of times; nothing where there is none, or none that a launcher made.
-async fn whole(context: &Context, uri: &str) -> anyhow::Result<Vec<u8>> {
+async fn index(context: &Context, uri: &str) -> anyhow::Result<Vec<u8>> {
     let (store, key) = context.stores()?.open(uri)?;
+    match store.head(&key).await?.filter(|object| (1..=MOST_BYTES).contains(&object.size)) {
+        Some(object) => part(&*store, &key, 0..object.size).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// A part of an object that is small.
+async fn part(store: &dyn ObjectStore, key: &str, range: Range<u64>) -> anyhow::Result<Vec<u8>> {
+    let mut body = store.get(key, Some(range)).await?;
     let mut bytes = Vec::new();
-    let Some(object) = store.head(&key).await?.filter(|object| (1..=MOST_BYTES).contains(&object.size)) else {
-        return Ok(bytes);
-    };
-    let mut body = store.get(&key, Some(0..object.size)).await?;
     while let Some(chunk) = body.stream.next().await {
         bytes.extend_from_slice(&chunk?);
     }
