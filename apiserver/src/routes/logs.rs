@@ -235,8 +235,8 @@ impl Attempt {
         let chunks = object.read(from..object.meta.size, room).await?;
         let pieces = chunks.scan(from, move |offset, chunk| {
             let piece = chunk.map(|chunk| {
-                let piece = LogPiece::timed(chunk.to_vec(), *offset, &times, None);
-                *offset += chunk.len() as u64;
+                let piece = LogPiece::timed(chunk.into(), *offset, &times, None);
+                *offset += piece.bytes.len() as u64;
                 piece
             });
             future::ready(Some(piece))
