@@ -160,9 +160,12 @@ mod tests {
         let place = Place::new();
         let clock = LogClock::start(place.log.clone(), &place.index);
         std::fs::write(&place.log, "one\n").expect("written");
-        while place.written().length() < 4 {
-            sleep(Duration::from_millis(20)).await;
-        }
+        let noted = async {
+            while place.written().length() < 4 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), noted).await.expect("it is noted while it is written to");
         std::fs::write(&place.log, "one\ntwo\n").expect("written");
         let times = clock.times().await;
         assert_eq!(times.length(), 8);
