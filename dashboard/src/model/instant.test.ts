@@ -1,19 +1,10 @@
 import { expect, test } from "vitest";
 import type { TreeNode } from "../api/penstock";
 import { asItWas, instantIn, spanOf, wordOf } from "./instant";
+import { node } from "./nodes.samples";
 
 const at = (second: number) => Date.UTC(2026, 7, 1, 10, 0, second);
 const text = (second: number) => new Date(at(second)).toISOString();
-
-function node(number: number, more: Partial<TreeNode> = {}): TreeNode {
-  const name = `n${number}`;
-  return {
-    ...{ node: number, key: name, name, path: name, task_id: name, kind: "CONTAINER", component: "comp" },
-    ...{ status: "SUCCEEDED", phase: "ENDED" },
-    ...(number === 0 ? { kind: "ROOT" as const } : { parent: 0 }),
-    ...more,
-  };
-}
 
 const shown = (nodes: readonly TreeNode[]) => nodes.map((it) => [it.node, it.status, it.phase]);
 

@@ -1,19 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { TreeNode } from "../api/penstock";
+import { node } from "./nodes.samples";
 import { criticalPath, moved, rowsOf, segmentsOf, ticks, zoomed } from "./timeline";
 
 const ZERO = Date.parse("2026-08-01T10:00:00Z");
 const at = (seconds: number) => new Date(ZERO + seconds * 1000).toISOString();
-
-function node(number: number, more: Partial<TreeNode> = {}): TreeNode {
-  const name = `n${number}`;
-  return {
-    ...{ node: number, key: name, name, path: name, task_id: name, kind: "CONTAINER", component: "comp" },
-    ...{ status: "SUCCEEDED", phase: "ENDED" },
-    ...(number === 0 ? { kind: "ROOT" as const } : { parent: 0 }),
-    ...more,
-  };
-}
 
 const shown = (it: TreeNode, until = 1000) =>
   segmentsOf(it, ZERO, ZERO + until * 1000).map((part) => {

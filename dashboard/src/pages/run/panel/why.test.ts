@@ -1,16 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { TreeNode } from "../../../api/penstock";
+import { node } from "../../../model/nodes.samples";
 import { againFrom, readable, whyOf } from "./why";
-
-function node(number: number, more: Partial<TreeNode> = {}): TreeNode {
-  const name = `n${number}`;
-  return {
-    ...{ node: number, key: name, name, path: name, task_id: name, kind: "CONTAINER", component: "comp" },
-    ...{ status: "SUCCEEDED", phase: "ENDED" },
-    ...(number === 0 ? { kind: "ROOT" as const } : { parent: 0 }),
-    ...more,
-  };
-}
 
 describe("why a task stands as it does", () => {
   const root = node(0);
