@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use penstock_objectstore::transfer::open_without_links;
 use penstock_objectstore::{Transfer, TransferError, UploadSource};
-use penstock_spec::log_times::LogTimes;
 use rustix::fs::{FileType, fstat};
 
 use self::shipping::{Destination, Shipping};
@@ -33,7 +32,7 @@ pub struct PodLog {
     index: PathBuf,
     period: Duration,
     shipping: Mutex<Option<Shipping>>,
-    clock: OnceLock<LogClock>,
+    clock: OnceLock<Arc<LogClock>>,
 }
 
 impl PodLog {
@@ -57,9 +56,9 @@ impl PodLog {
     /// From now on notes by when it grows, and stores its end from time to time, until it is stored otherwise. Asking again
     /// changes nothing.
     pub fn ship(&self) {
-        self.clock();
+        let clock = Arc::clone(self.clock());
         let mut shipping = self.shipping.lock().unwrap_or_else(PoisonError::into_inner);
-        shipping.get_or_insert_with(|| Shipping::spawn(self.destination.clone(), self.period));
+        shipping.get_or_insert_with(|| Shipping::spawn(self.destination.clone(), clock, self.period));
     }
 
     /// Stores the whole log; none when there is none or it could not be stored, which is said in our own log.
@@ -68,8 +67,10 @@ impl PodLog {
             shipping.end().await;
         }
         let Destination { transfer, path, uri } = &self.destination;
-        let times = async { self.store_times(&self.clock().times().await).await };
-        match tokio::join!(transfer.upload_from(UploadSource::without_links(path), uri), times).0 {
+        let times = async { log_clock::store(transfer, &self.clock().times().await, uri).await };
+        let (log, times) = tokio::join!(transfer.upload_from(UploadSource::without_links(path), uri), times);
+        self.warn_of_times(times);
+        match log {
             Ok(_) => Some(uri.clone()),
             Err(TransferError::NoSource { .. }) => None,
             Err(TransferError::Changed { .. }) => self.store_tail().await,
@@ -81,29 +82,28 @@ impl PodLog {
     pub async fn store_tail(&self) -> Option<String> {
         // What it was about to store is older.
         drop(self.take_shipping());
-        let Destination { transfer, path, uri } = &self.destination;
-        let Tail { bytes, until } = read_tail(&mut open(path)?, TAIL).ok()?;
-        let times = self.clock().times().await.behind(until - bytes.len() as u64);
-        match tokio::join!(transfer.put_bytes(uri, bytes), self.store_times(&times)).0 {
-            Ok(()) => Some(uri.clone()),
+        let tail = read_tail(&mut open(self.path())?, TAIL).ok()?;
+        let (log, times) = self.destination.put_tail(tail, self.clock()).await;
+        self.warn_of_times(times);
+        match log {
+            Ok(()) => Some(self.destination.uri.clone()),
             Err(error) => self.unstored(&error),
         }
     }
 
-    fn clock(&self) -> &LogClock {
-        self.clock.get_or_init(|| LogClock::start(self.path().to_owned(), &self.index))
-    }
-
-    /// Stores by when what is in the log was printed. A log without is worth as much otherwise.
-    async fn store_times(&self, times: &LogTimes) {
-        let Destination { transfer, uri, .. } = &self.destination;
-        if let Err(reason) = log_clock::store(transfer, times, uri).await {
-            tracing::warn!("cannot store the times of the log {uri}: {reason}");
-        }
+    fn clock(&self) -> &Arc<LogClock> {
+        self.clock.get_or_init(|| Arc::new(LogClock::start(self.path().to_owned(), &self.index)))
     }
 
     fn take_shipping(&self) -> Option<Shipping> {
         self.shipping.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// A log without its times is worth as much otherwise.
+    fn warn_of_times(&self, stored: Result<(), String>) {
+        if let Err(reason) = stored {
+            tracing::warn!("cannot store the times of the log {}: {reason}", self.destination.uri);
+        }
     }
 
     fn unstored(&self, error: &TransferError) -> Option<String> {
@@ -124,6 +124,13 @@ struct Tail {
     bytes: Vec<u8>,
     /// Where in the log it ends.
     until: u64,
+}
+
+impl Tail {
+    /// Where in the log it begins.
+    fn from(&self) -> u64 {
+        self.until - self.bytes.len() as u64
+    }
 }
 
 fn read_tail(file: &mut File, most: u64) -> io::Result<Tail> {

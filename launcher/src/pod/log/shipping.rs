@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_objectstore::Transfer;
+use penstock_objectstore::{Transfer, TransferError};
 use rand::RngExt;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{TAIL, Tail, open, read_tail};
+use crate::log_clock::{self, LogClock};
 use crate::report::describe;
 
 /// How long the store may take each time.
@@ -73,6 +74,21 @@ pub struct Destination {
     pub uri: String,
 }
 
+impl Destination {
+    /// Stores the end of the log, and by when that was printed: what became of either.
+    pub(super) async fn put_tail(
+        &self,
+        tail: Tail,
+        clock: &LogClock,
+    ) -> (Result<(), TransferError>, Result<(), String>) {
+        let times = clock.times().await.behind(tail.from());
+        tokio::join!(
+            self.transfer.put_bytes(&self.uri, tail.bytes),
+            log_clock::store(&self.transfer, &times, &self.uri)
+        )
+    }
+}
+
 /// Stores a log until it is ended or dropped.
 #[derive(Debug)]
 pub struct Shipping {
@@ -82,10 +98,10 @@ pub struct Shipping {
 
 impl Shipping {
     /// Begins.
-    pub fn spawn(destination: Destination, period: Duration) -> Shipping {
+    pub(super) fn spawn(destination: Destination, clock: Arc<LogClock>, period: Duration) -> Shipping {
         let (stop, stopped) = oneshot::channel();
         let mut task = JoinSet::new();
-        task.spawn(ship(destination, period, stopped));
+        task.spawn(ship(destination, clock, period, stopped));
         Shipping { stop, task }
     }
 
@@ -98,7 +114,7 @@ impl Shipping {
     }
 }
 
-async fn ship(destination: Destination, period: Duration, mut stopped: oneshot::Receiver<()>) {
+async fn ship(destination: Destination, clock: Arc<LogClock>, period: Duration, mut stopped: oneshot::Receiver<()>) {
     let mut schedule = Schedule::new(period, Instant::now(), jitter());
     let mut warned = false;
     loop {
@@ -106,7 +122,7 @@ async fn ship(destination: Destination, period: Duration, mut stopped: oneshot::
             _ = &mut stopped => return,
             () = sleep_until(schedule.look_at()) => {}
         }
-        let stored = match ship_if_due(&destination, schedule).await {
+        let stored = match ship_if_due(&destination, &clock, schedule).await {
             Ok(stored) => stored,
             Err(reason) => {
                 let uri = &destination.uri;
@@ -123,7 +139,7 @@ async fn ship(destination: Destination, period: Duration, mut stopped: oneshot::
 }
 
 /// Up to where the log was stored, if it was to be.
-async fn ship_if_due(destination: &Destination, schedule: Schedule) -> Result<Option<u64>, String> {
+async fn ship_if_due(destination: &Destination, clock: &LogClock, schedule: Schedule) -> Result<Option<u64>, String> {
     let path = destination.path.clone();
     // Without a limit of its own: a disk that hangs would take one thread more each time.
     let read = tokio::task::spawn_blocking(move || {
@@ -132,10 +148,12 @@ async fn ship_if_due(destination: &Destination, schedule: Schedule) -> Result<Op
         schedule.is_due(Instant::now(), size).then(|| read_tail(&mut log, TAIL))
     });
     let Some(tail) = read.await.map_err(|error| error.to_string())? else { return Ok(None) };
-    let Tail { bytes, until } = tail.map_err(|error| format!("cannot read it: {error}"))?;
-    match timeout(LIMIT, destination.transfer.put_bytes(&destination.uri, bytes)).await {
-        Ok(Ok(())) => Ok(Some(until)),
-        Ok(Err(error)) => Err(describe(&error)),
+    let tail = tail.map_err(|error| format!("cannot read it: {error}"))?;
+    let until = tail.until;
+    match timeout(LIMIT, destination.put_tail(tail, clock)).await {
+        Ok((Ok(()), Ok(()))) => Ok(Some(until)),
+        Ok((Ok(()), Err(reason))) => Err(format!("its times: {reason}")),
+        Ok((Err(error), _)) => Err(describe(&error)),
         Err(_) => Err(format!("the store did not take it within {} s", LIMIT.as_secs())),
     }
 }
