@@ -201,6 +201,24 @@ test("a log that flows stays where it is, in a narrow window", async ({ page }) 
   expect((frame?.x ?? 0) + (frame?.width ?? 0) - (text?.x ?? 0)).toBeGreaterThan(150);
 });
 
+test("times stay in sight where a long line is read to its end", async ({ page }) => {
+  await page.setViewportSize({ width: 700, height: 800 });
+  const run = await talking(20, 0);
+  await ended(run.run_id);
+  await visit(page, address(run));
+  const log = logOf(page);
+  await toggle(page).click();
+  const time = log.locator("time").first();
+  await expect(time).toBeVisible();
+  const before = await time.boundingBox();
+  const moved = await log.evaluate((scroller) => {
+    scroller.scrollLeft = 10_000;
+    return scroller.scrollLeft;
+  });
+  expect(moved).toBeGreaterThan(20);
+  expect((await time.boundingBox())?.x).toBeCloseTo(before?.x ?? 0, 0);
+});
+
 test("a server that keeps no times says so, and its lines are shown as they are", async ({ page }) => {
   const run = await talking(20, 0);
   await ended(run.run_id);

@@ -34,10 +34,12 @@ export const Row = memo(function Row({
   const spans = text === undefined ? [] : marked(spansOf(text), needle, sought?.exact ?? false);
   return (
     <div className={style.row} data-line={number} data-here={isHere || undefined}>
-      <span className={style.number} aria-hidden="true">
-        {number + 1}
+      <span className={style.gutter}>
+        <span className={style.number} aria-hidden="true">
+          {number + 1}
+        </span>
+        {stamp && <Time at={time} form={stamp} />}
       </span>
-      {stamp && <Time at={time} form={stamp} />}
       <span className={style.text}>
         {spans.map((span, place) =>
           span.hit ? (
