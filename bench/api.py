@@ -59,6 +59,8 @@ class Store:
         self.experiment = experiments[7]
         with open(filled, 'w') as file:
             file.write(self.experiment)
+        # Gigabytes that the machine still writes are of the filling, not of what is measured next.
+        os.sync()
         progress(f'they are there after {time.monotonic() - started:.0f} s')
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+import many_runs
 import pipelines
 import resident
 from api_server import Api, Server
@@ -57,6 +58,8 @@ def lists(experiment: str) -> dict[str, List]:
     available = {'filter': equals('storage_state', 'AVAILABLE')}
     return {
         'all': List({}),
+        # What each list of a server with several users is narrowed by.
+        'of a namespace': List({'filter': equals('namespace', many_runs.NAMESPACE)}),
         'of an experiment': List({'experiment_id': experiment}),
         'filter: available': List(available),
         'filter: available, by name': List(available, 'name'),
@@ -87,6 +90,9 @@ def list_rows(sides: dict[int, Server], experiments: dict[int, str], requests: i
     for name in lists(''):
         progress(f'{store}: lists, {name}')
         asked = {count: lists(experiments[count])[name] for count in sides}
+        for count, server in sides.items():
+            if not asked[count].page(server.api, '')[0].get('runs'):
+                sys.exit(f'error: of {count:,} runs the list {name} has none')
         tokens = {count: pages(sides[count].api, asked[count]) for count in sides}
         times = {(count, anywhere): [] for count in sides for anywhere in (False, True)}
         counted = max(10, requests // 10) if name == SLOW else requests

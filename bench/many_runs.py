@@ -1,7 +1,7 @@
 """Fills a store with copies of one run that was really made, as a million runs of a year would leave it.
 
-Copies go in by SQL, since making them would take hours. Each has a second of its own, an experiment of fifty, and one of two
-states; one of three is archived.
+Copies go in by SQL, since making them would take hours. Each has a second of its own, an experiment of fifty, a namespace of
+four, and one of two states; one of three is archived.
 """
 
 import contextlib
@@ -15,6 +15,8 @@ import uuid
 START = 1_700_000_000 * 10**9
 SECOND = 10**9
 FILL_LIMIT = 900
+# One of those that have copies.
+NAMESPACE = 'team-1'
 # Copies that are counted in two ways first, to see that both give the same.
 CHECKED = 1_000
 
@@ -28,7 +30,8 @@ OWN = {
     'started_at': '{start} + {n} * {second}',
     'finished_at': '{start} + {n} * {second} + {second}',
     'experiment_id': '(SELECT id FROM bench_experiments WHERE number = {n} % {experiments})',
-    'status': "CASE WHEN {n} % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END",
+    'namespace': "'team-' || ({n} % 4)",
+    'status': "CASE WHEN {n} / {experiments} % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END",
     'storage_state': "CASE WHEN {n} % 3 = 0 THEN 'ARCHIVED' ELSE 'AVAILABLE' END",
 }
 
