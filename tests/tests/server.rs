@@ -1,10 +1,12 @@
 //! `penstock up` beside the command line, and what is left of it after a kill.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use penstock_tests::deadline::wait_until;
 use penstock_tests::pipeline::{Pipeline, Task};
+use penstock_tests::python;
 use penstock_tests::sandbox::Sandbox;
 use penstock_tests::server::{self, Server};
 use serde_json::{Value, json};
@@ -118,6 +120,60 @@ fn f01_whatever_was_acknowledged_is_there_after_a_kill_and_goes_on() {
         })
     });
     server.stop().expect_code(0);
+}
+
+/// What people do first: `make run`, where nobody is at the terminal.
+#[test]
+fn first_run_says_where_the_dashboard_is_and_ends_as_the_run_does() {
+    let Some(python) = python::find_or_skip("first_run_says_where_the_dashboard_is_and_ends_as_the_run_does") else {
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let script = [root.join(".ci/first-run").display().to_string()];
+    let sandbox = Sandbox::new();
+    let no_pipeline = sandbox.write("no-pipeline.yaml", "root: []\n");
+    for (pipeline, code) in [(root.join("tests/pipelines/hello.yaml"), 0), (no_pipeline, 2)] {
+        let first = sandbox.penstock().arg(pipeline).python(&python).env("PENSTOCK_LISTEN", "127.0.0.1:0");
+        let ended = first.through("bash", &script).run().expect_code(code);
+        let address = ended.stdout.lines().find_map(|line| line.split_once(" is up at ")).expect("an address").1;
+        assert!(ended.stdout.contains(&format!("The dashboard was at {address}.")), "{ended}");
+        assert_eq!(
+            server::get(address.trim_start_matches("http://").parse().expect("a port"), "/"),
+            None,
+            "it is gone"
+        );
+    }
+}
+
+#[test]
+fn t29_what_users_call_things_makes_no_lines_in_the_log() {
+    const FORGED: &str = "\nERROR forged\u{1b}[31m\r";
+    let sandbox = Sandbox::new();
+    let server = Server::start_with(sandbox.penstock(), &["--host-commands", "--log-level", "trace"]);
+    let pipeline = Pipeline::new("api", [Task::new("task", "echo \"$1\"; exit 1").arg(FORGED)]).build();
+    let run = json!({"display_name": FORGED, "description": FORGED, "pipeline_spec": pipeline});
+    let schedule = json!({
+        "display_name": FORGED, "pipeline_spec": pipeline, "max_concurrency": "1", "mode": "ENABLE",
+        "trigger": {"periodic_schedule": {"interval_second": "1"}},
+    });
+    let mut made = Vec::new();
+    for (path, body) in
+        [("/experiments", json!({"display_name": FORGED})), ("/recurringruns", schedule), ("/runs", run)]
+    {
+        let (status, document) = call(&server.url(), "POST", path, Some(&body)).expect("answer");
+        assert_eq!(status, 200, "{document}");
+        made.push(document);
+    }
+    let (status, _) = call(&server.url(), "GET", "/runs/%0AERROR%20forged%1B", None).expect("answer");
+    assert_eq!(status, 404);
+    let id = made[2]["run_id"].as_str().expect("an id");
+    let state = || call(&server.url(), "GET", &format!("/runs/{id}"), None).map(|(_, run)| run["state"].clone());
+    wait_until("the run's end", SOON, || state() == Some(json!("FAILED")));
+    let log = server.stop().expect_code(0).stderr;
+    assert!(log.contains("TRACE"), "it says all it can: {log}");
+    let forged: Vec<_> =
+        log.lines().filter(|line| line.starts_with("ERROR forged") || line.contains('\u{1b}')).collect();
+    assert!(forged.is_empty(), "{forged:?}");
 }
 
 #[test]
