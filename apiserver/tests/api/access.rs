@@ -129,6 +129,8 @@ fn call(route: &Route, things: &Things) -> Call {
         ("GET", path) if path.ends_with("/spec") => plain(""),
         // The server knows no cluster.
         ("GET", path) if path.ends_with("/pod") => refused(404)(plain("")),
+        // It has a version.
+        ("DELETE", "/apis/v1beta1/pipelines/{pipeline_id}") => refused(400)(plain("")),
         ("GET" | "DELETE", path) if path.ends_with('}') => plain("cascade=true"),
         ("POST", path) if path.ends_with("{task_id}:retry") => refused(500)(plain("")),
         ("GET", path) if path.ends_with("/versions") || path.ends_with("/templates") || path.ends_with("/source") => {

@@ -59,10 +59,21 @@ async fn pipelines_and_versions_are_shown_in_older_words() {
         assert_eq!(spec, crate::fixture::shown(), "{path}");
     }
     assert!(old(&server, "/pipeline_versions").await.refused(400).contains("resource_key.id is empty"));
-    // It goes with its versions, as it did.
-    let gone = axum::http::Request::delete(format!("/apis/v1beta1/pipelines/{id}")).body(axum::body::Body::empty());
-    assert_eq!(server.send(gone.expect("a request")).await.ok(), json!({}));
-    assert_eq!(old(&server, &one).await.status, 404);
+    // Versions are never deleted along with their pipeline here, whatever the query says.
+    let delete = async |query: &str| {
+        let path = format!("/apis/v1beta1/pipelines/{id}{query}");
+        server.send(axum::http::Request::delete(path).body(axum::body::Body::empty()).expect("a request")).await
+    };
+    let newer = server.delete(&format!("/pipelines/{id}")).await.refused(400);
+    assert!(newer.contains("it has existing pipeline versions"), "{newer}");
+    for query in ["", "?cascade=true"] {
+        assert_eq!(delete(query).await.refused(400), newer);
+    }
+    assert_eq!(old(&server, &one).await.ok(), expected);
+    let version = version["id"].as_str().expect("an id");
+    server.delete(&format!("/pipelines/{id}/versions/{version}")).await.ok();
+    assert_eq!(delete("").await.ok(), json!({}));
+    assert_eq!(old(&server, &format!("/pipelines/{id}")).await.status, 404);
 }
 
 #[tokio::test]

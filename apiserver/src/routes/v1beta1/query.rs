@@ -8,9 +8,9 @@ pub(super) fn unchanged(query: &str) -> String {
     query.to_owned()
 }
 
-/// A pipeline goes with its versions.
-pub(super) fn with_versions(_query: &str) -> String {
-    "cascade=true".to_owned()
+/// It knows no deletion of a pipeline with its versions, whatever the query says.
+pub(super) fn without_cascade(_query: &str) -> String {
+    String::new()
 }
 
 /// The newest of all, whatever is asked for.
