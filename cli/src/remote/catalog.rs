@@ -149,7 +149,7 @@ pub(crate) async fn upload_version(client: &Client, pipeline: &str, version: &Va
     client.upload(&["apis", "v2beta1", "pipelines", "upload_version"], &query, form).await
 }
 
-/// The version of a pipeline that has a name.
+/// The version of a pipeline that has a name; the server tells none apart by the case of letters alone.
 pub(crate) async fn version_named(client: &Client, pipeline: &str, name: &str) -> Result<Option<Value>, RemoteError> {
     #[derive(Deserialize)]
     struct Versions {
@@ -159,6 +159,8 @@ pub(crate) async fn version_named(client: &Client, pipeline: &str, name: &str) -
     let filter = json!({"predicates": [{"operation": "EQUALS", "key": "name", "string_value": name}]}).to_string();
     let path = ["apis", "v2beta1", "pipelines", pipeline, "versions"];
     let found: Versions = client.get(&path, &[("page_size", "10"), ("filter", &filter)]).await?;
-    let is_it = |version: &Value| version.get("name").and_then(Value::as_str) == Some(name);
+    let is_it = |version: &Value| {
+        version.get("name").and_then(Value::as_str).is_some_and(|other| other.eq_ignore_ascii_case(name))
+    };
     Ok(found.pipeline_versions.into_iter().find(is_it))
 }

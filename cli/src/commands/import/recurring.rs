@@ -9,7 +9,7 @@ use penstock_spec::value::canonicalize;
 use serde_json::{Map, Value, json};
 
 use super::Import;
-use super::catalog::{Ids, members, text};
+use super::catalog::{Place, Places, members, text};
 use super::pipelines::Pipelines;
 use super::report::{Outcome, Report};
 use crate::remote::catalog::Pages;
@@ -87,7 +87,7 @@ fn content(body: &Map<String, Value>) -> Value {
 /// Brings recurring runs over.
 pub(super) async fn recurring_runs(
     import: &Import,
-    experiments: &Ids,
+    experiments: &Places,
     pipelines: &Pipelines,
     report: &mut Report,
 ) -> anyhow::Result<()> {
@@ -121,35 +121,34 @@ pub(super) async fn recurring_runs(
         body.insert("mode".to_owned(), json!(if enabled { "ENABLE" } else { "DISABLE" }));
         match schedules::import(&import.to, &Value::Object(body)).await {
             Ok(()) => report.add(KIND, &name, Outcome::Created, note),
-            Err(error) => report.add_failure(KIND, &name, error)?,
+            Err(error) => drop(report.add_failure(KIND, &name, error)?),
         }
     }
     Ok(())
 }
 
 /// What it is here. What is not known here is named.
-fn translated(item: &Value, experiments: &Ids, pipelines: &Pipelines) -> Result<Map<String, Value>, String> {
+fn translated(item: &Value, experiments: &Places, pipelines: &Pipelines) -> Result<Map<String, Value>, String> {
     if let Some(message) = item.pointer("/error/message").and_then(Value::as_str) {
         return Err(format!("the source cannot show it: {message}"));
     }
     let mut body = members(item, &CONTENT);
-    let translate = |ids: &Ids, what: &str, id: &str| match ids.get(id) {
-        Some(Some(here)) => Ok(json!(here)),
-        // In a dry run it is not there yet.
-        Some(None) => Ok(json!(id)),
-        None => Err(format!("its {what} {id} was not brought over")),
+    let translate = |places: &Places, what: &str, id: &str| match places.get(id) {
+        Some(Place::Here(here)) => Ok(json!(here)),
+        Some(Place::Later) => Ok(json!(id)),
+        Some(Place::Nowhere(reason)) => Err(format!("its {what} was not brought over: {reason}")),
+        None => Err(format!("its {what} {id} is none that the source lists")),
     };
     if let Some(id) = body.get("experiment_id").and_then(Value::as_str).map(str::to_owned) {
-        // One that was deleted at the source has no name there either.
         body.insert("experiment_id".to_owned(), translate(experiments, "experiment", &id)?);
     }
     if let Some(Value::Object(reference)) = body.get_mut("pipeline_version_reference") {
-        for (name, what, ids) in [
+        for (name, what, places) in [
             ("pipeline_id", "pipeline", &pipelines.pipelines),
             ("pipeline_version_id", "pipeline version", &pipelines.versions),
         ] {
             if let Some(id) = reference.get(name).and_then(Value::as_str).map(str::to_owned) {
-                reference.insert(name.to_owned(), translate(ids, what, &id)?);
+                reference.insert(name.to_owned(), translate(places, what, &id)?);
             }
         }
     }
@@ -162,11 +161,11 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_this_server() {
-        let ids = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(from, to)| ((*from).to_owned(), Some((*to).to_owned()))).collect::<Ids>()
+        let here = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(from, to)| ((*from).to_owned(), Place::Here((*to).to_owned()))).collect::<Places>()
         };
-        let (experiments, versions) = (ids(&[("e", "E")]), ids(&[("v", "V")]));
-        let pipelines = Pipelines { pipelines: ids(&[("p", "P")]), versions };
+        let (mut experiments, versions) = (here(&[("e", "E")]), here(&[("v", "V")]));
+        let pipelines = Pipelines { pipelines: here(&[("p", "P")]), versions };
         let item = json!({
             "display_name": "n", "experiment_id": "e", "mode": "ENABLE", "status": "ENABLED", "max_concurrency": "1",
             "pipeline_version_reference": {"pipeline_id": "p", "pipeline_version_id": "v"},
@@ -179,7 +178,10 @@ mod tests {
         assert_eq!(Value::Object(body), expected);
         let unknown =
             translated(&json!({"pipeline_version_reference": {"pipeline_id": "x"}}), &experiments, &pipelines);
-        assert_eq!(unknown.unwrap_err(), "its pipeline x was not brought over");
+        assert_eq!(unknown.unwrap_err(), "its pipeline x is none that the source lists");
+        experiments.insert("e".to_owned(), Place::Nowhere("it is too long".to_owned()));
+        let left = translated(&item, &experiments, &pipelines).unwrap_err();
+        assert_eq!(left, "its experiment was not brought over: it is too long");
     }
     #[test]
     fn each_that_is_there_stands_for_one_alone() {

@@ -47,13 +47,22 @@ impl Report {
         self.items.push(Item { kind, name: name.to_owned(), outcome, reason: reason.into() });
     }
 
-    /// Notes that the server did not take something. A failure that ends the whole import is handed back.
-    pub(super) fn add_failure(&mut self, kind: &'static str, name: &str, error: RemoteError) -> anyhow::Result<()> {
+    /// Notes that something is there already, or is another there, and why.
+    pub(super) fn add_found(&mut self, kind: &'static str, name: &str, difference: Option<String>) {
+        match difference {
+            None => self.add(kind, name, Outcome::Skipped, ""),
+            Some(reason) => self.add(kind, name, Outcome::Conflict, reason),
+        }
+    }
+
+    /// Notes that the server did not take something; why it did not. A failure that ends the whole import is handed back.
+    pub(super) fn add_failure(&mut self, kind: &'static str, name: &str, error: RemoteError) -> anyhow::Result<String> {
         match error.status() {
             Some(status @ (400 | 403 | 404 | 409 | 413)) => {
                 let outcome = if status == 409 { Outcome::Conflict } else { Outcome::Failed };
-                self.add(kind, name, outcome, error.text());
-                Ok(())
+                let reason = error.text();
+                self.add(kind, name, outcome, reason.clone());
+                Ok(reason)
             }
             _ => Err(error.into()),
         }

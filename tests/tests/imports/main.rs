@@ -1,5 +1,7 @@
 //! What is brought over from another server: once, under whatever name, and with no claim to what has been due before.
 
+mod conflicts;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
