@@ -70,20 +70,49 @@ fn import_brings_everything_over_once() {
         let apply = source.penstock().args(["schedule", "apply", what, "--name", name, "--cron", trigger]);
         apply.run().expect_code(0);
     }
+    // One with all that there is to say of it.
+    let experiments = get(&from.url(), "/apis/v2beta1/experiments?sort_by=name%20desc");
+    let all = json!({
+        "description": "d", "max_concurrency": "3", "no_catchup": true, "service_account": "robot", "mode": "DISABLE",
+        "runtime_config": {"parameters": {"n": 1.5, "texts": ["a"]}, "pipeline_root": "s3://bucket/root"},
+        "plugins_input": {"penstock": {"enable_caching": false, "cache_max_age": "2h"}, "mlflow": {"n": 1.0}},
+        "pipeline_spec": Pipeline::new("train", [Task::new("a", "true")])
+            .input("n", "NUMBER_DOUBLE")
+            .input("texts", "LIST")
+            .build(),
+        "experiment_id": experiments["experiments"][0]["experiment_id"],
+    });
+    let span = json!({"cron": "0 0 3 * * *", "start_time": "2040-01-01T00:00:00Z", "end_time": "2040-12-31T00:00:00Z"});
+    recurring(&from, "all", &json!({ "cron_schedule": span }), &all);
     let import = |more: &[&str]| import(&target, &from.url(), more);
     let counts = |created: u32, skipped: u32, conflict: u32| json!({"created": created, "skipped": skipped, "conflict": conflict, "failed": 0});
     let (code, dry) = import(&["--dry-run"]);
-    assert_eq!((code, &dry["counts"]), (Some(0), &counts(7, 1, 0)), "{dry}");
+    assert_eq!((code, &dry["counts"]), (Some(0), &counts(8, 1, 0)), "{dry}");
     let (code, first) = import(&[]);
-    assert_eq!((code, &first["counts"]), (Some(0), &counts(7, 1, 0)), "{first}");
+    assert_eq!((code, &first["counts"]), (Some(0), &counts(8, 1, 0)), "{first}");
+    let shown = |server: &Server| {
+        let list = get(&server.url(), "/apis/v2beta1/recurringruns?page_size=50");
+        let mut all =
+            list["recurringRuns"].as_array().expect("a list").iter().filter(|one| one["display_name"] == "all");
+        let mut one = all.next().expect("it is there").as_object().expect("an object").clone();
+        for own in ["recurring_run_id", "experiment_id", "created_at", "updated_at"] {
+            assert!(one.remove(own).is_some(), "{own}");
+        }
+        Value::Object(one)
+    };
+    assert_eq!(shown(&to), shown(&from));
+    assert_eq!(
+        shown(&to)["plugins_input"],
+        json!({"penstock": {"enable_caching": false, "cache_max_age": "2h"}, "mlflow": {"n": 1}})
+    );
     let (code, second) = import(&["--enable"]);
-    assert_eq!((code, &second["counts"]), (Some(0), &counts(0, 8, 0)), "{second}");
+    assert_eq!((code, &second["counts"]), (Some(0), &counts(0, 9, 0)), "{second}");
     let list = target.penstock().args(["schedule", "list"]).run().expect_code(0).stdout;
-    assert_eq!(list.matches("paused").count(), 2, "{list}");
+    assert_eq!(list.matches("paused").count(), 3, "{list}");
     // Something else under the same name is left alone, and said.
     target.penstock().args(["schedule", "apply", "--name", "inline", "--cron", "@weekly"]).run().expect_code(0);
     let (code, third) = import(&[]);
-    assert_eq!((code, &third["counts"]), (Some(1), &counts(0, 7, 1)), "{third}");
+    assert_eq!((code, &third["counts"]), (Some(1), &counts(0, 8, 1)), "{third}");
     let away = target.penstock().args(["import", "--from", "http://127.0.0.1:1"]).run().expect_code(1);
     // The one that cannot be reached is named by its own flag.
     let away = away.expect_complaint("cannot reach the server").expect_complaint("check --from (PENSTOCK_FROM)");

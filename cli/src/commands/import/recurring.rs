@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use penstock_spec::keys::KFP_SERVICE_ACCOUNT;
 use penstock_spec::value::canonicalize;
 use serde_json::{Map, Value, json};
 
@@ -19,7 +20,7 @@ use crate::remote::schedules;
 
 const KIND: &str = "recurring run";
 /// What makes two recurring runs of one name the same.
-const CONTENT: [&str; 9] = [
+const CONTENT: [&str; 10] = [
     "description",
     "experiment_id",
     "pipeline_version_reference",
@@ -29,6 +30,7 @@ const CONTENT: [&str; 9] = [
     "max_concurrency",
     "trigger",
     "no_catchup",
+    "plugins_input",
 ];
 
 /// One of the source, as it is to be here.
@@ -77,9 +79,12 @@ impl There {
     }
 }
 
-/// What is compared: numbers are written in several ways.
+/// What is compared: numbers are written in several ways, and some servers do not show the account that runs have unless
+/// another one is named.
 fn content(body: &Map<String, Value>) -> Value {
-    let mut content = Value::Object(body.clone());
+    let mut content = body.clone();
+    content.entry("service_account").or_insert_with(|| json!(KFP_SERVICE_ACCOUNT));
+    let mut content = Value::Object(content);
     canonicalize(&mut content);
     content
 }
@@ -183,6 +188,16 @@ mod tests {
         let left = translated(&item, &experiments, &pipelines).unwrap_err();
         assert_eq!(left, "its experiment was not brought over: it is too long");
     }
+
+    #[test]
+    fn what_a_server_leaves_out_is_its_default() {
+        let mut there = There::default();
+        let here = json!({"trigger": {}, "max_concurrency": "1", "service_account": "pipeline-runner"});
+        there.put("a", &members(&here, &CONTENT));
+        let at_the_source = json!({"trigger": null, "max_concurrency": "1", "plugins_input": {}, "no_catchup": false});
+        assert!(there.take("a", &members(&at_the_source, &CONTENT)));
+    }
+
     #[test]
     fn each_that_is_there_stands_for_one_alone() {
         let body = |n: Value| members(&json!({"trigger": {"periodic_schedule": {"n": n}}}), &CONTENT);
