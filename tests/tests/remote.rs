@@ -306,6 +306,14 @@ fn schedule_lives_its_life() {
     let changed = said(&["apply", "--name", "nightly", "--no-catchup=false", "-o", "json"]);
     let changed: Value = serde_json::from_str(&changed).expect("a document");
     assert_eq!((&changed["action"], &changed["changes"][0]["member"]), (&json!("changed"), &json!("no_catchup")));
+    let off = r#"plugins_input: nothing -> {"penstock":{"enable_caching":false}}"#;
+    let changed = said(&["apply", "--name", "nightly", "--no-cache", "--service-account", "robot"]);
+    for line in [off, "service_account: pipeline-runner -> robot"] {
+        assert!(changed.contains(line), "{changed}");
+    }
+    assert!(said(&["apply", file, "--no-cache"]).contains("is as it should be"));
+    assert!(said(&["apply", file, "--no-cache=false"]).contains("-> {}"));
+    assert!(said(&["apply", file, "--no-cache=false"]).contains("is as it should be"));
     assert!(said(&["get", "nightly"]).contains("cron 0 0 4 * * *"));
     assert!(said(&["pause", "nightly"]).contains("is paused"));
     assert!(said(&["list"]).contains("paused"));

@@ -66,6 +66,8 @@ pub(crate) const CHANGE: Message = Message {
         given("pipeline_version_reference", Kind::Message(&REFERENCE)),
         given("pipeline_spec", Kind::Struct),
         given("runtime_config", Kind::Message(&PARAMETERS)),
+        given("service_account", Kind::Text),
+        given("plugins_input", Kind::Struct),
     ],
 };
 

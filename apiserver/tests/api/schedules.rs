@@ -104,6 +104,28 @@ async fn only_what_is_named_changes() {
 }
 
 #[tokio::test]
+async fn its_next_runs_take_the_cache_and_the_account_that_it_has_by_then() {
+    let world = World::with(hourly()).await;
+    let run = async || {
+        let run = world.ask(Method::POST, "/ID:run", Value::Null).await.ok();
+        (run["service_account"].clone(), run["plugins_input"].clone())
+    };
+    assert_eq!(run().await, (json!("pipeline-runner"), Value::Null));
+    let input = json!({"penstock": {"enable_caching": false}, "mlflow": {"n": 1}});
+    for (change, expected) in [
+        (json!({"plugins_input": input, "service_account": "robot"}), (json!("robot"), input.clone())),
+        (json!({"description": "d", "plugins_input": null}), (json!("robot"), input)),
+        (json!({"pluginsInput": {"mlflow": {}}}), (json!("robot"), json!({"mlflow": {}}))),
+        (json!({"plugins_input": {}, "service_account": ""}), (json!("pipeline-runner"), Value::Null)),
+    ] {
+        let changed = world.ask(Method::PATCH, "/ID", change).await.ok();
+        assert_eq!((changed["service_account"].clone(), changed["plugins_input"].clone()), expected);
+        assert_eq!(world.server.get(&format!("/recurringruns/{}", world.id)).await.ok(), changed);
+        assert_eq!(run().await, expected);
+    }
+}
+
+#[tokio::test]
 async fn changes_that_make_no_sense_are_refused_and_change_nothing() {
     let world = World::with(hourly()).await;
     let before = world.server.get(&format!("/recurringruns/{}", world.id)).await.ok();
@@ -113,6 +135,10 @@ async fn changes_that_make_no_sense_are_refused_and_change_nothing() {
         (json!({"trigger": {}}), "cannot lose its trigger"),
         (json!({"trigger": {"cron_schedule": {"cron": "x"}}}), "not a supported format"),
         (json!({"runtime_config": {"parameters": {"a": 1}}}), "not required by pipeline: a"),
+        (json!({"plugins_input": {"penstock": {"enable_caching": "no"}}}), "enable_caching is true or false"),
+        (json!({"plugins_input": {"mlflow": 1}}), "must be an object"),
+        (json!({"plugins_input": {"mlflow": {"text": "x".repeat(65_536)}}}), "exceeds maximum 65536 bytes"),
+        (json!({"service_account": 1}), "service_account"),
         (json!({"mode": "ENABLE"}), "unknown field"),
         (json!({"pipeline_spec": {"root": {}}}), ""),
     ] {

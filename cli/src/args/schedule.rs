@@ -109,6 +109,12 @@ pub(crate) struct ApplyArgs {
     /// Of several slots that were missed, run only the latest [default: all of them]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) no_catchup: Option<bool>,
+    /// Let its runs take no results of earlier ones, whatever the pipeline says [default: as the pipeline says]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) no_cache: Option<bool>,
+    /// KFP's service account of its runs. It is stored and shown, and nothing runs under it [default: pipeline-runner]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) service_account: Option<String>,
     /// Create it without letting it make runs
     #[arg(long)]
     pub(crate) paused: bool,

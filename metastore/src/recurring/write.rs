@@ -133,7 +133,8 @@ pub(crate) async fn update(connection: &mut Connection, encoded: &EncodedRecurri
     let updated = query(
         "UPDATE recurring_runs SET display_name = $4, description = $5, updated_at = $6, max_concurrency = $7, \
            no_catchup = $8, trigger_json = $9, last_fired_at = $10, parameters_json = $11, pipeline_id = $12, \
-           version_id = $13, pipeline_text = $14, revision = revision + 1, error = NULL \
+           version_id = $13, pipeline_text = $14, service_account = $15, plugins_input_json = $16, \
+           revision = revision + 1, error = NULL \
          WHERE id = $1 AND fired_count = $2 AND revision = $3",
     )
     .bind(row.id)
@@ -150,6 +151,8 @@ pub(crate) async fn update(connection: &mut Connection, encoded: &EncodedRecurri
     .bind(pipeline)
     .bind(version)
     .bind(text)
+    .bind(&row.service_account)
+    .bind(&encoded.plugins_input_json)
     .execute(&mut *connection)
     .await?;
     if updated > 0 {

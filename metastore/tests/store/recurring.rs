@@ -73,6 +73,30 @@ async fn recurring_run_reads_back() {
     }
 }
 
+#[tokio::test]
+async fn whatever_may_change_is_stored_when_it_does() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let store = &fixture.store;
+    store.create_recurring_run(recurring(1)).await.unwrap();
+    let changed = RecurringRun {
+        display_name: "Weekly".to_owned(),
+        description: String::new(),
+        updated_at: at(50),
+        max_concurrency: 1,
+        no_catchup: false,
+        trigger: Trigger::Periodic { seconds: 60, start: None, end: None },
+        source: RecurringSource::Latest(Uuid::from_u128(8)),
+        parameters: json!({"n": 2}).as_object().unwrap().clone(),
+        service_account: "other".to_owned(),
+        plugins_input: json!({"penstock": {"enable_caching": false}}).as_object().unwrap().clone(),
+        last_fired: Some(at(40)),
+        ..recurring(1)
+    };
+    assert!(store.update_recurring_run(changed.clone()).await.unwrap());
+    let stored = store.recurring_run(changed.id).await.unwrap();
+    assert_eq!(stored, RecurringRun { revision: 1, ..changed });
+}
+
 async fn listed(fixture: &Fixture, listing: &Listing<RecurringRunField>) -> (Vec<u128>, u64) {
     let Page { rows, total, .. } = fixture.store.list_recurring_runs(listing).await.unwrap();
     (rows.into_iter().map(|row| row.readable().unwrap().id.as_u128()).collect(), total)

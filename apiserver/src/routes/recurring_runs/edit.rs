@@ -10,7 +10,8 @@ use crate::api::Api;
 use crate::error::ApiError;
 use crate::recurring::{check_inputs, view, with_trigger};
 use crate::router::Access;
-use crate::routes::source::Reference;
+use crate::routes::source::{Reference, account_or_default};
+use crate::runs::plugins;
 use crate::wire::{Fields, Reply, RequestBody, WireError};
 
 /// Times that a change is tried while the recurring run fires or others change it.
@@ -25,6 +26,8 @@ struct Change {
     max_concurrency: Option<i64>,
     no_catchup: Option<bool>,
     parameters: Option<Map<String, Value>>,
+    service_account: Option<String>,
+    plugins_input: Option<Map<String, Value>>,
     spec: Option<Map<String, Value>>,
     reference: Option<Reference>,
 }
@@ -39,6 +42,8 @@ fn change(fields: &mut Fields) -> Result<Change, WireError> {
         max_concurrency: fields.optional_integer("max_concurrency")?,
         no_catchup: fields.optional_boolean("no_catchup")?,
         parameters: config.flatten(),
+        service_account: fields.optional_text("service_account")?,
+        plugins_input: fields.structure("plugins_input")?,
         spec: fields.structure("pipeline_spec")?,
         reference: Reference::read(fields)?,
     })
@@ -94,6 +99,13 @@ impl Change {
             after.max_concurrency = max_concurrency(asked)?;
         }
         after.no_catchup = self.no_catchup.unwrap_or(after.no_catchup);
+        if let Some(account) = &self.service_account {
+            after.service_account = account_or_default(account.clone());
+        }
+        if let Some(input) = &self.plugins_input {
+            plugins::check(input)?;
+            after.plugins_input.clone_from(input);
+        }
         if let Some(trigger) = self.trigger.as_ref().filter(|trigger| **trigger != after.trigger) {
             if *trigger == Trigger::Once {
                 let text = "a recurring run cannot lose its trigger: run it now with :run, or disable it";

@@ -1,5 +1,7 @@
 //! `penstock schedule apply`: creates a schedule, or changes the one of that name; asked twice, it changes nothing twice.
 
+mod wanted;
+
 use std::path::Path;
 
 use penstock_spec::Timestamp;
@@ -10,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::OutputFormat;
 use crate::args::schedule::ApplyArgs;
-use crate::commands::run::{Compiling, pipeline, read_parameters};
+use crate::commands::run::{Compiling, pipeline};
 use crate::context::Context;
 use crate::failure::Refusal;
 use crate::progress::Stream;
@@ -45,7 +47,7 @@ pub(super) async fn apply(context: &Context, client: &Client, args: ApplyArgs) -
         Refusal::new("there is nothing to apply").with_hint("name a FILE or a PIPELINE, or a schedule with --name")
     })?;
     let existing = schedules::named(client, &name).await?;
-    let wanted = wanted(&args, source.as_ref(), existing.as_ref())?;
+    let wanted = wanted::wanted(&args, source.as_ref(), existing.as_ref())?;
     let done = match &existing {
         None => create(client, &args, name, source, wanted).await?,
         Some(before) => change(client, &args, before, wanted).await?,
@@ -151,83 +153,6 @@ async fn source(context: &Context, client: &Client, word: &str, args: &ApplyArgs
     })
 }
 
-/// What is asked for: the members that the user has named.
-fn wanted(
-    args: &ApplyArgs,
-    source: Option<&Source>,
-    existing: Option<&Schedule>,
-) -> anyhow::Result<Map<String, Value>> {
-    let mut wanted = Map::new();
-    if let Some(source) = source {
-        wanted.insert(source.member.to_owned(), source.value.clone());
-    }
-    if let Some(trigger) = trigger(args, existing)? {
-        wanted.insert("trigger".to_owned(), trigger);
-    }
-    if let Some(description) = &args.description {
-        wanted.insert("description".to_owned(), json!(description));
-    }
-    if let Some(at_a_time) = args.max_concurrency {
-        wanted.insert("max_concurrency".to_owned(), json!(at_a_time.to_string()));
-    }
-    if let Some(no_catchup) = args.no_catchup {
-        wanted.insert("no_catchup".to_owned(), json!(no_catchup));
-    }
-    if !args.param.is_empty() || args.params_file.is_some() {
-        let Some(source) = source else {
-            return Err(Refusal::new("parameters are read as their pipeline declares them")
-                .with_hint("name the FILE or PIPELINE too")
-                .into());
-        };
-        let given = read_parameters(&source.takes, args.params_file.as_deref(), &args.param)?;
-        wanted.insert("runtime_config".to_owned(), json!({ "parameters": given }));
-    }
-    Ok(wanted)
-}
-
-/// The trigger that is asked for; `None` if nothing of it is.
-fn trigger(args: &ApplyArgs, existing: Option<&Schedule>) -> Result<Option<Value>, Refusal> {
-    let old = existing.and_then(|schedule| schedule.0.get("trigger"));
-    let inner = |kind: &str| old.and_then(|old| old.get(kind)).cloned();
-    let (kind, mut inner) = match (&args.cron, args.every, args.at) {
-        (Some(cron), ..) => ("cron_schedule", json!({ "cron": cron })),
-        (None, Some(every), _) => ("periodic_schedule", json!({ "interval_second": every.as_secs().to_string() })),
-        (None, None, Some(at)) => {
-            if args.start.is_some() || args.end.is_some() {
-                return Err(Refusal::new("--at is one moment; --start and --end are for --cron and --every"));
-            }
-            return at_once(at).map(Some);
-        }
-        (None, None, None) if args.start.is_none() && args.end.is_none() => return Ok(None),
-        (None, None, None) => match (inner("cron_schedule"), inner("periodic_schedule")) {
-            (Some(cron), _) => ("cron_schedule", cron),
-            (None, Some(periodic)) => ("periodic_schedule", periodic),
-            (None, None) => return Err(Refusal::new("--start and --end need --cron or --every")),
-        },
-    };
-    for (name, time) in [("start_time", args.start), ("end_time", args.end)] {
-        if let Some(time) = time {
-            inner[name] = json!(whole_seconds(time)?);
-        }
-    }
-    Ok(Some(json!({ kind: inner })))
-}
-
-/// Once, at a time: an interval that ends with its first slot.
-fn at_once(at: Timestamp) -> Result<Value, Refusal> {
-    let at = whole_seconds(at)?;
-    let start = at.checked_sub(jiff::SignedDuration::from_secs(1));
-    let start = start.map_err(|_| Refusal::new(format!("--at {at} is too early")))?;
-    Ok(json!({"periodic_schedule": {"interval_second": "1", "start_time": start, "end_time": at}}))
-}
-
-fn whole_seconds(time: Timestamp) -> Result<Timestamp, Refusal> {
-    match time.subsec_nanosecond() {
-        0 => Ok(time),
-        _ => Err(Refusal::new(format!("{time} is no whole second, and slots are"))),
-    }
-}
-
 async fn create(
     client: &Client,
     args: &ApplyArgs,
@@ -318,7 +243,7 @@ fn differences(before: &Value, wanted: &Map<String, Value>) -> Vec<Difference> {
         }
         let from = before.get(name).cloned().unwrap_or(Value::Null);
         // What has its default is not shown.
-        let is_default = from.is_null() && (*to == json!(false) || *to == json!(""));
+        let is_default = from.is_null() && [json!(false), json!(""), json!({})].contains(to);
         if !is_default && !is_same(&from, to) {
             found.push(Difference { member: name.clone(), from, to: to.clone() });
         }
@@ -361,7 +286,7 @@ mod tests {
         });
         let wanted = |value: Value| value.as_object().cloned().unwrap_or_default();
         let same = wanted(json!({
-            "max_concurrency": "1", "no_catchup": false, "description": "",
+            "max_concurrency": "1", "no_catchup": false, "description": "", "plugins_input": {},
             "runtime_config": {"parameters": {"a": 1.0, "b": "x"}},
         }));
         assert_eq!(differences(&before, &same), []);
@@ -374,15 +299,5 @@ mod tests {
             assert!(members.contains(&member), "{members:?}");
         }
         assert_eq!(members.len(), 3, "{members:?}");
-    }
-
-    #[test]
-    fn one_moment_is_the_only_slot_of_an_interval_that_ends_there() {
-        let trigger = at_once("2026-12-31T23:00:00Z".parse().expect("a time")).expect("a trigger");
-        let expected = json!({"periodic_schedule": {
-            "interval_second": "1", "start_time": "2026-12-31T22:59:59Z", "end_time": "2026-12-31T23:00:00Z",
-        }});
-        assert_eq!(trigger, expected);
-        assert!(at_once("2026-12-31T23:00:00.5Z".parse().expect("a time")).is_err());
     }
 }
