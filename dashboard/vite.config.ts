@@ -7,6 +7,12 @@ export default defineConfig({
   // Pages may lie below any path.
   base: "./",
   esbuild: { jsx: "automatic" },
+  resolve: {
+    alias: {
+      // The graph's library brings what older versions of React lack; ours has it.
+      "use-sync-external-store/shim/with-selector.js": "use-sync-external-store/with-selector.js",
+    },
+  },
   build: {
     target: "es2023",
     // A script or image within a page's text is what the policy of the pages forbids.

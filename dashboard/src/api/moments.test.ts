@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { countUntil, readMoments } from "./moments";
+import { countUntil } from "../model/instant";
+import { readMoments } from "./moments";
 
 const at = (second: number) => Date.UTC(2026, 7, 1, 10, 0, second);
 const event = (seq: number, second: number) =>

@@ -47,17 +47,3 @@ async function* linesOf(response: Response): AsyncGenerator<string> {
     await reader?.cancel().catch(() => undefined);
   }
 }
-
-/** How many events there were at an instant. */
-export function countUntil(moments: readonly number[], instant: number): number {
-  let [low, high] = [0, moments.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((moments[middle] as number) <= instant) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
-}

@@ -46,6 +46,20 @@ export function spanOf(nodes: readonly TreeNode[]): { from: number; to: number |
   return Number.isFinite(from) ? { from, to: time(root?.ended_at) } : undefined;
 }
 
+/** How many events there were at an instant. */
+export function countUntil(moments: readonly number[], instant: number): number {
+  let [low, high] = [0, moments.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((moments[middle] as number) <= instant) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
 /** An instant as an address has it. */
 export const instantIn = (word: string | null): number | undefined => (word ? time(word) : undefined);
 export const wordOf = (instant: number | undefined): string | undefined =>

@@ -17,7 +17,6 @@ import { Tabs } from "../../design/Tabs";
 import { Actions } from "./frame/Actions";
 import { Facts } from "./frame/Facts";
 import { Heading } from "./frame/Heading";
-import { Past } from "./frame/Past";
 import { useFollowing } from "./live";
 import { useInstant, usePast } from "./past";
 import style from "./Run.module.css";
@@ -27,6 +26,7 @@ const Graph = part(() => import("./graph/Graph"));
 const Timeline = part(() => import("./timeline/Timeline"));
 const TaskTable = part(() => import("./table/TaskTable"));
 const TaskPanel = part(() => import("./panel/TaskPanel"));
+const Past = part(() => import("./frame/Past"));
 const Details = part(async () => ({ default: (await import("./frame/Details")).Details }));
 
 type View = "graph" | "timeline" | "table" | "details";
@@ -138,7 +138,11 @@ function Views({ run, tree }: { run: RunOfKfp; tree: Tree | undefined }) {
           <p>{spec.error.message}</p>
         </Notice>
       )}
-      {view !== "details" && instant !== undefined && tree && <Past past={past} />}
+      {view !== "details" && instant !== undefined && tree && (
+        <Suspense>
+          <Past past={past} />
+        </Suspense>
+      )}
       <Split
         name="task"
         label="Width of the task"

@@ -5,7 +5,11 @@
 export function loadAhead(hash: string): void {
   const at = hash.indexOf("?");
   const query = new URLSearchParams(at === -1 ? "" : hash.slice(at + 1));
-  const parts = [viewOf(query.get("view")), ...(query.has("task") ? [() => import("./panel/TaskPanel")] : [])];
+  const parts = [
+    viewOf(query.get("view")),
+    ...(query.has("task") ? [() => import("./panel/TaskPanel")] : []),
+    ...(query.has("at") ? [() => import("./frame/Past")] : []),
+  ];
   for (const load of parts) {
     void load?.().catch(() => undefined);
   }

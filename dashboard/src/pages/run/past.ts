@@ -1,10 +1,9 @@
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { countUntil, readMoments } from "../../api/moments";
 import type { Tree } from "../../api/penstock";
 import { treeQuery } from "../../api/runs";
 import { useAddressWords } from "../../app/query";
-import { asItWas, instantIn, wordOf } from "../../model/instant";
+import { asItWas, countUntil, instantIn, wordOf } from "../../model/instant";
 
 /** Browsers refuse to have the address changed as often as a slider moves. */
 const STILL_MS = 250;
@@ -45,7 +44,10 @@ export function usePast(runId: string, present: Tree | undefined, instant: numbe
   const isKnown = known.length >= count || (instant !== undefined && instant < (known.at(-1) ?? 0));
   const moments = useQuery({
     queryKey: key,
-    queryFn: ({ signal }) => readMoments(runId, client.getQueryData<number[]>(key) ?? [], count, signal),
+    queryFn: async ({ signal }) => {
+      const { readMoments } = await import("../../api/moments");
+      return readMoments(runId, client.getQueryData<number[]>(key) ?? [], count, signal);
+    },
     enabled: instant !== undefined && present !== undefined && !isKnown,
     refetchOnWindowFocus: false,
     staleTime: 0,

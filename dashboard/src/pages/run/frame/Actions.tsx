@@ -1,29 +1,32 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import { useNavigate } from "react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Suspense, useState } from "react";
 import type { Run } from "../../../api/kfp";
-import { archiveRun, deleteRun, retryRun, specQuery, terminateRun, unarchiveRun } from "../../../api/runs";
+import { archiveRun, retryRun, specQuery, unarchiveRun } from "../../../api/runs";
+import { part } from "../../../app/part";
 import { to } from "../../../app/routes";
 import { Button } from "../../../design/Button";
-import { Confirm } from "../../../design/Confirm";
-import { Dialog } from "../../../design/Dialog";
 import { LinkButton } from "../../../design/LinkButton";
-import { Failed } from "../../../design/Notice";
 import { isFinal, standingOf } from "../../../model/state";
 import { useRefresh } from "../live";
+
+const Asked = part(() => import("./Asked"));
 
 /** What can be done with a run, as it stands. */
 export function Actions({ run, status }: { run: Run; status: string | undefined }) {
   const [asked, setAsked] = useState<"stop" | "delete">();
+  const [doing, setDoing] = useState<"store" | "retry">();
+  const [refused, setRefused] = useState<Error>();
   const refresh = useRefresh(run.run_id);
   const standing = standingOf(status);
   const isArchived = run.storage_state === "ARCHIVED";
-  const store = useMutation({
-    mutationFn: () => (isArchived ? unarchiveRun(run.run_id) : archiveRun(run.run_id)),
-    onSuccess: refresh,
-  });
-  const retry = useMutation({ mutationFn: () => retryRun(run.run_id), onSuccess: refresh });
-  const failure = store.error ?? retry.error;
+  // The library's way to change something comes with the windows: a run's page is there before them.
+  const perform = (what: "store" | "retry", change: (runId: string) => Promise<unknown>) => {
+    setDoing(what);
+    void change(run.run_id)
+      .then(refresh)
+      .catch(setRefused)
+      .finally(() => setDoing(undefined));
+  };
   return (
     <>
       {!isFinal(standing) && (
@@ -32,7 +35,7 @@ export function Actions({ run, status }: { run: Run; status: string | undefined 
         </Button>
       )}
       {(standing === "failed" || standing === "canceled") && (
-        <Button icon="retry" busy={retry.isPending} onClick={() => retry.mutate()}>
+        <Button icon="retry" busy={doing === "retry"} onClick={() => perform("retry", retryRun)}>
           Retry failed tasks
         </Button>
       )}
@@ -45,53 +48,26 @@ export function Actions({ run, status }: { run: Run; status: string | undefined 
           <Button
             icon="archive"
             label={isArchived ? "Take out of the archive" : "Archive"}
-            busy={store.isPending}
-            onClick={() => store.mutate()}
+            busy={doing === "store"}
+            onClick={() => perform("store", isArchived ? unarchiveRun : archiveRun)}
           />
           <Button icon="trash" label="Delete" onClick={() => setAsked("delete")} />
         </>
       )}
-      {asked === "stop" && <Stop run={run} onClose={() => setAsked(undefined)} onDone={refresh} />}
-      {asked === "delete" && <Delete run={run} onClose={() => setAsked(undefined)} />}
-      {failure && (
-        <Dialog
-          title="Not done"
-          onClose={() => {
-            store.reset();
-            retry.reset();
-          }}
-        >
-          <Failed what="The server refused" error={failure} />
-        </Dialog>
+      {(asked || refused) && (
+        <Suspense>
+          <Asked
+            run={run}
+            what={refused ?? asked}
+            onClose={() => {
+              setAsked(undefined);
+              setRefused(undefined);
+            }}
+            onStopped={refresh}
+          />
+        </Suspense>
       )}
     </>
-  );
-}
-
-function Stop({ run, onClose, onDone }: { run: Run; onClose: () => void; onDone: () => Promise<unknown> }) {
-  return (
-    <Confirm
-      title="Stop this run"
-      action="Stop the run"
-      perform={() => terminateRun(run.run_id).then(onDone)}
-      onClose={onClose}
-    >
-      <p>Tasks of {run.display_name} that run are ended, and no more are begun. It can be retried later.</p>
-    </Confirm>
-  );
-}
-
-function Delete({ run, onClose }: { run: Run; onClose: () => void }) {
-  const navigate = useNavigate();
-  return (
-    <Confirm
-      title="Delete this run"
-      action="Delete the run"
-      perform={() => deleteRun(run.run_id).then(() => navigate(to.runs))}
-      onClose={onClose}
-    >
-      <p>{run.display_name} and what is recorded of its tasks are deleted for good.</p>
-    </Confirm>
   );
 }
 

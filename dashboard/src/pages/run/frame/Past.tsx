@@ -10,7 +10,7 @@ import { useRunView } from "../view";
 import style from "./frame.module.css";
 
 /** Says that it is not now that is shown, and leads back. */
-export function Past({ past }: { past: PastOfRun }) {
+export default function Past({ past }: { past: PastOfRun }) {
   const { present, instant = 0, setInstant } = useRunView();
   const now = isFinal(standingOf(present.status)) ? "the end" : "now";
   const back = <Button onClick={() => setInstant(undefined)}>Back to {now}</Button>;

@@ -1,5 +1,6 @@
-import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { type ReactNode, Suspense, useCallback, useMemo, useState } from "react";
 import type { PipelineSpec, TreeNode } from "../../../api/penstock";
+import { part } from "../../../app/part";
 import { useAddressWords } from "../../../app/query";
 import { Button } from "../../../design/Button";
 import { Empty, Loading } from "../../../design/Notice";
@@ -20,10 +21,11 @@ import { useRunView, useSelection } from "../view";
 import { Canvas } from "./Canvas";
 import type { BoxData } from "./graphContext";
 import { useChoices } from "./useChoices";
-import { useIterations } from "./useIterations";
 
 // Few open it, and it brings what long lists need.
-const Iterations = lazy(() => import("./Iterations"));
+const Iterations = part(() => import("./Iterations"));
+// Many runs have no loop, and of most no iteration is shown.
+const InIterations = part(() => import("./InIterations"));
 
 /** The tasks of a run as a graph: what there is, and what is still to come. */
 export default function Graph() {
@@ -42,7 +44,7 @@ function GraphOfRun({ spec }: { spec: PipelineSpec }) {
   const [isCritical, setCritical] = useCritical();
   const usual = useMemo(() => usuallyOpen(spec), [spec]);
   const graph = useGraphOf(spec, choices, usual, selected);
-  const nodes = useNodesByPath(graph.children);
+  const { nodes, reading } = useNodesByPath(graph.children);
   const dataOf = useCallback((item: Item) => dataIn(nodes, item), [nodes]);
   const standings = useStandings(graph.children, dataOf);
   const critical = useMemo(() => (isCritical ? criticalPath([...nodes.values()]) : undefined), [isCritical, nodes]);
@@ -97,6 +99,7 @@ function GraphOfRun({ spec }: { spec: PipelineSpec }) {
           </Button>
         }
       />
+      {reading}
       {loop && (
         <Suspense>
           <Iterations
@@ -132,8 +135,9 @@ function useGraphOf(spec: PipelineSpec, choices: Choices, usual: ReadonlySet<str
 }
 
 /** All nodes that are known, by their paths: the run's, and those of the iterations that are shown. */
-function useNodesByPath(children: readonly Item[]): ReadonlyMap<string, TreeNode> {
+function useNodesByPath(children: readonly Item[]): { nodes: ReadonlyMap<string, TreeNode>; reading: ReactNode } {
   const { runId, byPath, past } = useRunView();
+  const [more, setMore] = useState<readonly TreeNode[]>([]);
   const shown = useMemo(
     () =>
       [...drawn(children)].flatMap((item) =>
@@ -141,14 +145,19 @@ function useNodesByPath(children: readonly Item[]): ReadonlyMap<string, TreeNode
       ),
     [children],
   );
-  const more = useIterations(runId, shown, past);
-  return useMemo(() => {
+  const nodes = useMemo(() => {
     const all = new Map(byPath);
     for (const node of more) {
       all.set(node.path, node);
     }
     return all;
   }, [byPath, more]);
+  const reading = shown.length > 0 && (
+    <Suspense>
+      <InIterations runId={runId} paths={shown} at={past} onNodes={setMore} />
+    </Suspense>
+  );
+  return { nodes, reading };
 }
 
 /** What there is of an item, or of the nearest group around it that has begun. */

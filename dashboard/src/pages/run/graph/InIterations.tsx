@@ -1,4 +1,5 @@
 import { keepPreviousData, useQueries } from "@tanstack/react-query";
+import { useLayoutEffect } from "react";
 import { ask } from "../../../api/http";
 import type { TaskDetail, Tree, TreeNode } from "../../../api/penstock";
 
@@ -23,10 +24,28 @@ async function treeOf(runId: string, path: string, at: number | undefined, signa
   return below(node);
 }
 
-const NONE: TreeNode[] = [];
+const NONE: readonly TreeNode[] = [];
 
-/** The nodes of iterations and of what is below them, as far as they have begun; as they were after an event of a number. */
-export function useIterations(runId: string, paths: readonly string[], at: number | undefined): readonly TreeNode[] {
+/** Tells the nodes of iterations and of what is below them, as far as they have begun; as they were after an event of a number. */
+export default function InIterations({
+  runId,
+  paths,
+  at,
+  onNodes,
+}: {
+  runId: string;
+  paths: readonly string[];
+  at: number | undefined;
+  onNodes: (nodes: readonly TreeNode[]) => void;
+}) {
+  const nodes = useIterations(runId, paths, at);
+  // Before anything is painted: what is known of an iteration is there when its boxes are.
+  useLayoutEffect(() => onNodes(nodes), [nodes, onNodes]);
+  useLayoutEffect(() => () => onNodes(NONE), [onNodes]);
+  return null;
+}
+
+function useIterations(runId: string, paths: readonly string[], at: number | undefined): readonly TreeNode[] {
   return useQueries({
     queries: paths.map((path) => ({
       queryKey: ["tree", runId, { iteration: path, ...(at === undefined ? {} : { at }) }],
