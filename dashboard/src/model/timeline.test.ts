@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { TreeNode } from "../api/penstock";
 import { node } from "./nodes.samples";
-import { criticalPath, moved, rowsOf, segmentsOf, ticks, zoomed } from "./timeline";
+import { criticalPath, moved, rowsOf, segmentsOf, stepOf, ticks, tickWords, zoomed } from "./timeline";
 
 const ZERO = Date.parse("2026-08-01T10:00:00Z");
 const at = (seconds: number) => new Date(ZERO + seconds * 1000).toISOString();
@@ -141,8 +141,22 @@ describe("the window", () => {
   });
 
   it("has round steps", () => {
-    expect(ticks({ from: 500, to: 12_000 }, 0, 10)).toEqual([2000, 4000, 6000, 8000, 10_000, 12_000]);
-    expect(ticks({ from: 100, to: 100 }, 100, 5)).toEqual([100]);
-    expect(ticks({ from: 0, to: 7_200_000 }, 0, 8).length).toBeLessThanOrEqual(9);
+    const of = (from: number, to: number, zero: number, room: number) =>
+      ticks({ from, to }, zero, stepOf({ from, to }, room));
+    expect(of(500, 12_000, 0, 10)).toEqual([2000, 4000, 6000, 8000, 10_000, 12_000]);
+    expect(of(100, 100, 100, 5)).toEqual([100]);
+    expect(of(0, 7_200_000, 0, 8).length).toBeLessThanOrEqual(9);
+  });
+
+  it("says of no two lines the same", () => {
+    const words = (step: number, ...counts: number[]) => counts.map((count) => tickWords(count * step, step));
+    expect(words(50, 0, 1, 2, 3, 20)).toEqual(["0", "0.05 s", "0.10 s", "0.15 s", "1.00 s"]);
+    expect(words(2, 1, 500, 30_601)).toEqual(["0.002 s", "1.000 s", "1 min 1.202 s"]);
+    expect(words(5_000, 0, 1, 12, 13)).toEqual(["0", "5 s", "1 min", "1 min 5 s"]);
+    expect(words(1_000, 3_600, 3_601, 90_061)).toEqual(["1 h", "1 h 1 s", "1 d 1 h 1 min 1 s"]);
+    for (const step of [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 15_000, 60_000, 10_800_000]) {
+      const lines = words(step, ...Array.from({ length: 200 }, (_, at) => at + 3_000));
+      expect(new Set(lines).size).toBe(lines.length);
+    }
   });
 });

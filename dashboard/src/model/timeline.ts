@@ -237,10 +237,14 @@ const STEPS = [
   ...[1, 2, 5, 10, 20, 50, 100].map((count) => count * 86_400_000),
 ];
 
-/** Where lines of an axis go that has room for so many, counted from an instant in round steps. */
-export function ticks(window: Window, zero: number, room: number): number[] {
+/** The round step between lines of an axis that has room for so many. */
+export function stepOf(window: Window, room: number): number {
   const length = window.to - window.from;
-  const step = STEPS.find((it) => length / it <= Math.max(1, room)) ?? length;
+  return STEPS.find((it) => length / it <= Math.max(1, room)) ?? length;
+}
+
+/** Where lines of an axis go, counted from an instant. */
+export function ticks(window: Window, zero: number, step: number): number[] {
   if (!(step > 0)) {
     return [];
   }
@@ -249,4 +253,29 @@ export function ticks(window: Window, zero: number, room: number): number[] {
     out.push(at);
   }
   return out;
+}
+
+const UNITS: readonly [number, string][] = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+];
+
+/** The time since the beginning of an axis, as exact as the step between its lines: no two of them say the same. */
+export function tickWords(after: number, step: number): string {
+  const words: string[] = [];
+  let rest = Math.max(0, after);
+  for (const [size, unit] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) {
+      words.push(`${count} ${unit}`);
+    }
+  }
+  const digits = step >= 1_000 ? 0 : step >= 100 ? 1 : step >= 10 ? 2 : 3;
+  const seconds = (rest / 1_000).toFixed(digits);
+  if (Number(seconds) > 0) {
+    words.push(`${seconds} s`);
+  }
+  return words.join(" ") || "0";
 }

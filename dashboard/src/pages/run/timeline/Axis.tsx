@@ -1,6 +1,6 @@
 import type { KeyboardEvent } from "react";
-import { clock, duration } from "../../../model/time";
-import { moved, ticks, type Window, zoomed } from "../../../model/timeline";
+import { clock } from "../../../model/time";
+import { moved, stepOf, ticks, tickWords, type Window, zoomed } from "../../../model/timeline";
 import style from "./Timeline.module.css";
 
 /** Pixels that a word of the axis needs. */
@@ -19,6 +19,7 @@ export function Axis({
   onWindow: (window: Window | undefined) => void;
 }) {
   const length = window.to - window.from;
+  const step = stepOf(window, width / ROOM);
   const pressed = (event: KeyboardEvent) => {
     const middle = (window.from + window.to) / 2;
     const next = (): Window | undefined | false => {
@@ -54,14 +55,14 @@ export function Axis({
       onKeyDown={pressed}
       aria-label={`Time axis from ${clock(window.from)} to ${clock(window.to)}. Arrow keys move it, plus and minus zoom, 0 shows all.`}
     >
-      {ticks(window, span.from, width / ROOM).map((at) => (
+      {ticks(window, span.from, step).map((at) => (
         <span
           key={at}
           className={style.tick}
           style={{ left: `${((at - window.from) / Math.max(1, length)) * 100}%` }}
           title={clock(at)}
         >
-          {at === span.from ? "0" : duration(at - span.from)}
+          {tickWords(at - span.from, step)}
         </span>
       ))}
     </div>
