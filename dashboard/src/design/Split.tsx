@@ -2,6 +2,9 @@ import { type KeyboardEvent, type PointerEvent, type ReactNode, useRef, useState
 import style from "./Split.module.css";
 
 const LEAST = 320;
+/** What is left of the view, as the style sheet has it too: some of everything in it can be seen. */
+const LEAST_VIEW = 400;
+const BAR = 16;
 const STEP = 32;
 
 function stored(key: string, usual: number): number {
@@ -28,7 +31,7 @@ export function Split({
   const key = `penstock.split.${name}`;
   const whole = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(() => stored(key, usual));
-  const most = () => Math.max(LEAST, (whole.current?.clientWidth ?? 1200) - LEAST);
+  const most = () => Math.max(LEAST, (whole.current?.clientWidth ?? 1200) - LEAST_VIEW - BAR);
   const change = (wanted: number) => {
     const next = Math.round(Math.min(most(), Math.max(LEAST, wanted)));
     setWidth(next);
@@ -43,7 +46,8 @@ export function Split({
     const step = { ArrowLeft: STEP, ArrowRight: -STEP }[event.key];
     if (step !== undefined) {
       event.preventDefault();
-      change(width + step);
+      // From what is seen: in a window that was wider it may have been left wider.
+      change(Math.min(width, most()) + step);
     }
   };
   return (
@@ -57,7 +61,7 @@ export function Split({
             tabIndex={0}
             aria-label={label}
             aria-orientation="vertical"
-            aria-valuenow={width}
+            aria-valuenow={Math.min(width, most())}
             aria-valuemin={LEAST}
             aria-valuemax={most()}
             className={style.bar}

@@ -25,7 +25,7 @@ export function Label({
   const label = labelOf(node);
   const items = node.kind === "LOOP" && node.items !== undefined ? ` ×${node.items.toLocaleString("en")}` : "";
   return (
-    <div className={style.label} style={{ paddingLeft: 8 + 14 * Math.min(depth, 8) }}>
+    <div className={style.label} style={{ paddingLeft: `calc(8px + var(--labels) * ${0.055 * Math.min(depth, 8)})` }}>
       {isGroup ? (
         <button
           type="button"

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { type CSSProperties, useEffect, useMemo, useRef, useState } from "react";
 import type { TreeNode } from "../../../api/penstock";
 import { Button } from "../../../design/Button";
 import { useNow } from "../../../design/Moment";
@@ -31,7 +31,10 @@ import { Scrubber } from "./Scrubber";
 import style from "./Timeline.module.css";
 
 const ROW = 32;
-const LABELS = 256;
+/** Below that the tasks' names and what the bars mean leave time its room. */
+const NARROW = 560;
+/** How wide the names of tasks are in a chart of a width. */
+const labelsIn = (width: number) => Math.round(Math.min(256, Math.max(144, width * 0.36)));
 /** Rows of groups that are there without being opened: all but those that are asked for. */
 const isLoop = (node: TreeNode) => node.kind === "LOOP" || node.kind === "ITERATION";
 
@@ -74,7 +77,8 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
   const window = chosen ?? room;
   const { rows, nodes, toggle } = useRows();
   const scroller = useRef<HTMLDivElement>(null);
-  const width = useWidth(scroller) - LABELS;
+  const whole = useWidth(scroller);
+  const labels = labelsIn(whole);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -83,7 +87,7 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
   });
   const paths = useMemo(() => rows.map((row) => row.node.path), [rows]);
   const here = useListKeys(paths, selected, select, (index) => virtual.scrollToIndex(index));
-  useGestures(scroller, LABELS, room, window, setWindow);
+  useGestures(scroller, labels, room, window, setWindow);
   const byNumber = useMemo(() => new Map(nodes.map((node) => [node.node, node])), [nodes]);
   const critical = useMemo(() => criticalPath(nodes, until), [nodes, until]);
   const drawn = virtual.getVirtualItems().flatMap(({ index, start }) => {
@@ -98,14 +102,15 @@ function Chart({ span, until, isOver }: { span: Window; until: number; isOver: b
         parts={parts}
         hasCritical={critical.size > 0}
         isWhole={!chosen}
+        isNarrow={whole < NARROW}
         onZoom={(factor) =>
           setWindow(factor === undefined ? undefined : zoomed(window, room, factor, (window.from + window.to) / 2))
         }
       />
-      <div ref={scroller} className={style.chart}>
+      <div ref={scroller} className={style.chart} style={{ "--labels": `${labels}px` } as CSSProperties}>
         <div className={style.headRow}>
           <div className={style.corner}>Task</div>
-          <Axis span={room} window={window} width={width} onWindow={setWindow} />
+          <Axis span={room} window={window} width={whole - labels} onWindow={setWindow} />
         </div>
         <ul className={style.rows} style={{ height: virtual.getTotalSize() }} aria-label="Tasks along time">
           {drawn.map(({ row, start, segments }) => (
@@ -171,7 +176,7 @@ function Line({ at, window, isPast }: { at: number | undefined; window: Window; 
       aria-hidden="true"
       className={style.line}
       data-past={isPast || undefined}
-      style={{ left: `calc(${LABELS}px + (100% - ${LABELS}px) * ${share})` }}
+      style={{ left: `calc(var(--labels) + (100% - var(--labels)) * ${share})` }}
     />
   );
 }
@@ -180,18 +185,27 @@ function Head({
   parts,
   hasCritical,
   isWhole,
+  isNarrow,
   onZoom,
 }: {
   /** What is drawn. */
   parts: readonly Segment[];
   hasCritical: boolean;
   isWhole: boolean;
+  isNarrow: boolean;
   /** Shows so much of what is shown now; without a factor all. */
   onZoom: (factor: number | undefined) => void;
 }) {
   return (
     <div className={style.head}>
-      <Legend parts={parts} hasCritical={hasCritical} />
+      {isNarrow ? (
+        <details className={style.folded}>
+          <summary>What the bars mean</summary>
+          <Legend parts={parts} hasCritical={hasCritical} />
+        </details>
+      ) : (
+        <Legend parts={parts} hasCritical={hasCritical} />
+      )}
       <div className={style.tools}>
         <Button kind="quiet" icon="plus" label="Zoom in" onClick={() => onZoom(0.5)} />
         <Button kind="quiet" icon="minus" label="Zoom out" onClick={() => onZoom(2)} />
