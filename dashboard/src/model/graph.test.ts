@@ -133,6 +133,16 @@ test("what is selected is seen", () => {
   expect(openingOf(choices, new Set(), undefined, "bodies").iterationOf("for-loop-1")).toBeUndefined();
 });
 
+test("where all is open loops are, and can be closed and opened by themselves", () => {
+  const all = choicesIn(new URLSearchParams("open=all"));
+  const iterationIn = (choices: typeof all) => openingOf(choices, new Set(), undefined).iterationOf("for-loop-1");
+  expect(iterationIn(all)).toBe("each");
+  const closed = withIteration(withIteration(all, "for-loop-1", 2), "for-loop-1", undefined);
+  expect(iterationIn(closed)).toBeUndefined();
+  expect(iterationIn(withIteration(closed, "for-loop-1", 3))).toBe(3);
+  expect(iterationIn(choicesIn(new URLSearchParams()))).toBeUndefined();
+});
+
 test("a group of an iteration is open at first", () => {
   const opening = openingOf(choicesIn(new URLSearchParams()), new Set(["nested"]), undefined);
   expect(opening.isOpen("for-loop-1[2]/inner")).toBe(true);

@@ -78,7 +78,11 @@ export function openingOf(
     forced.has(path) || isOpenAtFirst(choices, usual, path) !== choices.flipped.has(path);
   return {
     isOpen,
-    iterationOf: (path) => (loops === "bodies" ? (isOpen(path) ? "each" : undefined) : shown.get(path)),
+    iterationOf: (path) => {
+      // Where all is open, of a loop what each of its iterations does, however many there are.
+      const isEach = loops === "bodies" ? isOpen(path) : choices.base === "all" && !choices.flipped.has(path);
+      return (loops === "bodies" ? undefined : shown.get(path)) ?? (isEach ? "each" : undefined);
+    },
   };
 }
 
@@ -111,12 +115,21 @@ export function revealing(choices: Choices, usual: ReadonlySet<string>, path: st
 /** The choices after an iteration of a loop was chosen, or the loop was closed. */
 export function withIteration(choices: Choices, loop: string, index: number | "each" | undefined): Choices {
   const iterations = new Map(choices.iterations);
+  const flipped = new Set(choices.flipped);
   if (index === undefined) {
     iterations.delete(loop);
   } else {
     iterations.set(loop, index);
   }
-  return { ...choices, iterations };
+  if (choices.base === "all") {
+    // It is open without being chosen.
+    if (index === undefined) {
+      flipped.add(loop);
+    } else {
+      flipped.delete(loop);
+    }
+  }
+  return { ...choices, iterations, flipped };
 }
 
 /** So many boxes are taken in at a glance. */
