@@ -91,6 +91,11 @@ test("the slider leads through a loop, and its counters with it", async ({ page 
       .first(),
   ).toBeVisible();
   await expect(panel(page, /each item/)).toContainText(/\d+ waiting/);
+  // Its iterations are of then too.
+  await graph(page).getByRole("button", { name: "Open each item" }).click();
+  const picker = page.getByRole("dialog", { name: "Iterations of each item" });
+  await expect(picker.getByRole("option", { name: /Running/ }).first()).toBeVisible();
+  await picker.getByRole("button", { name: "Close" }).click();
   await page.keyboard.press("2");
   const slider = page.getByRole("slider", { name: "Instant that is shown" });
   await slider.focus();
@@ -129,6 +134,10 @@ test("the table has every task: what was skipped, and what is in loops", async (
   for (const name of [/^Skipped never/, /^Skipped chatty condition-2\/chatty/, /^Failed work for-loop-1\[17\]\/work/]) {
     await expect(table(page).getByRole("row", { name })).toBeVisible();
   }
+  // The reason begins with what tells most of it.
+  await expect(table(page).getByRole("row", { name: /^Failed work for-loop-1\[17\]\/work/ })).toContainText(
+    /\/workValueError: item 17 is bad/,
+  );
   await page.getByRole("combobox", { name: "State" }).selectOption("failed");
   await expect(table(page).getByRole("row", { name: /^Failed work for-loop-1\[17\]\// })).toBeVisible();
   await expect(table(page).getByRole("row", { name: /^Succeeded/ })).toHaveCount(0);

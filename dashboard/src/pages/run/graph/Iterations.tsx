@@ -8,20 +8,23 @@ import { Duration } from "../../../design/Moment";
 import { Empty, Failed, Loading } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
 import { countsOf } from "../../../model/graphCard";
+import { shortReason } from "../../../model/reason";
 import { STANDING_WORDS, standingOf, standingOfNode } from "../../../model/state";
-import { useRunView } from "../view";
+import { asLooked, useRunView } from "../view";
 import style from "./Iterations.module.css";
 
 const ROW = 40;
 const PAGE = 500;
 const FILTERS: readonly TaskStatus[] = ["RUNNING", "FAILED", "SUCCEEDED", "PENDING", "SKIPPED", "CANCELED"];
 
-function useIterationsOf(runId: string, node: number, status: TaskStatus | undefined) {
+function useIterationsOf(node: number, status: TaskStatus | undefined) {
+  const { runId, past } = useRunView();
+  const looked = asLooked(past);
   return useInfiniteQuery({
-    queryKey: ["tree", runId, "iterations", node, status],
+    queryKey: ["tree", runId, { iterations: node, status, ...looked }],
     queryFn: ({ pageParam, signal }) =>
       ask<Tree>(`apis/penstock/v1/runs/${encodeURIComponent(runId)}/tree`, {
-        query: { node, from: pageParam, limit: PAGE, status },
+        query: { node, from: pageParam, limit: PAGE, status, ...looked },
         signal,
       }),
     initialPageParam: 0,
@@ -40,10 +43,9 @@ export default function Iterations({
   onChoose: (index: number) => void;
   onClose: () => void;
 }) {
-  const { runId } = useRunView();
   const [status, setStatus] = useState<TaskStatus>();
   const [index, setIndex] = useState("");
-  const pages = useIterationsOf(runId, loop.node, status);
+  const pages = useIterationsOf(loop.node, status);
   const items = loop.items ?? 0;
   const wanted = Number(index);
   const isIndex = index !== "" && Number.isInteger(wanted) && wanted >= 0 && wanted < items;
@@ -155,7 +157,9 @@ function List({ pages, onChoose }: { pages: ReturnType<typeof useIterationsOf>; 
               >
                 <span className={style.index}>{node.iteration}</span>
                 <StatusMark standing={standingOfNode(node)} />
-                <span className={style.cause}>{node.failure?.message}</span>
+                <span className={style.cause} title={node.failure?.message}>
+                  {shortReason(node.failure?.message ?? "")}
+                </span>
                 <Duration from={node.started_at} to={node.ended_at} />
               </div>
             )

@@ -5,6 +5,7 @@ import { useAddressWords } from "../../../app/query";
 import { Duration, Moment, useNow } from "../../../design/Moment";
 import { Empty, Loading } from "../../../design/Notice";
 import { StatusMark } from "../../../design/StatusMark";
+import { shortReason } from "../../../model/reason";
 import { STANDING_WORDS, type Standing, standingOf, standingOfNode } from "../../../model/state";
 import { isUnbegun, withUnbegun } from "../../../model/unbegun";
 import { labelOf } from "../panel/TaskLink";
@@ -244,7 +245,7 @@ function Row({ node, index, start, reason, until, isChosen, isOpen, onChoose, on
     ),
     reason: (
       <span className="ellipsis soft" title={reason}>
-        {reason}
+        {shortReason(reason)}
       </span>
     ),
     started: <Moment at={node.started_at} />,
