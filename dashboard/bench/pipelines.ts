@@ -50,3 +50,28 @@ export function grouped(groups: number): string {
     Object.fromEntries(inner),
   );
 }
+
+/** A loop of so many items, for none of which there is anything to do. */
+export function loop(items: number): string {
+  const item = "pipelinechannel--loop-item-param-1";
+  const body = {
+    dag: {
+      tasks: {
+        work: {
+          componentRef: { name: "comp-command" },
+          taskInfo: { name: "work" },
+          inputs: { parameters: { [item]: { componentInputParameter: item } } },
+          triggerPolicy: { condition: `inputs.parameter_values['${item}'] == 'none'` },
+        },
+      },
+    },
+    inputDefinitions: { parameters: { [item]: { parameterType: "STRING" } } },
+  };
+  const raw = JSON.stringify(Array.from({ length: items }, (_, index) => `item ${index}`));
+  const each = {
+    componentRef: { name: "comp-for-loop-2" },
+    taskInfo: { name: "for-loop-2" },
+    parameterIterator: { itemInput: item, items: { raw } },
+  };
+  return document({ "for-loop-2": each }, { "comp-for-loop-2": body });
+}

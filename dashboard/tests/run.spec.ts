@@ -1,12 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { loop } from "../bench/pipelines";
 import type { Run } from "../src/api/kfp";
-import { api, expect, finished, fresh, test, upload, visit } from "./site";
+import { api, ended, expect, finished, fresh, succeeded, test, upload, visit } from "./site";
 
 const graph = (page: import("@playwright/test").Page) => page.getByRole("region", { name: /^Graph of tasks/ });
 
 /** Tenths of a second that a run goes on for, so that a page that opens slowly finds it going on. */
 const LONG = 150;
+
+/** Iterations of a loop. */
+const MANY = 3_000;
 
 async function showcase(parameters: Record<string, number>): Promise<Run> {
   const pipeline = await upload("showcase", readFileSync(join(import.meta.dirname, "pipelines/showcase.yaml")));
@@ -63,6 +67,10 @@ test("a failed task says why, and a run goes on from a task", async ({ page }) =
   await expect(dialog).toBeHidden();
   await panel.getByRole("tab", { name: /Attempts/ }).click();
   await expect(panel.getByText(/attempt 2/i).first()).toBeVisible();
+  await page.getByRole("button", { name: "Retry failed tasks" }).click();
+  await expect(panel.getByText(/attempt 3/i).first()).toBeVisible();
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await ended(run.run_id);
 });
 
 test("the views share what is chosen, and the address keeps it", async ({ page }) => {
@@ -98,6 +106,20 @@ test("the timeline shows the run as it was", async ({ page }) => {
       .getByRole("button", { name: /choose.*Waiting/i })
       .first(),
   ).toBeVisible();
+  // Beside a task there is room for time.
+  for (const width of [1024, 800]) {
+    await page.setViewportSize({ width, height: 900 });
+    await visit(page, `/runs/details/${run.run_id}?view=timeline&task=prepare`);
+    const axis = page.getByRole("group", { name: /^Time axis/ });
+    await expect(axis).toBeVisible();
+    const task = page.getByRole("complementary", { name: /prepare/ });
+    await expect(task).toBeVisible();
+    const [time, beside] = await Promise.all([axis.boundingBox(), task.boundingBox()]);
+    expect(time?.width).toBeGreaterThan(200);
+    expect((time?.x ?? 0) + (time?.width ?? 0)).toBeLessThanOrEqual(beside?.x ?? 0);
+    const tabs = task.getByRole("tablist");
+    expect(await tabs.evaluate((it) => it.scrollWidth - it.clientWidth)).toBe(0);
+  }
 });
 
 test("a loop is one box whose iterations are picked", async ({ page }) => {
@@ -148,12 +170,52 @@ test("what is chosen in the graph stays in sight, and keys go on from it", async
   await expect(graph(page).getByRole("button").and(page.locator(":focus"))).toBeVisible();
 });
 
-test("a task in a loop is found in the graph", async ({ page }) => {
+test("groups and loops are opened, the critical path is marked, tasks in loops are found", async ({ page }) => {
   const run = await finished("hello");
   await visit(page, `/runs/details/${run.run_id}?open=none`);
   const field = page.getByRole("searchbox", { name: "Find a task" });
+  const inLoop = graph(page).getByRole("button", { name: /^train\b/ });
   await expect(graph(page).getByRole("button").first()).toBeVisible();
+  await page.getByRole("button", { name: "Expand all" }).click();
+  await expect(inLoop).toBeVisible();
+  await graph(page).getByRole("button", { name: "Close for-loop-2" }).click();
+  await expect(inLoop).toBeHidden();
+  const path = page.getByRole("button", { name: "Critical path" });
+  await path.click();
+  await expect(path).toHaveAttribute("aria-pressed", "true");
+  await expect(graph(page).locator("[data-critical]").filter({ hasText: "prepare" })).toBeVisible();
+  await page.reload();
+  await expect(graph(page).locator("[data-critical]").filter({ hasText: "prepare" })).toBeVisible();
+  await path.click();
+  await expect(graph(page).locator("[data-critical]")).toHaveCount(0);
+  await page.getByRole("button", { name: "Collapse all" }).click();
+  await expect(inLoop).toBeHidden();
   await field.fill("train");
   await field.press("Enter");
   await expect(graph(page).getByRole("button", { name: /^train\b/ })).toBeVisible();
+});
+
+test("a loop of very many iterations is one body, and any of them can be gone to", async ({ page }) => {
+  const pipeline = await upload("loop", loop(MANY));
+  const { run_id } = await api<Run>("apis/v2beta1/runs", {
+    display_name: fresh("loop"),
+    pipeline_version_reference: { pipeline_id: pipeline.pipeline_id },
+  });
+  await succeeded(run_id);
+  await visit(page, `/runs/details/${run_id}`);
+  await expect(graph(page).getByRole("button", { name: /^for-loop-2.*3000 iterations/ })).toBeVisible();
+  await page.getByRole("button", { name: "Expand all" }).click();
+  await expect(graph(page).getByRole("button", { name: /^work\b/ })).toHaveCount(1);
+  await graph(page).getByRole("button", { name: "Iterations", exact: true }).click();
+  const list = page.getByRole("listbox", { name: "Iterations" });
+  await expect(list.getByRole("option").first()).toBeVisible();
+  // As many rows as are seen, and not one for each iteration.
+  expect(await list.getByRole("option").count()).toBeLessThan(60);
+  const number = page.getByRole("textbox", { name: `Number of an iteration, from 0 to ${MANY - 1}` });
+  await number.fill(`${MANY - 1}`);
+  await number.press("Enter");
+  await expect(graph(page).getByRole("button", { name: /^work.*Skipped/ })).toBeVisible();
+  await expect(page).toHaveURL(/iterations=for-loop-2%5B2999%5D/);
+  await visit(page, `/runs/details/${run_id}?view=table&task=for-loop-2`);
+  await expect(page.getByRole("complementary", { name: /for-loop-2/ })).toContainText("3,000 iterations");
 });
