@@ -197,6 +197,8 @@ export interface RunRecord {
       createdAt: string;
       scheduledAt: string;
       caching: boolean;
+      /** The directory that its tasks share. */
+      workspace?: string;
     };
     /** How it is carried out. */
     options: Record<string, Json>;

@@ -1,15 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Json } from "../../../api/kfp";
 import { taskQuery } from "../../../api/runs";
 import { Button } from "../../../design/Button";
 import { Moment } from "../../../design/Moment";
 import { Failed, Loading } from "../../../design/Notice";
 import { Card } from "../../../design/Page";
 import { bytes } from "../../../model/bytes";
-import { local } from "../../../model/time";
 import { useRunView } from "../view";
 import style from "./frame.module.css";
+import { settingsOf } from "./settings";
 import { Artifacts, Values } from "./Values";
 
 /** What a run was given, what it gave, and how it is carried out. */
@@ -58,33 +57,12 @@ function Outputs() {
 
 function Settings() {
   const { run, record } = useRunView();
-  const info = record?.run.info;
-  const settings: Record<string, Json> = {
-    "Run id": run.run_id,
-    Created: local(Date.parse(run.created_at)),
-    ...(info && {
-      Name: info.name,
-      "Pipeline root": info.pipelineRoot,
-      "Results from the cache": info.caching ? "taken where there are any" : "not taken",
-    }),
-    ...(run.service_account && { "Service account": run.service_account }),
-    ...(run.description && { Description: run.description }),
-    ...told(record?.run.options ?? {}),
-  };
   return (
     <Card title="Settings">
       <div className={style.inside}>
-        <Values values={settings} none="" />
+        <Values values={settingsOf(run, record?.run)} none="" />
       </div>
     </Card>
-  );
-}
-
-/** Settings that say something, and are not said already. */
-function told(options: Record<string, Json>): Record<string, Json> {
-  const isEmpty = (value: Json) => value === null || (typeof value === "object" && Object.keys(value).length === 0);
-  return Object.fromEntries(
-    Object.entries(options).filter(([name, value]) => !isEmpty(value) && name !== "serviceAccount"),
   );
 }
 
