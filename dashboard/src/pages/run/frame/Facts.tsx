@@ -73,6 +73,10 @@ function Pipeline({ run, name }: { run: Run; name: string | undefined }) {
   }
   // It may be gone, and the run keeps what it was made from.
   const shown = pipeline.data?.display_name ?? name ?? pipeline_id;
+  // A first version has the name of its pipeline: said once, it leads to both.
+  if (version.data?.display_name === shown) {
+    return <Link to={to.version(pipeline_id, pipeline_version_id)}>{shown}</Link>;
+  }
   return (
     <>
       {pipeline.isError ? shown : <Link to={to.pipeline(pipeline_id)}>{shown}</Link>}
