@@ -1,4 +1,4 @@
-import { type ReactNode, type RefObject, useLayoutEffect, useRef, useState } from "react";
+import { type CSSProperties, type ReactNode, type RefObject, useLayoutEffect, useRef, useState } from "react";
 import style from "./Log.module.css";
 import { type Anchor, anchorAt, anchorFor, drawn, ROW, scrolledFor, scrollHeight } from "./place";
 import { Row, type Sought } from "./Row";
@@ -10,6 +10,8 @@ import type { LogHold } from "./useLog";
 const FEW = 1_000;
 /** Letters that a time has room for. */
 const STAMP = 20;
+/** Digits that the number of a line has room for at least: a log that grows past ten lines does not move. */
+const LEAST_DIGITS = 3;
 
 interface Props {
   log: LogHold;
@@ -86,8 +88,15 @@ export function Lines(props: Props) {
   top.current = Math.max(first, Math.floor(anchor.line - anchor.y / ROW));
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus
-    <section ref={scroller} className={style.scroller} aria-label={label} tabIndex={0} onScroll={scrolled}>
+    <section
+      ref={scroller}
+      className={style.scroller}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus
+      tabIndex={0}
+      aria-label={label}
+      style={{ "--digits": Math.max(LEAST_DIGITS, String(end).length) } as CSSProperties}
+      onScroll={scrolled}
+    >
       {isFlowing ? (
         <div className={style.flow} data-wrap>
           <Rows {...props} from={first} to={end} />
