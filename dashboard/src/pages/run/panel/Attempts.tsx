@@ -45,6 +45,12 @@ function One({ attempt }: { attempt: Attempt }) {
           </Link>
         )}
       </div>
+      {attempt.failure && (
+        <div>
+          <p className={style.cause}>{causeOf(attempt.failure).title}</p>
+          <p className={style.message}>{attempt.failure.message}</p>
+        </div>
+      )}
       <dl className="definitions">
         <dt>Started</dt>
         <dd>
@@ -58,12 +64,6 @@ function One({ attempt }: { attempt: Attempt }) {
           <>
             <dt>Pod</dt>
             <dd className="mono">{attempt.pod_name}</dd>
-          </>
-        )}
-        {attempt.failure && (
-          <>
-            <dt>{causeOf(attempt.failure).title}</dt>
-            <dd className={style.message}>{attempt.failure.message}</dd>
           </>
         )}
         {attempt.retry_at && (

@@ -1,4 +1,5 @@
 import { Link } from "react-router";
+import { useAddressQuery } from "../../../app/query";
 import { to } from "../../../app/routes";
 import { useNow } from "../../../design/Moment";
 import { Notice } from "../../../design/Notice";
@@ -12,7 +13,7 @@ const SHOWN = 20;
 
 /** Why a task stands as it does. */
 export function WhyCard({ why, runId }: { why: Why; runId: string }) {
-  const { kind, title, message, condition, remedy, tasks = [], source, retryAt } = why;
+  const { kind, title, message, condition, remedy, hasLog, tasks = [], source, retryAt } = why;
   return (
     <Notice kind={kind} title={title}>
       {message && <p className={style.message}>{message}</p>}
@@ -42,7 +43,23 @@ export function WhyCard({ why, runId }: { why: Why; runId: string }) {
         </p>
       )}
       {remedy && <p className={style.remedy}>{remedy}</p>}
+      {hasLog && <LogLink />}
     </Notice>
+  );
+}
+
+function LogLink() {
+  const [query] = useAddressQuery();
+  const log = new URLSearchParams(query);
+  log.set("tab", "logs");
+  log.delete("attempt");
+  // The link goes with the card: what takes its place has the focus then.
+  return (
+    <p className={style.message}>
+      <Link to={{ search: log.toString() }} onClick={() => document.getElementById("task-panel")?.focus()}>
+        Show the log
+      </Link>
+    </p>
   );
 }
 

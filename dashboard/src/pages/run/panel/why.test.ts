@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { TreeNode } from "../../../api/penstock";
+import type { Attempt, TreeNode } from "../../../api/penstock";
 import { node } from "../../../model/nodes.samples";
 import { againFrom, readable, whyOf } from "./why";
 
@@ -13,6 +13,19 @@ describe("why a task stands as it does", () => {
     expect(why?.remedy).toContain("component");
     const later = whyOf(node(1, { status: "FAILED", failure: { cause: "QUOTA", message: "x" } }), [root]);
     expect(later?.title).toBe("It failed (QUOTA)");
+  });
+
+  it("leads to the log of what failed, where there is one", () => {
+    const failure = { cause: "USER", message: "the process exited with code 1" };
+    const attempt = { attempt: 0, outcome: "FAILED" as const, failure };
+    const why = (attempts: object[], kind: "CONTAINER" | "IMPORTER" = "CONTAINER") =>
+      whyOf(node(1, { kind, status: "FAILED", failure, attempts: attempts as Attempt[] }), [root]);
+    expect(why([attempt])?.hasLog).toBe(true);
+    expect(why([attempt, { ...attempt, attempt: 1, has_log: false }])?.hasLog).toBe(false);
+    expect(why([])?.hasLog).toBe(false);
+    expect(why([attempt], "IMPORTER")?.hasLog).toBe(false);
+    const again = node(1, { status: "PENDING", phase: "BACKOFF", attempts: [attempt] as Attempt[] });
+    expect(whyOf(again, [root])?.hasLog).toBe(true);
   });
 
   it("blames what failed within a group, or before it", () => {

@@ -9,6 +9,8 @@ export interface Why {
   /** A condition that was not met. */
   condition?: string;
   remedy?: string;
+  /** There is a log of what failed. */
+  hasLog?: boolean;
   /** The tasks that it is about. */
   tasks?: TreeNode[];
   /** Another run's task. */
@@ -113,7 +115,13 @@ function failed(node: TreeNode, nodes: readonly TreeNode[]): Why {
   const { title, remedy } = causeOf(node.failure);
   const tasks = node.failure.cause === "UPSTREAM" ? neededOf(node, nodes) : [];
   const about = tasks.length > 0 ? { tasks } : {};
-  return { kind: "error", title, message: node.failure.message, remedy, ...about };
+  return { kind: "error", title, message: node.failure.message, remedy, hasLog: hasLog(node), ...about };
+}
+
+/** Whether what was attempted last printed something that is kept. */
+function hasLog({ kind, attempts }: TreeNode): boolean {
+  const last = attempts?.at(-1);
+  return kind === "CONTAINER" && last !== undefined && last.has_log !== false;
 }
 
 /** A group has no program and no log of its own: the tasks in it are to blame, and say more. */
@@ -185,6 +193,7 @@ function waiting(node: TreeNode, nodes: readonly TreeNode[]): Why | undefined {
         title: `Attempt ${(last?.attempt ?? 0) + 1} failed; another one follows`,
         ...(failure ? { message: failure.message } : {}),
         ...(retryAt ? { retryAt } : {}),
+        hasLog: hasLog(node),
         remedy: "Nothing is to be done. If it is bound to fail again, stop the run; the log of the attempt says why.",
       };
     }
