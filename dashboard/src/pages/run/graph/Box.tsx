@@ -76,6 +76,7 @@ export const Box = memo(function Box({ data }: NodeProps<Node<BoxData>>) {
 function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0 | -1 }) {
   const { toggle, pick, at } = useGraph();
   const isLoopOfRun = item.form === "loop" && pick !== undefined && card.items !== undefined;
+  const isPicked = isLoopOfRun && item.isOpen;
   return (
     <div className={style.content}>
       <div className={style.line}>
@@ -97,8 +98,8 @@ function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0
         )}
       </div>
       <div className={style.line}>
-        <Words item={item} card={card} at={at} />
-        {isLoopOfRun && item.isOpen && (
+        <Words item={item} card={card} at={at} isLoopSaid={isPicked} />
+        {isPicked && (
           <button type="button" className={style.pick} tabIndex={tabIndex} onClick={() => pick(item)}>
             {item.iteration === undefined ? "Iterations" : `Iteration ${item.iteration}`}
             <Icon name="down" size={12} />
@@ -110,10 +111,21 @@ function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0
   );
 }
 
-function Words({ item, card, at }: { item: Item; card: Card; at: number | undefined }) {
+function Words({
+  item,
+  card,
+  at,
+  isLoopSaid,
+}: {
+  item: Item;
+  card: Card;
+  at: number | undefined;
+  /** What its iterations are chosen by is beside them. */
+  isLoopSaid: boolean;
+}) {
   return (
     <span className={style.words}>
-      {item.form !== "task" && (
+      {item.form !== "task" && !isLoopSaid && (
         <span className={style.form}>
           {card.standing && <Icon name={FORM_ICONS[item.form]} size={12} />}
           {FORM_WORDS[item.form]}
