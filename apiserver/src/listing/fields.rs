@@ -4,17 +4,31 @@ use std::fmt::Debug;
 
 use penstock_metastore::{ExperimentField, Field, PipelineField, RecurringRunField, RunField, VersionField};
 
-/// A run that was stopped is seen as one that failed.
-const RUN_STATES: &[(&str, &str)] = &[
-    ("PENDING", "PENDING"),
-    ("RUNNING", "RUNNING"),
-    ("SUCCEEDED", "SUCCEEDED"),
-    ("SKIPPED", "SKIPPED"),
-    ("FAILED", "FAILED"),
-    ("CANCELED", "FAILED"),
-    ("CANCELING", "CANCELING"),
-    ("PAUSED", "PAUSED"),
-];
+/// Words of the store, and what is seen in their place.
+pub type Words = &'static [(&'static str, &'static str)];
+
+const fn run_states(canceled: &'static str) -> [(&'static str, &'static str); 8] {
+    [
+        ("PENDING", "PENDING"),
+        ("RUNNING", "RUNNING"),
+        ("SUCCEEDED", "SUCCEEDED"),
+        ("SKIPPED", "SKIPPED"),
+        ("FAILED", "FAILED"),
+        ("CANCELED", canceled),
+        ("CANCELING", "CANCELING"),
+        ("PAUSED", "PAUSED"),
+    ]
+}
+
+/// KFP's lists see a run that was stopped as one that failed.
+const RUN_STATES: Words = &run_states("FAILED");
+/// Penstock's own tell the two apart.
+const SEARCHED_RUN_STATES: Words = &run_states("CANCELED");
+
+/// The words that a search for runs goes by.
+pub(super) fn searched_words(field: RunField) -> Words {
+    if field == RunField::State { SEARCHED_RUN_STATES } else { field.shown_words() }
+}
 
 /// The fields of a resource that can be listed.
 pub trait Listable: Field + Copy + Debug + PartialEq {
@@ -28,7 +42,7 @@ pub trait Listable: Field + Copy + Debug + PartialEq {
     fn by_key(key: &str) -> Option<Self>;
 
     /// Of a field that clients see in other words than the store keeps: each word of the store, and what is seen.
-    fn shown_words(self) -> &'static [(&'static str, &'static str)] {
+    fn shown_words(self) -> Words {
         &[]
     }
 }
@@ -129,7 +143,7 @@ impl Listable for RunField {
         })
     }
 
-    fn shown_words(self) -> &'static [(&'static str, &'static str)] {
+    fn shown_words(self) -> Words {
         if self == Self::State { RUN_STATES } else { &[] }
     }
 }

@@ -11,7 +11,7 @@ use penstock_metastore::{Comparison, Field, FieldKind, MAX_PREDICATES, Operand, 
 use uuid::Uuid;
 
 use self::value::FilterValue;
-use super::fields::Listable;
+use super::fields::{Listable, Words};
 use crate::error::ApiError;
 use crate::wire::read::read_message;
 use crate::wire::{Enumeration, Fields, WireError};
@@ -53,7 +53,7 @@ pub(super) struct Condition {
 /// Reads a filter. An empty text is none.
 pub(super) fn parse<F: Listable>(filter: &str) -> Result<Vec<Predicate<F>>, ApiError> {
     conditions(filter)?.into_iter().try_fold(Vec::new(), |mut predicates, condition| {
-        predicates.extend(predicates_of(condition)?);
+        predicates.extend(predicates_of(condition, F::shown_words)?);
         bounded(predicates)
     })
 }
@@ -104,7 +104,11 @@ pub(super) fn operation_name(operation: i64) -> String {
     known.map_or_else(|| operation.to_string(), |(name, _)| (*name).to_owned())
 }
 
-pub(super) fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Predicate<F>>, ApiError> {
+/// The predicates that a condition comes to. `words`: of fields that clients see in other words than the store keeps.
+pub(super) fn predicates_of<F: Listable>(
+    condition: Condition,
+    words: fn(F) -> Words,
+) -> Result<Vec<Predicate<F>>, ApiError> {
     let Condition { operation, key, value } = condition;
     let name = operation_name(operation);
     let known = operation != 0 && OPERATIONS.iter().any(|(_, number)| *number == operation);
@@ -124,6 +128,7 @@ pub(super) fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Pre
     let Some(field) = F::by_key(&key) else {
         return Err(ApiError::invalid(format!("no support for filtering on unrecognized field {key:?}")));
     };
+    let words = words(field);
     match operation {
         IN => {
             let Some(values) = value.items() else {
@@ -132,9 +137,9 @@ pub(super) fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Pre
                     value.type_name()
                 )));
             };
-            if !field.shown_words().is_empty() {
+            if !words.is_empty() {
                 let is_meant = |shown: &str| values.iter().any(|item| shown.eq_ignore_ascii_case(&item.to_string()));
-                return Ok(vec![words_where(field, is_meant)]);
+                return Ok(vec![words_where(field, words, is_meant)]);
             }
             let operands = values.iter().map(|item| list_operand(field, &key, item)).collect::<Result<_, _>>()?;
             Ok(vec![Predicate::In { field, operands }])
@@ -143,9 +148,9 @@ pub(super) fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Pre
             Err(ApiError::invalid(format!("cannot use scalar operator {name} on array type {}", value.type_name())))
         }
         IS_SUBSTRING => match value {
-            FilterValue::Text(text) if !field.shown_words().is_empty() => {
+            FilterValue::Text(text) if !words.is_empty() => {
                 let text = text.to_ascii_uppercase();
-                Ok(vec![words_where(field, |shown| shown.contains(&text))])
+                Ok(vec![words_where(field, words, |shown| shown.contains(&text))])
             }
             FilterValue::Text(text) => Ok(vec![Predicate::Contains { field, text }]),
             other => Err(ApiError::invalid(format!(
@@ -154,9 +159,9 @@ pub(super) fn predicates_of<F: Listable>(condition: Condition) -> Result<Vec<Pre
             ))),
         },
         _ if field.kind() == FieldKind::Time => Ok(time_predicates(field, comparison(operation), value.seconds(&key)?)),
-        _ if !field.shown_words().is_empty() => {
+        _ if !words.is_empty() => {
             let (comparison, wanted) = (comparison(operation), value.to_string().to_ascii_uppercase());
-            Ok(vec![words_where(field, |shown| holds(comparison, shown.cmp(&wanted)))])
+            Ok(vec![words_where(field, words, |shown| holds(comparison, shown.cmp(&wanted)))])
         }
         _ => {
             let operand = operand(field, &value);
@@ -201,9 +206,9 @@ fn holds(comparison: Comparison, ordering: Ordering) -> bool {
 }
 
 /// The words of the store that clients see as one that is meant.
-fn words_where<F: Listable>(field: F, is_meant: impl Fn(&str) -> bool) -> Predicate<F> {
-    let words = field.shown_words().iter().filter(|(_, shown)| is_meant(shown));
-    Predicate::In { field, operands: words.map(|(stored, _)| Operand::Text((*stored).to_owned())).collect() }
+fn words_where<F>(field: F, words: Words, is_meant: impl Fn(&str) -> bool) -> Predicate<F> {
+    let meant = words.iter().filter(|(_, shown)| is_meant(shown));
+    Predicate::In { field, operands: meant.map(|(stored, _)| Operand::Text((*stored).to_owned())).collect() }
 }
 
 /// What a field that is no time is compared with.

@@ -5,6 +5,7 @@ use penstock_metastore::{
 };
 use serde_json::Value;
 
+use super::fields::searched_words;
 use super::filter::value::FilterValue;
 use super::filter::{self, Condition};
 use super::{ListRequest, TokenKey, page_size, shown, sort, token};
@@ -105,7 +106,10 @@ fn parse(filter: &str) -> Result<Conditions, ApiError> {
         match value_name(&condition.key) {
             Some(name) => conditions.push(on_value(name, &condition)?),
             None if condition.key.starts_with(filter::TAG_PREFIX) => conditions.push(on_tag(&condition)?),
-            None => predicates = filter::bounded([predicates, filter::predicates_of(condition)?].concat())?,
+            None => {
+                let found = filter::predicates_of(condition, searched_words)?;
+                predicates = filter::bounded([predicates, found].concat())?;
+            }
         }
     }
     Ok((predicates, conditions))
@@ -204,6 +208,18 @@ mod tests {
             ValueCondition::Tag("team".to_owned(), "ml".to_owned()),
         ];
         assert_eq!(conditions, expected);
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_is_told_from_one_that_failed() {
+        let words = |operation: &str, word: &str| {
+            let found = one(&json!({"key": "state", "operation": operation, "string_value": word})).unwrap().0;
+            let [Predicate::In { field: RunField::State, operands }] = found.as_slice() else { panic!("{found:?}") };
+            operands.clone()
+        };
+        assert_eq!(words("EQUALS", "canceled"), [Operand::Text("CANCELED".to_owned())]);
+        assert_eq!(words("EQUALS", "FAILED"), [Operand::Text("FAILED".to_owned())]);
+        assert_eq!(words("NOT_EQUALS", "FAILED").len(), 7);
     }
 
     #[test]

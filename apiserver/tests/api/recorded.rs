@@ -206,10 +206,15 @@ impl Recorded {
 
     /// The run ends.
     pub(crate) async fn end(&self) {
+        self.end_as(RunStatus::Succeeded).await;
+    }
+
+    /// The run ends in a state.
+    pub(crate) async fn end_as(&self, status: RunStatus) {
         let ended: Fact =
-            serde_json::from_value(json!({"fact": "runEnded", "status": "SUCCEEDED", "outputs": {}})).expect("a fact");
+            serde_json::from_value(json!({"fact": "runEnded", "status": status, "outputs": {}})).expect("a fact");
         let now = Some(Timestamp::now());
-        let update = RunUpdate { status: RunStatus::Succeeded, error: None, started_at: now, finished_at: now };
+        let update = RunUpdate { status, error: None, started_at: now, finished_at: now };
         self.append(ended, |append| append.run_update = Some(update)).await;
     }
 

@@ -1,6 +1,7 @@
 //! Runs by what they were made of and what came out of them.
 
 use penstock_metastore::{NewRun, RunRegistration};
+use penstock_spec::run::RunStatus;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -71,6 +72,21 @@ async fn runs_are_found_by_parameters_and_metrics_and_have_them() {
     assert_eq!(all.get("values_incomplete"), None);
     let text = recorded.get(&format!("{SEARCH}?{}", by("parameters.rate", "LESS_THAN", "low"))).await.refused(400);
     assert!(text.contains("parameters.rate") && text.contains("0.5"), "{text}");
+}
+
+/// KFP's own lists know no other word for it than for one that failed.
+#[tokio::test]
+async fn a_run_that_was_stopped_is_found_as_that() {
+    let (recorded, _) = with_rates(&[0.1]).await;
+    recorded.end_as(RunStatus::Canceled).await;
+    let state =
+        |words: &[&str]| filtered(&json!([{"key": "state", "operation": "IN", "string_values": {"values": words}}]));
+    assert_eq!(names(&recorded, &state(&["CANCELED"])).await, ["hello"]);
+    assert_eq!(names(&recorded, &state(&["FAILED"])).await, [""; 0]);
+    assert_eq!(names(&recorded, &state(&["FAILED", "CANCELED"])).await, ["hello"]);
+    let listed = async |words: &[&str]| recorded.get(&format!("/apis/v2beta1/runs?{}", state(words))).await.ok();
+    assert_eq!(listed(&["CANCELED"]).await, json!({}));
+    assert_eq!(listed(&["FAILED"]).await["runs"][0]["state"], "FAILED");
 }
 
 /// Runs of earlier builds have no values yet.

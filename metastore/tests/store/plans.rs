@@ -125,6 +125,7 @@ async fn pages_of_runs_in_several_states_go_along_an_index_each() {
     ];
     for predicate in [
         equal(field, word("FAILED")),
+        equal(field, word("CANCELED")),
         Predicate::Compare { field, comparison: Comparison::NotEqual, operand: word("SUCCEEDED") },
         Predicate::In { field, operands: vec![word("SUCCEEDED"), word("FAILED")] },
         Predicate::In { field, operands: vec![word("PENDING"), word("CANCELING")] },
