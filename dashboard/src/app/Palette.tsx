@@ -5,7 +5,7 @@ import { filterText } from "../api/filter";
 import { ask } from "../api/http";
 import type { ExperimentPage, PipelinePage, RunPage } from "../api/kfp";
 import { Icon, type IconName } from "../design/Icon";
-import { STANDING_WORDS, standingOf } from "../model/state";
+import { STANDING_WORDS, standingOfRun } from "../model/state";
 import { useNamespace } from "./namespace";
 import style from "./Palette.module.css";
 import { to } from "./routes";
@@ -143,7 +143,7 @@ function useChoices(text: string): Choice[] {
       id: run.run_id,
       icon: "runs" as const,
       name: run.display_name,
-      note: `run · ${STANDING_WORDS[standingOf(run.state)]}`,
+      note: `run · ${STANDING_WORDS[standingOfRun(run)]}`,
       perform: go(to.run(run.run_id)),
     })),
     ...pipelines.map((it) => ({

@@ -1,4 +1,5 @@
 /** How runs and tasks stand, in one list of words for both. */
+import type { Run } from "../api/kfp";
 import type { TreeNode } from "../api/penstock";
 
 export type Standing =
@@ -45,6 +46,15 @@ export function standingOf(word: string | undefined): Standing {
     default:
       return "unknown";
   }
+}
+
+/**
+ * How a run stands that was listed or got. Of one that was stopped the API says `FAILED`, with `CANCELING` before it; so does
+ * one that had no time left, but that has an error.
+ */
+export function standingOfRun({ state, state_history = [], error }: Pick<Run, "state" | "state_history" | "error">) {
+  const isStopped = state === "FAILED" && !error && state_history.at(-2)?.state === "CANCELING";
+  return standingOf(isStopped ? "CANCELED" : state);
 }
 
 export function standingOfNode(node: TreeNode): Standing {

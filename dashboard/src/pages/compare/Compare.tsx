@@ -17,7 +17,7 @@ import { StatusMark } from "../../design/StatusMark";
 import { MOST_RUNS, metricRows, parameterRows, pipelineKey, type Row, visualPlaces } from "../../model/compare";
 import { curveOf } from "../../model/previewMetrics";
 import { startOf } from "../../model/runTimes";
-import { standingOf } from "../../model/state";
+import { standingOfRun } from "../../model/state";
 import style from "./Compare.module.css";
 import { letter } from "./letter";
 import { Table } from "./Table";
@@ -119,7 +119,7 @@ function Comparison({
                 <tr key={run.run_id}>
                   <td className={style.letter}>{letter(index)}</td>
                   <td className={style.fact}>
-                    <StatusMark standing={standingOf(run.state)} />
+                    <StatusMark standing={standingOfRun(run)} />
                   </td>
                   <td className={style.name}>
                     <Link to={to.run(run.run_id)} title={run.display_name}>

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import type { RecurringRun, Run } from "../../api/kfp";
 import { usePipelineNames } from "../../api/names";
-import { runsQuery } from "../../api/runs";
+import { runSearchQuery } from "../../api/runs";
 import { nextTimesQuery, schedulesQuery } from "../../api/schedules";
 import { useNamespace } from "../../app/namespace";
 import { to } from "../../app/routes";
@@ -11,8 +11,9 @@ import { Duration, Moment } from "../../design/Moment";
 import { Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
 import { StatusMark } from "../../design/StatusMark";
+import { shortReason } from "../../model/reason";
 import { latestOf, startOf } from "../../model/runTimes";
-import { standingOf } from "../../model/state";
+import { standingOfRun } from "../../model/state";
 import { FirstRun } from "./FirstRun";
 import style from "./Home.module.css";
 
@@ -57,7 +58,7 @@ export default function Home() {
 
 function useRuns(namespace: string, states: string[], sort: string) {
   const found = useInfiniteQuery(
-    runsQuery({
+    runSearchQuery({
       namespace,
       predicates: states.length > 0 ? [{ key: "state", operation: "IN", string_values: { values: states } }] : [],
       sort,
@@ -95,17 +96,18 @@ function Runs({ title, list, more, nothing }: { title: string; list: Found; more
 }
 
 function Row({ run, pipeline }: { run: Run; pipeline: string | undefined }) {
-  const standing = standingOf(run.state);
+  const standing = standingOfRun(run);
   const { word, at } = latestOf(run);
+  const reason = standing === "failed" ? run.error?.message : undefined;
   return (
     <li className={style.run}>
       <StatusMark standing={standing} bare />
       <div className={style.name}>
-        <Link to={to.run(run.run_id)} className="ellipsis">
+        <Link to={to.run(run.run_id)} className="ellipsis" title={run.display_name}>
           {run.display_name}
         </Link>
-        <span className="soft small ellipsis">
-          {standing === "failed" && run.error?.message ? run.error.message : (pipeline ?? "")}
+        <span className="soft small ellipsis" title={reason}>
+          {reason ? shortReason(reason) : (pipeline ?? "")}
         </span>
       </div>
       <span className="soft small">
@@ -143,13 +145,17 @@ function Upcoming({ namespace }: { namespace: string }) {
 function Due({ schedule }: { schedule: RecurringRun }) {
   const next = useQuery(nextTimesQuery(schedule.recurring_run_id, 1));
   return (
-    <li className={style.run}>
+    <li className={style.due}>
       <StatusMark standing={schedule.error ? "failed" : "waiting"} bare />
       <div className={style.name}>
         <Link to={to.schedule(schedule.recurring_run_id)} className="ellipsis">
           {schedule.display_name}
         </Link>
-        {schedule.error?.message && <span className="soft small ellipsis">{schedule.error.message}</span>}
+        {schedule.error?.message && (
+          <span className="soft small ellipsis" title={schedule.error.message}>
+            {schedule.error.message}
+          </span>
+        )}
       </div>
       <span className="soft small">
         <Moment at={next.data?.next_times?.[0]} form="ago" />

@@ -7,7 +7,7 @@ import { Button } from "../../design/Button";
 import { Confirm } from "../../design/Confirm";
 import type { IconName } from "../../design/Icon";
 import { LinkButton } from "../../design/LinkButton";
-import { isFinal, standingOf } from "../../model/state";
+import { isFinal, standingOfRun } from "../../model/state";
 import { eachOf } from "./eachOf";
 import style from "./RunList.module.css";
 
@@ -20,7 +20,7 @@ interface Action {
   perform: (id: string) => Promise<unknown>;
 }
 
-const isUnderWay = (run: Run) => !isFinal(standingOf(run.state));
+const isUnderWay = (run: Run) => !isFinal(standingOfRun(run));
 
 const ACTIONS: readonly Action[] = [
   {
@@ -36,7 +36,7 @@ const ACTIONS: readonly Action[] = [
     icon: "retry",
     danger: false,
     says: "Their failed and stopped tasks run again; what succeeded stays.",
-    applies: (run) => ["failed", "canceled"].includes(standingOf(run.state)) && run.storage_state !== "ARCHIVED",
+    applies: (run) => ["failed", "canceled"].includes(standingOfRun(run)) && run.storage_state !== "ARCHIVED",
     perform: retryRun,
   },
   {

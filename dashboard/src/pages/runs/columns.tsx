@@ -6,9 +6,10 @@ import type { Column } from "../../design/List";
 import { Duration, Moment } from "../../design/Moment";
 import { StatusMark } from "../../design/StatusMark";
 import { figure } from "../../model/figure";
+import { shortReason } from "../../model/reason";
 import { startOf } from "../../model/runTimes";
 import { columnLabel, type ValueName, valueKey, valueOfRun } from "../../model/runValues";
-import { standingOf } from "../../model/state";
+import { standingOfRun } from "../../model/state";
 import style from "./RunList.module.css";
 
 interface Names {
@@ -28,7 +29,7 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
       label: "State",
       width: "8.75rem",
       sort: "state",
-      render: (run) => <StatusMark standing={standingOf(run.state)} />,
+      render: (run) => <StatusMark standing={standingOfRun(run)} />,
     },
     { key: "name", label: "Name", sort: "name", render: (run) => <Name run={run} /> },
     ...shown.map((name): Column<Run> => {
@@ -66,6 +67,7 @@ export function columnsOf({ experiments, pipelines, shown, values, isOfExperimen
 }
 
 function Name({ run }: { run: Run }) {
+  const reason = standingOfRun(run) === "failed" ? run.error?.message : undefined;
   return (
     <span className={style.name}>
       <Link to={to.run(run.run_id)} className="ellipsis" title={run.description || run.display_name}>
@@ -75,6 +77,11 @@ function Name({ run }: { run: Run }) {
         <Link to={to.schedule(run.recurring_run_id)} title="Made by a schedule" aria-label="Its schedule">
           <Icon name="schedules" size={13} />
         </Link>
+      )}
+      {reason && (
+        <span className={`${style.reason} soft small ellipsis`} title={reason}>
+          {shortReason(reason)}
+        </span>
       )}
     </span>
   );

@@ -10,11 +10,11 @@ import { Duration, Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { StatusMark } from "../../design/StatusMark";
 import { startOf } from "../../model/runTimes";
-import { standingOf } from "../../model/state";
+import { standingOfRun } from "../../model/state";
 import style from "./Schedules.module.css";
 
 const COLUMNS: Column<Run>[] = [
-  { key: "state", label: "State", width: "9rem", render: (run) => <StatusMark standing={standingOf(run.state)} /> },
+  { key: "state", label: "State", width: "9rem", render: (run) => <StatusMark standing={standingOfRun(run)} /> },
   { key: "name", label: "Run", render: (run) => <Link to={to.run(run.run_id)}>{run.display_name}</Link> },
   { key: "slot", label: "Slot", width: "10rem", render: (run) => <Moment at={run.scheduled_at} /> },
   {
