@@ -4,6 +4,8 @@ import type { Page } from "@playwright/test";
 import type { Experiment, Run } from "../src/api/kfp";
 import { api, ended, expect, finished, fresh, home, sample, test, upload, visit } from "./site";
 
+const SHOWCASE = readFileSync(join(import.meta.dirname, "pipelines/showcase.yaml"));
+
 test("runs are listed, narrowed and sorted, and the address keeps it", async ({ page }) => {
   const failed = await finished("failure", { title: fresh("list-failed") });
   const fine = await finished("if_elif_else", { title: fresh("list-fine") });
@@ -22,14 +24,35 @@ test("runs are listed, narrowed and sorted, and the address keeps it", async ({ 
   await expect(page.getByRole("link", { name: fine.display_name })).toBeHidden();
 });
 
-test("many runs are archived, restored and deleted at a time", async ({ page }) => {
+/** Two runs that go on for longer than it takes to stop them. */
+async function twoThatGoOn(name: string): Promise<Run[]> {
+  const { pipeline_id } = await upload("showcase", SHOWCASE, `${name} pipeline`);
+  const start = (word: string) =>
+    api<Run>("apis/v2beta1/runs", {
+      display_name: `${name} ${word}`,
+      pipeline_version_reference: { pipeline_id },
+      runtime_config: { parameters: { lines: 3000, pause: 0.1 } },
+    });
+  return [await start("a"), await start("b")];
+}
+
+test("many runs are stopped, archived, restored and deleted at a time", async ({ page }) => {
   const name = fresh("bulk");
-  const runs = [
-    await finished("if_elif_else", { title: `${name} a` }),
-    await finished("if_elif_else", { title: `${name} b` }),
-  ];
+  const runs = await twoThatGoOn(name);
   await visit(page, `/runs?name=${encodeURIComponent(name)}`);
-  await expect(page.getByRole("row")).toHaveCount(3);
+  await expect(page.getByRole("row", { name: /Running/ })).toHaveCount(2);
+  await page.getByRole("checkbox", { name: "Choose all that are loaded" }).check();
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await expect(page.getByRole("dialog")).toContainText("Stop 2 runs?");
+  await page.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
+  await expect(page.getByRole("row", { name: /Stopped/ })).toHaveCount(2);
+  // They are told from those that failed.
+  await page.getByRole("button", { name: "Failed", exact: true }).click();
+  await expect(page.getByText("No run is like that")).toBeVisible();
+  await page.getByRole("button", { name: "Failed", exact: true }).click();
+  await page.getByRole("button", { name: "Stopped", exact: true }).click();
+  await expect(page).toHaveURL(/state=CANCELED/);
+  await expect(page.getByRole("row", { name: /Stopped/ })).toHaveCount(2);
   await page.getByRole("checkbox", { name: "Choose all that are loaded" }).check();
   await page.getByRole("button", { name: "Archive" }).click();
   await expect(page.getByRole("dialog")).toContainText("Archive 2 runs?");
@@ -74,8 +97,7 @@ test("runs are compared, differences first", async ({ page }) => {
 
 /** Two runs of a pipeline that has a tag, whose accuracy follows from their rate. */
 async function ofTwoRates(name: string) {
-  const text = readFileSync(join(import.meta.dirname, "pipelines/showcase.yaml"));
-  const pipeline = await upload("showcase", text, `${name} pipeline`);
+  const pipeline = await upload("showcase", SHOWCASE, `${name} pipeline`);
   const tagged = await fetch(`${home()}apis/v2beta1/pipelines/${pipeline.pipeline_id}`, {
     method: "PATCH",
     headers: { "content-type": "application/json" },
@@ -153,13 +175,27 @@ test("on a narrow page names have the room, and nothing lies off the edge", asyn
   expect(await link.evaluate(isWhole)).toBe(true);
   await page.setViewportSize({ width: 1440, height: 900 });
   await expect(table.getByRole("columnheader", { name: "Experiment" })).toBeVisible();
+  await finished("hello");
+  await visit(page, "/artifacts");
+  const artifacts = page.getByRole("table", { name: "Artifacts" });
+  for (const width of [1280, 1366]) {
+    await page.setViewportSize({ width, height: 800 });
+    await expect(artifacts.getByRole("columnheader", { name: "Created" })).toBeVisible();
+    await expect.poll(() => artifacts.locator("..").evaluate(isWhole)).toBe(true);
+    const [first, last] = [page.getByLabel("Type"), page.getByRole("searchbox", { name: "Metadata" })];
+    expect((await last.boundingBox())?.y).toBe((await first.boundingBox())?.y);
+  }
 });
 
-test("home says when a run failed, and how long it ran", async ({ page }) => {
+test("home says when a run failed, why, and how long it ran", async ({ page }) => {
   const run = await finished("failure", { title: fresh("home-failed") });
   await visit(page, "/");
   const row = page.getByRole("region", { name: "Failed lately" }).getByRole("listitem");
   await expect(row.filter({ hasText: run.display_name })).toContainText(/ended (just now|\d+ min ago)/);
+  await expect(row.filter({ hasText: run.display_name }).getByText(/^\w*Error: 0 rows/)).toHaveAttribute(
+    "title",
+    /exited with code 1/,
+  );
   const started = run.state_history?.find((it) => it.state === "RUNNING")?.update_time ?? "";
   const seconds = (Date.parse(run.finished_at) - Date.parse(started)) / 1000;
   await expect(row.filter({ hasText: run.display_name })).toContainText(seconds < 1 ? "< 1 s" : `${seconds} s`);

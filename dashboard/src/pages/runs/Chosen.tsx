@@ -111,7 +111,8 @@ export function Chosen({ runs, onDone }: { runs: readonly Run[]; onDone: () => v
           onClose={() => setAsked(undefined)}
         >
           <p>{asked.says}</p>
-          <ul className={style.names}>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys */}
+          <ul className={style.names} tabIndex={0} aria-label="Runs that are meant">
             {concerned.map((run) => (
               <li key={run.run_id} className="ellipsis">
                 {run.display_name}
