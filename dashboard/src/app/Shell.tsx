@@ -1,5 +1,5 @@
 import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
-import { Link, NavLink, useLocation, useNavigate } from "react-router";
+import { Link, useLocation, useNavigate } from "react-router";
 import { Button } from "../design/Button";
 import { Icon, type IconName } from "../design/Icon";
 import { type Shortcut, useShortcuts } from "./keys";
@@ -70,12 +70,17 @@ export function Shell({ children }: { children: ReactNode }) {
         Skip to the page
       </button>
       <aside className={style.side}>
-        <NavLink to={to.home} className={style.brand ?? ""}>
+        <Link to={to.home} className={style.brand} title="Home">
           <img src="./favicon.svg" alt="" width={24} height={24} />
           <span>Penstock</span>
-        </NavLink>
+        </Link>
         <Namespaces />
-        <button type="button" className={style.search} onClick={() => setOpen("palette")}>
+        <button
+          type="button"
+          className={style.search}
+          title="Search and commands (Ctrl K)"
+          onClick={() => setOpen("palette")}
+        >
           <Icon name="search" />
           <span>Search</span>
           <kbd>Ctrl K</kbd>
@@ -86,6 +91,7 @@ export function Shell({ children }: { children: ReactNode }) {
               key={place.to}
               to={place.to}
               className={style.place}
+              title={`${place.name} (g ${place.key})`}
               aria-current={isBelow(pathname, place.to) ? "page" : undefined}
             >
               <Icon name={place.icon} />
@@ -97,7 +103,9 @@ export function Shell({ children }: { children: ReactNode }) {
           <LinkState />
           <div className={style.footButtons}>
             <ThemeButton />
-            <Button kind="quiet" icon="info" label="Keys (?)" onClick={() => setOpen("keys")} />
+            <Button kind="quiet" icon="keys" label="Keys (?)" onClick={() => setOpen("keys")}>
+              <span>Keys</span>
+            </Button>
           </div>
         </div>
       </aside>
@@ -114,9 +122,9 @@ function LinkState() {
   const link = useLink();
   const words = { open: "Live", connecting: "Connecting", lost: "Not connected: trying again" }[link];
   return (
-    <div className={style.link} data-link={link} role="status">
-      <span aria-hidden="true" className={style.dot} />
-      {words}
+    <div className={style.link} data-link={link} role="status" title={words}>
+      <i className={style.dot} />
+      <span>{words}</span>
     </div>
   );
 }
@@ -131,6 +139,8 @@ function ThemeButton() {
       icon={{ system: "contrast", light: "sun", dark: "moon" }[theme] as IconName}
       label={`${label}; change to ${next}`}
       onClick={() => setTheme(next)}
-    />
+    >
+      <span>Theme</span>
+    </Button>
   );
 }

@@ -53,6 +53,7 @@ const DRAWINGS = {
     </>
   ),
   moon: <path d="M13 9.5A5.5 5.5 0 0 1 6.5 3a5.5 5.5 0 1 0 6.5 6.5z" />,
+  keys: <path d="M1.5 4h13v8h-13zM4.5 6.8h.01M7 6.8h.01M9.5 6.8h.01M12 6.8h.01M5 9.4h6" />,
   edit: <path d="m3 13 .6-2.8 6.8-6.8 2.2 2.2-6.8 6.8zM9.3 4.5l2.2 2.2" />,
   link: <path d="M6.5 9.5 9.5 6.5M7 4.5l1.2-1.2a2.8 2.8 0 0 1 4 4L11 8.5M9 11.5l-1.2 1.2a2.8 2.8 0 0 1-4-4L5 7.5" />,
 } satisfies Record<string, ReactNode>;
