@@ -1,8 +1,9 @@
 import type { Page } from "@playwright/test";
 import type { Experiment } from "../src/api/kfp";
+import type { Artifact } from "../src/api/penstock";
 import { api, expect, finished, sample, submit, test, upload, visit } from "./site";
 
-test("the addresses that KFP's SDK prints are right", async ({ page }) => {
+test("the addresses that KFP's SDK prints, and old ones, are right", async ({ page }) => {
   const run = await finished("hello");
   await visit(page, `/runs/details/${run.run_id}`);
   await expect(page.getByRole("heading", { level: 1 })).toContainText(run.display_name);
@@ -14,6 +15,9 @@ test("the addresses that KFP's SDK prints are right", async ({ page }) => {
     `/pipelines/details/${id}`,
     `/pipelines/details/${id}/version/${version}`,
     `/pipeline_versions/new?pipelineId=${id}`,
+    `/shared/pipelines/details/${id}`,
+    `/shared/pipelines/details/${id}/version/${version}`,
+    `/runs/details/${run.run_id}/execution/17`,
   ]) {
     await visit(page, address);
     await expect(page.getByRole("heading", { level: 1 })).toContainText("hello");
@@ -26,11 +30,20 @@ test("the addresses that KFP's SDK prints are right", async ({ page }) => {
     ["/getting_started", "Home"],
     ["/experiments/new", "Experiments"],
     ["/pipeline_versions/new", "Pipelines"],
+    ["/executions", "Runs"],
+    ["/executions/17", "Runs"],
+    [`/runs/new?experimentId=${run.experiment_id}`, "New run"],
+    [`/runs/new?experimentId=${run.experiment_id}&recurring=1`, "New schedule"],
     ["/no/such/page", "No such page"],
   ] as const) {
     await visit(page, address);
     await expect(page.getByRole("heading", { level: 1 })).toHaveText(title);
   }
+  const { artifacts = [] } = await api<{ artifacts?: Artifact[] }>(`apis/penstock/v1/artifacts?run_id=${run.run_id}`);
+  const artifact = artifacts[0]?.artifact_id ?? "";
+  await visit(page, `/artifacts/${artifact}/lineage`);
+  await expect(page.getByRole("region", { name: "Lineage graph" })).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`#/artifacts/${artifact}$`));
 });
 
 test("what is not there is said, not shown as empty", async ({ page }) => {
