@@ -9,6 +9,8 @@ export interface Column<Row> {
   label: string;
   /** As CSS says it; the rest of the width goes to those that say none. */
   width?: string;
+  /** In rem, what is needed of the rest; what a name needs if it is not said. */
+  least?: string;
   /** By what the server sorts for it, if it can. */
   sort?: string;
   align?: "end";
@@ -169,10 +171,10 @@ export function List<Row>(props: Props<Row>) {
   );
 }
 
-/** So wide that the columns which say no width of their own can be read, however many others there are. */
-/** Below it the table is moved and not squeezed: what a row is called can be told from the next one. */
+/** So wide that the columns which say no width of their own can be read, however many others there are. Below it the table
+ * is moved and not squeezed: what a row is called can be told from the next one. */
 function narrowest<Row>(columns: readonly Column<Row>[], hasChecks: boolean): string {
-  const widths = columns.map((column) => column.width ?? "14rem");
+  const widths = columns.map((column) => column.width ?? column.least ?? "14rem");
   return `calc(${[...widths, hasChecks ? "2.75rem" : "0rem"].join(" + ")})`;
 }
 

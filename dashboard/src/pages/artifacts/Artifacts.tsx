@@ -9,28 +9,26 @@ import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { useIsNarrow } from "../../app/width";
 import { Button } from "../../design/Button";
-import { type Column, List } from "../../design/List";
+import type { Column } from "../../design/List";
 import { Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { Page } from "../../design/Page";
 import { SearchField } from "../../design/SearchField";
 import { FIELDS, readArtifactFilter, TYPES } from "../../model/artifactFilter";
 import { bytes } from "../../model/bytes";
+import { FittingList } from "../runs/FittingList";
 import style from "./Artifacts.module.css";
 
-/** The columns; where there is little room, those that tell artifacts apart, and times as distances. */
+/** What goes first where there is no room for all. */
+const LEAST_WORTH = ["size", "metadata", "type"];
+
+/** The columns; where there is little room, times are distances. */
 function columnsOf(isNarrow: boolean): Column<Artifact>[] {
-  const created: Column<Artifact> = {
-    key: "created",
-    label: "Created",
-    width: isNarrow ? "7rem" : "11.5rem",
-    render: (it) => <Moment at={it.created_at} form={isNarrow ? "ago" : "short"} />,
-  };
-  const columns: Column<Artifact>[] = [
+  return [
     {
       key: "name",
       label: "Name",
-      ...(isNarrow && { width: "9rem" }),
+      ...(isNarrow ? { width: "8rem" } : { least: "13rem" }),
       render: (it) => (
         <Link to={to.artifact(it.artifact_id)} title={it.name}>
           {it.name}
@@ -40,21 +38,30 @@ function columnsOf(isNarrow: boolean): Column<Artifact>[] {
     {
       key: "type",
       label: "Type",
-      width: isNarrow ? "7rem" : "11rem",
+      width: isNarrow ? "6.5rem" : "10.5rem",
       render: (it) => <span title={it.type}>{it.type.replace(/^system\./, "")}</span>,
     },
-    { key: "run", label: "Made by", render: (it) => it.producer && <MadeBy producer={it.producer} /> },
-    { key: "metadata", label: "Metadata", render: (it) => <Metadata metadata={it.metadata ?? {}} /> },
+    { key: "run", label: "Made by", least: "13rem", render: (it) => it.producer && <MadeBy producer={it.producer} /> },
+    {
+      key: "metadata",
+      label: "Metadata",
+      least: "13rem",
+      render: (it) => <Metadata metadata={it.metadata ?? {}} />,
+    },
     {
       key: "size",
       label: "Size",
-      width: isNarrow ? "5rem" : "6rem",
+      width: "5.5rem",
       align: "end",
       render: (it) => (it.size === undefined ? "–" : bytes(Number(it.size))),
     },
-    created,
+    {
+      key: "created",
+      label: "Created",
+      width: isNarrow ? "7rem" : "10rem",
+      render: (it) => <Moment at={it.created_at} form={isNarrow ? "ago" : "short"} />,
+    },
   ];
-  return columns.filter((column) => !(isNarrow && column.key === "metadata"));
 }
 
 function MadeBy({ producer }: { producer: Producer }) {
@@ -133,7 +140,9 @@ export default function Artifacts() {
           {!isFiltered && <p>What tasks put out as datasets, models, metrics and the like is listed here.</p>}
         </Empty>
       ) : (
-        <List
+        <FittingList
+          leastWorth={LEAST_WORTH}
+          isOld={list.isPlaceholderData}
           label="Artifacts"
           rows={rows}
           id={(it) => it.artifact_id}

@@ -15,7 +15,8 @@ type Props<Row> = Parameters<typeof List<Row>>[0] & {
 /** A list that leaves out columns rather than cutting names short. */
 export function FittingList<Row>({ columns, leastWorth, isOld, ...list }: Props<Row>) {
   const [place, width] = useWidth();
-  const shown = useMemo(() => fitting(columns, width, leastWorth), [columns, width, leastWorth]);
+  const hasChecks = list.onChoose !== undefined;
+  const shown = useMemo(() => fitting(columns, width, leastWorth, hasChecks), [columns, width, leastWorth, hasChecks]);
   return (
     <div ref={place} className={style.rows} data-old={isOld || undefined}>
       <List {...list} columns={shown} />

@@ -11,7 +11,7 @@ const COLUMNS = [
   { key: "took", width: "7rem" },
 ];
 const keys = (width: number | undefined) =>
-  fitting(COLUMNS, width, ["experiment", "pipeline", "took"]).map((it) => it.key);
+  fitting(COLUMNS, width, ["experiment", "pipeline", "took"], true).map((it) => it.key);
 
 it("leaves out what is worth least, one after the other, and never the name or what was chosen", () => {
   const all = COLUMNS.map((it) => it.key);
@@ -20,4 +20,17 @@ it("leaves out what is worth least, one after the other, and never the name or w
   expect(keys(79)).toEqual(all.filter((key) => key !== "experiment"));
   expect(keys(60)).toEqual(["state", "name", "parameters.rate", "started", "took"]);
   expect(keys(10)).toEqual(["state", "name", "parameters.rate", "started"]);
+});
+
+it("counts what a column says that it needs, and the boxes only where rows are chosen", () => {
+  const columns = [
+    { key: "name", least: "12rem" },
+    { key: "metadata", least: "12rem" },
+    { key: "size", width: "6rem" },
+  ];
+  const shown = (width: number, hasChecks: boolean) =>
+    fitting(columns, width, ["size", "metadata"], hasChecks).map((it) => it.key);
+  expect(shown(30, false)).toEqual(["name", "metadata", "size"]);
+  expect(shown(30, true)).toEqual(["name", "metadata"]);
+  expect(shown(20, false)).toEqual(["name"]);
 });
