@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json, Run } from "../api/kfp";
 import type { Artifact, PipelineSpec } from "../api/penstock";
-import { extremes, metricRows, parameterRows, visualPlaces } from "./compare";
+import { extremes, metricRows, parameterRows, unlikeMost, visualPlaces } from "./compare";
 
 const run = (parameters?: Record<string, Json>) => ({ runtime_config: { parameters } }) as unknown as Run;
 const artifact = (type: string, task: string, metadata: Record<string, Json>, uri = "s3://b/x"): Artifact => ({
@@ -78,4 +78,39 @@ it("finds what can be looked at in either run", () => {
     ["plot · out", [false, true]],
     ["report · out", [true, false]],
   ]);
+});
+
+it("looks at tables, by their names or as datasets whose bytes say what they are", () => {
+  const stored = (type: string, task: string, uri: string, more: Partial<Artifact> = {}): Artifact => ({
+    ...artifact(type, task, {}, uri),
+    digest: task,
+    ...more,
+  });
+  const list = [
+    stored("system.Artifact", "a-csv", "s3://b/rows.csv"),
+    stored("system.Artifact", "b-tsv", "s3://b/rows.tsv"),
+    stored("system.Dataset", "c-parquet", "s3://b/rows.parquet"),
+    stored("system.Dataset", "d-plain", "s3://b/table"),
+    stored("system.Dataset", "e-text", "s3://b/readme.txt"),
+    stored("system.Dataset", "f-directory", "s3://b/rows", { directory: true }),
+    stored("system.Model", "g-model", "s3://b/model"),
+  ];
+  const places = visualPlaces([list, list]);
+  expect(places.map(({ place }) => place)).toEqual(["a-csv · out", "b-tsv · out", "c-parquet · out", "d-plain · out"]);
+  expect(places.every((it) => it.isAlike)).toBe(true);
+  const other = list.map((it) => ({ ...it, digest: "other" }));
+  expect(visualPlaces([list, other]).some((it) => it.isAlike)).toBe(false);
+  expect(visualPlaces([list, []]).some((it) => it.isAlike)).toBe(false);
+  expect(visualPlaces([list]).some((it) => it.isAlike)).toBe(false);
+});
+
+it("marks what is unlike most, and nothing where all differ", () => {
+  const marked = (...values: (Json | undefined)[]) => unlikeMost({ name: "a", values, differs: true });
+  expect(marked(1, 1, 2)).toEqual([2]);
+  expect(marked(undefined, { a: 1, b: 2 }, { b: 2, a: 1 })).toEqual([0]);
+  expect(marked(1, 2, 1, 3)).toEqual([1, 3]);
+  expect(marked(1, 2)).toEqual([]);
+  expect(marked(1, 2, 3)).toEqual([]);
+  expect(marked(1, 1, 2, 2)).toEqual([]);
+  expect(marked(1, 1)).toEqual([]);
 });

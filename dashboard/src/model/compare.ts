@@ -1,6 +1,7 @@
 /** Runs beside each other: what they were given, and what came of it. */
 import type { Json, Run } from "../api/kfp";
 import type { Artifact, PipelineSpec } from "../api/penstock";
+import { kindOfArtifact } from "./preview";
 
 export const MOST_RUNS = 50;
 
@@ -86,31 +87,54 @@ export function extremes(row: Row): { least: number[]; most: number[] } {
   return least < most ? { least: placesOf(least), most: placesOf(most) } : { least: [], most: [] };
 }
 
+/** Which cells of a row are unlike most others; none where all differ, or where no value is the commonest. */
+export function unlikeMost(row: Row): number[] {
+  const texts = row.values.map((value) => JSON.stringify(value, inOrder));
+  const counts = new Map<string | undefined, number>();
+  for (const text of texts) {
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  const [[usual, most] = [undefined, 0], [, second] = [undefined, 0]] = [...counts].sort(([, a], [, b]) => b - a);
+  return most > second && counts.size > 1 ? texts.flatMap((text, index) => (text === usual ? [] : [index])) : [];
+}
+
+/** Something to look at, and the artifact of each run in its place. */
+export interface Place {
+  place: string;
+  type: string;
+  found: (Artifact | undefined)[];
+  /** Whether all runs have one, of the same content. */
+  isAlike: boolean;
+}
+
 /** Places that hold something to look at in at least one of the runs, with the artifact of each run. */
-export function visualPlaces(
-  artifacts: readonly (readonly Artifact[])[],
-): { place: string; type: string; found: (Artifact | undefined)[] }[] {
-  const kinds = new Set([
-    "system.ClassificationMetrics",
-    "system.SlicedClassificationMetrics",
-    "system.HTML",
-    "system.Markdown",
-  ]);
+export function visualPlaces(artifacts: readonly (readonly Artifact[])[]): Place[] {
   const places = new Map<string, string>();
   for (const artifact of artifacts.flat()) {
-    if (kinds.has(artifact.type) || isImage(artifact)) {
+    if (isVisual(artifact)) {
       places.set(placeOf(artifact), artifact.type);
     }
   }
+  const byPlace = artifacts.map((list) => new Map(list.toReversed().map((artifact) => [placeOf(artifact), artifact])));
   return [...places]
     .sort(([a], [b]) => a.localeCompare(b))
-    .map(([place, type]) => ({
-      place,
-      type,
-      found: artifacts.map((list) => list.find((artifact) => placeOf(artifact) === place)),
-    }));
+    .map(([place, type]) => {
+      const found = byPlace.map((of) => of.get(place));
+      const digests = new Set(found.map((artifact) => artifact?.digest));
+      return { place, type, found, isAlike: found.length > 1 && digests.size === 1 && !digests.has(undefined) };
+    });
 }
 
-function isImage(artifact: Artifact): boolean {
-  return /\.(png|jpe?g|gif|webp|svg)$/i.test(artifact.uri);
+const VISUAL_TYPES = new Set([
+  "system.ClassificationMetrics",
+  "system.SlicedClassificationMetrics",
+  "system.HTML",
+  "system.Markdown",
+]);
+
+/** Made to be looked at, an image or a table. Of most datasets the name does not say what they are; their bytes do. */
+function isVisual(artifact: Artifact): boolean {
+  const kind = kindOfArtifact(artifact);
+  const isPlainDataset = artifact.type === "system.Dataset" && kind === "unknown";
+  return VISUAL_TYPES.has(artifact.type) || kind === "image" || kind === "table" || isPlainDataset;
 }

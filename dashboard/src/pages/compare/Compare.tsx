@@ -1,11 +1,9 @@
 import { useQueries } from "@tanstack/react-query";
-import { Suspense } from "react";
 import { Link } from "react-router";
 import { ask } from "../../api/http";
 import type { Run } from "../../api/kfp";
 import type { Artifact, PipelineSpec } from "../../api/penstock";
 import { runQuery, specQuery } from "../../api/runs";
-import { part } from "../../app/part";
 import { useAddressWords } from "../../app/query";
 import { to } from "../../app/routes";
 import { Button } from "../../design/Button";
@@ -15,17 +13,12 @@ import { Empty, Failed, Loading } from "../../design/Notice";
 import { Card, Page } from "../../design/Page";
 import { StatusMark } from "../../design/StatusMark";
 import { MOST_RUNS, metricRows, parameterRows, pipelineKey, type Row, visualPlaces } from "../../model/compare";
-import { curveOf } from "../../model/previewMetrics";
 import { startOf } from "../../model/runTimes";
 import { standingOfRun } from "../../model/state";
 import style from "./Compare.module.css";
 import { letter } from "./letter";
+import { Places } from "./Places";
 import { Table } from "./Table";
-
-const Curves = part(async () => ({ default: (await import("../../preview/Curves")).Curves }));
-const ArtifactPreview = part(async () => ({
-  default: (await import("../../preview/ArtifactPreview")).ArtifactPreview,
-}));
 
 /** Artifacts of a run that are looked at, at most. */
 const MOST_ARTIFACTS = 1000;
@@ -147,43 +140,8 @@ function Comparison({
         </section>
       </Card>
       <Table title="Parameters" runs={runs} rows={shown(parameters)} total={parameters.length} />
-      <Table title="Metrics" runs={runs} rows={shown(metrics)} total={metrics.length} />
-      {visualPlaces(lists).map(({ place, type, found }) => (
-        <Card key={place} title={`${place} (${type.replace(/^system\./, "")})`}>
-          <Together runs={runs} found={found} />
-          <div className={style.previews}>
-            {found.map((artifact, index) => (
-              <figure key={runs[index]?.run_id} className={style.preview}>
-                <figcaption>
-                  {letter(index)} · {runs[index]?.display_name}
-                </figcaption>
-                {artifact ? (
-                  <Suspense fallback={<Loading />}>
-                    <ArtifactPreview artifact={artifact} />
-                  </Suspense>
-                ) : (
-                  <p className="soft">This run has none.</p>
-                )}
-              </figure>
-            ))}
-          </div>
-        </Card>
-      ))}
+      <Table title="Metrics" runs={runs} rows={shown(metrics)} total={metrics.length} isMeasured />
+      <Places runs={runs} places={visualPlaces(lists)} />
     </>
-  );
-}
-
-/** Curves of a place in one chart, where several runs have one. */
-function Together({ runs, found }: { runs: readonly Run[]; found: readonly (Artifact | undefined)[] }) {
-  const curves = found.flatMap((artifact, index) => {
-    const points = curveOf(artifact?.metadata);
-    return points.length > 0 ? [{ mark: letter(index), name: runs[index]?.display_name ?? "", points }] : [];
-  });
-  return curves.length < 2 ? null : (
-    <div className={style.padded}>
-      <Suspense fallback={<Loading />}>
-        <Curves curves={curves} />
-      </Suspense>
-    </div>
   );
 }

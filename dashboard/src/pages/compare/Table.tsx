@@ -1,6 +1,6 @@
 import type { Json, Run } from "../../api/kfp";
 import { Card } from "../../design/Page";
-import { extremes, type Row } from "../../model/compare";
+import { extremes, type Row, unlikeMost } from "../../model/compare";
 import style from "./Compare.module.css";
 import { letter } from "./letter";
 
@@ -10,12 +10,16 @@ export function Table({
   runs,
   rows,
   total,
+  isMeasured = false,
 }: {
   title: string;
   runs: readonly Run[];
   rows: readonly Row[];
   total: number;
+  /** Whether it is of interest which number is least and which is most: of what was measured, not of what was given. */
+  isMeasured?: boolean;
 }) {
+  const isMixed = rows.some((row) => !row.differs);
   if (total === 0) {
     return (
       <Card title={title}>
@@ -48,7 +52,7 @@ export function Table({
             </thead>
             <tbody>
               {rows.map((row) => (
-                <Line key={row.name} row={row} runs={runs} />
+                <Line key={row.name} {...{ row, runs, isMeasured, isMixed }} />
               ))}
             </tbody>
           </table>
@@ -58,13 +62,25 @@ export function Table({
   );
 }
 
-function Line({ row, runs }: { row: Row; runs: readonly Run[] }) {
-  const { least, most } = extremes(row);
+function Line({
+  row,
+  runs,
+  isMeasured,
+  isMixed,
+}: {
+  row: Row;
+  runs: readonly Run[];
+  isMeasured: boolean;
+  /** Whether rows that are alike in all runs are shown too. */
+  isMixed: boolean;
+}) {
+  const { least, most } = isMeasured ? extremes(row) : { least: [], most: [] };
+  const unlike = unlikeMost(row);
   return (
-    <tr>
+    <tr data-differs={(isMixed && row.differs) || undefined}>
       <th scope="row">{row.name}</th>
       {row.values.map((value, index) => (
-        <td key={runs[index]?.run_id} className="mono" data-differs={row.differs || undefined}>
+        <td key={runs[index]?.run_id} className="mono" data-unlike={unlike.includes(index) || undefined}>
           {text(value)}
           {row.byDefault?.[index] && <span className={style.mark}> default</span>}
           {least.includes(index) && <span className={style.mark}> least</span>}
