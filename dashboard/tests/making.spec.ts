@@ -1,3 +1,4 @@
+import type { Page } from "@playwright/test";
 import type { RecurringRun } from "../src/api/kfp";
 import { api, expect, fresh, sample, test, upload, visit } from "./site";
 
@@ -41,15 +42,32 @@ test("what is no pipeline is refused with the server's reason", async ({ page })
   await expect(dialog.getByRole("alert")).toContainText("The pipeline was not taken");
 });
 
-test("a schedule is made, shows its next times, is paused and run now", async ({ page }) => {
+test("a schedule is made of a form that keeps what is typed, shows its next times, is paused and run now", async ({
+  page,
+}) => {
   const pipeline = await upload("if_elif_else", sample("if_elif_else"));
   const name = fresh("every night");
-  await visit(page, `/recurringruns/new?pipelineId=${pipeline.pipeline_id}`);
-  await page.getByRole("textbox", { name: "Name", exact: false }).first().fill(name);
+  const title = page.getByRole("textbox", { name: /^Name/ });
   const cron = page.getByRole("textbox", { name: /Cron expression/ });
+  const picked = page.getByRole("combobox", { name: /Pipeline/ });
+  await visit(page, "/recurringruns/new");
+  await page.getByRole("button", { name: "Create" }).click();
+  await expect(page.getByText("Not complete yet: a pipeline, a name.")).toBeVisible();
+  await expect(picked).toBeFocused();
+  await picked.fill(pipeline.display_name);
+  await page.getByRole("option", { name: pipeline.display_name }).click();
+  await expect(page).toHaveURL(new RegExp(`pipelineId=${pipeline.pipeline_id}`));
+  await title.fill(name);
   await cron.fill("0 0 99 * * *");
   await expect(page.getByText(/Schedule cron|cron/i).last()).toBeVisible();
   await cron.fill("0 30 2 * * *");
+  await page.reload();
+  await expect(title).toHaveValue(name);
+  await expect(cron).toHaveValue("0 30 2 * * *");
+  await expect(picked).toHaveValue(pipeline.display_name);
+  await page.getByRole("link", { name: "Experiments" }).click();
+  const asked = page.getByRole("dialog", { name: "Leave without making the schedule?" });
+  await asked.getByRole("button", { name: "Cancel" }).click();
   await expect(page.getByRole("table", { name: "Next times" }).getByRole("row")).toHaveCount(6);
   await page.getByRole("button", { name: "Create" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(name);
@@ -61,5 +79,34 @@ test("a schedule is made, shows its next times, is paused and run now", async ({
   const { recurringRuns = [] } = await api<{ recurringRuns?: RecurringRun[] }>(
     "apis/v2beta1/recurringruns?page_size=200",
   );
-  expect(recurringRuns.find((it) => it.display_name === name)?.mode).toBe("DISABLE");
+  const made = recurringRuns.find((it) => it.display_name === name);
+  expect(made?.mode).toBe("DISABLE");
+  await edited(page, made?.recurring_run_id ?? "", name);
 });
+
+/** A schedule that has made a run is changed, and has that run in its history. */
+async function edited(page: Page, id: string, name: string) {
+  await visit(page, `/recurringrun/details/${id}`);
+  const history = page.getByRole("region", { name: "Runs of the schedule" });
+  await expect(history.getByRole("link", { name: /-now-/ })).toHaveCount(1);
+  await page.getByRole("button", { name: "Edit" }).click();
+  const title = page.getByRole("textbox", { name: /^Name/ });
+  await title.fill(`${name} later`);
+  await page.getByRole("textbox", { name: /Cron expression/ }).fill("0 0 4 * * *");
+  await page.getByRole("combobox", { name: "Runs at a time" }).selectOption("3");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  const asked = page.getByRole("dialog", { name: "Leave without saving?" });
+  await asked.getByRole("button", { name: "Cancel" }).click();
+  await page.reload();
+  await expect(title).toHaveValue(`${name} later`);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(`${name} later`);
+  await expect(page.getByText("every day at 04:00")).toBeVisible();
+  await expect(history.getByRole("link", { name: /-now-/ })).toHaveCount(1);
+  expect(await api<RecurringRun>(`apis/v2beta1/recurringruns/${id}`)).toMatchObject({
+    display_name: `${name} later`,
+    max_concurrency: "3",
+    mode: "DISABLE",
+    trigger: { cron_schedule: { cron: "0 0 4 * * *" } },
+  });
+}

@@ -8,6 +8,7 @@ export function TextField({
   onChange,
   hint,
   placeholder,
+  error,
   required = false,
 }: {
   label: string;
@@ -15,10 +16,11 @@ export function TextField({
   onChange: (text: string) => void;
   hint?: ReactNode;
   placeholder?: string;
+  error?: string | undefined;
   required?: boolean;
 }) {
   return (
-    <Field label={label} hint={hint} required={required}>
+    <Field label={label} hint={hint} error={error} required={required}>
       {(ids) => (
         <input
           {...ids}

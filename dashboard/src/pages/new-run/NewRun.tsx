@@ -47,7 +47,7 @@ function Form({ name, source, query }: { name: string; source: Run | undefined; 
   const [, put] = useAddressWords();
   const isShared = useQuery(systemQuery(useNamespace())).data?.multi_user === true;
   const [first] = useState(() => firstTyped(source));
-  const { kept, change, isUnsaved, forget } = useKept(name, first);
+  const { kept, change, isUnsaved, forget } = useKept(`new-run.${name}`, first);
   const leaving = useLeaving(isUnsaved);
   const [isSent, setIsSent] = useState(false);
   const picked = pickedOf(source, query);

@@ -18,6 +18,7 @@ export function PipelineField({
   chosen,
   latest,
   any,
+  error,
   onChoose,
 }: {
   chosen: ChosenVersion;
@@ -25,6 +26,7 @@ export function PipelineField({
   latest?: boolean;
   /** What it means that no version is chosen, if it is not the latest. */
   any?: string;
+  error?: string | undefined;
   onChoose: (chosen: ChosenVersion) => void;
 }) {
   const namespace = useNamespace();
@@ -39,7 +41,7 @@ export function PipelineField({
   const options = found.data?.pages.flatMap((page) => page.pipelines ?? []) ?? [];
   return (
     <>
-      <Field label="Pipeline" required={any === undefined}>
+      <Field label="Pipeline" required={any === undefined} error={error}>
         {(ids) => (
           <Picker
             ids={ids}

@@ -1,21 +1,25 @@
-/** What is typed into the form of a run, kept in this tab until it is sent: a reload loses nothing. */
+/** What is typed into a form, kept in this tab until it is sent: a reload loses nothing. */
 import { useCallback, useState } from "react";
 import type { Answers } from "../../model/parameters";
-import type { Typed } from "./draft";
 
-export interface Kept {
+/** What a form has typed, all of it texts. */
+type Texts<Typed> = { [Name in keyof Typed]: string };
+
+export interface Kept<Typed> {
   typed: Typed;
   /** Answers for parameters; undefined until one was given. */
   given?: Answers;
 }
 
-const key = (name: string) => `penstock.new-run.${name}`;
+const key = (name: string) => `penstock.${name}`;
 
-export function readKept(stored: string | null, first: Typed): Kept {
+export function readKept<Typed extends Texts<Typed>>(stored: string | null, first: Typed): Kept<Typed> {
   try {
-    const { typed, given } = JSON.parse(stored ?? "{}") as Partial<Kept>;
+    const { typed, given } = JSON.parse(stored ?? "{}") as Partial<Kept<Typed>>;
     const isText = (value: unknown) => typeof value === "string";
-    const texts = Object.fromEntries(Object.entries(typed ?? {}).filter(([name, it]) => name in first && isText(it)));
+    const texts = Object.fromEntries(
+      Object.entries(typed ?? {}).filter(([name, it]) => Object.hasOwn(first, name) && isText(it)),
+    );
     const answers = Object.fromEntries(Object.entries(given ?? {}).filter(([, it]) => isText(it)));
     return { typed: { ...first, ...texts }, ...(given && { given: answers as Answers }) };
   } catch {
@@ -24,14 +28,15 @@ export function readKept(stored: string | null, first: Typed): Kept {
   }
 }
 
-export function isTouched({ typed, given }: Kept, first: Typed): boolean {
-  return given !== undefined || Object.entries(first).some(([name, text]) => typed[name as keyof Typed] !== text);
+export function isTouched<Typed extends Texts<Typed>>({ typed, given }: Kept<Typed>, first: Typed): boolean {
+  const names = Object.keys(first) as (keyof Typed)[];
+  return given !== undefined || names.some((name) => typed[name] !== first[name]);
 }
 
-/** What is typed into a form of some name, how to change it, whether anything is, and how to forget it. */
-export function useKept(name: string, first: Typed) {
+/** What is typed into a form of some name (`new-run.`, and what it is a clone of), how to change it, whether anything is, and how to forget it. */
+export function useKept<Typed extends Texts<Typed>>(name: string, first: Typed) {
   const [kept, setKept] = useState(() => readKept(stored(key(name)), first));
-  const change = (to: Partial<Kept>) => {
+  const change = (to: Partial<Kept<Typed>>) => {
     const after = { ...kept, ...to };
     setKept(after);
     store(key(name), isTouched(after, first) ? JSON.stringify(after) : null);

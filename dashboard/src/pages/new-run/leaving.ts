@@ -2,11 +2,12 @@
 import { useContext, useEffect, useRef, useState } from "react";
 import { UNSAFE_NavigationContext as NavigationContext, parsePath, type To } from "react-router";
 
-/** Which form an address is of: one of a clone is another one. Undefined where a move leaves the path as it is. */
+/** Which form an address is of: one of a clone is another one, and so is a page that is edited. Undefined where a move leaves the path as it is. */
 function formOf(target: To): string | undefined {
   const { pathname, search } = typeof target === "string" ? parsePath(target.replace(/^#/, "")) : target;
   const query = new URLSearchParams(search);
-  return pathname && `${pathname} ${query.get("cloneFromRun") ?? query.get("cloneFromRunId") ?? ""}`;
+  const words = [query.get("cloneFromRun") ?? query.get("cloneFromRunId"), query.get("edit")];
+  return pathname && [pathname, ...words.map((word) => word ?? "")].join(" ");
 }
 
 /**

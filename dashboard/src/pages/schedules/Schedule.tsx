@@ -29,7 +29,8 @@ import { useScheduleZone } from "./zone";
 export default function Schedule() {
   const { scheduleId = "" } = useParams();
   const schedule = useQuery(scheduleQuery(scheduleId));
-  const [query, setQuery] = useAddressQuery();
+  const [query] = useAddressQuery();
+  const navigate = useNavigate();
   const name = schedule.data?.display_name ?? "Schedule";
   const isEdited = query.has("edit");
   return (
@@ -44,7 +45,7 @@ export default function Schedule() {
       ) : !schedule.data ? (
         <Loading what="Reading the schedule" />
       ) : isEdited ? (
-        <ScheduleForm existing={schedule.data} onDone={() => setQuery({})} />
+        <ScheduleForm key={scheduleId} existing={schedule.data} onDone={() => void navigate(to.schedule(scheduleId))} />
       ) : (
         <About schedule={schedule.data} />
       )}

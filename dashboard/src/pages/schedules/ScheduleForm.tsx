@@ -1,168 +1,203 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import type { Json, RecurringRun } from "../../api/kfp";
+import type { RecurringRun } from "../../api/kfp";
 import { versionQuery } from "../../api/pipelines";
 import { createSchedule, editSchedule } from "../../api/schedules";
-import { useAddressQuery } from "../../app/query";
+import { systemQuery } from "../../api/system";
+import { useNamespace } from "../../app/namespace";
+import { useAddressWords } from "../../app/query";
 import { Button } from "../../design/Button";
+import { Confirm } from "../../design/Confirm";
 import { Field } from "../../design/Field";
 import { Failed } from "../../design/Notice";
 import { Card } from "../../design/Page";
 import { TextField } from "../../design/TextField";
-import { cachingOf } from "../../model/caching";
-import { type Answers, answersOf, collect, definitions, pipelineOf } from "../../model/parameters";
-import { FIRST_TIMING, type Timing, timingOf, triggerOf } from "../../model/schedule";
+import { answersOf, collect, definitions, pipelineOf } from "../../model/parameters";
+import { triggerOf } from "../../model/schedule";
 import { CachingField } from "../new-run/CachingField";
+import { picking } from "../new-run/draft";
 import { ExperimentField } from "../new-run/ExperimentField";
+import { useKept } from "../new-run/kept";
 import { useLatestVersion } from "../new-run/latest";
+import { useLeaving } from "../new-run/leaving";
 import { ParameterFields } from "../new-run/ParameterFields";
-import { type ChosenVersion, PipelineField } from "../new-run/PipelineField";
+import { PipelineField } from "../new-run/PipelineField";
+import { changeOf, firstTyped, type Missing, missingOf, pickedOf, type Typed, timed, timingIn } from "./draft";
 import style from "./Schedules.module.css";
 import { TimingFields } from "./TimingFields";
 
-interface Draft {
-  name: string;
-  description: string;
-  experimentId: string;
-  chosen: ChosenVersion;
-  caching: "" | "on" | "off";
-  concurrency: string;
-  catchUp: boolean;
-}
-
-function firstDraft(existing: RecurringRun | undefined, query: URLSearchParams): Draft {
-  const reference = existing?.pipeline_version_reference;
-  return {
-    name: existing?.display_name ?? "",
-    description: existing?.description ?? "",
-    experimentId: existing?.experiment_id ?? query.get("experimentId") ?? "",
-    chosen: {
-      pipelineId: reference?.pipeline_id ?? query.get("pipelineId") ?? "",
-      versionId: reference?.pipeline_version_id ?? query.get("pipelineVersionId") ?? "",
-    },
-    caching: cachingOf(existing),
-    concurrency: existing?.max_concurrency ?? "1",
-    catchUp: !(existing?.no_catchup ?? false),
-  };
-}
-
-/** What both requests have in common. */
-function changeOf(draft: Draft, values: Record<string, Json>, isInline: boolean) {
-  const { chosen, caching } = draft;
-  return {
-    display_name: draft.name.trim(),
-    description: draft.description.trim(),
-    max_concurrency: draft.concurrency,
-    no_catchup: !draft.catchUp,
-    runtime_config: { parameters: values },
-    ...(!isInline && {
-      pipeline_version_reference: {
-        pipeline_id: chosen.pipelineId,
-        ...(chosen.versionId && { pipeline_version_id: chosen.versionId }),
-      },
-    }),
-    ...(caching && { plugins_input: { penstock: { enable_caching: caching === "on" } } }),
-  };
-}
-
 /** Makes a schedule, or changes one. */
 export function ScheduleForm({ existing, onDone }: { existing?: RecurringRun; onDone: (id?: string) => void }) {
-  const [query] = useAddressQuery();
-  const client = useQueryClient();
-  const [draft, setDraft] = useState(() => firstDraft(existing, query));
-  const [timing, setTiming] = useState<Timing>(() => (existing ? timingOf(existing.trigger) : FIRST_TIMING));
-  const [given, setGiven] = useState<Answers>();
-  const isInline = existing?.pipeline_spec !== undefined;
-  const latest = useLatestVersion(draft.chosen.pipelineId);
-  const versionId = draft.chosen.versionId || (latest.version?.pipeline_version_id ?? "");
-  const version = useQuery(versionQuery(draft.chosen.pipelineId, versionId));
-  const spec = pipelineOf(isInline ? existing?.pipeline_spec : version.data?.pipeline_spec);
-  const parameters = definitions(spec);
-  const answers = given ?? answersOf(parameters, existing?.runtime_config?.parameters);
-  const { values, problems } = collect(parameters, answers);
-  const read = triggerOf(timing);
-  const sending = useMutation({
-    mutationFn: async () => {
-      const trigger = "trigger" in read ? read.trigger : {};
-      const change = { ...changeOf(draft, values, isInline), trigger };
-      if (existing) {
-        return editSchedule(existing.recurring_run_id, change);
-      }
-      const experiment = draft.experimentId ? { experiment_id: draft.experimentId } : {};
-      return createSchedule({ ...change, ...experiment, mode: "ENABLE" });
-    },
-    onSuccess: async (made) => {
-      await client.invalidateQueries({ queryKey: ["schedules"] });
-      onDone(made.recurring_run_id);
-    },
-  });
-  const change = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
-  const isReady = draft.name.trim() !== "" && spec !== undefined && problems.length === 0 && "trigger" in read;
-  const send = (event: FormEvent) => {
-    event.preventDefault();
-    sending.mutate();
-  };
+  const form = useForm(existing, onDone);
+  const { typed, picked, parameters, problems, answers, missing, sending, leaving } = form;
   return (
-    <form className={style.form} onSubmit={send} noValidate>
+    <form className={style.form} onSubmit={form.send} noValidate>
       <Card title="What runs">
         <div className={style.padded}>
-          {isInline ? (
-            <p>The pipeline that was sent with the schedule: {spec?.pipelineInfo.name}</p>
+          {form.isInline ? (
+            <p>The pipeline that was sent with the schedule: {form.spec?.pipelineInfo.name}</p>
           ) : (
-            <PipelineField chosen={draft.chosen} latest onChoose={(chosen) => change({ chosen })} />
+            <PipelineField chosen={picked.chosen} latest error={missing.pipeline} onChoose={form.choose} />
           )}
-          {spec && (
+          {form.spec && (
             <ParameterFields
               parameters={parameters}
               answers={answers}
-              problems={problems}
-              onChange={(name, text) => setGiven({ ...answers, [name]: text })}
+              problems={form.isSent ? problems : problems.filter((it) => answers[it.parameter] !== undefined)}
+              onChange={(name, text) => form.change({ given: { ...answers, [name]: text } })}
             />
           )}
         </div>
       </Card>
       <Card title="When">
         <div className={style.padded}>
-          <TimingFields timing={timing} onChange={(it) => setTiming((before) => ({ ...before, ...it }))} />
+          <TimingFields timing={form.timing} onChange={(change) => form.type(timed(change))} />
         </div>
       </Card>
       <Card title="The schedule">
         <div className={style.padded}>
-          <Settings draft={draft} isNew={!existing} onChange={change} />
+          <Settings
+            typed={typed}
+            experimentId={existing ? undefined : picked.experimentId}
+            missing={missing}
+            mustChoose={form.mustChoose}
+            onType={form.type}
+            onExperiment={form.chooseExperiment}
+          />
         </div>
       </Card>
       {sending.isError && <Failed what="The schedule was not stored" error={sending.error} />}
       <div className={style.send}>
+        {form.isSent && form.words && <span role="alert">{form.words}</span>}
         <Button onClick={() => onDone(existing?.recurring_run_id)}>Cancel</Button>
-        <Button type="submit" kind="primary" busy={sending.isPending} disabled={!isReady}>
+        <Button type="submit" kind="primary" busy={sending.isPending}>
           {existing ? "Save" : "Create"}
         </Button>
       </div>
+      {leaving.held && (
+        <Confirm
+          title={existing ? "Leave without saving?" : "Leave without making the schedule?"}
+          action="Leave"
+          perform={async () => {
+            form.forget();
+            leaving.letGo();
+            leaving.held?.();
+          }}
+          onClose={leaving.stay}
+        >
+          What you typed is thrown away.
+        </Confirm>
+      )}
     </form>
   );
 }
 
+const NOTHING_MISSING: Missing = {};
+
+/** What is typed and chosen, what comes of it, and how it is stored. */
+function useForm(existing: RecurringRun | undefined, onDone: (id?: string) => void) {
+  const [query, put] = useAddressWords();
+  const client = useQueryClient();
+  const isShared = useQuery(systemQuery(useNamespace())).data?.multi_user === true;
+  // What others change meanwhile is not what was begun with.
+  const [first] = useState(() => firstTyped(existing));
+  const { kept, change, isUnsaved, forget } = useKept(`schedule.${existing?.recurring_run_id ?? "new"}`, first);
+  const leaving = useLeaving(isUnsaved);
+  const [isSent, setIsSent] = useState(false);
+  const picked = pickedOf(existing, query);
+  const isInline = existing?.pipeline_spec !== undefined;
+  const spec = useSpec(picked, isInline ? existing : undefined);
+  const parameters = definitions(spec);
+  const answers = kept.given ?? answersOf(parameters, existing?.runtime_config?.parameters);
+  const { values, problems } = collect(parameters, answers);
+  const timing = timingIn(kept.typed);
+  const read = triggerOf(timing);
+  const mustChoose = isShared && existing === undefined;
+  const { missing, words } = missingOf({
+    typed: kept.typed,
+    picked,
+    mustChoose,
+    hasSpec: spec !== undefined,
+    wrongParameters: problems.length,
+    timing: "reason" in read ? read.reason : undefined,
+  });
+  const sending = useMutation({
+    mutationFn: () => {
+      const changed = changeOf(kept.typed, picked, values, "trigger" in read ? read.trigger : {}, isInline);
+      if (existing) {
+        return editSchedule(existing.recurring_run_id, changed);
+      }
+      const experiment = picked.experimentId ? { experiment_id: picked.experimentId } : {};
+      return createSchedule({ ...changed, ...experiment, mode: "ENABLE" });
+    },
+    onSuccess: async (made) => {
+      forget();
+      leaving.letGo();
+      await client.invalidateQueries({ queryKey: ["schedules"] });
+      onDone(made.recurring_run_id);
+    },
+  });
+  const send = (event: FormEvent) => {
+    event.preventDefault();
+    setIsSent(true);
+    if (words === "") {
+      sending.mutate();
+    } else {
+      requestAnimationFrame(() => document.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    }
+  };
+  return {
+    ...{ typed: kept.typed, picked, timing, spec, isInline, parameters, answers, problems, mustChoose },
+    ...{ isSent, missing: isSent ? missing : NOTHING_MISSING, words, sending, send, leaving, forget, change },
+    type: (typed: Partial<Typed>) => change({ typed: { ...kept.typed, ...typed } }),
+    choose: (chosen: typeof picked.chosen) => put(picking({ ...(!existing && picked), chosen })),
+    chooseExperiment: (experimentId: string) => put(picking({ experimentId })),
+  };
+}
+
+/** The pipeline that is chosen, or that a schedule brought along. */
+function useSpec({ chosen }: ReturnType<typeof pickedOf>, inline: RecurringRun | undefined) {
+  const latest = useLatestVersion(chosen.pipelineId);
+  const versionId = chosen.versionId || (latest.version?.pipeline_version_id ?? "");
+  const version = useQuery(versionQuery(chosen.pipelineId, versionId));
+  return pipelineOf(inline ? inline.pipeline_spec : version.data?.pipeline_spec);
+}
+
 function Settings({
-  draft,
-  isNew,
-  onChange,
+  typed,
+  experimentId,
+  missing,
+  mustChoose,
+  onType,
+  onExperiment,
 }: {
-  draft: Draft;
-  isNew: boolean;
-  onChange: (change: Partial<Draft>) => void;
+  typed: Typed;
+  /** Of a new one; it cannot be changed later. */
+  experimentId: string | undefined;
+  missing: Missing;
+  mustChoose: boolean;
+  onType: (change: Partial<Typed>) => void;
+  onExperiment: (id: string) => void;
 }) {
   return (
     <>
-      <TextField label="Name" required value={draft.name} onChange={(name) => onChange({ name })} />
-      <TextField label="Description" value={draft.description} onChange={(description) => onChange({ description })} />
-      {isNew && <ExperimentField chosen={draft.experimentId} onChoose={(experimentId) => onChange({ experimentId })} />}
+      <TextField label="Name" required value={typed.name} error={missing.name} onChange={(name) => onType({ name })} />
+      <TextField label="Description" value={typed.description} onChange={(description) => onType({ description })} />
+      {experimentId !== undefined && (
+        <ExperimentField
+          chosen={experimentId}
+          required={mustChoose}
+          error={missing.experiment}
+          onChoose={onExperiment}
+        />
+      )}
       <Field label="Runs at a time" hint="While so many are under way, further slots wait.">
         {(ids) => (
           <select
             {...ids}
             className="input"
-            value={draft.concurrency}
-            onChange={(event) => onChange({ concurrency: event.target.value })}
+            value={typed.concurrency}
+            onChange={(event) => onType({ concurrency: event.target.value })}
           >
             {Array.from({ length: 10 }, (_, index) => String(index + 1)).map((count) => (
               <option key={count}>{count}</option>
@@ -173,12 +208,12 @@ function Settings({
       <label>
         <input
           type="checkbox"
-          checked={draft.catchUp}
-          onChange={(event) => onChange({ catchUp: event.target.checked })}
+          checked={typed.catchUp === "yes"}
+          onChange={(event) => onType({ catchUp: event.target.checked ? "yes" : "no" })}
         />{" "}
         Make up for slots that were missed, one after the other
       </label>
-      <CachingField value={draft.caching} onChange={(caching) => onChange({ caching })} />
+      <CachingField value={typed.caching} onChange={(caching) => onType({ caching })} />
     </>
   );
 }

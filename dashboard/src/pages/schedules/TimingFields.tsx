@@ -25,6 +25,7 @@ const EXAMPLES: readonly [string, string][] = [
 /** When a schedule fires, and a look at its first times. */
 export function TimingFields({ timing, onChange }: { timing: Timing; onChange: (change: Partial<Timing>) => void }) {
   const read = triggerOf(timing);
+  const reason = "reason" in read ? read.reason : undefined;
   const trigger = "trigger" in read ? read.trigger : {};
   const zone = useScheduleZone();
   const words = cronWords(timing.cron);
@@ -56,7 +57,7 @@ export function TimingFields({ timing, onChange }: { timing: Timing; onChange: (
                 ))}
               </>
             }
-            error={preview.isError ? preview.error.message : undefined}
+            error={preview.isError ? preview.error.message : timing.cron.trim() === "" ? reason : undefined}
           >
             {(ids) => (
               <input
