@@ -158,6 +158,34 @@ test("the command line starts it too, and HTTP; a run that brought its pipeline 
   rmSync(directory, { recursive: true, force: true });
 });
 
+test("a structure is changed from its default, and laid out", async ({ page }) => {
+  const pipeline = await upload("parameter_types", sample("parameter_types"));
+  await visit(page, `/runs/new?pipelineId=${pipeline.pipeline_id}`);
+  const options = page.getByRole("textbox", { name: "options" });
+  await expect(options).toHaveValue("");
+  await page.getByRole("button", { name: "Begin with the default of options" }).click();
+  await expect(options).toHaveValue('{\n  "dropout": 0.1,\n  "momentum": 0.9\n}');
+  await expect(page.getByRole("button", { name: "Begin with the default of options" })).toBeHidden();
+  await options.fill('{"dropout": 0.3,"momentum":0.9}');
+  await page.getByRole("button", { name: "Format options" }).click();
+  await expect(options).toHaveValue('{\n  "dropout": 0.3,\n  "momentum": 0.9\n}');
+  await expect(code(page)).toContainText('"dropout": 0.3');
+  await page.getByRole("button", { name: "Leave options to its default" }).click();
+  await expect(options).toHaveValue("");
+});
+
+test("code is as wide as it needs at 1280 pixels, and no word of it is broken", async ({ page }) => {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  const { run_id } = await finished("hello");
+  await visit(page, `/runs/new?cloneFromRun=${run_id}`);
+  const tabs = page.getByRole("tablist", { name: "Language" });
+  await expect(tabs).toBeVisible();
+  expect(await tabs.evaluate((it) => it.scrollWidth - it.clientWidth)).toBe(0);
+  const block = code(page).locator("pre");
+  expect((await block.boundingBox())?.width).toBeGreaterThan(600);
+  await expect(block).toHaveCSS("white-space", "pre");
+});
+
 test("code leaves out what is not right yet, and says so", async ({ page }) => {
   const { run_id } = await finished("hello");
   await visit(page, `/runs/new?cloneFromRun=${run_id}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ParameterDefinition, PipelineSpec } from "../api/penstock";
-import { answersOf, collect, definitions, pipelineOf, read } from "./parameters";
+import { answersOf, collect, definitions, formatted, pipelineOf, read } from "./parameters";
 
 const of = (parameterType: string, more: Partial<ParameterDefinition> = {}): ParameterDefinition => ({
   parameterType,
@@ -82,4 +82,14 @@ it("finds the pipeline beside what is for a platform", () => {
   expect(pipelineOf({ pipeline_spec: spec, platform_spec: {} })).toBe(spec);
   expect(pipelineOf("text")).toBeUndefined();
   expect(pipelineOf({})).toBeUndefined();
+});
+
+it("lays out JSON that is right and not laid out", () => {
+  const struct: ParameterDefinition = { parameterType: "STRUCT" };
+  const laidOut = '{\n  "a": [\n    1\n  ]\n}';
+  expect(formatted(struct, '{"a":[1]}')).toBe(laidOut);
+  expect(formatted(struct, laidOut)).toBeUndefined();
+  expect(formatted(struct, '{"a":')).toBeUndefined();
+  expect(formatted(struct, "[1]")).toBeUndefined();
+  expect(formatted({ parameterType: "STRING" }, '{"a":[1]}')).toBeUndefined();
 });

@@ -103,6 +103,13 @@ function readJson(definition: ParameterDefinition, word: string): { value: Json 
   return { value };
 }
 
+/** A text of JSON as it is usually laid out; undefined where it is none, or stands so already. */
+export function formatted(definition: ParameterDefinition, text: string): string | undefined {
+  const found = isStructure(definition) ? read(definition, text) : undefined;
+  const laidOut = found && "value" in found ? textOf(definition, found.value) : undefined;
+  return laidOut === text ? undefined : laidOut;
+}
+
 function sameJson(a: Json, b: Json): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

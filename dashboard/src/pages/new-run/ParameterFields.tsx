@@ -2,7 +2,15 @@ import type { ReactNode } from "react";
 import type { ParameterDefinition } from "../../api/penstock";
 import { Button } from "../../design/Button";
 import { Field } from "../../design/Field";
-import { type Answers, isOptional, isStructure, type Problem, textOf, typeWords } from "../../model/parameters";
+import {
+  type Answers,
+  formatted,
+  isOptional,
+  isStructure,
+  type Problem,
+  textOf,
+  typeWords,
+} from "../../model/parameters";
 import style from "./NewRun.module.css";
 
 type Change = (name: string, text: string | undefined) => void;
@@ -68,6 +76,7 @@ function Parameter({
         {(ids) => (
           <Control
             ids={ids}
+            name={name}
             definition={definition}
             text={text}
             byDefault={byDefault}
@@ -89,12 +98,14 @@ function Parameter({
 
 function Control({
   ids,
+  name,
   definition,
   text,
   byDefault,
   onText,
 }: {
   ids: { id: string };
+  name: string;
   definition: ParameterDefinition;
   text: string | undefined;
   byDefault: string | undefined;
@@ -129,7 +140,22 @@ function Control({
     spellCheck: false,
   };
   if (isStructure(definition) || (text ?? byDefault ?? "").includes("\n")) {
-    return <textarea {...common} rows={4} onChange={(event) => onText(emptied(event.target.value, definition))} />;
+    return (
+      <>
+        <textarea
+          {...common}
+          rows={rowsOf(text ?? byDefault ?? "")}
+          onChange={(event) => onText(emptied(event.target.value, definition))}
+        />
+        <Helps
+          name={name}
+          text={text}
+          byDefault={byDefault}
+          laidOut={formatted(definition, text ?? "")}
+          onText={onText}
+        />
+      </>
+    );
   }
   const isNumber = definition.parameterType.startsWith("NUMBER");
   return (
@@ -138,6 +164,43 @@ function Control({
       inputMode={isNumber ? "decimal" : "text"}
       onChange={(event) => onText(emptied(event.target.value, definition))}
     />
+  );
+}
+
+/** Room for what is there, within reason. */
+const rowsOf = (text: string) => Math.min(16, Math.max(4, text.split("\n").length + 1));
+
+/** A default is changed from where it stands, not typed anew; and what is typed can be laid out. */
+function Helps({
+  name,
+  text,
+  byDefault,
+  laidOut,
+  onText,
+}: {
+  name: string;
+  text: string | undefined;
+  byDefault: string | undefined;
+  laidOut: string | undefined;
+  onText: (text: string) => void;
+}) {
+  const canBegin = !text && byDefault;
+  if (!canBegin && laidOut === undefined) {
+    return null;
+  }
+  return (
+    <div className={style.helps}>
+      {canBegin && (
+        <Button icon="edit" aria-label={`Begin with the default of ${name}`} onClick={() => onText(byDefault)}>
+          Begin with the default
+        </Button>
+      )}
+      {laidOut !== undefined && (
+        <Button aria-label={`Format ${name}`} onClick={() => onText(laidOut)}>
+          Format
+        </Button>
+      )}
+    </div>
   );
 }
 
