@@ -94,6 +94,7 @@ async function edited(page: Page, id: string, name: string) {
   await title.fill(`${name} later`);
   await page.getByRole("textbox", { name: /Cron expression/ }).fill("0 0 4 * * *");
   await page.getByRole("combobox", { name: "Runs at a time" }).selectOption("3");
+  await page.getByRole("combobox", { name: "Results from the cache" }).selectOption("off");
   await page.getByRole("button", { name: "Cancel" }).click();
   const asked = page.getByRole("dialog", { name: "Leave without saving?" });
   await asked.getByRole("button", { name: "Cancel" }).click();
@@ -107,6 +108,7 @@ async function edited(page: Page, id: string, name: string) {
     display_name: `${name} later`,
     max_concurrency: "3",
     mode: "DISABLE",
+    plugins_input: { penstock: { enable_caching: false } },
     trigger: { cron_schedule: { cron: "0 0 4 * * *" } },
   });
 }

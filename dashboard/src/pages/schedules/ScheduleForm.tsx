@@ -123,7 +123,7 @@ function useForm(existing: RecurringRun | undefined, onDone: (id?: string) => vo
   });
   const sending = useMutation({
     mutationFn: () => {
-      const changed = changeOf(kept.typed, picked, values, "trigger" in read ? read.trigger : {}, isInline);
+      const changed = changeOf(kept.typed, picked, values, "trigger" in read ? read.trigger : {}, existing);
       if (existing) {
         return editSchedule(existing.recurring_run_id, changed);
       }

@@ -1,7 +1,7 @@
 /** A schedule that is being written, and the request that comes of it. */
 import type { Json, RecurringRun, Trigger } from "../../api/kfp";
 import type { ScheduleChange } from "../../api/schedules";
-import { cachingOf } from "../../model/caching";
+import { cachingOf, withCaching } from "../../model/caching";
 import { FIRST_TIMING, type Timing, timingOf } from "../../model/schedule";
 import type { Caching } from "../new-run/CachingField";
 import type { Picked } from "../new-run/draft";
@@ -59,9 +59,8 @@ export function changeOf(
   { chosen }: Picked,
   values: Record<string, Json>,
   trigger: Trigger,
-  isInline: boolean,
+  existing: RecurringRun | undefined,
 ): ScheduleChange & { display_name: string; trigger: Trigger } {
-  const { caching } = typed;
   return {
     display_name: typed.name.trim(),
     description: typed.description.trim(),
@@ -69,13 +68,15 @@ export function changeOf(
     no_catchup: typed.catchUp === "no",
     runtime_config: { parameters: values },
     trigger,
-    ...(!isInline && {
+    ...(existing?.pipeline_spec === undefined && {
       pipeline_version_reference: {
         pipeline_id: chosen.pipelineId,
         ...(chosen.versionId && { pipeline_version_id: chosen.versionId }),
       },
     }),
-    ...(caching && { plugins_input: { penstock: { enable_caching: caching === "on" } } }),
+    ...(typed.caching !== cachingOf(existing) && {
+      plugins_input: withCaching(existing?.plugins_input, typed.caching),
+    }),
   };
 }
 
