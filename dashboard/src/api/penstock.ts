@@ -182,6 +182,13 @@ export interface TaskSpec {
   parameterIterator?: Json;
   artifactIterator?: Json;
   inputs?: Json;
+  cachingOptions?: { enableCache?: boolean };
+  retryPolicy?: {
+    maxRetryCount?: number;
+    backoffDuration?: string;
+    backoffFactor?: number;
+    backoffMaxDuration?: string;
+  };
 }
 
 /** A run with what its events refer to. */

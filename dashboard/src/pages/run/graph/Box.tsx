@@ -11,8 +11,8 @@ import { duration, instant } from "../../../model/time";
 import style from "./Box.module.css";
 import { type BoxData, useGraph } from "./graphContext";
 
-const FORM_ICONS: Record<Form, IconName> = {
-  task: "runs",
+/** Of a task alone there is nothing to say before it has a state. */
+const FORM_ICONS: Partial<Record<Form, IconName>> = {
   importer: "download",
   pipeline: "pipelines",
   condition: "filter",
@@ -60,7 +60,7 @@ export const Box = memo(function Box({ data }: NodeProps<Node<BoxData>>) {
         onClick={() => graph.select(item)}
       />
       {graph.distance === "near" ? (
-        <Content item={item} card={card} tabIndex={isFocused ? 0 : -1} />
+        <Content item={item} card={card} note={data.note} tabIndex={isFocused ? 0 : -1} />
       ) : (
         graph.distance === "far" && (
           <span className={style.far}>
@@ -73,16 +73,21 @@ export const Box = memo(function Box({ data }: NodeProps<Node<BoxData>>) {
   );
 });
 
-function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0 | -1 }) {
+type Said = { item: Item; card: Card; note: string | undefined };
+
+function Content({ item, card, note, tabIndex }: Said & { tabIndex: 0 | -1 }) {
   const { toggle, pick, at } = useGraph();
+  const icon = FORM_ICONS[item.form];
   const isLoopOfRun = item.form === "loop" && pick !== undefined && card.items !== undefined;
   const isPicked = isLoopOfRun && item.isOpen;
   return (
     <div className={style.content}>
       <div className={style.line}>
-        <span className={style.mark}>
-          {card.standing ? <StatusMark standing={card.standing} bare /> : <Icon name={FORM_ICONS[item.form]} />}
-        </span>
+        {(card.standing || icon) && (
+          <span className={style.mark}>
+            {card.standing ? <StatusMark standing={card.standing} bare /> : icon && <Icon name={icon} />}
+          </span>
+        )}
         <span className={style.name}>{titleOf(item)}</span>
         {item.canOpen && (
           <span className={style.buttons}>
@@ -98,7 +103,7 @@ function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0
         )}
       </div>
       <div className={style.line}>
-        <Words item={item} card={card} at={at} isLoopSaid={isPicked} />
+        <Words item={item} card={card} at={at} note={note} isLoopSaid={isPicked} />
         {isPicked && (
           <button type="button" className={style.pick} tabIndex={tabIndex} onClick={() => pick(item)}>
             {item.iteration === undefined ? "Iterations" : `Iteration ${item.iteration}`}
@@ -114,26 +119,27 @@ function Content({ item, card, tabIndex }: { item: Item; card: Card; tabIndex: 0
 function Words({
   item,
   card,
+  note,
   at,
   isLoopSaid,
-}: {
-  item: Item;
-  card: Card;
+}: Said & {
   at: number | undefined;
   /** What its iterations are chosen by is beside them. */
   isLoopSaid: boolean;
 }) {
+  const icon = FORM_ICONS[item.form];
   return (
     <span className={style.words}>
       {item.form !== "task" && !isLoopSaid && (
         <span className={style.form}>
-          {card.standing && <Icon name={FORM_ICONS[item.form]} size={12} />}
+          {card.standing && icon && <Icon name={icon} size={12} />}
           {FORM_WORDS[item.form]}
         </span>
       )}
       {item.condition && (
         <span className={style.second}>{titleOf(item) === item.name ? item.condition : item.name}</span>
       )}
+      {note && <span className={style.second}>{note}</span>}
       {card.words && <span className={style.state}>{card.words}</span>}
       {card.startedAt && card.standing !== "skipped" && (
         <span className={style.took}>

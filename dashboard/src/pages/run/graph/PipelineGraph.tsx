@@ -4,12 +4,12 @@ import type { PipelineSpec } from "../../../api/penstock";
 import { Empty } from "../../../design/Notice";
 import { drawn, graphOf, type Item } from "../../../model/graph";
 import { isWithin, openingOf, revealing, usuallyOpen, withGroup } from "../../../model/graphOpening";
+import { noteOf } from "../../../model/plannedTask";
 import { useSelection } from "../view";
 import { Canvas } from "./Canvas";
 import { useChoices } from "./useChoices";
 
 const NOTHING = new Map<string, never>();
-const dataOf = (item: Item) => ({ item, node: undefined, around: undefined });
 
 /** The graph of a pipeline before any run. What is chosen in it is in the address, as `task`. */
 export function PipelineGraph({ spec, platform }: { spec: PipelineSpec; platform?: Json | undefined }) {
@@ -20,6 +20,10 @@ export function PipelineGraph({ spec, platform }: { spec: PipelineSpec; platform
   const graph = useMemo(() => graphOf(spec, platform, opening), [spec, platform, opening]);
   const all = useCallback(
     () => drawn(graphOf(spec, undefined, { isOpen: () => true, iterationOf: () => "each" }).children),
+    [spec],
+  );
+  const dataOf = useCallback(
+    (item: Item) => ({ item, node: undefined, around: undefined, note: noteOf(spec, item) }),
     [spec],
   );
   const onSelect = useCallback(

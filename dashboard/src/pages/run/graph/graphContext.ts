@@ -39,4 +39,6 @@ export interface BoxData extends Record<string, unknown> {
   item: Item;
   node: TreeNode | undefined;
   around: TreeNode | undefined;
+  /** What there is to say of it before a run. */
+  note?: string | undefined;
 }
