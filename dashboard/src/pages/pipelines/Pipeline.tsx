@@ -1,7 +1,8 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Suspense, useState } from "react";
 import { useNavigate, useParams } from "react-router";
-import type { PipelineVersion } from "../../api/kfp";
+import type { Pipeline as PipelineRecord, PipelineVersion } from "../../api/kfp";
+import type { PipelineSpec } from "../../api/penstock";
 import { pipelineQuery, versionQuery, versionsQuery } from "../../api/pipelines";
 import { part } from "../../app/part";
 import { useAddressQuery } from "../../app/query";
@@ -16,11 +17,13 @@ import { Tags } from "../../design/Tags";
 import { isolated } from "../../model/bidi";
 import { pipelineOf } from "../../model/parameters";
 import { short } from "../../model/time";
+import { useSelection } from "../run/view";
 import { type Asked, Dialogs } from "./Dialogs";
 import { DropZone } from "./DropZone";
 import style from "./Pipelines.module.css";
 import { Source } from "./Source";
 import { Summary } from "./Summary";
+import { TaskCard } from "./TaskCard";
 
 const PipelineGraph = part(async () => ({ default: (await import("../run/graph/PipelineGraph")).PipelineGraph }));
 
@@ -50,6 +53,7 @@ export default function Pipeline() {
         actions={
           !pipeline.isError && (
             <>
+              <Button icon="edit" label="Tags of the pipeline" kind="quiet" onClick={() => setOpen("tags")} />
               <Button icon="trash" label="Delete the pipeline" kind="quiet" onClick={() => setOpen("delete")} />
               <Button icon="upload" onClick={() => setOpen("upload")}>
                 New version
@@ -67,15 +71,7 @@ export default function Pipeline() {
           )
         }
       >
-        {pipeline.data?.description && <p className="soft">{pipeline.data.description}</p>}
-        {pipeline.data && (
-          <div className={style.of}>
-            <Tags tags={pipeline.data.tags} />
-            <Button kind="quiet" icon="edit" onClick={() => setOpen("tags")}>
-              Tags of the pipeline
-            </Button>
-          </div>
-        )}
+        {pipeline.data && <About pipeline={pipeline.data} />}
         {error ? (
           <Failed what="The pipeline cannot be read" error={error} onRetry={() => void pipeline.refetch()} />
         ) : version.data ? (
@@ -106,6 +102,18 @@ export default function Pipeline() {
         )}
       </Page>
     </DropZone>
+  );
+}
+
+/** What a pipeline is for, and its tags. */
+function About({ pipeline: { description, tags } }: { pipeline: PipelineRecord }) {
+  return (
+    (description || Object.keys(tags ?? {}).length > 0) && (
+      <div className={style.of}>
+        {description && <span className="soft">{description}</span>}
+        <Tags tags={tags} />
+      </div>
+    )
   );
 }
 
@@ -161,13 +169,17 @@ function Version({
         onChoose={(name) => setQuery(name === "graph" ? {} : { view: name }, { replace: true })}
         panel="version"
       />
-      <div id="version" role="tabpanel" aria-label={tab} className={style.panel}>
+      <div
+        id="version"
+        role="tabpanel"
+        aria-label={tab}
+        className={style.panel}
+        data-bare={(spec && tab === "graph") || undefined}
+      >
         {!spec ? (
           <Failed what="The pipeline of this version is not understood" error={new Error("It has no tasks.")} />
         ) : tab === "graph" ? (
-          <Suspense fallback={<Loading what="Drawing the graph" />}>
-            <PipelineGraph spec={spec} />
-          </Suspense>
+          <Tasks spec={spec} />
         ) : tab === "source" ? (
           <Source version={version} />
         ) : (
@@ -182,5 +194,22 @@ function Version({
         )}
       </div>
     </>
+  );
+}
+
+/** The graph, and beside it what the task is that is chosen in it. */
+function Tasks({ spec }: { spec: PipelineSpec }) {
+  const { selected, select } = useSelection();
+  return (
+    <div className={style.split}>
+      <Suspense fallback={<Loading what="Drawing the graph" />}>
+        <PipelineGraph spec={spec} />
+      </Suspense>
+      {selected !== undefined && (
+        <div className={style.beside}>
+          <TaskCard spec={spec} path={selected} onSelect={select} />
+        </div>
+      )}
+    </div>
   );
 }
