@@ -1,5 +1,6 @@
+import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import type { RecurringRun } from "../src/api/kfp";
+import type { PipelineVersion, RecurringRun } from "../src/api/kfp";
 import { api, expect, fresh, sample, test, upload, visit } from "./site";
 
 test("a run is started from the form, which says what is wrong first", async ({ page }) => {
@@ -20,16 +21,48 @@ test("a run is started from the form, which says what is wrong first", async ({ 
   await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 120_000 });
 });
 
-test("a pipeline is uploaded by its file, and its graph is there before any run", async ({ page }) => {
+test("a pipeline is uploaded by its file, and another version; their tasks are there before any run", async ({
+  page,
+}) => {
   const name = fresh("uploaded");
   await visit(page, "/pipelines");
   await page.getByRole("button", { name: "Upload a pipeline" }).click();
   const dialog = page.getByRole("dialog");
+  await expect(dialog.getByLabel("File")).toBeFocused();
   await dialog.getByLabel("File").setInputFiles({ name: "hello.yaml", mimeType: "text/yaml", buffer: sample("hello") });
   await dialog.getByRole("textbox", { name: "Name" }).fill(name);
   await dialog.getByRole("button", { name: "Upload" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(name);
-  await expect(page.getByRole("tabpanel")).toContainText("prepare");
+  await page.getByRole("button", { name: /^train, in for-loop-2/ }).click();
+  const train = page.getByRole("complementary", { name: "Task for-loop-2[*]/train" });
+  await expect(train).toContainText("python:3.11");
+  await expect(train.getByRole("row", { name: /^rate/ })).toContainText("each of [0.01, 0.1, 0.4]");
+  await expect(train.getByText("may take its results from there")).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag22aa"]).analyze();
+  expect(violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html).join()}`)).toEqual([]);
+  await train.getByRole("button", { name: "prepare · data" }).click();
+  await expect(page.getByRole("complementary", { name: "Task prepare" })).toContainText("the pipeline's input rows");
+  await expect(train).toBeHidden();
+
+  await page.getByRole("button", { name: "New version" }).click();
+  await dialog
+    .getByLabel("File")
+    .setInputFiles({ name: "if.yaml", mimeType: "text/yaml", buffer: sample("if_elif_else") });
+  await dialog.getByRole("textbox", { name: "Name" }).fill("with branches");
+  await dialog.getByRole("textbox", { name: "Description" }).fill("of the second day");
+  await dialog.getByRole("button", { name: "Upload", exact: true }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page).toHaveURL(/version\//);
+  await expect(page.getByRole("combobox", { name: "Version" }).locator("option")).toHaveText([
+    /with branches/,
+    new RegExp(name),
+  ]);
+  await expect(page.getByRole("button", { name: /^measure/ })).toBeVisible();
+  const [, id, version] = /details\/([^/]+)\/version\/([^/?]+)/.exec(page.url()) ?? [];
+  expect(await api<PipelineVersion>(`apis/v2beta1/pipelines/${id}/versions/${version}`)).toMatchObject({
+    display_name: "with branches",
+    description: "of the second day",
+  });
 });
 
 test("what is no pipeline is refused with the server's reason", async ({ page }) => {
@@ -87,7 +120,7 @@ test("a schedule is made of a form that keeps what is typed, shows its next time
 /** A schedule that has made a run is changed, and has that run in its history. */
 async function edited(page: Page, id: string, name: string) {
   await visit(page, `/recurringrun/details/${id}`);
-  const history = page.getByRole("region", { name: "Runs of the schedule" });
+  const history = page.getByRole("region", { name: "Runs", exact: true });
   await expect(history.getByRole("link", { name: /-now-/ })).toHaveCount(1);
   await page.getByRole("button", { name: "Edit" }).click();
   const title = page.getByRole("textbox", { name: /^Name/ });

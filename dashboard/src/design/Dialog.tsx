@@ -22,6 +22,8 @@ export function Dialog({
     const element = dialog.current;
     if (element && !element.open) {
       element.showModal();
+      // Of its own the browser begins with the first that takes the focus, which closes it.
+      element.querySelector<HTMLElement>("input, select, textarea")?.focus();
     }
     return () => element?.close();
   }, []);
