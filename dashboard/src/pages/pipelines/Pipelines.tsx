@@ -31,7 +31,7 @@ const COLUMNS: Column<Pipeline>[] = [
       </Link>
     ),
   },
-  { key: "tags", label: "Tags", width: "18rem", render: (it) => <Tags tags={it.tags} /> },
+  { key: "tags", label: "Tags", width: "14rem", render: (it) => <Tags tags={it.tags} /> },
   { key: "description", label: "Description", render: (it) => <span className="soft">{it.description}</span> },
   {
     key: "created",
@@ -52,6 +52,15 @@ const COLUMNS: Column<Pipeline>[] = [
   },
 ];
 
+/** A column in which no row has anything takes room from those that have. */
+function columnsFor(rows: readonly Pipeline[]): Column<Pipeline>[] {
+  const isEmpty: Record<string, boolean> = {
+    tags: rows.every((it) => Object.keys(it.tags ?? {}).length === 0),
+    description: rows.every((it) => !it.description),
+  };
+  return COLUMNS.filter(({ key }) => !isEmpty[key]);
+}
+
 export default function Pipelines() {
   const [query, change] = useAddressWords();
   const namespace = useNamespace();
@@ -69,6 +78,7 @@ export default function Pipelines() {
     placeholderData: (before) => before,
   });
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.pipelines ?? []) ?? [], [list.data]);
+  const columns = useMemo(() => columnsFor(rows), [rows]);
   return (
     <DropZone onFile={setFile}>
       <Page
@@ -96,7 +106,7 @@ export default function Pipelines() {
             rows={rows}
             id={(it) => it.pipeline_id}
             name={(it) => it.display_name}
-            columns={COLUMNS}
+            columns={columns}
             sort={sort}
             onSort={(it) => change({ sort: `${it.by} ${it.descending ? "desc" : "asc"}` })}
             hasMore={list.hasNextPage}
