@@ -48,4 +48,5 @@ test("a schedule says by whose clock it goes, and five fields are not taken for 
   await expect(table.getByRole("columnheader").first()).toContainText("America/New_York");
   await page.getByRole("link", { name: "Schedules" }).first().click();
   await expect(page.getByRole("columnheader", { name: "When (America/New_York)" })).toBeVisible();
+  await expect(page.getByRole("columnheader", { name: "Next (Europe/Berlin)" })).toBeVisible();
 });

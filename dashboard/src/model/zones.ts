@@ -8,6 +8,12 @@ export interface Clock {
 
 const isUtc = (zone: string) => /^(Etc\/)?(UTC|Zulu|Universal)$/i.test(zone) || zone === "GMT" || zone === "Etc/GMT";
 
+/** The zone of the browser, as clocks are called. */
+export function readerZone(): string {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return isUtc(zone) ? "UTC" : zone;
+}
+
 function isKnown(zone: string): boolean {
   try {
     new Intl.DateTimeFormat(undefined, { timeZone: zone });

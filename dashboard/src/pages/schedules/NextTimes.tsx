@@ -1,7 +1,7 @@
 import { useNow } from "../../design/Moment";
 import { Loading } from "../../design/Notice";
 import { ago, instant } from "../../model/time";
-import { clocks, dayAndTime, ownerWords, timeBeside } from "../../model/zones";
+import { clocks, dayAndTime, ownerWords, readerZone, timeBeside } from "../../model/zones";
 import style from "./Schedules.module.css";
 import { useScheduleZone } from "./zone";
 
@@ -15,7 +15,7 @@ export function NextTimes({ times, isLoading }: { times: readonly string[]; isLo
   if (times.length === 0) {
     return <p className="soft">It is not due any more.</p>;
   }
-  const [first, ...others] = clocks(zone, Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const [first, ...others] = clocks(zone, readerZone());
   const all = first ? [first, ...others] : [];
   return (
     <table className={`list ${style.next}`} aria-label="Next times">

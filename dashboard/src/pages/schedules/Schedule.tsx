@@ -117,6 +117,7 @@ function About({ schedule }: { schedule: RecurringRun }) {
               <Facts schedule={schedule} />
             </div>
           </Card>
+          <Parameters schedule={schedule} />
           <Card title="Next times">
             <div className={style.padded}>
               {schedule.mode !== "ENABLE" && <p className="soft">It is paused: these would be its next times.</p>}
@@ -200,12 +201,25 @@ function Facts({ schedule }: { schedule: RecurringRun }) {
           {experiments.get(schedule.experiment_id) ?? schedule.experiment_id}
         </Link>
       </dd>
-      {Object.entries(schedule.runtime_config?.parameters ?? {}).map(([name, value]) => (
-        <div key={name} style={{ display: "contents" }}>
-          <dt className="mono">{name}</dt>
-          <dd className="mono">{typeof value === "string" ? value : JSON.stringify(value)}</dd>
-        </div>
-      ))}
     </dl>
+  );
+}
+
+/** What its runs are given; of the rest the pipeline says what it is. */
+function Parameters({ schedule }: { schedule: RecurringRun }) {
+  const given = Object.entries(schedule.runtime_config?.parameters ?? {});
+  return (
+    given.length > 0 && (
+      <Card title="Parameters">
+        <dl className={`definitions ${style.given}`}>
+          {given.map(([name, value]) => (
+            <div key={name} style={{ display: "contents" }}>
+              <dt className="mono">{name}</dt>
+              <dd className="mono">{typeof value === "string" ? value : JSON.stringify(value)}</dd>
+            </div>
+          ))}
+        </dl>
+      </Card>
+    )
   );
 }

@@ -10,6 +10,7 @@ import type { Column } from "../../design/List";
 import { Moment } from "../../design/Moment";
 import { Empty, Failed, Loading } from "../../design/Notice";
 import { triggerWords } from "../../model/cron";
+import { readerZone } from "../../model/zones";
 import { FittingList } from "../runs/FittingList";
 import { Mode } from "./Mode";
 import style from "./Schedules.module.css";
@@ -17,7 +18,8 @@ import { useScheduleZone } from "./zone";
 
 const LEAST_WORTH = ["created"];
 
-const columnsOf = (zone: string | undefined): Column<RecurringRun>[] => [
+/** By whose clock each is told: they stand beside each other. */
+const columnsOf = (zone: string | undefined, reader: string): Column<RecurringRun>[] => [
   { key: "mode", label: "State", width: "7rem", render: (it) => <Mode schedule={it} /> },
   {
     key: "name",
@@ -35,7 +37,7 @@ const columnsOf = (zone: string | undefined): Column<RecurringRun>[] => [
     ),
   },
   { key: "when", label: zone ? `When (${zone})` : "When", width: "13rem", render: (it) => triggerWords(it.trigger) },
-  { key: "next", label: "Next", width: "9.5rem", render: (it) => <Next schedule={it} /> },
+  { key: "next", label: `Next (${reader})`, width: "12rem", render: (it) => <Next schedule={it} /> },
   { key: "created", label: "Created", width: "10rem", render: (it) => <Moment at={it.created_at} /> },
 ];
 
@@ -56,7 +58,7 @@ export function ScheduleList({ name = "", experimentId }: { name?: string; exper
     placeholderData: (before) => before,
   });
   const zone = useScheduleZone();
-  const columns = useMemo(() => columnsOf(zone), [zone]);
+  const columns = useMemo(() => columnsOf(zone, readerZone()), [zone]);
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.recurringRuns ?? []) ?? [], [list.data]);
   if (list.isError && rows.length === 0) {
     return <Failed what="The schedules cannot be listed" error={list.error} onRetry={() => void list.refetch()} />;

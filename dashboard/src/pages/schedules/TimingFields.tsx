@@ -49,12 +49,14 @@ export function TimingFields({ timing, onChange }: { timing: Timing; onChange: (
             hint={
               <>
                 second minute hour day-of-month month day-of-week{zone && `, by the clock of ${zone}`}
-                {words !== timing.cron && ` · ${words}`} ·{" "}
-                {EXAMPLES.map(([cron, words]) => (
-                  <button key={cron} type="button" className="chip" onClick={() => onChange({ cron })}>
-                    {words}
-                  </button>
-                ))}
+                {words !== timing.cron && ` · ${words}`}
+                <span className={style.examples}>
+                  {EXAMPLES.map(([cron, words]) => (
+                    <button key={cron} type="button" className="chip" onClick={() => onChange({ cron })}>
+                      {words}
+                    </button>
+                  ))}
+                </span>
               </>
             }
             error={preview.isError ? preview.error.message : timing.cron.trim() === "" ? reason : undefined}
