@@ -20,6 +20,8 @@ const REASON: &str = "deleted";
 pub(crate) const REMOVED: Answer = 0;
 /// The answer for a run that is told to end first.
 pub(crate) const HIDDEN: Answer = 1;
+/// The answer for a run that is not to go, or not any more.
+pub(crate) const KEPT: Answer = 2;
 
 /// When a run that has ended goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,22 +42,28 @@ impl Metastore {
     /// Deletes a run. If it has not ended it is hidden from [`Metastore::run_record`], the lists and
     /// [`Metastore::resolve_run`] and told to end; [`Metastore::purge_deleted`] removes it then.
     pub async fn delete_run(&self, run: Uuid) -> Result<(), MetastoreError> {
-        self.delete(run, Removal::AtOnce).await
+        self.delete(run, Removal::AtOnce, None).await.map(drop)
     }
 
     /// Deletes a run that has left something outside of the store: hidden, as one that is under way is, until its driver
     /// has been told to remove that.
     pub async fn leave_to_driver_to_delete(&self, run: Uuid) -> Result<(), MetastoreError> {
-        self.delete(run, Removal::ByDriver).await
+        self.delete(run, Removal::ByDriver, None).await.map(drop)
     }
 
-    async fn delete(&self, run: Uuid, removal: Removal) -> Result<(), MetastoreError> {
+    /// One that is only to go if it is archived since before a time is [`KEPT`] otherwise.
+    pub(crate) async fn delete(
+        &self,
+        run: Uuid,
+        removal: Removal,
+        archived_before: Option<i64>,
+    ) -> Result<Answer, MetastoreError> {
         let terminate = Command::Terminate { reason: REASON.to_owned() };
         let commands = std::iter::once(terminate).chain((removal == Removal::ByDriver).then_some(Command::Remove));
         let encoded = |command: Command| Ok((command.kind(), encode_json(run, "a command", &command)?));
         let commands = commands.map(encoded).collect::<Result<_, MetastoreError>>()?;
         let at = encode_time(Timestamp::now());
-        self.writer.submit(Operation::DeleteRun { run, removal, commands, at }).await.map(drop)
+        self.writer.submit(Operation::DeleteRun { run, removal, commands, at, archived_before }).await
     }
 
     /// Whether a run was deleted: it is hidden, or gone.

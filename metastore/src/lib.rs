@@ -20,6 +20,7 @@ mod database;
 mod deletion;
 mod error;
 mod experiments;
+mod expired;
 mod fact_texts;
 mod feed;
 mod lineage;
@@ -56,6 +57,9 @@ pub use crate::catalog::{EntityUpdate, Tags};
 pub use crate::claims::{Claimant, RunClaim, SilentDriver};
 pub use crate::error::MetastoreError;
 pub use crate::experiments::Experiment;
+#[doc(hidden)]
+pub use crate::expired::expired_plans;
+pub use crate::expired::{ExpiredPosition, ExpiredRuns};
 pub use crate::fact_texts::FactText;
 #[doc(hidden)]
 pub use crate::feed::changes_plan;

@@ -133,7 +133,8 @@ impl Metastore {
 
     /// Archives a run, or takes it out of the archive. It goes on as it did.
     pub async fn set_run_storage(&self, run: Uuid, state: StorageState) -> Result<(), MetastoreError> {
-        self.writer.submit(Operation::StoreRun { run, state }).await.map(drop)
+        let at = encode_time(Timestamp::now());
+        self.writer.submit(Operation::StoreRun { run, state, at }).await.map(drop)
     }
 }
 
@@ -141,12 +142,18 @@ pub(crate) async fn store(
     connection: &mut Connection,
     run: Uuid,
     state: StorageState,
+    at: i64,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    let stored = query("UPDATE runs SET storage_state = $2 WHERE id = $1 AND deleted_at IS NULL")
-        .bind(run)
-        .bind(state.as_str())
-        .execute(connection)
-        .await?;
+    // Whoever archives it again does not begin anew.
+    let stored = query(
+        "UPDATE runs SET storage_state = $2, archived_at = CASE WHEN storage_state = $2 THEN archived_at ELSE $3 END \
+         WHERE id = $1 AND deleted_at IS NULL",
+    )
+    .bind(run)
+    .bind(state.as_str())
+    .bind((state == StorageState::Archived).then_some(at))
+    .execute(connection)
+    .await?;
     Ok(if stored > 0 { Ok(1) } else { Err(MetastoreError::NoSuchRun { run }) })
 }
 

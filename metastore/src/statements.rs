@@ -1,15 +1,15 @@
 //! What the writer can be asked to do, and the SQL for it. All of it runs inside the writer's transaction.
 
-use penstock_spec::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::catalog::CatalogOperation;
 use crate::claims::ClaimOperation;
-use crate::codec::{count, encode_count, encode_time};
+use crate::codec::{count, encode_count};
 use crate::database::{Connection, query};
-use crate::deletion::{self, HIDDEN, Removal};
+use crate::deletion::{self, HIDDEN, KEPT, Removal};
 use crate::error::MetastoreError;
+use crate::expired;
 use crate::feed::{self, ChangeKind, NewChange};
 use crate::notifications::NotificationOperation;
 use crate::recurring::{self, Claimed};
@@ -34,18 +34,53 @@ pub(crate) type Answer = u64;
 pub(crate) enum Operation {
     CreateRun(Box<EncodedRun>),
     Append(Box<EncodedAppend>),
-    TakeEpoch { run: Uuid },
+    TakeEpoch {
+        run: Uuid,
+    },
     Claim(Box<ClaimOperation>),
-    PutCommand { run: Uuid, key: String, kind: &'static str, command_json: String, at: i64 },
-    EvictCache { filter: CacheFilter },
+    PutCommand {
+        run: Uuid,
+        key: String,
+        kind: &'static str,
+        command_json: String,
+        at: i64,
+    },
+    EvictCache {
+        filter: CacheFilter,
+    },
     PutRemark(Box<EncodedRemark>),
-    ClearRemarks { run: Uuid, kind: String },
+    ClearRemarks {
+        run: Uuid,
+        kind: String,
+    },
     Catalog(Box<CatalogOperation>),
-    StoreRun { run: Uuid, state: StorageState },
-    DeleteRun { run: Uuid, removal: Removal, commands: Vec<(&'static str, String)>, at: i64 },
-    PurgeRun { run: Uuid },
-    FillInputs { run: Uuid, inputs: Vec<TaskInput> },
-    FillValues { runs: Vec<FilledRun> },
+    StoreRun {
+        run: Uuid,
+        state: StorageState,
+        at: i64,
+    },
+    ArchiveEnded {
+        before: i64,
+        limit: u32,
+        at: i64,
+    },
+    DeleteRun {
+        run: Uuid,
+        removal: Removal,
+        commands: Vec<(&'static str, String)>,
+        at: i64,
+        archived_before: Option<i64>,
+    },
+    PurgeRun {
+        run: Uuid,
+    },
+    FillInputs {
+        run: Uuid,
+        inputs: Vec<TaskInput>,
+    },
+    FillValues {
+        runs: Vec<FilledRun>,
+    },
     Notification(Box<NotificationOperation>),
 }
 
@@ -83,8 +118,9 @@ impl Operation {
             Self::PutRemark(remark) => format!("store a remark on run {}", remark.run()),
             Self::ClearRemarks { run, .. } => format!("clear remarks on run {run}"),
             Self::Catalog(operation) => operation.description(),
-            Self::StoreRun { run, state: StorageState::Archived } => format!("archive run {run}"),
-            Self::StoreRun { run, state: StorageState::Available } => format!("unarchive run {run}"),
+            Self::StoreRun { run, state: StorageState::Archived, .. } => format!("archive run {run}"),
+            Self::StoreRun { run, state: StorageState::Available, .. } => format!("unarchive run {run}"),
+            Self::ArchiveEnded { .. } => "archive runs that ended a while ago".to_owned(),
             Self::DeleteRun { run, .. } | Self::PurgeRun { run } => format!("delete run {run}"),
             Self::FillInputs { run, .. } => format!("store what tasks of run {run} took"),
             Self::FillValues { .. } => "store values of earlier runs".to_owned(),
@@ -99,6 +135,7 @@ impl Operation {
             Self::FillInputs { inputs, .. } => inputs.len() + 1,
             Self::CreateRun(run) => run.values.len() + 1,
             Self::FillValues { runs } => runs.len(),
+            Self::ArchiveEnded { limit, .. } => *limit as usize,
             _ => 1,
         }
     }
@@ -121,6 +158,7 @@ impl Operation {
             Self::Append(append) => Some(Change::FactsAppended { run: append.run, seq: answer }),
             Self::PutCommand { run, .. } if answer > 0 => Some(Change::CommandStored { run: *run }),
             Self::DeleteRun { run, .. } if answer == HIDDEN => Some(Change::CommandStored { run: *run }),
+            Self::DeleteRun { .. } if answer == KEPT => None,
             Self::StoreRun { run, .. } | Self::DeleteRun { run, .. } => Some(Change::RunChanged { run: *run }),
             Self::Catalog(operation) if operation.is_of_recurring_runs() => Some(Change::RecurringRunsChanged),
             Self::PutCommand { .. }
@@ -132,6 +170,7 @@ impl Operation {
             | Self::PutRemark(_)
             | Self::FillInputs { .. }
             | Self::FillValues { .. }
+            | Self::ArchiveEnded { .. }
             | Self::Notification(_)
             | Self::ClearRemarks { .. } => None,
         }
@@ -177,18 +216,25 @@ pub(crate) async fn apply<'a>(
         Operation::PutRemark(remark) => remarks::put(connection, remark).await,
         Operation::ClearRemarks { run, kind } => remarks::clear(connection, *run, kind).await.map(Ok),
         Operation::Catalog(operation) => operation.apply(connection).await,
-        Operation::StoreRun { run, state } => {
-            let stored = run_records::store(connection, *run, *state).await?;
+        Operation::StoreRun { run, state, at } => {
+            let stored = run_records::store(connection, *run, *state, *at).await?;
             if stored.is_ok() {
-                let now = encode_time(Timestamp::now());
-                let change = NewChange::new(ChangeKind::RunStorage, now, json!({ "storage_state": state }));
+                let change = NewChange::new(ChangeKind::RunStorage, *at, json!({ "storage_state": state }));
                 feed::add_one(connection, *run, change).await?;
             }
             Ok(stored)
         }
-        Operation::DeleteRun { run, removal, commands, at } => {
+        Operation::ArchiveEnded { before, limit, at } => {
+            expired::archive_ended(connection, *before, *limit, *at).await.map(Ok)
+        }
+        Operation::DeleteRun { run, removal, commands, at, archived_before } => {
             // Rows of earlier requests in this transaction go too, and have no run to refer to afterwards.
             std::mem::take(staged).store(connection).await?;
+            if let Some(before) = archived_before
+                && !expired::is_expired(connection, *run, *before).await?
+            {
+                return Ok(Ok(KEPT));
+            }
             let labels = feed::labels(connection, *run).await?;
             let deleted = deletion::delete(connection, *run, *removal, commands, *at).await?;
             if let (Ok(_), Some(labels)) = (&deleted, labels) {

@@ -46,12 +46,13 @@ async fn archive_page(connection: &mut Connection, experiment: Uuid, at: i64) ->
     let rows = query(page).bind(experiment).fetch_all(&mut *connection).await?;
     let Some(last) = rows.last() else { return Ok(0) };
     query(
-        "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE' \
-         AND (created_at, id) <= ($2, $3)",
+        "UPDATE runs SET storage_state = 'ARCHIVED', archived_at = $4 \
+         WHERE experiment_id = $1 AND storage_state = 'AVAILABLE' AND (created_at, id) <= ($2, $3)",
     )
     .bind(experiment)
     .bind(last.get::<i64>("created_at")?)
     .bind(last.get::<Uuid>("id")?)
+    .bind(at)
     .execute(&mut *connection)
     .await?;
     let mut changes = Vec::with_capacity(rows.len());

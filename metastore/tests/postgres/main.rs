@@ -16,6 +16,8 @@ mod concurrency;
 mod deletion;
 #[path = "../store/experiments.rs"]
 mod experiments;
+#[path = "../store/expired.rs"]
+mod expired;
 #[path = "../store/feed.rs"]
 mod feed;
 #[path = "../store/fixture.rs"]

@@ -4,9 +4,10 @@ use penstock_engine::NodeId;
 use penstock_metastore::{
     ArtifactQuery, CacheList, Comparison, Cursor, ExperimentField, Listing, Metastore, Operand, PipelineField,
     Predicate, RecurringRunField, RunField, RunSearch, RunValueKind, RunValueName, ValueCondition, VersionField,
-    artifact_list_plan, cache_list_plan, changes_plan, experiment_list_plans, lineage_plans, pipeline_list_plans,
-    recurring_run_list_plans, run_list_plans, run_search_plans, version_list_plans,
+    artifact_list_plan, cache_list_plan, changes_plan, experiment_list_plans, expired_plans, lineage_plans,
+    pipeline_list_plans, recurring_run_list_plans, run_list_plans, run_search_plans, version_list_plans,
 };
+use penstock_spec::Timestamp;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -327,6 +328,19 @@ async fn runs_to_drive_are_never_looked_for_among_all() {
     let among_all =
         |step: &String| step.contains("Seq Scan") && !step.contains("on run_claims") && !step.contains("on drivers");
     assert!(!plan.iter().any(among_all), "{shown}");
+}
+
+/// What ended or was archived a while ago is found without a look at the rest, the oldest first.
+#[tokio::test]
+async fn runs_that_are_kept_long_enough_are_looked_for_along_an_index() {
+    let Some(store) = filled().await else { return };
+    let before = Timestamp::from_nanosecond(25_000).unwrap();
+    let plans = expired_plans(&store, before).await.unwrap();
+    for (plan, index) in plans.iter().zip(["runs_stored_by_finish", "runs_archived"]) {
+        let shown = plan.join("\n");
+        assert!(shown.contains(&format!("Index Scan using {index} on runs")), "{shown}");
+        assert!(!shown.contains("Seq Scan on runs"), "{shown}");
+    }
 }
 
 #[tokio::test]

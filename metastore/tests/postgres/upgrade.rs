@@ -2,6 +2,7 @@
 
 use penstock_engine::NodeId;
 use penstock_metastore::{ArtifactQuery, Listed, Listing, Metastore, Predicate, RunField, StoreLocation, TaskInput};
+use penstock_spec::Timestamp;
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
@@ -133,4 +134,20 @@ async fn store_of_layout_1_takes_what_is_new() {
     let mut raw = place.raw().await;
     execute(&mut raw, "DELETE FROM runs").await;
     assert_eq!(store.feed_position().await.unwrap().last, 1);
+}
+
+/// Nobody noted when they were archived.
+#[tokio::test]
+async fn runs_archived_before_layout_11_count_from_their_end() {
+    let Some(place) = Place::new().await else { return };
+    let mut raw = store_of_layout(&place, 10).await;
+    let ended = insert_run(&mut raw, 1, 0).await;
+    execute(&mut raw, "UPDATE runs SET storage_state = 'ARCHIVED'").await;
+    close(raw).await;
+
+    let store = Metastore::open(place.location()).await.unwrap();
+
+    let time = |nanosecond| Timestamp::from_nanosecond(nanosecond).unwrap();
+    assert!(!store.delete_expired_run(ended, time(30)).await.unwrap());
+    assert!(store.delete_expired_run(ended, time(31)).await.unwrap());
 }

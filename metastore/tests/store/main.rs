@@ -11,6 +11,7 @@ mod crash;
 mod deletion;
 mod disk;
 mod experiments;
+mod expired;
 mod feed;
 mod fixture;
 mod lineage;

@@ -180,3 +180,22 @@ async fn artifacts_of_layout_5_are_recorded_with_the_tasks_that_made_them() {
     assert_eq!(store.consumers(Uuid::from_u128(7), None, 10).await.unwrap().len(), 1);
     assert_eq!(store.changes_after(None, 0, 10).await.unwrap(), [], "what was is not news");
 }
+
+/// Nobody noted when they were archived.
+#[tokio::test]
+async fn runs_archived_before_layout_15_count_from_their_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("penstock.db");
+    let mut raw = store_of_layout(&path, 14).await;
+    let ended = insert_run(&mut raw, 1, "SUCCEEDED", None, Some(10), Some(30)).await;
+    insert_run(&mut raw, 2, "RUNNING", None, Some(10), None).await;
+    execute(&mut raw, "UPDATE runs SET storage_state = 'ARCHIVED'").await;
+    close(raw).await;
+
+    let store = Metastore::open(&path).await.unwrap();
+
+    assert!(store.expired_runs(at(30), None, 10).await.unwrap().runs.is_empty());
+    let due = store.expired_runs(at(31), None, 10).await.unwrap().runs;
+    assert!(matches!(&due[..], [Listed::Readable(run)] if run.info.id == ended), "{due:?}");
+    assert!(store.delete_expired_run(ended, at(31)).await.unwrap());
+}

@@ -1,10 +1,10 @@
 //! Lists of runs that go along indices of what is available and of what is archived.
 
-use penstock_metastore::{Operand, RunField, run_list_plans};
+use penstock_metastore::{Operand, RunField, expired_plans, run_list_plans};
 use uuid::Uuid;
 
 use super::{equal, pages, word};
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, at};
 
 /// However many are archived or not, and whether that is asked about: a page of each is all that is put in order.
 #[tokio::test]
@@ -65,4 +65,21 @@ async fn names_that_were_given_are_looked_for_along_an_index() {
         steps.iter().any(|step| step.contains("INDEX runs_stored_by_name (storage_state=? AND listed_name=?)")),
         "{steps:#?}"
     );
+}
+
+/// What ended or was archived a while ago is found without a look at the rest, the oldest first.
+#[tokio::test]
+async fn runs_that_are_kept_long_enough_are_looked_for_along_an_index() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let [archiving, deleting] = expired_plans(&fixture.store, at(0)).await.unwrap();
+    for (plan, index) in [
+        (&archiving, "runs_stored_by_finish (storage_state=? AND listed_finish>? AND listed_finish<?)"),
+        (&deleting, "runs_archived (storage_state=? AND <expr><?)"),
+    ] {
+        assert!(plan.contains(&format!("SEARCH runs USING INDEX {index}")), "{index}: {plan:#?}");
+    }
+    for plan in [archiving, deleting] {
+        let read_to_the_end = |step: &&String| step.contains("TEMP B-TREE") || step.starts_with("SCAN runs");
+        assert_eq!(plan.iter().find(read_to_the_end), None, "{plan:#?}");
+    }
 }
