@@ -30,6 +30,7 @@ pub mod notifications;
 pub mod openapi;
 pub mod records;
 mod recurring;
+pub mod retention;
 pub mod router;
 mod routes;
 mod runs;
