@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 pub(crate) mod database;
 mod environment;
 pub(crate) mod records;
+pub(crate) mod retention;
 mod run;
 mod runs;
 pub(crate) mod schedule;
@@ -262,6 +263,9 @@ pub(crate) struct UpArgs {
     /// What runs take from the cache, and whom to tell what happens.
     #[command(flatten)]
     pub(crate) records: records::RecordsArgs,
+    /// How long runs are kept.
+    #[command(flatten)]
+    pub(crate) retention: retention::RetentionArgs,
     /// How tasks are executed.
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,

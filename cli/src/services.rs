@@ -106,6 +106,7 @@ pub(crate) async fn run(context: &Context, service: ServiceArgs, roles: Roles) -
             token_key_file: args.page_token_key_file,
             registry: registry.clone(),
             records: args.records,
+            retention: args.retention.policy(),
             place: TaskPlace::Kubernetes { namespace, own_namespace: service.namespace },
             cluster: Some(glance),
         };

@@ -12,6 +12,7 @@ use super::access::AccessArgs;
 use super::cluster::ServiceArgs;
 use super::parse_time_zone;
 use super::records::RecordsArgs;
+use super::retention::RetentionArgs;
 
 const API: &str = "API options";
 
@@ -42,6 +43,9 @@ pub(crate) struct ApiArgs {
     /// What runs take from the cache, and whom to tell what happens.
     #[command(flatten)]
     pub(crate) records: RecordsArgs,
+    /// How long runs are kept.
+    #[command(flatten)]
+    pub(crate) retention: RetentionArgs,
     /// From where pipelines may be imported by URL.
     #[command(flatten)]
     pub(crate) import: ImportArgs,

@@ -45,7 +45,7 @@ impl RecordsArgs {
     }
 }
 
-fn parse_age(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_age(text: &str) -> Result<Duration, String> {
     let age = humantime::parse_duration(text).map_err(|error| format!("{error} (write 30m, 12h, 7d)"))?;
     if age > LONGEST_AGE {
         return Err("at most 10 years are possible".to_owned());

@@ -41,6 +41,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         import,
         host_commands,
         records,
+        retention,
         execution,
     } = args;
     file_limit::raise();
@@ -73,6 +74,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> anyhow::Result<ExitCo
         token_key_file: None,
         registry: registry.clone(),
         records,
+        retention: retention.policy(),
         place: TaskPlace::Process { host_commands },
         cluster: None,
     };

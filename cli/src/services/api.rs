@@ -13,6 +13,7 @@ use penstock_apiserver::auth::AccessSettings;
 use penstock_apiserver::import::Importer;
 use penstock_apiserver::listing::TokenKey;
 use penstock_apiserver::notifications::{NotificationMetrics, NotificationRules};
+use penstock_apiserver::retention::{RetentionMetrics, RetentionPolicy};
 use penstock_apiserver::{Api, ApiSettings};
 use penstock_driver::Driver;
 use penstock_driver::doctor::GlanceAt;
@@ -62,6 +63,8 @@ pub(crate) struct ApiSetup {
     pub(crate) registry: Registry,
     /// What runs take from the cache, and whom to tell what happens.
     pub(crate) records: RecordsArgs,
+    /// How long runs are kept; for good, when absent.
+    pub(crate) retention: Option<RetentionPolicy>,
     /// Where tasks of submitted runs are carried out.
     pub(crate) place: TaskPlace,
     /// The cluster that tasks run on.
@@ -75,13 +78,25 @@ pub(crate) struct ApiService {
     address: SocketAddr,
     certificate: Option<CertificateService>,
     notifications: Option<(Arc<NotificationRules>, NotificationMetrics)>,
+    retention: Option<(RetentionPolicy, RetentionMetrics)>,
 }
 
 impl ApiService {
     /// Over the store of a driver, which makes the runs; whether it also drives them is not of interest.
     pub(crate) async fn new(driver: &Driver, listener: TcpListener, setup: ApiSetup) -> anyhow::Result<ApiService> {
-        let ApiSetup { access, time_zone, serving, health, import, token_key_file, registry, records, place, cluster } =
-            setup;
+        let ApiSetup {
+            access,
+            time_zone,
+            serving,
+            health,
+            import,
+            token_key_file,
+            registry,
+            records,
+            retention,
+            place,
+            cluster,
+        } = setup;
         let Serving { tls, link_endpoint } = serving;
         let certificate = tls.map(|tls| tls.service(&registry, &health)).transpose()?;
         let address = listener.local_addr().context("cannot read the address of the API")?;
@@ -94,6 +109,12 @@ impl ApiService {
         };
         let notifications = match records.notification_rules()? {
             Some(rules) => Some((rules, NotificationMetrics::new(&registry).context("cannot count notifications")?)),
+            None => None,
+        };
+        let retention = match retention {
+            Some(policy) => {
+                Some((policy, RetentionMetrics::new(&registry).context("cannot count runs that are deleted")?))
+            }
             None => None,
         };
         let settings = ApiSettings {
@@ -115,7 +136,7 @@ impl ApiService {
         };
         let submission = Arc::new(DriverSubmission::new(driver.clone(), place));
         let api = Api::new(settings, driver.metastore().clone(), submission).await.context("cannot set up the API")?;
-        Ok(ApiService { api, listener, address, certificate, notifications })
+        Ok(ApiService { api, listener, address, certificate, notifications, retention })
     }
 
     /// Where it listens.
@@ -131,7 +152,7 @@ impl ApiService {
 
     /// Answers requests and fires recurring runs, beside the other services of the process.
     pub(crate) fn spawn(self, services: &mut JoinSet<Ended>, shutdown: &Shutdown) {
-        let ApiService { api, listener, address, certificate, notifications } = self;
+        let ApiService { api, listener, address, certificate, notifications, retention } = self;
         tracing::info!(%address, tls = certificate.is_some(), "the API is served");
         let (of_schedules, ending) = (api.clone(), shutdown.clone());
         spawn(services, "schedules of recurring runs", async move {
@@ -145,6 +166,13 @@ impl ApiService {
             let (of_notifications, ending) = (api.clone(), shutdown.clone());
             spawn(services, "notifications", async move {
                 penstock_apiserver::notifications::run(of_notifications, rules, metrics, ending).await;
+                Ok(())
+            });
+        }
+        if let Some((policy, metrics)) = retention {
+            let (of_runs, ending) = (api.clone(), shutdown.clone());
+            spawn(services, "garbage collection of runs", async move {
+                penstock_apiserver::retention::run(of_runs, policy, metrics, ending).await;
                 Ok(())
             });
         }
