@@ -3,12 +3,15 @@
 //! left something outside of the store, which its driver removes first.
 
 use penstock_spec::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::Metastore;
 use crate::codec::{encode_json, encode_time};
 use crate::database::{Connection, query};
 use crate::error::MetastoreError;
+use crate::expired;
+use crate::feed::{self, ChangeKind, NewChange};
 use crate::rows::{Command, REMOVE};
 use crate::runs::MAX_PAGE;
 use crate::statements::{Answer, Operation, put_command};
@@ -28,6 +31,18 @@ pub(crate) const KEPT: Answer = 2;
 pub(crate) enum Removal {
     AtOnce,
     ByDriver,
+}
+
+/// A deletion, as columns.
+#[derive(Debug)]
+pub(crate) struct Deletion {
+    pub(crate) run: Uuid,
+    removal: Removal,
+    /// What its driver is told if the run is hidden.
+    commands: Vec<(&'static str, String)>,
+    at: i64,
+    /// The run stays unless it is archived, and has ended, since before this time.
+    archived_before: Option<i64>,
 }
 
 /// Of runs that were deleted, those that nobody needs any more.
@@ -63,7 +78,7 @@ impl Metastore {
         let encoded = |command: Command| Ok((command.kind(), encode_json(run, "a command", &command)?));
         let commands = commands.map(encoded).collect::<Result<_, MetastoreError>>()?;
         let at = encode_time(Timestamp::now());
-        self.writer.submit(Operation::DeleteRun { run, removal, commands, at, archived_before }).await
+        self.writer.submit(Operation::DeleteRun(Deletion { run, removal, commands, at, archived_before })).await
     }
 
     /// Whether a run was deleted: it is hidden, or gone.
@@ -94,14 +109,30 @@ impl Metastore {
     }
 }
 
-pub(crate) async fn delete(
+/// Deletes a run, and tells of it.
+pub(crate) async fn apply(
     connection: &mut Connection,
-    run: Uuid,
-    removal: Removal,
-    commands: &[(&'static str, String)],
-    at: i64,
+    deletion: &Deletion,
 ) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
-    if removal == Removal::AtOnce {
+    if let Some(before) = deletion.archived_before
+        && !expired::is_expired(connection, deletion.run, before).await?
+    {
+        return Ok(Ok(KEPT));
+    }
+    let labels = feed::labels(connection, deletion.run).await?;
+    let deleted = delete(connection, deletion).await?;
+    if let (Ok(_), Some(labels)) = (&deleted, labels) {
+        let change = NewChange::new(ChangeKind::RunDeleted, deletion.at, json!({}));
+        feed::add(connection, &[(labels, change)]).await?;
+    }
+    Ok(deleted)
+}
+
+async fn delete(
+    connection: &mut Connection,
+    Deletion { run, removal, commands, at, .. }: &Deletion,
+) -> Result<Result<Answer, MetastoreError>, sqlx::Error> {
+    if *removal == Removal::AtOnce {
         // The rows of a run refer to it and go with it.
         let removed = query("DELETE FROM runs WHERE id = $1 AND deleted_at IS NULL AND finished_at IS NOT NULL")
             .bind(run)
@@ -113,16 +144,16 @@ pub(crate) async fn delete(
     }
     let hidden = query("UPDATE runs SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL")
         .bind(run)
-        .bind(at)
+        .bind(*at)
         .execute(&mut *connection)
         .await?;
     if hidden == 0 {
-        return Ok(Err(MetastoreError::NoSuchRun { run }));
+        return Ok(Err(MetastoreError::NoSuchRun { run: *run }));
     }
     for (kind, command_json) in commands {
         // Keys of its own: a run is hidden once.
         let key = format!("delete-{kind}-{at}");
-        if let Err(error) = put_command(connection, run, &key, kind, command_json, at).await? {
+        if let Err(error) = put_command(connection, *run, &key, kind, command_json, *at).await? {
             return Ok(Err(error));
         }
     }

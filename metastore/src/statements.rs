@@ -7,7 +7,7 @@ use crate::catalog::CatalogOperation;
 use crate::claims::ClaimOperation;
 use crate::codec::{count, encode_count};
 use crate::database::{Connection, query};
-use crate::deletion::{self, HIDDEN, KEPT, Removal};
+use crate::deletion::{self, Deletion, HIDDEN, KEPT};
 use crate::error::MetastoreError;
 use crate::expired;
 use crate::feed::{self, ChangeKind, NewChange};
@@ -34,53 +34,19 @@ pub(crate) type Answer = u64;
 pub(crate) enum Operation {
     CreateRun(Box<EncodedRun>),
     Append(Box<EncodedAppend>),
-    TakeEpoch {
-        run: Uuid,
-    },
+    TakeEpoch { run: Uuid },
     Claim(Box<ClaimOperation>),
-    PutCommand {
-        run: Uuid,
-        key: String,
-        kind: &'static str,
-        command_json: String,
-        at: i64,
-    },
-    EvictCache {
-        filter: CacheFilter,
-    },
+    PutCommand { run: Uuid, key: String, kind: &'static str, command_json: String, at: i64 },
+    EvictCache { filter: CacheFilter },
     PutRemark(Box<EncodedRemark>),
-    ClearRemarks {
-        run: Uuid,
-        kind: String,
-    },
+    ClearRemarks { run: Uuid, kind: String },
     Catalog(Box<CatalogOperation>),
-    StoreRun {
-        run: Uuid,
-        state: StorageState,
-        at: i64,
-    },
-    ArchiveEnded {
-        before: i64,
-        limit: u32,
-        at: i64,
-    },
-    DeleteRun {
-        run: Uuid,
-        removal: Removal,
-        commands: Vec<(&'static str, String)>,
-        at: i64,
-        archived_before: Option<i64>,
-    },
-    PurgeRun {
-        run: Uuid,
-    },
-    FillInputs {
-        run: Uuid,
-        inputs: Vec<TaskInput>,
-    },
-    FillValues {
-        runs: Vec<FilledRun>,
-    },
+    StoreRun { run: Uuid, state: StorageState, at: i64 },
+    ArchiveEnded { before: i64, limit: u32, at: i64 },
+    DeleteRun(Deletion),
+    PurgeRun { run: Uuid },
+    FillInputs { run: Uuid, inputs: Vec<TaskInput> },
+    FillValues { runs: Vec<FilledRun> },
     Notification(Box<NotificationOperation>),
 }
 
@@ -121,7 +87,7 @@ impl Operation {
             Self::StoreRun { run, state: StorageState::Archived, .. } => format!("archive run {run}"),
             Self::StoreRun { run, state: StorageState::Available, .. } => format!("unarchive run {run}"),
             Self::ArchiveEnded { .. } => "archive runs that ended a while ago".to_owned(),
-            Self::DeleteRun { run, .. } | Self::PurgeRun { run } => format!("delete run {run}"),
+            Self::DeleteRun(Deletion { run, .. }) | Self::PurgeRun { run } => format!("delete run {run}"),
             Self::FillInputs { run, .. } => format!("store what tasks of run {run} took"),
             Self::FillValues { .. } => "store values of earlier runs".to_owned(),
             Self::Notification(operation) => operation.description(),
@@ -157,9 +123,11 @@ impl Operation {
             }
             Self::Append(append) => Some(Change::FactsAppended { run: append.run, seq: answer }),
             Self::PutCommand { run, .. } if answer > 0 => Some(Change::CommandStored { run: *run }),
-            Self::DeleteRun { run, .. } if answer == HIDDEN => Some(Change::CommandStored { run: *run }),
-            Self::DeleteRun { .. } if answer == KEPT => None,
-            Self::StoreRun { run, .. } | Self::DeleteRun { run, .. } => Some(Change::RunChanged { run: *run }),
+            Self::DeleteRun(deletion) if answer == HIDDEN => Some(Change::CommandStored { run: deletion.run }),
+            Self::DeleteRun(_) if answer == KEPT => None,
+            Self::StoreRun { run, .. } | Self::DeleteRun(Deletion { run, .. }) => {
+                Some(Change::RunChanged { run: *run })
+            }
             Self::Catalog(operation) if operation.is_of_recurring_runs() => Some(Change::RecurringRunsChanged),
             Self::PutCommand { .. }
             | Self::PurgeRun { .. }
@@ -227,20 +195,10 @@ pub(crate) async fn apply<'a>(
         Operation::ArchiveEnded { before, limit, at } => {
             expired::archive_ended(connection, *before, *limit, *at).await.map(Ok)
         }
-        Operation::DeleteRun { run, removal, commands, at, archived_before } => {
+        Operation::DeleteRun(deletion) => {
             // Rows of earlier requests in this transaction go too, and have no run to refer to afterwards.
             std::mem::take(staged).store(connection).await?;
-            if let Some(before) = archived_before
-                && !expired::is_expired(connection, *run, *before).await?
-            {
-                return Ok(Ok(KEPT));
-            }
-            let labels = feed::labels(connection, *run).await?;
-            let deleted = deletion::delete(connection, *run, *removal, commands, *at).await?;
-            if let (Ok(_), Some(labels)) = (&deleted, labels) {
-                feed::add(connection, &[(labels, NewChange::new(ChangeKind::RunDeleted, *at, json!({})))]).await?;
-            }
-            Ok(deleted)
+            deletion::apply(connection, deletion).await
         }
         Operation::PurgeRun { run } => {
             std::mem::take(staged).store(connection).await?;

@@ -13,7 +13,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long runs are kept.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Options for how long runs are kept")]
+#[command(next_help_heading = "Retention options")]
 pub(crate) struct RetentionArgs {
     /// Archive runs that ended so long ago, such as 30d [default: none]
     #[arg(long, env = "PENSTOCK_RUNS_RETENTION_TIME", value_name = "DURATION", value_parser = parse_retention)]
