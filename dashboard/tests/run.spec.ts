@@ -59,14 +59,23 @@ test("a failed task says why, and a run goes on from a task", async ({ page }) =
   await visit(page, `/runs/details/${run.run_id}?view=table&task=validate`);
   const panel = page.getByRole("complementary", { name: /validate/ });
   await expect(panel).toContainText("exited with code 1");
-  await panel.getByRole("tab", { name: /Logs/ }).click();
-  await expect(panel.getByText(/the dataset is empty/).first()).toBeVisible();
+  // The first version of a pipeline has its name, which is said once.
+  const facts = page.getByRole("term").filter({ hasText: /^Pipeline$/ });
+  await expect(facts.locator("xpath=following-sibling::dd").getByRole("link")).toHaveCount(1);
+  await panel.getByRole("link", { name: "Show the log" }).click();
+  await expect(panel.getByRole("tabpanel")).toBeFocused();
+  const line = panel.locator("[data-line]").filter({ hasText: /the dataset is empty/ });
+  await expect(line.first()).toBeVisible();
+  // The number of a line has as much room as it needs.
+  expect((await line.first().locator("[aria-hidden]").boundingBox())?.width).toBeLessThan(50);
   await panel.getByRole("button", { name: /Retry from here/ }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: /Retry/ }).click();
   await expect(dialog).toBeHidden();
   await panel.getByRole("tab", { name: /Attempts/ }).click();
   await expect(panel.getByText(/attempt 2/i).first()).toBeVisible();
+  await expect(panel.getByText("The task's own program failed").first()).toBeVisible();
+  await expect(panel.getByRole("term").filter({ hasText: "program failed" })).toHaveCount(0);
   await page.getByRole("button", { name: "Retry failed tasks" }).click();
   await expect(panel.getByText(/attempt 3/i).first()).toBeVisible();
   await expect(page.getByRole("dialog")).toHaveCount(0);
