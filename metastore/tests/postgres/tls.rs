@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use penstock_metastore::{Metastore, MetastoreError, StoreLocation};
+use uuid::Uuid;
 
 use crate::secured::{CERTIFIED, HOST, Secured};
 
@@ -31,7 +32,9 @@ async fn all_sessions_of_a_store_are_encrypted_also_those_after_a_restart() {
     let store = open(&url).await.expect("the server is who the URL says");
     for _ in 0..2 {
         assert!(store.namespaces().await.expect("a read").is_empty());
-        assert!(store.purge_deleted().await.expect("a look").is_empty());
+        // Whoever writes connects again for it, too.
+        let refused = store.delete_run(Uuid::from_u128(1)).await.expect_err("there is no run");
+        assert!(matches!(refused, MetastoreError::NoSuchRun { .. }), "{refused}");
         let encrypted = sessions(&server, true);
         assert!(encrypted >= 2, "one that writes and one that reads: {encrypted}");
         assert_eq!(sessions(&server, false), 0);
