@@ -26,8 +26,10 @@ const MOST_FAILURES: u64 = 3;
 /// Archives and deletes until the end is asked for.
 pub async fn run(api: Api, policy: RetentionPolicy, metrics: RetentionMetrics, shutdown: Shutdown) {
     tracing::info!(
-        archive_after = ?policy.archive_after, delete_after = ?policy.delete_after, interval = ?policy.interval,
-        "runs that are kept long enough are archived and deleted"
+        archive_after_s = policy.archive_after.map(|kept| kept.as_secs()),
+        delete_after_s = policy.delete_after.map(|kept| kept.as_secs()),
+        interval_s = policy.interval.as_secs(),
+        "runs are not kept for good"
     );
     let mut pause = policy.until_first_pass(rand::random());
     loop {
