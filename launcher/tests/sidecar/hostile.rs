@@ -93,7 +93,7 @@ async fn i16_devices_in_outputs_are_refused_by_path_and_never_opened() {
         (FileType::CharacterDevice, "p"),
     ] {
         let world = World::new(&server, []).await;
-        let script = "mkdir -p \"$(dirname \"$0\")\"; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done";
+        let script = "mkdir -p \"$(dirname \"$0\")\"; touch \"$HERE/own/ran\"; while [ -e \"$HERE/own/ran\" -a ! -e \"$HERE/own/go\" ]; do sleep 0.05; done";
         let mut plan = world.plan(script, &[argument, "{{$.outputs.parameters['p'].output_file}}"]);
         declare(&mut plan, &json!({ "p": "STRING" }), &json!({ "model": {} }));
         let (sidecar, entry) = world.start(&plan);

@@ -35,7 +35,7 @@ async fn f15_memory_stays_small_whatever_is_moved() {
     world.transfer.upload(&file, &uri).await.expect("stored");
     std::fs::remove_file(&file).expect("removed");
     let mut plan = world.plan(
-        "touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done; cp \"$0\" \"$1\"",
+        "touch \"$HERE/own/ran\"; while [ -e \"$HERE/own/ran\" -a ! -e \"$HERE/own/go\" ]; do sleep 0.05; done; cp \"$0\" \"$1\"",
         &["{{$.inputs.artifacts['in'].path}}", "{{$.outputs.artifacts['copy'].path}}"],
     );
     let artifact = json!({ "id": plan.task.id, "name": "in", "type": {}, "uri": uri });

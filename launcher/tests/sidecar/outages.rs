@@ -56,7 +56,7 @@ async fn f22_outage_beyond_the_budget_is_an_infrastructure_failure_with_counts()
     let mut world = World::new(&server, []).await;
     world.environment.push(("PENSTOCK_TRANSFER_BUDGET_SECONDS".to_owned(), "10".to_owned()));
     let mut plan = world.plan(
-        "echo x > \"$0\"; touch \"$HERE/own/ran\"; while [ ! -e \"$HERE/own/go\" ]; do sleep 0.05; done",
+        "echo x > \"$0\"; touch \"$HERE/own/ran\"; while [ -e \"$HERE/own/ran\" -a ! -e \"$HERE/own/go\" ]; do sleep 0.05; done",
         &["{{$.outputs.artifacts['o'].path}}"],
     );
     declare(&mut plan, &json!({}), &json!({ "o": {} }));
