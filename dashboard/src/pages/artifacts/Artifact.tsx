@@ -123,7 +123,10 @@ function Metadata({ value }: { value: Json }) {
   return (
     <details>
       <summary className="soft">{items > 0 ? `${items} ${items === 1 ? "part" : "parts"}` : "Long text"}</summary>
-      <pre className={style.long}>{JSON.stringify(value, null, 1).slice(0, MOST)}</pre>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keys scroll what has the focus */}
+      <pre className={style.long} tabIndex={0}>
+        {JSON.stringify(value, null, 1).slice(0, MOST)}
+      </pre>
     </details>
   );
 }

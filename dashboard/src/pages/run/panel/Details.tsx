@@ -54,13 +54,16 @@ function Command({ command }: { command: string[] }) {
         {command.map((argument, place) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: arguments may be the same, and have nothing but their place
           <li key={place}>
-            <pre>{argument === "" ? '""' : argument}</pre>
+            <pre tabIndex={canScroll(argument) ? 0 : undefined}>{argument === "" ? '""' : argument}</pre>
           </li>
         ))}
       </ol>
     </section>
   );
 }
+
+/** Whether it may be taller than its frame, which keys must be able to scroll then. */
+const canScroll = (argument: string) => argument.includes("\n") || argument.length > 400;
 
 /** An argument as a shell takes it. */
 function quoted(argument: string): string {

@@ -102,7 +102,9 @@ function Value({ value }: { value: Json }) {
   }
   return (
     <div className={style.valueText}>
-      <pre>{isWhole || text.length <= SHORT ? text : `${text.slice(0, SHORT)}…`}</pre>
+      <pre tabIndex={isWhole || text.includes("\n") ? 0 : undefined}>
+        {isWhole || text.length <= SHORT ? text : `${text.slice(0, SHORT)}…`}
+      </pre>
       {text.length > SHORT && (
         <Button kind="quiet" onClick={() => setWhole(!isWhole)}>
           {isWhole ? "Show less" : `Show all ${text.length.toLocaleString("en")} characters`}
