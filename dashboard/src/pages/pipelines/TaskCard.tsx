@@ -1,4 +1,5 @@
 import type { PipelineSpec } from "../../api/penstock";
+import { Arguments } from "../../design/Arguments";
 import { Button } from "../../design/Button";
 import { Copy } from "../../design/Copy";
 import { Empty } from "../../design/Notice";
@@ -152,20 +153,12 @@ function Outputs({ task: { outputs } }: { task: Planned }) {
   );
 }
 
-/** A component written in Python brings its whole text as an argument. */
 function Command({ command }: { command: readonly string[] }) {
   return (
     command.length > 0 && (
       <section className={style.part}>
         <h3>Command</h3>
-        <ol className={style.command} aria-label="Command">
-          {command.map((argument, place) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: arguments may be the same, and have nothing but their place
-            <li key={place}>
-              <pre tabIndex={argument.includes("\n") ? 0 : undefined}>{argument === "" ? '""' : argument}</pre>
-            </li>
-          ))}
-        </ol>
+        <Arguments command={command} />
       </section>
     )
   );

@@ -1,4 +1,5 @@
 import type { TaskDetail, TreeNode } from "../../../api/penstock";
+import { Arguments } from "../../../design/Arguments";
 import { Copy } from "../../../design/Copy";
 import { Loading } from "../../../design/Notice";
 import { CacheCard } from "./CacheCard";
@@ -50,20 +51,10 @@ function Command({ command }: { command: string[] }) {
         <span className={style.end} />
         <Copy what="the command" text={() => command.map(quoted).join(" ")} />
       </div>
-      <ol className={style.argv}>
-        {command.map((argument, place) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: arguments may be the same, and have nothing but their place
-          <li key={place}>
-            <pre tabIndex={canScroll(argument) ? 0 : undefined}>{argument === "" ? '""' : argument}</pre>
-          </li>
-        ))}
-      </ol>
+      <Arguments command={command} />
     </section>
   );
 }
-
-/** Whether it may be taller than its frame, which keys must be able to scroll then. */
-const canScroll = (argument: string) => argument.includes("\n") || argument.length > 400;
 
 /** An argument as a shell takes it. */
 function quoted(argument: string): string {
